@@ -1,0 +1,41 @@
+"""The front door: `flatpeak-agent <command>`. Each command is a module that is imported when called."""
+
+import importlib
+import sys
+
+from agent import __version__
+
+COMMANDS = {
+    "run": "keep rates, plan, tell the appliances (what the service does)",
+    "demo": "see it at work: sandbox, broker and simulated appliances embedded",
+    "plan": "plan one Situation, or one a line, without a running agent",
+    "check": "read the configuration and say what is wrong or missing",
+    "schema": "write the JSON Schemas and the AsyncAPI document of every topic",
+    "sandbox": "a FlatPeak that lives on this machine, with real prices",
+}
+EX_USAGE = 64
+
+
+def usage() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {text}" for name, text in COMMANDS.items()]
+    return "\n".join(
+        ["usage: flatpeak-agent COMMAND [options]", "", *lines, "", "Each command knows --help."]
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; the return value is the exit code."""
+    args = sys.argv[1:] if argv is None else argv
+    if not args or args[0] in ("-h", "--help"):
+        print(usage())
+        return 0 if args else EX_USAGE
+    if args[0] == "--version":
+        print(f"flatpeak-agent {__version__}")
+        return 0
+    if args[0] not in COMMANDS:
+        print(f"flatpeak-agent: there is no command {args[0]!r}\n\n{usage()}", file=sys.stderr)
+        return EX_USAGE
+    module = importlib.import_module(f"agent.cli.{args[0]}")
+    code: int = module.main(args[1:])
+    return code

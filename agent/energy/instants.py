@@ -1,0 +1,31 @@
+"""Instants: RFC 3339 text, aware UTC, and the whole Unix seconds that planning counts in."""
+
+import math
+from datetime import UTC, datetime
+
+
+def parse_instant(text: str) -> datetime:
+    """Aware UTC from RFC 3339 text. Raises ValueError where the offset is missing."""
+    when = datetime.fromisoformat(text)
+    if when.tzinfo is None:
+        raise ValueError(f"{text!r} has no offset; write it like 2026-01-16T10:00:00Z")
+    return when.astimezone(UTC)
+
+
+def format_instant(when: datetime) -> str:
+    """`YYYY-MM-DDTHH:MM:SSZ`; a fraction of a second is cut off."""
+    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def from_unix(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def to_unix_floor(when: datetime) -> int:
+    """The whole second that `when` lies in."""
+    return math.floor(when.timestamp())
+
+
+def to_unix_ceil(when: datetime) -> int:
+    """The next whole second, or `when` itself where it is whole."""
+    return -math.floor(-when.timestamp())

@@ -1,0 +1,69 @@
+"""What works and what does not, per part, since when, why and who acts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from agent.clock import Clock
+
+
+class State(StrEnum):
+    OK = "ok"
+    DEGRADED = "degraded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """State of one part. `since` (aware UTC) moves only when the state changes."""
+
+    state: State
+    since: datetime
+    why: str = ""
+    who_acts: str = ""
+
+
+@dataclass(slots=True)
+class Health:
+    """The state of every part (tariff, broker, clock, disk, each device).
+
+    `counts` are totals of things that went wrong without changing a state, such as unreadable
+    messages. `on_change` callbacks are told the part's name after each change.
+    """
+
+    clock: Clock
+    parts: dict[str, Condition] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    on_change: list[Callable[[str], None]] = field(default_factory=list)
+
+    def ok(self, part: str) -> None:
+        self._put(part, State.OK, "", "")
+
+    def degraded(self, part: str, why: str, who_acts: str = "") -> None:
+        self._put(part, State.DEGRADED, why, who_acts)
+
+    def failed(self, part: str, why: str, who_acts: str = "") -> None:
+        self._put(part, State.FAILED, why, who_acts)
+
+    def forget(self, part: str) -> None:
+        """The part is gone (a device taken out of the config)."""
+        if self.parts.pop(part, None) is not None:
+            self._tell(part)
+
+    def count(self, what: str) -> int:
+        """One more of `what`; the new total."""
+        self.counts[what] = self.counts.get(what, 0) + 1
+        return self.counts[what]
+
+    def _put(self, part: str, state: State, why: str, who_acts: str) -> None:
+        old = self.parts.get(part)
+        if old and (old.state, old.why, old.who_acts) == (state, why, who_acts):
+            return
+        since = old.since if old and old.state is state else self.clock.now()
+        self.parts[part] = Condition(state, since, why, who_acts)
+        self._tell(part)
+
+    def _tell(self, part: str) -> None:
+        for callback in self.on_change:
+            callback(part)

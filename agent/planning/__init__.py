@@ -1,0 +1,4 @@
+"""The study: a Situation goes in, a plan with its proof and its reasons comes out.
+
+Pure: nothing in here awaits, reads a clock, a file or a socket.
+"""

@@ -1,0 +1,64 @@
+"""The sockets in the wall: what the agent asks of integrations, and nothing about how they do it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from agent.energy.rates import Direction, Rate
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedRates:
+    """What one answer of a tariff source said, parsed but not yet normalised.
+
+    `rates` as received (any order, may overlap); `next_update` as told, None where missing;
+    `server_time` from the answer's Date header, for judging our own clock.
+    """
+
+    direction: Direction
+    currency: str
+    timezone: str
+    rates: Sequence[Rate]
+    next_update: datetime | None = None
+    server_time: datetime | None = None
+    dropped: int = 0
+
+
+class TariffSource(Protocol):
+    """Where rates come from. Raises the errors of `agent.errors`, never a library's."""
+
+    @property
+    def directions(self) -> Sequence[Direction]: ...
+
+    async def fetch(self, direction: Direction, start: datetime, end: datetime) -> FetchedRates: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One MQTT message that came in."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+
+
+class Post(Protocol):
+    """What the agent needs of MQTT: publish and be sure, nothing about connections.
+
+    `publish` returns True once the broker confirmed (QoS 1) or the message was handed over
+    (QoS 0), False while there is no connection: whoever publishes is told to publish again what
+    is true then by `connections`.
+    """
+
+    async def publish(
+        self,
+        topic: str,
+        payload: str | bytes,
+        *,
+        retain: bool = True,
+        qos: int = 1,
+        expiry_s: int | None = None,
+    ) -> bool: ...

@@ -1,4 +1,4 @@
-"""The sockets in the wall: what the agent asks of integrations, and nothing about how they do it."""
+"""The sockets in the wall: what the agent asks of integrations, not how they do it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

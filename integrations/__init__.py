@@ -1,1 +1,1 @@
-"""What touches the outside world: tariff sources, device adapters, the sandbox, the firmware kit."""
+"""What touches the outside world: tariff sources, device adapters, sandbox, firmware kit."""

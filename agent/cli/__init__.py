@@ -1,4 +1,4 @@
-"""The front door: `flatpeak-agent <command>`. Each command is a module that is imported when called."""
+"""The front door: `flatpeak-agent COMMAND`. A command's module is imported when it is called."""
 
 import importlib
 import sys

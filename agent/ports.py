@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Protocol
 
 from agent.energy.rates import Direction, Rate
+from agent.energy.readings import Acknowledgement, Reading
+from agent.energy.schedule import Schedule, Setpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +64,42 @@ class Post(Protocol):
         qos: int = 1,
         expiry_s: int | None = None,
     ) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class OutMessage:
+    """One message to publish, QoS 1 and retained. `expires_at` in Unix seconds, None for never."""
+
+    topic: str
+    payload: str
+    expires_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Undated:
+    """A value without a time of its own; when it was true is for the receiver to judge."""
+
+    kind: str
+    value: float | bool | str
+
+
+class DeviceAdapter(Protocol):
+    """Translates between one device's topics and the agent's words. No socket, no task.
+
+    `decode` raises Malformed. `fit` cuts a schedule to what the device's forms can carry;
+    `encode_schedule` gives its forms in the order in which they are published, `withdraw` the
+    empty payloads that take everything back.
+    """
+
+    @property
+    def subscriptions(self) -> Sequence[str]: ...
+
+    def decode(self, message: Message) -> Sequence[Reading | Undated | Acknowledgement]: ...
+
+    def fit(self, schedule: Schedule) -> Schedule: ...
+
+    def encode_schedule(self, schedule: Schedule) -> Sequence[OutMessage]: ...
+
+    def encode_setpoint(self, setpoint: Setpoint) -> OutMessage: ...
+
+    def withdraw(self) -> Sequence[OutMessage]: ...

@@ -1,0 +1,9 @@
+"""What the owner decides: one YAML file, every value also from the environment.
+
+`load_config` reports every fault at once; nothing is started from a wrong file.
+"""
+
+from agent.config.document import Config
+from agent.config.load import load_config
+
+__all__ = ["Config", "load_config"]

@@ -1,0 +1,1 @@
+"""The switchboard: readings in, schedules and setpoints out, acknowledgements."""

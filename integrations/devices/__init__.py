@@ -1,0 +1,1 @@
+"""Device adapters: one file a family."""

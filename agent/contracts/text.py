@@ -1,0 +1,57 @@
+"""JSON as the wire wants it: no spaces, money unrounded, no exponents."""
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+
+from agent.energy.instants import format_instant
+
+
+def wire_json(value: object) -> str:
+    """JSON text of plain values, Decimals and aware datetimes. Raises ValueError for NaN."""
+    parts: list[str] = []
+    _write(value, parts)
+    return "".join(parts)
+
+
+def plain_number(value: Decimal | float) -> str:
+    """Digits without exponent and without trailing zeros behind the point."""
+    number = value if isinstance(value, Decimal) else Decimal(repr(value))
+    if not number.is_finite():
+        raise ValueError(f"{value} has no JSON")
+    text = format(number, "f")
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text in ("-0", "") else text
+
+
+def _write(value: object, parts: list[str]) -> None:
+    if value is None or isinstance(value, bool):
+        parts.append(json.dumps(value))
+    elif isinstance(value, Enum):
+        _write(value.value, parts)
+    elif isinstance(value, str):
+        parts.append(json.dumps(value, ensure_ascii=False))
+    elif isinstance(value, int):
+        parts.append(str(value))
+    elif isinstance(value, Decimal) or (isinstance(value, float) and math.isfinite(value)):
+        parts.append(plain_number(value))
+    elif isinstance(value, datetime):
+        parts.append(f'"{format_instant(value)}"')
+    elif isinstance(value, Mapping):
+        parts.append("{")
+        for index, (key, item) in enumerate(value.items()):
+            parts.append(f"{',' if index else ''}{json.dumps(str(key), ensure_ascii=False)}:")
+            _write(item, parts)
+        parts.append("}")
+    elif isinstance(value, list | tuple):
+        parts.append("[")
+        for index, item in enumerate(value):
+            if index:
+                parts.append(",")
+            _write(item, parts)
+        parts.append("]")
+    else:
+        raise ValueError(f"{value!r} has no JSON")

@@ -1,0 +1,244 @@
+"""Every MQTT payload as a model: to read what comes in, to describe what goes out.
+
+The tests hold what is really published against these models, so the schemas cannot drift.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel
+
+from agent.energy.readings import AckStatus
+from agent.energy.schedule import DeviceType
+
+Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+Instant = Annotated[
+    datetime,
+    Field(json_schema_extra={"pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"}),
+]
+Revision = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Money = Annotated[Decimal, Field(allow_inf_nan=False)]
+Number = Annotated[float, Field(allow_inf_nan=False, strict=True)]
+Text = Annotated[str, Field(max_length=200)]
+
+
+class Outgoing(BaseModel):
+    """A payload of ours. Readers skip keys they do not know: we may add some."""
+
+    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="constants")
+
+
+class Incoming(BaseModel):
+    """A payload of others: what we do not know is skipped."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Time(Outgoing):
+    """For devices without a clock: Unix seconds."""
+
+    t: int
+
+
+class TariffRate(Outgoing):
+    start: Instant
+    end: Instant
+    price: Money
+    confidence: float = Field(ge=0, le=1)
+    carbon_g_per_kwh: float | None
+
+
+class Tariff(Outgoing):
+    """The rates of one direction, major units per kWh; estimates have confidence below 1."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    schema_: Literal["tariff/1"] = Field(alias="schema")
+    currency: str
+    timezone: str
+    fetched_at: Instant | None
+    next_update: Instant | None
+    stale: bool
+    rates: list[TariffRate]
+
+
+class ValueSpan(Outgoing):
+    start: Instant
+    end: Instant
+    value: Money
+
+
+class TariffList(RootModel[list[ValueSpan]]):
+    """The bare array that evcc and many scripts read: confirmed and estimated prices per kWh."""
+
+
+class TariffNow(Outgoing):
+    """The prices that hold now, until `until`; `next` is the import price after that."""
+
+    import_: Money | None = Field(alias="import")
+    export: Money | None
+    currency: str
+    until: Instant
+    next: Money | None
+    estimated: bool
+
+
+class PartHealth(Outgoing):
+    state: Literal["ok", "degraded", "failed"]
+    since: Instant
+    why: str
+    who_acts: str
+
+
+class HealthDocument(Outgoing):
+    """`parts` by name (tariff, broker, clock, disk, device:<id>), `counts` since the start."""
+
+    state: Literal["ok", "degraded", "failed"]
+    parts: dict[str, PartHealth]
+    counts: dict[str, int]
+
+
+class Event(Outgoing):
+    at: Instant
+    type: str
+    device: str | None
+    text: str
+
+
+class Slot(Outgoing):
+    start: Instant
+    end: Instant
+    mode: str
+    power_w: int
+    phases: int | None = None
+    energy_kwh: Money
+    price: Money | None
+    reason: str
+
+
+class Standing(Outgoing):
+    mode: str
+    power_w: int
+
+
+class Offline(Outgoing):
+    after_s: int
+    mode: str
+    power_w: int
+
+
+class Goal(Outgoing):
+    energy_kwh: Money | None
+    target_soc_percent: Money | None
+    ready_by: Instant | None
+
+
+class Schedule(Outgoing):
+    """What the device does until `valid_until`, complete: it can be followed with us gone."""
+
+    schema_: Literal["schedule/1"] = Field(alias="schema")
+    device: Id
+    device_type: DeviceType
+    revision: Revision
+    issued_at: Instant
+    valid_from: Instant
+    valid_until: Instant
+    currency: str
+    slots: list[Slot]
+    default: Standing
+    offline: Offline
+    goal: Goal
+    cost: Money
+    baseline_cost: Money
+    status: Literal["optimal", "best_found", "rule"]
+    estimated: bool
+
+
+class CompactSchedule(Outgoing):
+    """The same for small firmware, at most 1,000 bytes: pairs of seconds from `s` and value."""
+
+    r: Revision
+    s: int
+    u: Literal["W", "M"]
+    p: list[tuple[int, int | None]] = Field(max_length=64)
+    e: int
+    d: int | None
+    o: tuple[int, int | None]
+
+
+class Setpoint(Outgoing):
+    """The one line to obey now, at most 512 bytes."""
+
+    revision: Revision
+    at: Instant
+    mode: str
+    power_w: int
+    current_a: int | None = None
+    phases: int | None = None
+    until: Instant
+    default: Standing
+    offline: Offline
+    reason: str
+
+
+class Wish(Outgoing):
+    """What holds of the owner's wishes now, or why the last request was refused."""
+
+    id: str | None
+    accepted: bool
+    reason: str
+    mode: Literal["auto", "boost", "pause"]
+    until: Instant | None
+    energy_kwh: Money | None
+    target_soc_percent: Money | None
+    ready_by: Instant | None
+    price_cap: Money | None
+    loaded: bool
+
+
+class DeviceState(Incoming):
+    """What a device says of itself; any of the keys, `at` where it has a clock."""
+
+    plugged: bool | None = Field(default=None, strict=True)
+    soc_percent: Number | None = Field(default=None, ge=0, le=100)
+    power_w: Number | None = Field(default=None, ge=-1_000_000, le=1_000_000)
+    energy_kwh: Number | None = Field(default=None, ge=0, le=10_000_000)
+    temperature_c: Number | None = Field(default=None, ge=-100, le=200)
+    mode: Text | None = None
+    error: Text | None = None
+    at: AwareDatetime | None = None
+
+
+class Ack(Incoming):
+    revision: Revision
+    status_type: AckStatus
+    diagnostic: Text = ""
+
+
+class Request(BaseModel):
+    """A wish of the owner. Any of the keys; unknown ones refuse the whole request."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: Text | None = None
+    mode: Literal["auto", "boost", "pause"] | None = None
+    until: AwareDatetime | None = None
+    for_s: int | None = Field(default=None, gt=0, le=86_400, strict=True)
+    energy_kwh: Number | None = Field(default=None, ge=0, le=1000)
+    target_soc_percent: Number | None = Field(default=None, ge=0, le=100)
+    soc_percent: Number | None = Field(default=None, ge=0, le=100)
+    floor_soc_percent: Number | None = Field(default=None, ge=0, le=100)
+    ready_by: str | None = None
+    price_cap: Number | None = None
+    comfort_min_c: Number | None = Field(default=None, ge=0, le=90)
+    comfort_max_c: Number | None = Field(default=None, ge=0, le=90)
+    start: bool | None = Field(default=None, strict=True)
+    keep: bool | None = Field(default=None, strict=True)
+
+
+class SiteRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    away_until: AwareDatetime | None = None
+    refresh: bool | None = Field(default=None, strict=True)

@@ -1,0 +1,286 @@
+"""From a device's plan to the schedule its firmware follows. Pure.
+
+The rules are those of the wire contract's section 2 ("what we owe it").
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from agent.config.devices import DeviceSection, EvCharger, HeatPump, ProgramAppliance, WaterHeater
+from agent.energy.instants import to_unix_floor
+from agent.energy.plan import DevicePlan
+from agent.energy.schedule import (
+    HEAT,
+    DeviceType,
+    Offline,
+    Schedule,
+    ScheduleSlot,
+    Setpoint,
+    Standing,
+)
+from agent.energy.situation import ZERO
+from agent.home.demands import Asked
+
+# Device clocks are slow: what holds now must have begun, by their clock too.
+CLOCK_SLACK_S = 300
+SHORTEST_VALIDITY_S = 24 * 3600
+RENEW_BELOW_S = 12 * 3600
+# Edges that move less than this are not worth a new revision: metering is not that exact.
+SAME_EDGE_S = 60
+LONGEST_BLOCK_S = 7200
+
+
+@dataclass(frozen=True, slots=True)
+class Nature:
+    """What a schedule has to know of a device: its words, its least, its rules without us."""
+
+    id: str
+    type: DeviceType
+    on_mode: str
+    pause_mode: str
+    max_power_w: int
+    min_power_w: int
+    default: Standing
+    offline: Offline
+    phases: int | None = None
+    voltage_v: int | None = None
+
+
+def nature_of(section: DeviceSection) -> Nature:
+    """The device's side of the contract, from its configuration."""
+    if isinstance(section, EvCharger):
+        offline = section.offline_power_w
+        if offline is None:
+            offline = min(section.max_power_w, max(section.min_power_w, 3700))
+        return Nature(
+            id=section.id,
+            type=DeviceType.EVSE,
+            on_mode="charge",
+            pause_mode="idle",
+            max_power_w=section.max_power_w,
+            min_power_w=section.min_power_w,
+            default=Standing("idle", 0),
+            offline=Offline(section.offline_after_s, "charge" if offline else "idle", offline),
+            phases=section.phases,
+            voltage_v=section.voltage_v,
+        )
+    if isinstance(section, ProgramAppliance):
+        return Nature(
+            id=section.id,
+            type=DeviceType.PROGRAM,
+            on_mode="run",
+            pause_mode="idle",
+            max_power_w=max(part.power_w for part in section.profile),
+            min_power_w=0,
+            default=Standing("idle", 0),
+            offline=Offline(section.offline_after_s, "idle", 0),
+        )
+    if isinstance(section, HeatPump | WaterHeater):
+        heats_rooms = isinstance(section, HeatPump)
+        return Nature(
+            id=section.id,
+            type=DeviceType.SPACE_HEATING if heats_rooms else DeviceType.WATER_HEATING,
+            on_mode="boost",
+            pause_mode="block",
+            max_power_w=section.power_w,
+            min_power_w=section.power_w,
+            default=Standing("normal", 0),
+            offline=Offline(section.offline_after_s, "normal", 0),
+        )
+    return Nature(
+        id=section.id,
+        type=DeviceType.FLEXIBLE,
+        on_mode="charge",
+        pause_mode="idle",
+        max_power_w=section.power_w,
+        min_power_w=section.power_w,
+        default=Standing("idle", 0),
+        offline=Offline(section.offline_after_s, "release", 0),
+    )
+
+
+def schedule_for(
+    nature: Nature,
+    asked: Asked,
+    plan: DevicePlan | None,
+    *,
+    now: int,
+    horizon: int,
+    currency: str,
+    baseline_cost: Decimal,
+    running: bool = False,
+) -> Schedule:
+    """The device's schedule, revision 0: the dispatcher numbers what is really published.
+
+    `running`: a program is under way, so nothing may start it again.
+    """
+    slots = [] if running else _slots(nature, plan)
+    if asked.override is not None:
+        until = to_unix_floor(asked.override.until)
+        slots = _overridden(nature, asked.override.mode, now, until, slots)
+    slots = [_begun(slot, now) for slot in slots if slot.end > now]
+    ends = [slot.end for slot in slots] + [asked.goal.ready_by or 0]
+    return Schedule(
+        device=nature.id,
+        device_type=nature.type,
+        revision=0,
+        issued_at=now,
+        valid_from=now - CLOCK_SLACK_S,
+        valid_until=max(horizon, now + SHORTEST_VALIDITY_S, *ends),
+        currency=currency,
+        slots=tuple(slots),
+        default=nature.default,
+        offline=nature.offline,
+        goal=asked.goal,
+        cost=plan.cost if plan else ZERO,
+        baseline_cost=baseline_cost,
+        status=plan.status if plan else "optimal",
+        estimated=any(slot.estimated for slot in plan.slots) if plan else False,
+    )
+
+
+def _slots(nature: Nature, plan: DevicePlan | None) -> list[ScheduleSlot]:
+    if plan is None:
+        return []
+    if nature.type is DeviceType.PROGRAM:
+        return _one_run(nature, plan)
+    out = []
+    for slot in plan.slots:
+        power = int(slot.power_w)
+        if power <= 0 or power < nature.min_power_w:
+            continue
+        energy = slot.power_w * (slot.end - slot.start) / 3_600_000
+        out.append(
+            ScheduleSlot(
+                slot.start,
+                slot.end,
+                nature.on_mode,
+                power,
+                energy.quantize(Decimal("1e-6")),
+                slot.price,
+                slot.reason,
+                nature.phases,
+            )
+        )
+    return out
+
+
+def _one_run(nature: Nature, plan: DevicePlan) -> list[ScheduleSlot]:
+    """A program is one slot from its first to its last second, pauses of its profile included."""
+    if not plan.slots:
+        return []
+    first, last = plan.slots[0], plan.slots[-1]
+    energy = sum((slot.power_w * (slot.end - slot.start) / 3_600_000 for slot in plan.slots), ZERO)
+    priced = [slot for slot in plan.slots if slot.price is not None and slot.power_w > 0]
+    cost = sum((slot.cost for slot in priced), ZERO)
+    return [
+        ScheduleSlot(
+            first.start,
+            last.end,
+            nature.on_mode,
+            nature.max_power_w,
+            energy.quantize(Decimal("1e-6")),
+            (cost / energy).quantize(Decimal("1e-7")) if priced and energy else None,
+            first.reason,
+        )
+    ]
+
+
+def _overridden(
+    nature: Nature, mode: str, now: int, until: int, planned: Iterable[ScheduleSlot]
+) -> list[ScheduleSlot]:
+    """The plan after a boost or pause. A blocked heat pump is let go after two hours."""
+    out = []
+    if mode == "boost":
+        energy = Decimal(nature.max_power_w * (until - now)) / 3_600_000
+        out.append(
+            ScheduleSlot(
+                now,
+                until,
+                nature.on_mode,
+                nature.max_power_w,
+                energy.quantize(Decimal("1e-6")),
+                None,
+                "boost",
+                nature.phases,
+            )
+        )
+    elif nature.pause_mode != nature.default.mode:
+        end = min(until, now + LONGEST_BLOCK_S) if nature.type in HEAT else until
+        out.append(ScheduleSlot(now, end, nature.pause_mode, 0, ZERO, None, "pause"))
+    for slot in planned:
+        if slot.end > until:
+            out.append(replace(slot, start=max(slot.start, until)))
+    return out
+
+
+def _begun(slot: ScheduleSlot, now: int) -> ScheduleSlot:
+    return replace(slot, start=min(slot.start, now - CLOCK_SLACK_S)) if slot.start <= now else slot
+
+
+def is_due(held: Schedule | None, wanted: Schedule, now: int) -> bool:
+    """Is a new revision due: would the device do something else, or does its schedule run out?"""
+    if held is None:
+        return True
+    if (held.default, held.offline, held.device_type) != (
+        wanted.default,
+        wanted.offline,
+        wanted.device_type,
+    ):
+        return True
+    if held.valid_until - now < RENEW_BELOW_S < wanted.valid_until - now:
+        return True
+    old, new = _ahead(held, now), _ahead(wanted, now)
+    if len(old) != len(new):
+        return True
+    return any(
+        (a.mode, a.power_w) != (b.mode, b.power_w)
+        or abs(max(a.start, now) - max(b.start, now)) > SAME_EDGE_S
+        or abs(a.end - b.end) > SAME_EDGE_S
+        for a, b in zip(old, new, strict=True)
+    )
+
+
+def _ahead(schedule: Schedule, now: int) -> list[ScheduleSlot]:
+    """Slots that are not over, touching ones of equal mode and power as one."""
+    out: list[ScheduleSlot] = []
+    for slot in schedule.slots:
+        if slot.end <= now:
+            continue
+        last = out[-1] if out else None
+        if (
+            last is not None
+            and last.end == slot.start
+            and (last.mode, last.power_w) == (slot.mode, slot.power_w)
+        ):
+            out[-1] = replace(last, end=slot.end)
+        else:
+            out.append(slot)
+    return out
+
+
+def next_revision(now: int, *seen: int) -> int:
+    """Unsigned 32 bit: Unix time, or one more than the highest ever stored, retained or acked."""
+    return min(max(now, *(number + 1 for number in seen)), 2**32 - 1)
+
+
+def setpoint_at(schedule: Schedule, nature: Nature, now: int) -> Setpoint:
+    """The line to obey from `now` to the schedule's next change."""
+    slot = schedule.slot_at(now)
+    mode, power = (slot.mode, slot.power_w) if slot else (nature.default.mode, 0)
+    current = None
+    if nature.voltage_v and nature.phases:
+        current = power // (nature.voltage_v * nature.phases)
+    return Setpoint(
+        revision=schedule.revision,
+        at=now,
+        mode=mode,
+        power_w=power if slot else nature.default.power_w,
+        until=schedule.next_change(now),
+        default=schedule.default,
+        offline=schedule.offline,
+        reason=slot.reason if slot else "default",
+        current_a=current,
+        phases=nature.phases,
+    )

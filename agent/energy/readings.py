@@ -1,0 +1,50 @@
+"""What a device said of itself, and when."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+Value = float | bool | str
+
+# How long a reading is believed: a car stays where it is until it says otherwise, its power not.
+AGE_LIMITS = {
+    "plugged": timedelta(days=7),
+    "soc_percent": timedelta(hours=24),
+    "energy_kwh": timedelta(hours=24),
+    "power_w": timedelta(minutes=10),
+    "temperature_c": timedelta(hours=2),
+    "mode": timedelta(hours=24),
+    "error": timedelta(hours=24),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One value of one kind (the keys of AGE_LIMITS), true at `at` (aware UTC)."""
+
+    kind: str
+    value: Value
+    at: datetime
+
+    def holds(self, now: datetime) -> bool:
+        return now - self.at <= AGE_LIMITS[self.kind]
+
+
+class AckStatus(StrEnum):
+    """S2's words for what became of an instruction."""
+
+    ACCEPTED = "ACCEPTED"
+    REJECTED = "REJECTED"
+    STARTED = "STARTED"
+    SUCCEEDED = "SUCCEEDED"
+    ABORTED = "ABORTED"
+    REVOKED = "REVOKED"
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """`revision` is the one the device holds afterwards, 0 where it holds none."""
+
+    revision: int
+    status: AckStatus
+    diagnostic: str = ""

@@ -1,0 +1,165 @@
+"""What is known of one device: its last readings, the session it is in, the energy it took.
+
+Power is integrated between readings, so that a load without a counter is metered too, and a car's
+SoC is carried on while it charges. Shell code calls in with `now`; nothing here waits.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from agent.energy.instants import format_instant, parse_instant
+from agent.energy.readings import AGE_LIMITS, Acknowledgement, AckStatus, Reading, Value
+
+# A retained reading without a time of its own may be this old.
+UNDATED_RETAINED_AGE = timedelta(days=1)
+OPT_OUT_LASTS = timedelta(hours=24)
+ON_SHARE = 0.05
+# Smaller changes are not worth a new plan, nor a write to the SD card.
+MATTERS = {"soc_percent": 0.5, "energy_kwh": 0.1, "temperature_c": 0.5}
+STORED = ("plugged", "soc_percent", "energy_kwh", "mode", "error")
+
+
+@dataclass(slots=True)
+class Session:
+    """A stay of a car, or a load's present window: since when, and when its need was last met."""
+
+    since: datetime | None = None
+    met_at: datetime | None = None
+    opted_out_at: datetime | None = None
+    started_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Tracker:
+    """The state of one device. `progress` is kWh taken by window (its start as text)."""
+
+    device: str
+    max_power_w: float
+    readings: dict[str, Reading] = field(default_factory=dict)
+    session: Session = field(default_factory=Session)
+    progress: dict[str, float] = field(default_factory=dict)
+    taken_kwh: float = 0.0
+    since_soc_kwh: float = 0.0
+    window: str | None = None
+    on_since: datetime | None = None
+    off_since: datetime | None = None
+    heard_at: datetime | None = None
+    acknowledged: Acknowledgement | None = None
+
+    def value(self, kind: str, now: datetime) -> Value | None:
+        """The last reading of that kind; None where there is none or it is too old to believe."""
+        reading = self.readings.get(kind)
+        return reading.value if reading and reading.holds(now) else None
+
+    def number(self, kind: str, now: datetime) -> float | None:
+        value = self.value(kind, now)
+        return float(value) if isinstance(value, int | float) and value is not None else None
+
+    def settle(self, now: datetime) -> None:
+        """Count the energy taken since the last reading of the power, while it is believed."""
+        power = self.readings.get("power_w")
+        if power is None or not isinstance(power.value, int | float):
+            return
+        until = min(now, power.at + AGE_LIMITS["power_w"])
+        seconds = (until - power.at).total_seconds()
+        if seconds <= 0:
+            return
+        kwh = float(power.value) * seconds / 3_600_000
+        self._take(kwh)
+        self.readings["power_w"] = Reading("power_w", power.value, now)
+        if until < now:
+            del self.readings["power_w"]
+
+    def _take(self, kwh: float) -> None:
+        self.taken_kwh += kwh
+        self.since_soc_kwh += kwh
+        if self.window is not None:
+            self.progress[self.window] = self.progress.get(self.window, 0.0) + kwh
+
+    def note(self, reading: Reading, now: datetime) -> bool:
+        """Take a reading in. True where it matters for the plan."""
+        self.heard_at = now
+        if reading.at > now + timedelta(minutes=5):
+            # A device whose clock is ahead is heard, but its time is not believed.
+            reading = Reading(reading.kind, reading.value, now)
+        old = self.readings.get(reading.kind)
+        if old is not None and reading.at < old.at:
+            return False
+        if reading.kind == "power_w":
+            self.settle(reading.at)
+            self._switching(float(reading.value), reading.at)
+        self.readings[reading.kind] = reading
+        if reading.kind == "soc_percent":
+            self.settle(reading.at)
+            self.since_soc_kwh = 0.0
+        if reading.kind == "plugged" and (old is None or old.value != reading.value):
+            self.session = Session(since=reading.at if reading.value else None)
+        if reading.kind == "power_w":
+            return False
+        if old is None or old.value == reading.value or reading.kind not in MATTERS:
+            return old is None or old.value != reading.value
+        return abs(float(reading.value) - float(old.value)) >= MATTERS[reading.kind]
+
+    def _switching(self, power_w: float, at: datetime) -> None:
+        on = power_w >= ON_SHARE * self.max_power_w
+        if on and self.on_since is None:
+            self.on_since, self.off_since = at, None
+        elif not on and (self.on_since is not None or self.off_since is None):
+            self.on_since, self.off_since = None, at
+
+    def undated(self, kind: str, value: Value, *, retained: bool, now: datetime) -> Reading:
+        """A reading without a time: now, but a retained one is as old as what it repeats."""
+        if not retained:
+            return Reading(kind, value, now)
+        old = self.readings.get(kind)
+        if old is not None and old.value == value:
+            return old
+        return Reading(kind, value, now - UNDATED_RETAINED_AGE)
+
+    def acknowledge(self, ack: Acknowledgement, now: datetime) -> bool:
+        """Take an acknowledgement in. True where it matters for the plan."""
+        self.heard_at = now
+        self.acknowledged = ack
+        session = self.session
+        if ack.status is AckStatus.ABORTED and ack.diagnostic == "user_opt_out":
+            changed = session.opted_out_at is None
+            session.opted_out_at = session.opted_out_at or now
+            return changed
+        if ack.status is AckStatus.ACCEPTED and session.opted_out_at is not None:
+            session.opted_out_at = None
+            return True
+        if ack.status is AckStatus.STARTED and session.started_at is None:
+            session.started_at = now
+            return True
+        if ack.status in (AckStatus.SUCCEEDED, AckStatus.ABORTED) and session.started_at:
+            session.started_at = None
+            session.met_at = now
+            return True
+        return False
+
+    def opted_out(self, now: datetime) -> bool:
+        """A person at the device has overridden it; for 24 hours at most."""
+        since = self.session.opted_out_at
+        return since is not None and now - since < OPT_OUT_LASTS
+
+    def to_text(self) -> str:
+        """Session and progress for the store; readings have a table of their own."""
+        session = {
+            name: format_instant(when)
+            for name in ("since", "met_at", "opted_out_at", "started_at")
+            if (when := getattr(self.session, name)) is not None
+        }
+        progress = {key: round(kwh, 2) for key, kwh in self.progress.items()}
+        return json.dumps({"session": session, "progress": progress}, separators=(",", ":"))
+
+    def restore(self, text: str | None, readings: Mapping[str, Reading]) -> None:
+        """What was stored by an earlier life."""
+        self.readings.update(readings)
+        if text is None:
+            return
+        stored = json.loads(text)
+        for name, when in stored["session"].items():
+            setattr(self.session, name, parse_instant(when))
+        self.progress = {key: float(kwh) for key, kwh in stored["progress"].items()}

@@ -57,3 +57,20 @@ class SteppedClock:
         # A float cannot hold every instant: the loop ends when the instant is really reached.
         while (left := (when - self.now()).total_seconds()) > 0:
             await asyncio.sleep(max(left, 1e-6) / self._speed)
+
+
+async def wait_for(event: asyncio.Event, clock: Clock, when: datetime) -> bool:
+    """Until the event is set or the wall clock shows `when`; True where the event came."""
+    if event.is_set() or when <= clock.now():
+        return event.is_set()
+    waiting = [
+        asyncio.ensure_future(event.wait()),
+        asyncio.ensure_future(clock.sleep_until(when)),
+    ]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+    return event.is_set()

@@ -209,9 +209,7 @@ def _overridden(
     elif nature.pause_mode != nature.default.mode:
         end = min(until, now + LONGEST_BLOCK_S) if nature.type in HEAT else until
         out.append(ScheduleSlot(now, end, nature.pause_mode, 0, ZERO, None, "pause"))
-    for slot in planned:
-        if slot.end > until:
-            out.append(replace(slot, start=max(slot.start, until)))
+    out += [replace(slot, start=max(slot.start, until)) for slot in planned if slot.end > until]
     return out
 
 

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from agent.config.devices import DeviceSection, EvCharger, Need, ProgramAppliance, Switched
+from agent.config.devices import (
+    DeviceSection,
+    EvCharger,
+    HeatPump,
+    Need,
+    ProgramAppliance,
+    Switched,
+    WaterHeater,
+)
 from agent.energy.instants import format_instant, to_unix_ceil, to_unix_floor
 from agent.energy.schedule import Goal
 from agent.energy.situation import ZERO, Demand, Flexible, ProfileSegment, Program
@@ -27,6 +35,7 @@ PLANNED_AHEAD = timedelta(hours=48)
 NO_GOAL = Goal()
 # A boost without an end is published an hour at a time, so that a lost agent cannot leave it on.
 BOOST_AHEAD = timedelta(hours=1)
+BOOST_RENEWED_BEFORE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +57,35 @@ class Asked:
     latest: datetime | None = None
 
 
-def ask(section: DeviceSection, tracker: Tracker, wish: Wish, place: Place, now: datetime) -> Asked:
-    """What the device asks for now."""
+def ask(
+    section: DeviceSection,
+    tracker: Tracker,
+    wish: Wish,
+    place: Place,
+    now: datetime,
+    away_until: datetime | None = None,
+) -> Asked:
+    """What the device asks for now. While people are away no heat is made in advance."""
     if tracker.opted_out(now):
         return Asked(None)
     if isinstance(section, EvCharger):
         return _ev(section, tracker, wish, place, now)
     if isinstance(section, ProgramAppliance):
         return _program(section, tracker, wish, place, now)
-    return _switched(section, tracker, wish, place, now)
+    if away_until is None or not isinstance(section, HeatPump | WaterHeater):
+        away_until = now
+    return _switched(section, tracker, wish, place, now, away_until)
 
 
-def _override(wish: Wish, now: datetime) -> Override | None:
+def _override(wish: Wish, tracker: Tracker, now: datetime) -> Override | None:
     if wish.mode == "auto" or wish.until is None:
         return None
     until = wish.until
     if wish.mode == "boost" and wish.mode_open:
-        until = min(until, now + BOOST_AHEAD)
+        published = tracker.boost_until
+        if published is None or published - now <= BOOST_RENEWED_BEFORE:
+            published = now + BOOST_AHEAD
+        until = min(until, published)
     return Override(wish.mode, until.replace(microsecond=0))
 
 
@@ -101,7 +122,7 @@ def _ev(section: EvCharger, tracker: Tracker, wish: Wish, place: Place, now: dat
     missing = ev_missing_kwh(section, tracker, wish, now, target)
     deadline = _ev_deadline(section, tracker, wish, place, now)
     full = missing < MET_KWH
-    override = None if full and wish.mode == "boost" else _override(wish, now)
+    override = None if full and wish.mode == "boost" else _override(wish, tracker, now)
     goal = Goal(missing, target if section.battery_kwh else None, to_unix_floor(deadline))
     if full:
         return Asked(None, goal, override)
@@ -156,9 +177,14 @@ def _ev_deadline(
 
 
 def _switched(
-    section: Switched, tracker: Tracker, wish: Wish, place: Place, now: datetime
+    section: Switched,
+    tracker: Tracker,
+    wish: Wish,
+    place: Place,
+    now: datetime,
+    away_until: datetime,
 ) -> Asked:
-    override = _override(wish, now)
+    override = _override(wish, tracker, now)
     begin = max(now, override.until) if override else now
     cap = wish.price_cap if wish.price_cap is not None else section.price_cap
     demands, still, ready_by = [], ZERO, None
@@ -167,7 +193,7 @@ def _switched(
             missing = need_kwh(need, section) - taken_kwh(tracker, start)
             if override and override.mode == "boost" and start <= now:
                 missing -= _kwh(section.power_w, (override.until - now).total_seconds())
-            if missing < MET_KWH:
+            if missing < MET_KWH or end <= away_until:
                 continue
             if max(start, begin) < end:
                 demands.append(

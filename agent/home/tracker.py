@@ -23,12 +23,16 @@ STORED = ("plugged", "soc_percent", "energy_kwh", "mode", "error")
 
 @dataclass(slots=True)
 class Session:
-    """A stay of a car, or a load's present window: since when, and when its need was last met."""
+    """A stay of a car or a run of a program: since when, when its need was last met.
+
+    `started_at` is when a program was told to run, `confirmed` whether it said that it does.
+    """
 
     since: datetime | None = None
     met_at: datetime | None = None
     opted_out_at: datetime | None = None
     started_at: datetime | None = None
+    confirmed: bool = False
 
 
 @dataclass(slots=True)
@@ -47,6 +51,7 @@ class Tracker:
     off_since: datetime | None = None
     heard_at: datetime | None = None
     acknowledged: Acknowledgement | None = None
+    boost_until: datetime | None = None
 
     def value(self, kind: str, now: datetime) -> Value | None:
         """The last reading of that kind; None where there is none or it is too old to believe."""
@@ -130,14 +135,21 @@ class Tracker:
         if ack.status is AckStatus.ACCEPTED and session.opted_out_at is not None:
             session.opted_out_at = None
             return True
-        if ack.status is AckStatus.STARTED and session.started_at is None:
-            session.started_at = now
+        if ack.status is AckStatus.STARTED and not session.confirmed:
+            session.started_at = session.started_at or now
+            session.confirmed = True
             return True
         if ack.status in (AckStatus.SUCCEEDED, AckStatus.ABORTED) and session.started_at:
-            session.started_at = None
+            session.started_at, session.confirmed = None, False
             session.met_at = now
             return True
         return False
+
+    def forget_progress(self, before: datetime) -> None:
+        """Windows that began before that are over and done."""
+        limit = format_instant(before)
+        for key in [key for key in self.progress if key < limit]:
+            del self.progress[key]
 
     def opted_out(self, now: datetime) -> bool:
         """A person at the device has overridden it; for 24 hours at most."""
@@ -151,8 +163,9 @@ class Tracker:
             for name in ("since", "met_at", "opted_out_at", "started_at")
             if (when := getattr(self.session, name)) is not None
         }
-        progress = {key: round(kwh, 2) for key, kwh in self.progress.items()}
-        return json.dumps({"session": session, "progress": progress}, separators=(",", ":"))
+        progress = {key: round(kwh, 1) for key, kwh in self.progress.items()}
+        stored = {"session": session, "confirmed": self.session.confirmed, "progress": progress}
+        return json.dumps(stored, separators=(",", ":"))
 
     def restore(self, text: str | None, readings: Mapping[str, Reading]) -> None:
         """What was stored by an earlier life."""
@@ -162,4 +175,5 @@ class Tracker:
         stored = json.loads(text)
         for name, when in stored["session"].items():
             setattr(self.session, name, parse_instant(when))
+        self.session.confirmed = stored["confirmed"]
         self.progress = {key: float(kwh) for key, kwh in stored["progress"].items()}

@@ -1,0 +1,56 @@
+"""Topic names below the base, in one place."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """`base` is `<prefix>/<site>`, at most 64 bytes."""
+
+    base: str
+
+    @property
+    def status(self) -> str:
+        return f"{self.base}/status"
+
+    @property
+    def time(self) -> str:
+        return f"{self.base}/time"
+
+    def tariff(self, name: str) -> str:
+        return f"{self.base}/tariff/{name}"
+
+    @property
+    def plan(self) -> str:
+        return f"{self.base}/plan"
+
+    @property
+    def health(self) -> str:
+        return f"{self.base}/health"
+
+    @property
+    def event(self) -> str:
+        return f"{self.base}/event"
+
+    def wish(self, device: str) -> str:
+        return f"{self.base}/device/{device}/wish"
+
+    @property
+    def any_request(self) -> str:
+        return f"{self.base}/device/+/request"
+
+    @property
+    def any_schedule(self) -> str:
+        return f"{self.base}/device/+/schedule"
+
+    @property
+    def site_request(self) -> str:
+        return f"{self.base}/site/request"
+
+    def device_part(self, topic: str) -> tuple[str, str] | None:
+        """(`<id>`, what follows) of a topic below `device/`, else None."""
+        prefix = f"{self.base}/device/"
+        if not topic.startswith(prefix):
+            return None
+        device, _, rest = topic[len(prefix) :].partition("/")
+        return (device, rest) if device and rest else None

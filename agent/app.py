@@ -1,0 +1,280 @@
+"""The hall: builds the rooms, one task group, one stop event. The only file that knows them all."""
+
+import asyncio
+import dataclasses
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from agent.clock import Clock
+from agent.clockguard import ClockGuard
+from agent.conductor import Conductor, MakePlan
+from agent.config import Config
+from agent.contracts.wire import SiteRequest
+from agent.dispatch.inbox import Inbox
+from agent.dispatch.journal import Journal
+from agent.dispatch.outbox import Outbox
+from agent.dispatch.publisher import Publisher
+from agent.energy.plan import Plan
+from agent.energy.rates import Direction, Rates
+from agent.energy.situation import Situation
+from agent.health import Health
+from agent.home.situation import Prices
+from agent.home.windows import Place
+from agent.mqtt.connection import MqttConnection
+from agent.mqtt.topics import Topics
+from agent.planning import make_plan
+from agent.ports import Message, OutMessage, Post, TariffSource
+from agent.store import Store
+from agent.systemd import feed_watchdog, notify
+from agent.tariff.larder import Larder
+from integrations.devices.native import NativeDevice
+from integrations.registry import device_adapter
+
+log = logging.getLogger(__name__)
+
+GOODBYE_S = 1.0
+# What may not be said while the clock is doubted: it would switch something at a wrong time.
+TIMED_TOPICS = ("/schedule", "/schedule/compact", "/setpoint")
+
+
+class RunningPost(Post, Protocol):
+    """A Post with a life of its own."""
+
+    async def run(self) -> None: ...
+
+    async def say_goodbye(self, payload: str, timeout_s: float) -> None: ...
+
+
+class MakePost(Protocol):
+    """How the hall gets its post: the real connection, or a broker within a test."""
+
+    def __call__(
+        self,
+        *,
+        will_topic: str,
+        client_id: str,
+        health: Health,
+        subscriptions: Callable[[], Sequence[str]],
+        on_message: Callable[[Message], None],
+        on_connect: Callable[[], Awaitable[None]],
+    ) -> RunningPost: ...
+
+
+async def plan_in_thread(situation: Situation) -> Plan:
+    """Plan beside the event loop, so that a long search delays no message."""
+    began = time.perf_counter()
+    plan = await asyncio.to_thread(make_plan, situation)
+    took_ms = int((time.perf_counter() - began) * 1000)
+    return dataclasses.replace(plan, took_ms=took_ms)
+
+
+async def run_agent(
+    config: Config,
+    *,
+    clock: Clock,
+    source: TariffSource,
+    store: Store,
+    stop: asyncio.Event,
+    make_post: MakePost | None = None,
+    plan: MakePlan = plan_in_thread,
+    trusted_clock: bool = False,
+    on_ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Do the main job until `stop` is set; `offline` stands on the status topic afterwards.
+
+    `trusted_clock`: the clock is somebody's own (demo, tests) and needs no confirmation.
+    """
+    house = _House(config, clock, source, store, plan, make_post, trusted_clock=trusted_clock)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(job, name=name) for name, job in house.jobs().items()]
+        on_ready()
+        notify("READY=1")
+        await stop.wait()
+        notify("STOPPING=1")
+        await house.post.say_goodbye("offline", GOODBYE_S)
+        for task in tasks:
+            task.cancel()
+    await source.close()
+
+
+class _House:
+    """All rooms, wired."""
+
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        source: TariffSource,
+        store: Store,
+        plan: MakePlan,
+        make_post: MakePost | None,
+        *,
+        trusted_clock: bool,
+    ) -> None:
+        topics = Topics(config.base_topic)
+        journal = Journal(store)
+        self._config, self._trusted = config, trusted_clock
+        self.health = health = Health(clock)
+        self.guard = ClockGuard(clock, health, journal.newest_instant(), sane=trusted_clock)
+        self.larder = Larder(source, store, clock, health, on_server_time=self.guard.server_said)
+        adapters = {item.id: device_adapter(item, config.base_topic) for item in config.devices}
+        post_factory: MakePost = make_post or _real_post(config)
+        self.post = post_factory(
+            will_topic=topics.status,
+            client_id=config.mqtt.client_id or f"flatpeak-agent-{config.site.id}",
+            health=health,
+            subscriptions=lambda: self.inbox.subscriptions,
+            on_message=lambda message: self.inbox.receive(message),
+            on_connect=self._greet,
+        )
+        self.outbox = Outbox(self.post, clock, self._held_back)
+        self.conductor = Conductor(
+            config,
+            clock=clock,
+            guard=self.guard,
+            prices=self._prices,
+            make_plan=plan,
+            outbox=self.outbox,
+            journal=journal,
+            adapters=adapters,
+            health=health,
+            place=self._place,
+            retire=self._retire,
+            on_refresh_wanted=self.larder.refresh_now,
+            on_heard_after_silence=self._send_time_soon,
+        )
+        self.publisher = Publisher(
+            topics, self.outbox, clock, self.guard, health, self.larder, self.conductor.tell
+        )
+        self.inbox = Inbox(
+            topics,
+            adapters,
+            health,
+            on_reading=self.conductor.on_reading,
+            on_ack=self.conductor.on_ack,
+            on_request=self.conductor.on_request,
+            on_site_request=self._site_request,
+            on_retained_schedule=self.conductor.on_retained_schedule,
+        )
+        self._topics = topics
+        self._time_wanted = asyncio.Event()
+        self._sane_now = asyncio.Event()
+        self.guard.on_sane = self._sane_now.set
+        health.on_change.append(lambda part: self.publisher.health_changed())
+        if store.damaged is not None:
+            health.degraded("disk", f"the database was damaged; moved to {store.damaged.name}")
+        else:
+            health.ok("disk")
+
+    def jobs(self) -> Mapping[str, Awaitable[None]]:
+        jobs = {
+            "larder": self.larder.run(),
+            "rates": self._follow_rates(),
+            "conductor": self.conductor.run(),
+            "tariff": self.publisher.run_tariff(),
+            "health": self.publisher.run_health(),
+            "time": self.publisher.run_time(),
+            "time-wanted": self._time_on_demand(),
+            "post": self.post.run(),
+            "watchdog": feed_watchdog(),
+        }
+        if not self._trusted:
+            jobs |= {"clock": self.guard.run(), "sanity": self._follow_sanity()}
+        return jobs
+
+    async def _greet(self) -> None:
+        """What is true now, then `online`, then the time: the order that devices rely on."""
+        await self.outbox.republish()
+        await self.post.publish(self._topics.status, "online")
+        await self.publisher.send_time()
+
+    async def _follow_rates(self) -> None:
+        seen = -1
+        while True:
+            await self.larder.current.newer_than(seen)
+            seen = self.larder.current.version
+            self.publisher.rates_changed()
+            self.conductor.wake()
+
+    async def _follow_sanity(self) -> None:
+        while True:
+            await self._sane_now.wait()
+            self._sane_now.clear()
+            self.conductor.wake()
+            self.publisher.rates_changed()
+            await self.outbox.flush()
+            await self.publisher.send_time()
+
+    def _send_time_soon(self) -> None:
+        self._time_wanted.set()
+
+    async def _time_on_demand(self) -> None:
+        while True:
+            await self._time_wanted.wait()
+            self._time_wanted.clear()
+            await self.publisher.send_time()
+
+    def _held_back(self, topic: str) -> bool:
+        if self.guard.sane:
+            return False
+        return topic.endswith(TIMED_TOPICS) or topic.startswith(f"{self._topics.base}/tariff/")
+
+    def _prices(self, now: datetime, until: datetime) -> Prices | None:
+        imported = self.larder.known(Direction.IMPORT)
+        if imported is None:
+            return None
+        exported = self.larder.known(Direction.EXPORT)
+        return Prices(
+            imported.currency,
+            self._place().zone.key,
+            self.larder.planning_rates(Direction.IMPORT, now, until),
+            self.larder.planning_rates(Direction.EXPORT, now, until) if exported else (),
+        )
+
+    def _place(self) -> Place:
+        site = self._config.site
+        known: Rates | None = self.larder.known(Direction.IMPORT)
+        name = site.timezone or (known.timezone if known else "UTC")
+        return Place(ZoneInfo(name), site.latitude, site.longitude)
+
+    def _retire(self, device: str) -> list[OutMessage]:
+        """Take back everything of a device that is no longer in the config."""
+        base = f"{self._config.base_topic}/device/{device}"
+        own = [OutMessage(f"{base}/{name}", "") for name in ("wish", "state", "ack")]
+        return [*NativeDevice(self._config.base_topic, device).withdraw(), *own]
+
+    def _site_request(self, payload: bytes) -> None:
+        try:
+            request = SiteRequest.model_validate_json(payload)
+        except ValidationError as error:
+            fault = error.errors(include_url=False)[0]
+            where = ".".join(map(str, fault["loc"]))
+            self.conductor.tell("request_refused", f"site/request: {where}: {fault['msg']}")
+            return
+        self.conductor.on_site_request(request.model_dump(exclude_none=True))
+
+
+def _real_post(config: Config) -> MakePost:
+    def make(
+        *,
+        will_topic: str,
+        client_id: str,
+        health: Health,
+        subscriptions: Callable[[], Sequence[str]],
+        on_message: Callable[[Message], None],
+        on_connect: Callable[[], Awaitable[None]],
+    ) -> RunningPost:
+        return MqttConnection(
+            config.mqtt, will_topic, client_id, health, subscriptions, on_message, on_connect
+        )
+
+    return make
+
+
+__all__ = ["MakePost", "RunningPost", "plan_in_thread", "run_agent"]

@@ -1,0 +1,187 @@
+"""`flatpeak-agent sandbox`: a FlatPeak that lives on this machine, with real prices."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from agent.clock import Clock, SteppedClock, SystemClock
+from agent.energy.instants import format_instant, parse_instant
+from integrations.sandbox.faults import KINDS
+from integrations.sandbox.places import Place, built_in, from_file
+from integrations.sandbox.series import FileSeries
+from integrations.sandbox.server import FlatPeakSandbox
+
+PORT = 8099
+EX_DATAERR = 65
+EX_UNAVAILABLE = 69
+
+
+def main(argv: list[str]) -> int:
+    """Serve until Ctrl-C; the return value is the exit code."""
+    args = _parser().parse_args(argv)
+    if args.faults:
+        for name, kind in KINDS.items():
+            print(f"{name:<20} {kind.group:<9} {kind.description}")
+        return 0
+    places = built_in()
+    if args.prices:
+        try:
+            places = (from_file(args.prices, args.timezone or ""), *places)
+        except (OSError, EOFError, ValueError) as error:
+            print(f"flatpeak-agent sandbox: --prices: {error}", file=sys.stderr)
+            return EX_DATAERR
+    return asyncio.run(_serve(args, places))
+
+
+async def _serve(args: argparse.Namespace, places: tuple[Place, ...]) -> int:
+    clock = _clock(args, places[0])
+    sandbox = FlatPeakSandbox(
+        clock,
+        places=places,
+        port=args.port,
+        publish_at=args.publish_at,
+        predictions=args.predictions,
+        strict_offsets=args.strict_offsets,
+    )
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        await sandbox.start()
+    except OSError as error:
+        print(f"flatpeak-agent sandbox: port {args.port}: {error.strerror}", file=sys.stderr)
+        return EX_UNAVAILABLE
+    print(_welcome(sandbox, places, clock.now()), flush=True)
+    await stop.wait()
+    await sandbox.stop()
+    return 0
+
+
+def _clock(args: argparse.Namespace, first: Place) -> Clock:
+    """The machine's clock, unless another start, another speed or old prices are asked for."""
+    now = SystemClock().now()
+    start = args.start
+    if start is None and args.prices:
+        series = first.series["IMPORT"]
+        assert isinstance(series, FileSeries)
+        first_instant, end = series.file.starts[0], series.file.ends[-1]
+        if not first_instant <= now < end:
+            # A day in, so that there is a yesterday.
+            start = min(first_instant + timedelta(days=1), end)
+    if start is None and args.speed == 1:
+        return SystemClock()
+    return SteppedClock(start or now, args.speed)
+
+
+def _welcome(sandbox: FlatPeakSandbox, places: tuple[Place, ...], now: datetime) -> str:
+    end = format_instant(now + timedelta(hours=24))
+    url, first = sandbox.url, places[0].id
+    lines = [
+        f"FlatPeak sandbox at {url}, its clock says {format_instant(now)}",
+        "",
+        f"  account id  {sandbox.account_id}",
+        f"  API key     {sandbox.api_key}",
+        "",
+    ]
+    for place in places:
+        ways = " + ".join(place.series).lower()
+        lines.append(f"  {place.id}  {place.name} ({ways}; {place.currency}, {place.timezone})")
+    lines += [
+        "",
+        f"  TOKEN=$(curl -s -u {sandbox.account_id}:{sandbox.api_key} {url}/login"
+        ' | sed \'s/.*"bearer_token": "\\([^"]*\\).*/\\1/\')',
+        '  curl -s -H "Authorization: Bearer $TOKEN"'
+        f" '{url}/tariffs/rates/{first}?end_time={end}'",
+        "",
+        f"  faults: curl -s {url}/_sandbox/faults",
+        f'          curl -s {url}/_sandbox/faults -d \'{{"name": "server_error", "times": 2}}\'',
+        "",
+        "Market prices are wholesale day-ahead prices of 2024, moved to today; a household pays",
+        "more. Sources and licences: integrations/sandbox/prices/ATTRIBUTION.md. Ctrl-C ends it.",
+    ]
+    return "\n".join(lines)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="flatpeak-agent sandbox",
+        description="A FlatPeak that lives on this machine, over loopback only, with real prices.",
+    )
+    parser.add_argument("--port", type=_port, default=PORT, help=f"default {PORT}; 0: any free one")
+    parser.add_argument(
+        "--prices",
+        type=Path,
+        metavar="FILE",
+        help="also serve this price file (start_utc,end_utc,rate, gzipped or not), at its own "
+        "dates: the clock starts there",
+    )
+    parser.add_argument(
+        "--timezone", type=_zone, help="the price file's zone, such as Europe/Madrid"
+    )
+    parser.add_argument(
+        "--start", type=_instant, metavar="INSTANT", help="where the clock starts; default: now"
+    )
+    parser.add_argument(
+        "--speed", type=_speed, default=1.0, metavar="N", help="the clock runs N times as fast"
+    )
+    parser.add_argument(
+        "--publish-at",
+        type=_clock_time,
+        default=time(13),
+        metavar="HH:MM",
+        help="local time at which a market's next day appears; default 13:00",
+    )
+    parser.add_argument(
+        "--predictions",
+        action="store_true",
+        help="predict what is not published yet, with confidence 0.6",
+    )
+    parser.add_argument(
+        "--strict-offsets",
+        action="store_true",
+        help="refuse requests with two different UTC offsets",
+    )
+    parser.add_argument("--faults", action="store_true", help="list the faults and exit")
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise ValueError
+    return port
+
+
+def _speed(text: str) -> float:
+    speed = float(text)
+    if not 0 < speed <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text}")
+    return speed
+
+
+def _clock_time(text: str) -> time:
+    try:
+        return datetime.strptime(text, "%H:%M").time()  # noqa: DTZ007 - a time of day has no zone
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected a time such as 13:00, got {text!r}") from error
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"expected an instant such as 2026-01-16T10:00:00Z, got {text!r}"
+        ) from error
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ValueError, OSError, ZoneInfoNotFoundError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time zone") from error
+    return text

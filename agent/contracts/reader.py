@@ -1,0 +1,231 @@
+"""Reading a JSON object field by field, collecting every fault with its dotted path.
+
+A null counts as left out. A fault never stops the reading: a stand-in value goes on, and the
+caller looks at the faults at the end.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from agent.energy.instants import parse_instant, to_unix_ceil
+from agent.energy.situation import ZERO
+from agent.errors import AgentError, Fault
+
+T = TypeVar("T")
+
+# Smaller steps than this are no price, power or energy; they would only make exact sums slow.
+FINEST = Decimal("1e-30")
+
+
+class Refusal(AgentError):
+    """A document that was not accepted; holds every fault."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(str(fault) for fault in self.faults))
+
+
+def whole_second(when: datetime | None) -> int:
+    return 0 if when is None else to_unix_ceil(when)
+
+
+def shown(value: object) -> str:
+    """A found value as it stands in a message, shortened."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (dict, list)):
+        return "an object" if isinstance(value, dict) else "a list"
+    text = str(value) if isinstance(value, (int, float, Decimal)) else repr(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+class Reader:
+    def __init__(self, document: dict[str, Any], path: str, faults: list[Fault]) -> None:
+        self.path = path
+        self.faults = faults
+        self._document = document
+        self._known: set[str] = set()
+        self._instants: dict[str, datetime | None] = {}
+        self._sound: set[str] = set()
+
+    def fault(self, key: str, message: str) -> None:
+        self.faults.append(Fault(f"{self.path}.{key}" if self.path else key, message))
+
+    def raw(self, key: str) -> Any:
+        return self._document.get(key)
+
+    def is_number(self, key: str) -> bool:
+        """Whether `number` has accepted this field."""
+        return key in self._sound
+
+    def close(self) -> None:
+        """Every key that nobody asked for is unknown."""
+        for key in self._document:
+            if key not in self._known:
+                self.fault(
+                    key, f"is unknown here; expected one of {', '.join(sorted(self._known))}"
+                )
+
+    def _take(self, key: str, required: bool, expected: str) -> Any:
+        self._known.add(key)
+        value = self._document.get(key)
+        if value is None and required:
+            self.fault(key, f"is missing; expected {expected}")
+        return value
+
+    def optional_number(
+        self, key: str, *, least: int | None = None, most: int | None = None
+    ) -> Decimal | None:
+        return self._number(key, None, False, least, most)
+
+    def number(
+        self,
+        key: str,
+        default: Decimal = ZERO,
+        *,
+        required: bool = False,
+        least: int | None = None,
+        most: int | None = None,
+    ) -> Decimal:
+        value = self._number(key, default, required, least, most)
+        return default if value is None else value
+
+    def _number(
+        self, key: str, default: Decimal | None, required: bool, least: int | None, most: int | None
+    ) -> Decimal | None:
+        limits = "" if least is None else f" of at least {least}"
+        limits += "" if most is None else f" and at most {most}"
+        value = self._take(key, required, f"a number{limits}")
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+            self.fault(key, f"is {shown(value)}; expected a number{limits}")
+            return default
+        number = value if isinstance(value, Decimal) else Decimal(str(value))
+        if not number.is_finite() or math.isinf(_as_float(number)):
+            self.fault(key, f"is {shown(value)}; expected a finite number{limits}")
+            return default
+        if (least is not None and number < least) or (most is not None and number > most):
+            self.fault(key, f"is {shown(value)}; expected a number{limits}")
+            return default
+        self._sound.add(key)
+        exponent = number.as_tuple().exponent
+        if isinstance(exponent, int) and exponent < -30 and abs(number) < 1:
+            return number.quantize(FINEST)
+        return number
+
+    def seconds(self, key: str, default: int = 0, *, required: bool = False, least: int = 0) -> int:
+        """Whole seconds; a fraction counts as the next whole second."""
+        value = self.number(key, Decimal(default), required=required, least=least)
+        return math.ceil(value)
+
+    def integer(self, key: str) -> int:
+        value = self.number(key)
+        if value != value.to_integral_value():
+            self.fault(key, f"is {value}; expected a whole number")
+        return int(value)
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        value = self._take(key, False, "true or false")
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            self.fault(key, f"is {shown(value)}; expected true or false")
+            return default
+        return value
+
+    def text(self, key: str, *, required: bool = False) -> str | None:
+        value = self._take(key, required, "a text")
+        if value is not None and not isinstance(value, str):
+            self.fault(key, f"is {shown(value)}; expected a text")
+            return None
+        return value
+
+    def literal(self, key: str, choices: Sequence[str], default: str | None = None) -> str | None:
+        expected = " or ".join(choices)
+        value = self._take(key, default is None, expected)
+        if value is None:
+            return default
+        if value not in choices:
+            self.fault(key, f"is {shown(value)}; expected {expected}")
+            return default
+        return str(value)
+
+    def instant(self, key: str, *, required: bool = False) -> datetime | None:
+        """Aware UTC; asked again, the same answer without a second fault."""
+        if key in self._instants:
+            return self._instants[key]
+        when = None
+        value = self._take(key, required, "a time such as 2026-01-16T10:00:00Z")
+        if value is not None:
+            try:
+                when = parse_instant(value if isinstance(value, str) else "")
+            except (ValueError, OverflowError):
+                self.fault(key, f"is {shown(value)}; expected a time such as 2026-01-16T10:00:00Z")
+        self._instants[key] = when
+        return when
+
+    def child(self, key: str, read: Callable[["Reader"], T]) -> T | None:
+        value = self._take(key, False, "an object")
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            self.fault(key, f"is {shown(value)}; expected an object")
+            return None
+        return read(Reader(value, f"{self.path}.{key}" if self.path else key, self.faults))
+
+    def children(
+        self, key: str, read: Callable[["Reader"], T], *, required: bool = False
+    ) -> list[T]:
+        value = self._take(key, required, "a list")
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            self.fault(key, f"is {shown(value)}; expected a list")
+            return []
+        out = []
+        base = f"{self.path}.{key}" if self.path else key
+        for index, item in enumerate(value):
+            if isinstance(item, dict):
+                out.append(read(Reader(item, f"{base}[{index}]", self.faults)))
+            else:
+                self.fault(f"{key}[{index}]", f"is {shown(item)}; expected an object")
+        return out
+
+    def points(self, key: str) -> tuple[tuple[Decimal, Decimal], ...]:
+        """A curve as a list of pairs, sorted by the first number."""
+        expected = "a list of pairs of numbers such as [[-7, 2.2], [7, 3.6]]"
+        value = self._take(key, False, expected)
+        if value is None:
+            return ()
+        out = []
+        for index, pair in enumerate(value if isinstance(value, list) else [None]):
+            if not isinstance(pair, list) or len(pair) != 2:
+                where = f"{key}[{index}]" if isinstance(value, list) else key
+                self.fault(
+                    where, f"is {shown(pair if value is None else value)}; expected {expected}"
+                )
+                continue
+            reader = Reader(
+                {"0": pair[0], "1": pair[1]}, f"{self.path}.{key}[{index}]", self.faults
+            )
+            at, height = (
+                reader.number("0", required=True),
+                reader.number("1", required=True, least=0),
+            )
+            if height == 0 and reader.is_number("1"):
+                reader.fault("1", "is 0; expected more than 0")
+            out.append((at, height))
+        return tuple(sorted(out))
+
+
+def _as_float(number: Decimal) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf

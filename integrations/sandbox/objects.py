@@ -1,0 +1,125 @@
+"""The objects around the rates: customers, locations, tariff elements, events, and paged lists."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from integrations.sandbox.places import Place, object_id
+from integrations.sandbox.rates_answer import BadRequestError
+
+BORN_TEXT = "2024-01-01T00:00:00Z"
+CUSTOMER = object_id("cus", 1)
+Object = dict[str, Any]
+
+
+def customers(places: Sequence[Place], live: bool) -> list[Object]:
+    return [
+        {
+            **_head(CUSTOMER, "customer", live),
+            "reference_id": "household",
+            "locations": [place.id for place in places],
+        }
+    ]
+
+
+def location(place: Place, live: bool) -> Object:
+    return {
+        **_head(place.id, "location", live),
+        "reference_id": f"home-{place.number}",
+        "customer_id": CUSTOMER,
+        "timezone": place.timezone,
+        "currency_code": place.currency,
+        "postal_address": {"city": place.city, "country_code": place.country},
+        "tariff_status": {
+            f"{kind}_{direction}": "connected"
+            if kind == "commodity" and direction.upper() in place.series
+            else "not_connected"
+            for kind in ("commodity", "non_commodity")
+            for direction in ("import", "export")
+        },
+        "tariff_elements": [element["id"] for element in elements(place, live)],
+    }
+
+
+def location_status(place: Place, live: bool) -> Object:
+    return {
+        **_head(place.id, "location_status", live),
+        **{
+            f"commodity_{element['direction'].lower()}": {
+                "status": element["status"],
+                "connection_type": element["connection_type"],
+                "tariff": {"id": element["id"], "display_name": element["display_name"]},
+            }
+            for element in elements(place, live)
+        },
+    }
+
+
+def elements(place: Place, live: bool) -> list[Object]:
+    """The tariffs of one location, a direction each."""
+    return [
+        {
+            **_head(object_id("trf", 10 * place.number + number), "tariff", live),
+            "location_id": place.id,
+            "direction": direction,
+            "type": "COMMODITY",
+            "display_name": place.name,
+            "is_linked": series.market,
+            "connection_type": "MARKET" if series.market else "MANUAL",
+            "status": "connected",
+            "timezone": place.timezone,
+            "contract_start_date": "2024-01-01",
+            "contract_end_date": "2099-12-31",
+        }
+        for number, (direction, series) in enumerate(place.series.items(), start=1)
+    ]
+
+
+def events(places: Sequence[Place], live: bool) -> list[Object]:
+    """What happened so far: the customer and each location were made."""
+    made = [("customer.create", {"customer_id": CUSTOMER})]
+    made += [("location.create", {"location_id": place.id}) for place in places]
+    return [
+        {
+            **_head(object_id("evt", number), "event", live),
+            "type": kind,
+            "data": {**data, "live_mode": live},
+        }
+        for number, (kind, data) in enumerate(made, start=1)
+    ]
+
+
+def page(items: Sequence[Object], query: Mapping[str, str], url: str, default: int) -> Object:
+    """One page of a list, newest first. Raises BadRequestError."""
+    try:
+        limit = int(query.get("limit", default))
+    except ValueError as error:
+        raise BadRequestError("limit_invalid", "limit is a number") from error
+    if not 1 <= limit <= 100:
+        raise BadRequestError("limit_invalid", "limit is 1 to 100")
+    after, before = query.get("starting_after"), query.get("ending_before")
+    if after and before:
+        raise BadRequestError(
+            "cursor_invalid", "starting_after and ending_before exclude each other"
+        )
+    newest_first = list(reversed(items))
+    ids = [item["id"] for item in newest_first]
+    cursor = after or before
+    if cursor and cursor not in ids:
+        raise BadRequestError("cursor_invalid", f"there is no {cursor}")
+    if before:
+        rest = newest_first[: ids.index(before)]
+        shown, more = rest[-limit:], len(rest) > limit
+    else:
+        rest = newest_first[ids.index(after) + 1 :] if after else newest_first
+        shown, more = rest[:limit], len(rest) > limit
+    return {"object": "list", "url": url, "has_more": more, "data": shown}
+
+
+def _head(identity: str, kind: str, live: bool) -> Object:
+    return {
+        "id": identity,
+        "object": kind,
+        "live_mode": live,
+        "time_created": BORN_TEXT,
+        "account_id": object_id("acc", 1),
+    }

@@ -1,0 +1,169 @@
+"""The locations of the sandbox: one zone, one currency, tariffs to import and to export each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import time, timedelta
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from integrations.sandbox.series import FileSeries, Flat, PriceFile, RepeatedYear, Series, TimeOfDay
+
+PRICES = Path(__file__).parent / "prices"
+# The first eight digits of an id are a Unix time; here 1 January 2024 for all of them.
+BORN = 0x65920080
+
+ZONES = {
+    "AU-NSW": "Australia/Sydney",
+    "DE-LU": "Europe/Berlin",
+    "DK1": "Europe/Copenhagen",
+    "ES": "Europe/Madrid",
+    "FI": "Europe/Helsinki",
+    "FR": "Europe/Paris",
+    "GB-A": "Europe/London",
+    "GB-C": "Europe/London",
+    "NL": "Europe/Amsterdam",
+    "NO2": "Europe/Oslo",
+    "SE3": "Europe/Stockholm",
+    "US-ERCOT": "America/Chicago",
+}
+
+
+def object_id(prefix: str, number: int) -> str:
+    """An id with the right prefix and 24 hex digits, the same on every start."""
+    return f"{prefix}_{BORN:08x}{number:016x}"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One location: what FlatPeak knows about a home, and the prices it would serve.
+
+    `series` by direction in FlatPeak's spelling, `IMPORT` and `EXPORT`.
+    """
+
+    number: int
+    name: str
+    timezone: str
+    currency: str
+    series: Mapping[str, Series] = field(repr=False)
+    country: str = ""
+    city: str = ""
+
+    @property
+    def id(self) -> str:
+        return object_id("loc", self.number)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+
+def built_in() -> tuple[Place, ...]:
+    """The packaged locations. Market prices are wholesale prices, see prices/ATTRIBUTION.md."""
+    berlin, stockholm = ZoneInfo("Europe/Berlin"), ZoneInfo("Europe/Stockholm")
+    germany = _packaged("prices_DE-LU_EUR_PT1H_2024_day-ahead.csv.gz")
+    sweden = _packaged("prices_SE3_EUR_PT1H_2024_day-ahead.csv.gz")
+    swedish = RepeatedYear(sweden, stockholm)
+    return (
+        Place(
+            1,
+            "DE-LU, hourly market",
+            "Europe/Berlin",
+            "EUR",
+            {"IMPORT": RepeatedYear(germany, berlin), "EXPORT": Flat(Decimal("0.0786"))},
+            "DE",
+            "Leipzig",
+        ),
+        Place(
+            2,
+            "SE3, hourly market both ways",
+            "Europe/Stockholm",
+            "EUR",
+            {"IMPORT": swedish, "EXPORT": swedish},
+            "SE",
+            "Stockholm",
+        ),
+        Place(
+            3,
+            "DE-LU, market in quarter-hour slots",
+            "Europe/Berlin",
+            "EUR",
+            {"IMPORT": RepeatedYear(germany, berlin, timedelta(minutes=15))},
+            "LU",
+            "Luxembourg",
+        ),
+        Place(
+            4,
+            "flat, the price of the documentation's example",
+            "Europe/Amsterdam",
+            "EUR",
+            {"IMPORT": Flat(Decimal("0.02"))},
+            "NL",
+            "Utrecht",
+        ),
+        Place(
+            5,
+            "time of day, cheap from 00:30 to 05:30",
+            "Europe/London",
+            "GBP",
+            {
+                "IMPORT": _two_prices("Europe/London", "0.2463", "0.07", (0, 30), (5, 30)),
+                "EXPORT": Flat(Decimal("0.15")),
+            },
+            "GB",
+            "York",
+        ),
+        Place(
+            6,
+            "time of day in the south, dear from 15:00 to 21:00 on working days",
+            "Australia/Sydney",
+            "AUD",
+            {
+                "IMPORT": TimeOfDay(
+                    ZoneInfo("Australia/Sydney"),
+                    weekday=(
+                        (time(0), Decimal("0.2412")),
+                        (time(15), Decimal("0.5412")),
+                        (time(21), Decimal("0.2412")),
+                    ),
+                    weekend=((time(0), Decimal("0.2412")),),
+                ),
+                "EXPORT": Flat(Decimal("0.05")),
+            },
+            "AU",
+            "Sydney",
+        ),
+    )
+
+
+def from_file(path: Path, timezone: str = "") -> Place:
+    """A location that serves a price file at its own dates, both ways.
+
+    Zone and currency come from a name like `prices_DE-LU_EUR_PT1H_2024_day-ahead.csv.gz`.
+    Raises OSError, or ValueError where the file or its name is not understood.
+    """
+    parts = path.name.split("_")
+    if len(parts) < 4 or parts[0] != "prices":
+        raise ValueError(f"{path.name}: expected a name like prices_ZONE_CURRENCY_STEP_SPAN.csv.gz")
+    series = FileSeries(PriceFile.read(path))
+    if not series.file.starts:
+        raise ValueError(f"{path.name} has no rows")
+    zone = timezone or ZONES.get(parts[1], "UTC")
+    return Place(7, path.name, zone, parts[2], {"IMPORT": series, "EXPORT": series})
+
+
+@cache
+def _packaged(name: str) -> PriceFile:
+    return PriceFile.read(PRICES / name)
+
+
+def _two_prices(
+    zone: str, day: str, night: str, begins: tuple[int, int], ends: tuple[int, int]
+) -> TimeOfDay:
+    clock = (
+        (time(0), Decimal(day)),
+        (time(*begins), Decimal(night)),
+        (time(*ends), Decimal(day)),
+    )
+    return TimeOfDay(ZoneInfo(zone), clock, clock)

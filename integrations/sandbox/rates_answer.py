@@ -1,0 +1,207 @@
+"""The answer to `GET /tariffs/rates/{id}`: window, publication, spelling of times. Pure.
+
+Times are spelled with the offset of the window's end, also where the start has another one.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from integrations.sandbox.places import Place, object_id
+from integrations.sandbox.series import Series, Slot
+
+DAY = timedelta(days=1)
+LONGEST_WINDOW = timedelta(days=90)
+PREDICTED = 0.6
+FIVE_DECIMALS = Decimal("0.00001")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_FRACTION = re.compile(r"\.\d+")
+
+
+class BadRequestError(Exception):
+    """The request makes no sense; `code` as in FlatPeak's error object."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        self.code = code
+        self.status = status
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request for rates, understood. `*_text` as sent, without fractions of a second."""
+
+    start: datetime
+    end: datetime
+    start_text: str
+    end_text: str
+    direction: str
+    tariff: bool
+    carbon: bool
+
+    @property
+    def spelling(self) -> timezone | None:
+        """The offset that every time in the answer has; None for `Z`."""
+        if self.end_text.endswith("Z"):
+            return None
+        offset = datetime.fromisoformat(self.end_text).utcoffset()
+        return timezone(offset or timedelta(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How the answers are given: when tomorrow is published, and what stands for it until then."""
+
+    publish_at: time = time(13)
+    predictions: bool = False
+    contract_ended: bool = False
+    publication_fails: bool = False
+
+
+def understand(query: Mapping[str, str], now: datetime, strict_offsets: bool) -> Asked:
+    """Raises BadRequestError. Strict: two offsets in one request are refused, the older rule."""
+    start_text = query.get("start_time") or now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    end_text = query.get("end_time")
+    if not end_text:
+        raise BadRequestError("end_time_missing", "end_time is required")
+    start, end = _instant("start_time", start_text), _instant("end_time", end_text)
+    if strict_offsets and start.utcoffset() != end.utcoffset():
+        raise BadRequestError("offsets_differ", "start_time and end_time have different offsets")
+    if end <= start:
+        raise BadRequestError("end_time_invalid", "end_time is not after start_time")
+    if end - start > LONGEST_WINDOW:
+        raise BadRequestError("window_too_long", "the window is longer than 90 days", 422)
+    direction = query.get("direction", "IMPORT")
+    if direction not in ("IMPORT", "EXPORT"):
+        raise BadRequestError("tariff_direction_invalid", "direction is IMPORT or EXPORT")
+    return Asked(
+        start.astimezone(UTC),
+        end.astimezone(UTC),
+        _FRACTION.sub("", start_text),
+        _FRACTION.sub("", end_text),
+        direction,
+        _flag(query, "include_tariff", True),
+        _flag(query, "include_carbon", False),
+    )
+
+
+def rates_answer(
+    place: Place, asked: Asked, now: datetime, manners: Manners, live: bool
+) -> dict[str, Any]:
+    """The answer as FlatPeak would give it. The place has a series for the asked direction."""
+    series = place.series[asked.direction]
+    last, following = publications(now, place.zone, manners.publish_at)
+    if manners.publication_fails and series.market:
+        last, following = last - DAY, last
+    horizon = _end_of_tomorrow(last, place.zone)
+    spelling = asked.spelling
+    return {
+        "id": object_id("rts", place.number),
+        "object": "tariff_rate",
+        "live_mode": live,
+        "location_id": place.id,
+        "location_timezone": place.timezone,
+        "currency_code": place.currency,
+        "direction": asked.direction,
+        "last_updated": spell(last, spelling),
+        "next_update": spell(following, spelling),
+        "request": {
+            "include_tariff": asked.tariff,
+            "include_carbon": asked.carbon,
+            "direction": asked.direction,
+            "start_time": asked.start_text,
+            "end_time": asked.end_text,
+        },
+        "data": [
+            _slot(slot, asked, place.zone) for slot in _slots(series, asked, horizon, now, manners)
+        ],
+        "time_created": spell(now, None),
+        "account_id": object_id("acc", 1),
+    }
+
+
+def publications(now: datetime, zone: ZoneInfo, at: time) -> tuple[datetime, datetime]:
+    """The last publication, at `now` or before, and the next one."""
+    today = now.astimezone(zone).date()
+    days = [today + timedelta(days=n) for n in (-1, 0, 1)]
+    instants = [datetime.combine(day, at, tzinfo=zone).astimezone(UTC) for day in days]
+    return (instants[1], instants[2]) if now >= instants[1] else (instants[0], instants[1])
+
+
+def spell(when: datetime, spelling: timezone | None) -> str:
+    text = when.astimezone(spelling or UTC).isoformat(timespec="seconds")
+    return text if spelling else text.replace("+00:00", "Z")
+
+
+def _slots(
+    series: Series, asked: Asked, horizon: datetime, now: datetime, manners: Manners
+) -> list[Slot]:
+    if not series.market:
+        slots = series.slots(asked.start, asked.end)
+        return [_faded(slot, now) for slot in slots] if manners.contract_ended else slots
+    known = series.slots(asked.start, min(asked.end, horizon)) if asked.start < horizon else []
+    if not manners.predictions or asked.end <= horizon:
+        return known
+    week = timedelta(days=7)
+    began = max(asked.start, horizon)
+    guesses = series.slots(began - week, asked.end - week)
+    return known + [
+        Slot(slot.start + week, slot.end + week, slot.price, PREDICTED) for slot in guesses
+    ]
+
+
+def _faded(slot: Slot, ended: datetime) -> Slot:
+    """A known pattern after its contract: 0.8, less 0.2 every 90 days, never below 0.2."""
+    if slot.end <= ended:
+        return slot
+    quarters = max(timedelta(0), slot.start - ended) // timedelta(days=90)
+    return replace(slot, confidence=max(0.2, round(0.8 - 0.2 * quarters, 1)))
+
+
+def _slot(slot: Slot, asked: Asked, zone: ZoneInfo) -> dict[str, Any]:
+    spelling = asked.spelling
+    out: dict[str, Any] = {
+        "valid_from": spell(slot.start, spelling),
+        "valid_to": spell(slot.end, spelling),
+    }
+    if asked.tariff:
+        # JSON numbers have the decimals of a float's shortest form: five stay five.
+        rate = float(slot.price.quantize(FIVE_DECIMALS))
+        out["tariff"] = {"rate": rate, "confidence": slot.confidence}
+    if asked.carbon:
+        # Less carbon at midday, more in the evening: a shape to test with, not a measurement.
+        dark = abs(slot.start.astimezone(zone).hour - 13) / 13
+        out["carbon"] = {
+            "intensity": round(180 + 220 * dark, 1),
+            "relative": round(dark, 2),
+            "confidence": 1,
+        }
+    return out
+
+
+def _end_of_tomorrow(published: datetime, zone: ZoneInfo) -> datetime:
+    day = published.astimezone(zone).date() + 2 * DAY
+    return datetime.combine(day, time(0), tzinfo=zone).astimezone(UTC)
+
+
+def _instant(name: str, text: str) -> datetime:
+    if not _TIME.fullmatch(text):
+        hint = "; write + as %2B" if " " in text else ""
+        raise BadRequestError(f"{name}_invalid", f"{name} {text!r} is not RFC 3339{hint}")
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadRequestError(f"{name}_invalid", f"{name}: {error}") from error
+
+
+def _flag(query: Mapping[str, str], name: str, default: bool) -> bool:
+    value = query.get(name)
+    if value is None:
+        return default
+    if value not in ("true", "false"):
+        raise BadRequestError(f"{name}_invalid", f"{name} is true or false")
+    return value == "true"

@@ -1,0 +1,423 @@
+"""A FlatPeak that lives on this machine: the HTTP API of release Zero over loopback.
+
+It keeps the API's manners (login, expiring tokens, windows, offsets, publication at a time of day,
+both shapes of errors) and can be made to misbehave: `GET` and `POST /_sandbox/faults`. All its time
+comes from a Clock, so a day may pass in a minute. It never listens on anything but loopback.
+"""
+
+import base64
+import binascii
+import json
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+from aiohttp import web
+
+from agent.clock import Clock
+from integrations.sandbox import objects
+from integrations.sandbox.faults import Faults
+from integrations.sandbox.places import Place, built_in, object_id
+from integrations.sandbox.rates_answer import (
+    BadRequestError,
+    Manners,
+    rates_answer,
+    understand,
+)
+from integrations.sandbox.spoil import spoil
+
+ACCOUNT_ID = object_id("acc", 1)
+API_KEY = "sk_test_000000000000000000000001"
+LIVE_API_KEY = "sk_live_000000000000000000000001"
+TOKEN_LIFE_S = 3600
+SHORT_TOKEN_LIFE_S = 5
+SLOW_S = 120
+REMEMBERED_CALLS = 20_000
+TOLD_WAIT = timedelta(minutes=30)
+CODES_422 = {
+    "pending_connect": "The tariff is being processed",
+    "no_tariff_connected": "No tariff is connected for this direction",
+    "no_price_data": "There is no price data",
+    "unknown_code": "Something else is wrong",
+}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request that came in, the sandbox's own pages left out."""
+
+    at: datetime
+    method: str
+    path: str
+    query: Mapping[str, str]
+    status: int
+
+
+class FlatPeakSandbox:
+    """The server. `async with` starts and stops it; `url` is known while it runs.
+
+    `calls` are the requests so far, `faults` what goes wrong on purpose; `places` the locations,
+    by id. `port` 0 takes any free one.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        places: Sequence[Place] | None = None,
+        port: int = 0,
+        publish_at: time = time(13),
+        predictions: bool = False,
+        strict_offsets: bool = False,
+        token_life_s: int = TOKEN_LIFE_S,
+    ) -> None:
+        self.clock = clock
+        self.places = {place.id: place for place in (built_in() if places is None else places)}
+        self.faults = Faults()
+        self.calls: deque[Call] = deque(maxlen=REMEMBERED_CALLS)
+        self.account_id = ACCOUNT_ID
+        self.api_key = API_KEY
+        self._port = port
+        self._publish_at = publish_at
+        self._predictions = predictions
+        self._strict_offsets = strict_offsets
+        self._token_life_s = token_life_s
+        self._tokens: dict[str, tuple[datetime, bool]] = {}
+        self._tokens_given = 0
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> "FlatPeakSandbox":
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Listen. Raises OSError where the port is taken."""
+        # An answer that is slow on purpose ends with the client that gave up on it.
+        runner = web.AppRunner(
+            self._app(), access_log=None, handler_cancellation=True, shutdown_timeout=0.1
+        )
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", self._port).start()
+        except OSError:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    @property
+    def url(self) -> str:
+        if self._runner is None:
+            raise RuntimeError("the sandbox is not started")
+        return f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+
+    def count(self, path_start: str = "/", since: datetime | None = None) -> int:
+        """Calls to paths that begin so, at `since` or later."""
+        return sum(
+            call.path.startswith(path_start) and (since is None or call.at >= since)
+            for call in self.calls
+        )
+
+    def _app(self) -> web.Application:
+        app = web.Application(middlewares=[self._front])
+        app.add_routes(
+            [
+                web.get("/login", self._login),
+                web.get("/tariffs/rates/{id}", self._rates),
+                web.get("/customers", self._customers),
+                web.get("/locations", self._locations),
+                web.get("/locations/{id}", self._location),
+                web.get("/locations/{id}/status", self._location_status),
+                web.get("/tariffs/elements", self._elements),
+                web.get("/events", self._events),
+                web.get("/_sandbox", self._about),
+                web.get("/_sandbox/calls", self._list_calls),
+                web.get("/_sandbox/faults", self._list_faults),
+                web.post("/_sandbox/faults", self._set_fault),
+                web.delete("/_sandbox/faults", self._clear_faults),
+            ]
+        )
+        return app
+
+    # What every request passes through.
+
+    @web.middleware
+    async def _front(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        own = request.path.startswith("/_sandbox")
+        try:
+            response = await (handler(request) if own else self._guarded(request, handler))
+        except web.HTTPException as error:
+            response = _plain(error.status, error.reason)
+        except BadRequestError as error:
+            response = self._error(error.status, "invalid_request", error.code, str(error))
+        if not own:
+            query = dict(request.query)
+            at = self.clock.now()
+            self.calls.append(Call(at, request.method, request.path, query, response.status))
+            ahead = timedelta(hours=5 if self.faults.takes("clock_wrong") else 0)
+            response.headers["Date"] = format_datetime(at + ahead, usegmt=True)
+        return response
+
+    async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path == "/login":
+            return await handler(request)
+        broken = await self._transport_fault(request)
+        if broken is not None:
+            return broken
+        if self.faults.takes("token_lapses"):
+            self._tokens.clear()
+        if self._live_mode_of(request) is None:
+            return _plain(401 if self.faults.takes("expired_401") else 403, "Bad credentials")
+        if self.faults.takes("account_disabled"):
+            return self._error(
+                422, "invalid_request", "account_disabled", "The subscription is over"
+            )
+        return await handler(request)
+
+    async def _transport_fault(self, request: web.Request) -> web.Response | None:
+        takes = self.faults.takes
+        if takes("slow"):
+            await self.clock.sleep(SLOW_S)
+        if takes("reset"):
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response()
+        if takes("rate_limit"):
+            return self._error(429, "rate_limit", "rate_limit", "Too many requests")
+        if takes("rate_limit_told"):
+            response = self._error(429, "rate_limit", "rate_limit", "Too many requests")
+            response.headers["Retry-After"] = str(int(TOLD_WAIT.total_seconds()))
+            return response
+        if takes("rate_limit_date"):
+            response = self._error(429, "rate_limit", "rate_limit", "Too many requests")
+            at = self.clock.now() + TOLD_WAIT
+            response.headers["Retry-After"] = format_datetime(at, usegmt=True)
+            return response
+        if takes("server_error"):
+            return _plain(500, "Internal Server Error")
+        if takes("bad_gateway"):
+            return _html(502, "Bad Gateway")
+        if takes("html"):
+            return _html(200, "Welcome to the hotel's network")
+        if takes("redirect"):
+            return web.Response(status=302, headers={"Location": "http://portal.invalid/"})
+        if takes("huge"):
+            return web.Response(body=b'{"data": [' + b" " * 5_000_000)
+        return None
+
+    def _live_mode_of(self, request: web.Request) -> bool | None:
+        """Whether the bearer is of a live key; None where it is not, or no longer, good."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        until, live = self._tokens.get(token, (None, False))
+        if scheme.lower() != "bearer" or until is None or self.clock.now() >= until:
+            return None
+        return live
+
+    # The API.
+
+    async def _login(self, request: web.Request) -> web.Response:
+        if self.faults.takes("login_error"):
+            return _plain(500, "Internal Server Error")
+        if self.faults.takes("login_garbage"):
+            return web.json_response({"message": "ok"})
+        account_id, api_key = _basic(request.headers.get("Authorization", ""))
+        known = account_id == self.account_id and api_key in (self.api_key, LIVE_API_KEY)
+        if not known or self.faults.takes("login_refused"):
+            return _plain(403, "Bad credentials")
+        now = self.clock.now()
+        self._tokens = {token: kept for token, kept in self._tokens.items() if kept[0] > now}
+        self._tokens_given += 1
+        life_s = SHORT_TOKEN_LIFE_S if self.faults.takes("short_token") else self._token_life_s
+        live = api_key.startswith("sk_live_")
+        token = f"sandbox.{self._tokens_given}"
+        self._tokens[token] = now + timedelta(seconds=life_s), live
+        answer: dict[str, Any] = {"bearer_token": token, "expires_in": life_s, "live_mode": live}
+        if self.faults.takes("no_live_mode"):
+            del answer["live_mode"]
+        return web.json_response(answer)
+
+    async def _rates(self, request: web.Request) -> web.Response:
+        place = self._place(request)
+        asked = understand(request.query, self.clock.now(), self._strict_offsets)
+        refused = self._no_prices(place, asked.direction)
+        if refused is not None:
+            return refused
+        takes = self.faults.takes
+        manners = Manners(
+            time(23) if takes("publication_late") else self._publish_at,
+            self._predictions or takes("predictions"),
+            takes("contract_ended"),
+            takes("publication_fails"),
+        )
+        now = self.clock.now()
+        answer = rates_answer(place, asked, now, manners, bool(self._live_mode_of(request)))
+        text = json.dumps(spoil(answer, asked, now, self.faults))
+        if takes("truncated"):
+            text = text[: len(text) // 2]
+        return web.Response(text=text, content_type="application/json")
+
+    def _no_prices(self, place: Place, direction: str) -> web.Response | None:
+        for code, message in CODES_422.items():
+            if self.faults.takes(code):
+                return self._error(422, "api_error", code, message)
+        if self.faults.takes("plain_422"):
+            return _plain(422, "Unprocessable Entity")
+        missing = direction not in place.series
+        if missing or (direction == "EXPORT" and self.faults.takes("no_export")):
+            code = "no_tariff_connected"
+            return self._error(422, "api_error", code, CODES_422[code])
+        return None
+
+    async def _customers(self, request: web.Request) -> web.Response:
+        live = bool(self._live_mode_of(request))
+        items = objects.customers(list(self.places.values()), live)
+        return web.json_response(objects.page(items, request.query, "/customers", 30))
+
+    async def _locations(self, request: web.Request) -> web.Response:
+        live = bool(self._live_mode_of(request))
+        items = [objects.location(place, live) for place in self.places.values()]
+        return web.json_response(objects.page(items, request.query, "/locations", 30))
+
+    async def _location(self, request: web.Request) -> web.Response:
+        live = bool(self._live_mode_of(request))
+        return web.json_response(objects.location(self._place(request), live))
+
+    async def _location_status(self, request: web.Request) -> web.Response:
+        live = bool(self._live_mode_of(request))
+        return web.json_response(objects.location_status(self._place(request), live))
+
+    async def _elements(self, request: web.Request) -> web.Response:
+        query = request.query
+        if not query.get("location_id"):
+            raise BadRequestError("location_id_missing", "location_id is required")
+        place = self.places.get(query["location_id"])
+        if place is None:
+            raise web.HTTPNotFound
+        items = [
+            element
+            for element in objects.elements(place, bool(self._live_mode_of(request)))
+            if query.get("direction", element["direction"]) == element["direction"]
+            and query.get("type", element["type"]) == element["type"]
+        ]
+        return web.json_response(objects.page(items, query, "/tariffs/elements", 30))
+
+    async def _events(self, request: web.Request) -> web.Response:
+        query = request.query
+        live = bool(self._live_mode_of(request))
+        items = [
+            event
+            for event in objects.events(list(self.places.values()), live)
+            if query.get("event_type", event["type"]) == event["type"]
+            and ("object_id" not in query or query["object_id"] in event["data"].values())
+        ]
+        return web.json_response(objects.page(items, query, "/events", 100))
+
+    # The sandbox's own pages.
+
+    async def _about(self, _request: web.Request) -> web.Response:
+        return web.json_response(
+            {
+                "now": self.clock.now().isoformat(),
+                "account_id": self.account_id,
+                "api_key": self.api_key,
+                "locations": {
+                    place.id: {
+                        "name": place.name,
+                        "timezone": place.timezone,
+                        "currency": place.currency,
+                        "directions": list(place.series),
+                    }
+                    for place in self.places.values()
+                },
+            }
+        )
+
+    async def _list_calls(self, _request: web.Request) -> web.Response:
+        return web.json_response(
+            [
+                {
+                    "at": call.at.isoformat(),
+                    "method": call.method,
+                    "path": call.path,
+                    "query": dict(call.query),
+                    "status": call.status,
+                }
+                for call in self.calls
+            ]
+        )
+
+    async def _list_faults(self, _request: web.Request) -> web.Response:
+        return web.json_response(self.faults.listing())
+
+    async def _set_fault(self, request: web.Request) -> web.Response:
+        """`{"name": …}`, with `"times": 3` for three uses, with `"on": false` to end it."""
+        try:
+            body = await request.json()
+            name, times = str(body["name"]), body.get("times")
+            if body.get("on", True):
+                self.faults.on(name, None if times is None else int(times))
+            else:
+                self.faults.off(name)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BadRequestError("fault_invalid", f"{type(error).__name__}: {error}") from error
+        return await self._list_faults(request)
+
+    async def _clear_faults(self, request: web.Request) -> web.Response:
+        self.faults.clear()
+        return await self._list_faults(request)
+
+    def _place(self, request: web.Request) -> Place:
+        place = self.places.get(request.match_info["id"])
+        if place is None or self.faults.takes("deleted"):
+            raise web.HTTPNotFound
+        return place
+
+    def _error(self, status: int, kind: str, code: str, message: str) -> web.Response:
+        """FlatPeak's error object, the newer of its two shapes."""
+        created = self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        if self.faults.takes("naive_error_time"):
+            created = created.replace("Z", ".123")
+        return web.json_response(
+            {
+                "object": "error",
+                "live_mode": False,
+                "context": "api.sandbox",
+                "type": kind,
+                "code": code,
+                "message": message,
+                "time_created": created,
+            },
+            status=status,
+        )
+
+
+def _plain(status: int, message: str) -> web.Response:
+    return web.json_response({"message": message}, status=status)
+
+
+def _html(status: int, title: str) -> web.Response:
+    text = f"<!DOCTYPE html><html><title>{title}</title><h1>{title}</h1></html>"
+    return web.Response(text=text, content_type="text/html", status=status)
+
+
+def _basic(header: str) -> tuple[str, str]:
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return "", ""
+    try:
+        user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return "", ""
+    return user, password

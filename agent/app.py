@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -18,6 +18,7 @@ from agent.config import Config
 from agent.contracts.wire import SiteRequest
 from agent.dispatch.inbox import Inbox
 from agent.dispatch.journal import Journal
+from agent.dispatch.ledger import Ledger
 from agent.dispatch.outbox import Outbox
 from agent.dispatch.publisher import Publisher
 from agent.energy.plan import Plan
@@ -83,6 +84,7 @@ async def run_agent(
     stop: asyncio.Event,
     make_post: MakePost | None = None,
     plan: MakePlan = plan_in_thread,
+    ledger: Ledger | None = None,
     trusted_clock: bool = False,
     on_ready: Callable[[], None] = lambda: None,
 ) -> None:
@@ -90,7 +92,16 @@ async def run_agent(
 
     `trusted_clock`: the clock is somebody's own (demo, tests) and needs no confirmation.
     """
-    house = _House(config, clock, source, store, plan, make_post, trusted_clock=trusted_clock)
+    house = _House(
+        config,
+        clock,
+        source,
+        store,
+        plan,
+        make_post,
+        ledger or Ledger(),
+        trusted_clock=trusted_clock,
+    )
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(job, name=name) for name, job in house.jobs().items()]
         on_ready()
@@ -114,6 +125,7 @@ class _House:
         store: Store,
         plan: MakePlan,
         make_post: MakePost | None,
+        ledger: Ledger,
         *,
         trusted_clock: bool,
     ) -> None:
@@ -148,6 +160,7 @@ class _House:
             retire=self._retire,
             on_refresh_wanted=self.larder.refresh_now,
             on_heard_after_silence=self._send_time_soon,
+            ledger=ledger,
         )
         self.publisher = Publisher(
             topics, self.outbox, clock, self.guard, health, self.larder, self.conductor.tell
@@ -172,8 +185,8 @@ class _House:
         else:
             health.ok("disk")
 
-    def jobs(self) -> Mapping[str, Awaitable[None]]:
-        jobs = {
+    def jobs(self) -> Mapping[str, Coroutine[None, None, None]]:
+        jobs: dict[str, Coroutine[None, None, None]] = {
             "larder": self.larder.run(),
             "rates": self._follow_rates(),
             "conductor": self.conductor.run(),

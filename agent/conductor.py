@@ -20,6 +20,7 @@ from agent.contracts.situation import situation_document
 from agent.contracts.text import wire_json
 from agent.dispatch.bulletin import event_document, wish_document
 from agent.dispatch.journal import Journal
+from agent.dispatch.ledger import Ledger
 from agent.dispatch.outbox import Outbox
 from agent.dispatch.schedules import (
     Nature,
@@ -36,6 +37,7 @@ from agent.energy.schedule import Schedule, Setpoint
 from agent.energy.situation import ZERO, Situation
 from agent.errors import Refused
 from agent.health import Health
+from agent.home.baseline import cost_at_once
 from agent.home.demands import PLANNED_AHEAD, Asked, ask, current_window
 from agent.home.situation import Prices, build_situation
 from agent.home.tracker import STORED, Tracker
@@ -47,6 +49,8 @@ from agent.ports import DeviceAdapter, OutMessage, Undated
 log = logging.getLogger(__name__)
 
 TURN_EVERY = timedelta(minutes=5)
+# Energy of the last readings is booked at the prices that held then.
+BOOKED_BACK = timedelta(minutes=30)
 STATE_KEPT_EVERY = timedelta(minutes=15)
 SILENT_AFTER = timedelta(hours=24)
 
@@ -76,6 +80,7 @@ class Conductor:
         retire: Callable[[str], list[OutMessage]],
         on_refresh_wanted: Callable[[], None],
         on_heard_after_silence: Callable[[], None],
+        ledger: Ledger,
     ) -> None:
         self._config = config
         self._clock = clock
@@ -90,6 +95,7 @@ class Conductor:
         self._retire = retire
         self._on_refresh_wanted = on_refresh_wanted
         self._on_heard_after_silence = on_heard_after_silence
+        self._ledger = ledger
         self._topics = Topics(config.base_topic)
         self._sections: dict[str, DeviceSection] = {item.id: item for item in config.devices}
         self._natures: dict[str, Nature] = {item.id: nature_of(item) for item in config.devices}
@@ -102,6 +108,7 @@ class Conductor:
         self._shown_plan = ""
         self._kept_state: dict[str, tuple[str, datetime]] = {}
         self._at_risk: dict[str, int] = {}
+        self._followed: dict[str, int] = {}
         self._away_until: datetime | None = None
         self._outgoing: list[OutMessage] = []
         self._events: list[tuple[str, str]] = []
@@ -136,6 +143,7 @@ class Conductor:
     def on_ack(self, device: str, ack: Acknowledgement) -> None:
         now, tracker = self._clock.now(), self._trackers[device]
         self._saw_revision(device, ack.revision)
+        self._count_followed(device, ack)
         matters = tracker.acknowledge(ack, now)
         if ack.status is AckStatus.REJECTED:
             why = f"rejected its schedule: {ack.diagnostic or 'no reason given'}"
@@ -221,21 +229,27 @@ class Conductor:
         return min(moments)
 
     async def _turn(self, now: datetime) -> None:
-        self._next_turn = now + TURN_EVERY
         place = self._place()
         asked = {device: self._ask(device, place, now) for device in self._sections}
         latest = [item.latest for item in asked.values() if item.latest is not None]
-        prices = self._prices(now, max([now + PLANNED_AHEAD, *latest]))
+        prices = self._prices(now - BOOKED_BACK, max([now + PLANNED_AHEAD, *latest]))
         if prices is None:
             prices = Prices("", place.zone.key)
+        for device, item in asked.items():
+            self._ledger.book(device, self._trackers[device].drain(), prices.import_rates)
+            self._ledger.follow(device, item.needs, prices.import_rates, now)
         situation = build_situation(self._config, prices, asked, self._plan, now)
         plan = await self._make_plan(situation)
         issued = [
             device
             for device, item in asked.items()
-            if await self._dispatch(device, item, plan, to_unix_ceil(now))
+            if await self._dispatch(device, item, plan, prices, now)
         ]
         self._plan = plan
+        ready = [item.goal.ready_by for item in asked.values() if item.goal.ready_by]
+        self._next_turn = min(
+            [now + TURN_EVERY, *(from_unix(when) for when in ready if from_unix(when) > now)]
+        )
         await self._move_setpoints(self._clock.now())
         await self._show_plan(plan, situation, issued)
         self._watch(asked, plan, now)
@@ -262,10 +276,12 @@ class Conductor:
         self._health_of(device, now)
         return asked
 
-    async def _dispatch(self, device: str, asked: Asked, plan: Plan, now: int) -> bool:
+    async def _dispatch(
+        self, device: str, asked: Asked, plan: Plan, prices: Prices, moment: datetime
+    ) -> bool:
         """Publish the device's new schedule where one is due. True where it was."""
         nature, adapter = self._natures[device], self._adapters[device]
-        tracker = self._trackers[device]
+        tracker, now = self._trackers[device], to_unix_ceil(moment)
         wanted = adapter.fit(
             schedule_for(
                 nature,
@@ -274,11 +290,16 @@ class Conductor:
                 now=now,
                 horizon=plan.horizon,
                 currency=plan.currency,
-                baseline_cost=ZERO,
+                baseline_cost=cost_at_once(
+                    asked.goal.energy_kwh or ZERO,
+                    nature.max_power_w,
+                    moment,
+                    prices.import_rates,
+                ),
                 running=tracker.session.confirmed,
             )
         )
-        if tracker.opted_out(from_unix(now)) and device in self._held:
+        if tracker.opted_out(moment) and device in self._held:
             # The person's choice stands; a new schedule would end it.
             return False
         held = self._held.get(device)
@@ -289,6 +310,7 @@ class Conductor:
         )
         schedule = replace(wanted, revision=revision)
         self._journal.issue(schedule)
+        self._ledger.of(device).schedules += 1
         self._held[device] = schedule
         await self._outbox.put(*adapter.encode_schedule(schedule))
         self._event("plan_changed", device, _told(schedule))
@@ -360,6 +382,16 @@ class Conductor:
         """An event of the site, from another room."""
         self._event(kind, None, text)
         self._wake.set()
+
+    def _count_followed(self, device: str, ack: Acknowledgement) -> None:
+        held, counted = self._held.get(device), self._followed.get(device)
+        if (
+            held is not None
+            and ack.status is AckStatus.ACCEPTED
+            and ack.revision == held.revision != counted
+        ):
+            self._followed[device] = ack.revision
+            self._ledger.of(device).schedules_followed += 1
 
     def _saw_revision(self, device: str, revision: int) -> None:
         self._seen_revision[device] = max(self._seen_revision.get(device, 0), revision)

@@ -45,7 +45,20 @@ SCHEMA = "situation/1"
 T = TypeVar("T")
 ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 INSTANTS = frozenset(
-    "now start end change_until period_end earliest deadline on_since off_since started_at at by".split()
+    [
+        "now",
+        "start",
+        "end",
+        "change_until",
+        "period_end",
+        "earliest",
+        "deadline",
+        "on_since",
+        "off_since",
+        "started_at",
+        "at",
+        "by",
+    ]
 )
 
 

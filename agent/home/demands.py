@@ -14,6 +14,7 @@ from agent.config.devices import (
     EvCharger,
     HeatPump,
     Need,
+    ProfilePart,
     ProgramAppliance,
     Switched,
     WaterHeater,
@@ -32,6 +33,7 @@ ASSUMED_SOC_PERCENT = Decimal(40)
 # A car without any deadline is charged within a day of its arrival.
 WITHOUT_DEADLINE = timedelta(hours=24)
 PLANNED_AHEAD = timedelta(hours=48)
+JUST_OVER = timedelta(minutes=10)
 NO_GOAL = Goal()
 # A boost without an end is published an hour at a time, so that a lost agent cannot leave it on.
 BOOST_AHEAD = timedelta(hours=1)
@@ -47,6 +49,16 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenNeed:
+    """A need that has begun: what is missing of it and until when, named by its beginning."""
+
+    key: str
+    missing_kwh: Decimal
+    power_w: int
+    deadline: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """`device` is None where there is nothing to plan; `full`: nothing is missing."""
 
@@ -55,6 +67,7 @@ class Asked:
     override: Override | None = None
     full: bool = True
     latest: datetime | None = None
+    needs: tuple[OpenNeed, ...] = ()
 
 
 def ask(
@@ -124,8 +137,10 @@ def _ev(section: EvCharger, tracker: Tracker, wish: Wish, place: Place, now: dat
     full = missing < MET_KWH
     override = None if full and wish.mode == "boost" else _override(wish, tracker, now)
     goal = Goal(missing, target if section.battery_kwh else None, to_unix_floor(deadline))
+    since = tracker.session.since or now
+    needs = (OpenNeed(format_instant(since), missing, section.max_power_w, deadline),)
     if full:
-        return Asked(None, goal, override)
+        return Asked(None, goal, override, needs=needs)
     begin = max(now, override.until) if override else now
     urgent = min(missing, ev_missing_kwh(section, tracker, wish, now, floor)) if floor else ZERO
     if wish.energy_kwh is not None:
@@ -142,7 +157,7 @@ def _ev(section: EvCharger, tracker: Tracker, wish: Wish, place: Place, now: dat
         cap = wish.price_cap if wish.price_cap is not None else section.price_cap
         demands.append(_demand(missing, begin, deadline, now, cap, contiguous=section.contiguous))
     if not demands:
-        return Asked(None, goal, override, full=False)
+        return Asked(None, goal, override, full=False, needs=needs)
     device = Flexible(
         id=section.id,
         max_power_w=Decimal(section.max_power_w),
@@ -151,7 +166,7 @@ def _ev(section: EvCharger, tracker: Tracker, wish: Wish, place: Place, now: dat
         priority=section.priority,
     )
     device = _with_minimum_times(device, section, tracker)
-    return Asked(device, goal, override, full=False, latest=deadline)
+    return Asked(device, goal, override, full=False, latest=deadline, needs=needs)
 
 
 def _ev_deadline(
@@ -202,8 +217,9 @@ def _switched(
             if ready_by is None or end < ready_by:
                 still, ready_by = missing, end
     goal = Goal(still, None, to_unix_floor(ready_by) if ready_by else None)
+    needs = _open_needs(section, tracker, place, now, away_until)
     if not demands:
-        return Asked(None, goal, override)
+        return Asked(None, goal, override, needs=needs)
     demands.sort(key=lambda demand: (demand.deadline or 0, demand.earliest or 0))
     device = Flexible(
         id=section.id,
@@ -215,8 +231,26 @@ def _switched(
     device = _with_minimum_times(device, section, tracker)
     latest = max(demand.deadline or 0 for demand in demands)
     return Asked(
-        device, goal, override, full=False, latest=datetime.fromtimestamp(latest, now.tzinfo)
+        device,
+        goal,
+        override,
+        full=False,
+        latest=datetime.fromtimestamp(latest, now.tzinfo),
+        needs=needs,
     )
+
+
+def _open_needs(
+    section: Switched, tracker: Tracker, place: Place, now: datetime, away_until: datetime
+) -> tuple[OpenNeed, ...]:
+    """Windows that have begun; those just over too, so that they can be settled."""
+    out = []
+    for need in section.needs:
+        for start, end in occurrences(need.window, place, now - JUST_OVER, now):
+            if end > away_until or away_until <= now:
+                missing = max(ZERO, need_kwh(need, section) - taken_kwh(tracker, start))
+                out.append(OpenNeed(format_instant(start), missing, section.power_w, end))
+    return tuple(out)
 
 
 def need_kwh(need: Need, section: Switched) -> Decimal:
@@ -255,6 +289,10 @@ def _program(
         ProfileSegment(part.duration_s, Decimal(part.power_w)) for part in section.profile
     )
     energy = sum((_kwh(part.power_w, part.duration_s) for part in section.profile), ZERO)
+    ran = (now - started).total_seconds() if started else 0.0
+    missing = sum((_kwh(part.power_w, seconds) for part, seconds in _rest(section, ran)), ZERO)
+    peak = max(part.power_w for part in section.profile)
+    needs = (OpenNeed(format_instant(wish.loaded_at), missing, peak, deadline),)
     device = Program(
         id=section.id,
         profile=profile,
@@ -262,7 +300,22 @@ def _program(
         started_at=None if started is None else min(to_unix_floor(started), to_unix_floor(now)),
         priority=section.priority,
     )
-    return Asked(device, Goal(energy, None, to_unix_floor(deadline)), full=False, latest=deadline)
+    return Asked(
+        device,
+        Goal(energy, None, to_unix_floor(deadline)),
+        full=False,
+        latest=deadline,
+        needs=needs,
+    )
+
+
+def _rest(section: ProgramAppliance, ran_s: float) -> list[tuple[ProfilePart, float]]:
+    """What is left of each part of the profile, in seconds."""
+    out = []
+    for part in section.profile:
+        out.append((part, max(0.0, part.duration_s - max(0.0, ran_s))))
+        ran_s -= part.duration_s
+    return out
 
 
 # --- shared -------------------------------------------------------------------------------------

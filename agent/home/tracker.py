@@ -21,6 +21,15 @@ MATTERS = {"soc_percent": 0.5, "energy_kwh": 0.1, "temperature_c": 0.5}
 STORED = ("plugged", "soc_percent", "energy_kwh", "mode", "error")
 
 
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """Energy taken over a span, as metered."""
+
+    start: datetime
+    end: datetime
+    energy_kwh: float
+
+
 @dataclass(slots=True)
 class Session:
     """A stay of a car or a run of a program: since when, when its need was last met.
@@ -52,6 +61,7 @@ class Tracker:
     heard_at: datetime | None = None
     acknowledged: Acknowledgement | None = None
     boost_until: datetime | None = None
+    takings: list[Taking] = field(default_factory=list)
 
     def value(self, kind: str, now: datetime) -> Value | None:
         """The last reading of that kind; None where there is none or it is too old to believe."""
@@ -72,7 +82,9 @@ class Tracker:
         if seconds <= 0:
             return
         kwh = float(power.value) * seconds / 3_600_000
-        self._take(kwh)
+        if kwh:
+            self.takings.append(Taking(power.at, until, kwh))
+            self._take(kwh)
         self.readings["power_w"] = Reading("power_w", power.value, now)
         if until < now:
             del self.readings["power_w"]
@@ -82,6 +94,11 @@ class Tracker:
         self.since_soc_kwh += kwh
         if self.window is not None:
             self.progress[self.window] = self.progress.get(self.window, 0.0) + kwh
+
+    def drain(self) -> list[Taking]:
+        """What was taken since the last call, for the ledger."""
+        takings, self.takings = self.takings, []
+        return takings
 
     def note(self, reading: Reading, now: datetime) -> bool:
         """Take a reading in. True where it matters for the plan."""

@@ -102,10 +102,11 @@ def parse(payload: bytes) -> Compact | None:
         return None
     if not isinstance(raw, dict) or raw.get("u") not in ("W", "M"):
         return None
-    r, s, e = raw.get("r"), raw.get("s"), raw.get("e")
+    numbers = [raw.get(key) for key in ("r", "s", "e")]
     pairs, o = raw.get("p"), raw.get("o")
-    if not (_unsigned(r) and _unsigned(s) and _unsigned(e) and "d" in raw):
+    if not (all(map(_unsigned, numbers)) and "d" in raw):
         return None
+    r, s, e = (int(number) for number in numbers if number is not None)
     if not isinstance(pairs, list) or len(pairs) > MAX_PAIRS:
         return None
     if not (isinstance(o, list) and len(o) == 2 and _unsigned(o[0])):

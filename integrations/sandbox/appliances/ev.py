@@ -2,7 +2,7 @@
 
 import random
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from agent.clock import Clock
@@ -51,11 +51,10 @@ class Ev(Appliance):
         while self._stay.leaves <= clock.now():
             self._stay = self._draw(self._stay.leaves.astimezone(zone).date())
 
-    def _draw(self, evening: object) -> Stay:
-        day = evening if not isinstance(evening, datetime) else evening.date()
-        comes = local_instant(day, time(17, 15), self._zone)  # type: ignore[arg-type]
+    def _draw(self, day: date) -> Stay:
+        comes = local_instant(day, time(17, 15), self._zone)
         comes += timedelta(seconds=self._random.randint(0, 9000))
-        leaves = local_instant(day + timedelta(days=1), time(7, 0), self._zone)  # type: ignore[operator]
+        leaves = local_instant(day + timedelta(days=1), time(7, 0), self._zone)
         leaves += timedelta(seconds=self._random.randint(60, 1800))
         return Stay(comes, leaves, self._random.uniform(22, 60))
 

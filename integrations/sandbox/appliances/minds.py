@@ -47,6 +47,10 @@ def _unix(text: str) -> int:
     return int(datetime.fromisoformat(text).timestamp())
 
 
+def _without_orders(safe: Order, withdrawn: bool, uptime: int) -> Order:
+    return safe if not withdrawn and uptime < BOOT_GRACE_S else OWN_LOGIC
+
+
 def _waited(rule: dict[str, Any], offline: dict[str, Any], seconds: int) -> Order:
     if seconds < offline["after_s"]:
         return Order(rule["mode"], rule["power_w"])
@@ -91,9 +95,7 @@ class ScheduleMind:
     def order(self, now: int) -> Order:
         held = self._held
         if held is None:
-            return (
-                self.safe if not self._withdrawn and now < self.booted + BOOT_GRACE_S else OWN_LOGIC
-            )
+            return _without_orders(self.safe, self._withdrawn, now - self.booted)
         over = now - _unix(held["valid_until"])
         if over >= 0:
             return _waited(held["default"], held["offline"], over)
@@ -139,9 +141,7 @@ class SetpointMind:
     def order(self, now: int) -> Order:
         held = self._held
         if held is None:
-            return (
-                self.safe if not self._withdrawn and now < self.booted + BOOT_GRACE_S else OWN_LOGIC
-            )
+            return _without_orders(self.safe, self._withdrawn, now - self.booted)
         over = now - _unix(held["until"])
         if over < SETPOINT_GRACE_S:
             return Order(held["mode"], held["power_w"])

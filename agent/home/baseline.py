@@ -1,0 +1,42 @@
+"""What energy costs at the prices that hold, and what starting at once would have cost. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from agent.energy.rates import Rate
+from agent.energy.situation import ZERO
+
+
+def cost_of(energy_kwh: Decimal, start: datetime, end: datetime, rates: Sequence[Rate]) -> Decimal:
+    """Cost of energy taken evenly over `[start, end)`; time without a price counts at the mean."""
+    total = Decimal(repr((end - start).total_seconds()))
+    if total <= 0 or not rates:
+        return ZERO
+    cost, priced = ZERO, ZERO
+    for rate in rates:
+        seconds = (min(end, rate.end) - max(start, rate.start)).total_seconds()
+        if seconds > 0 and rate.confidence > 0:
+            share = Decimal(repr(seconds))
+            priced += share
+            cost += energy_kwh * share / total * rate.price
+    if priced < total:
+        cost += energy_kwh * (total - priced) / total * _mean(rates)
+    return cost
+
+
+def cost_at_once(
+    energy_kwh: Decimal, power_w: int, now: datetime, rates: Sequence[Rate]
+) -> Decimal:
+    """What it costs to take that energy at full power from `now` on."""
+    seconds = float(energy_kwh * 3_600_000 / power_w)
+    return cost_of(energy_kwh, now, now + timedelta(seconds=seconds), rates)
+
+
+def _mean(rates: Sequence[Rate]) -> Decimal:
+    known = [rate for rate in rates if rate.confidence > 0]
+    seconds = sum((Decimal(repr((r.end - r.start).total_seconds())) for r in known), ZERO)
+    if not seconds:
+        return ZERO
+    weighted = (r.price * Decimal(repr((r.end - r.start).total_seconds())) for r in known)
+    return sum(weighted, ZERO) / seconds

@@ -1,0 +1,146 @@
+"""A broker of our own on loopback, for demo and tests: Mosquitto where it is found, else iotcore.
+
+Never for production: iotcore has limits that matter there, and neither has passwords here.
+"""
+
+import asyncio
+import contextlib
+import shutil
+import socket
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiomqtt
+
+from agent.errors import Unavailable
+
+HOST = "127.0.0.1"
+READY_WITHIN_S = 10.0
+# Debian keeps servers out of a person's PATH.
+MOSQUITTO_PLACES = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
+
+IOTCORE_CONFIG = """
+id = 0
+[router]
+id = 0
+max_connections = 100
+max_outgoing_packet_count = 60000
+max_segment_size = 1048576
+max_segment_count = 4
+"""
+IOTCORE_LISTENER = """
+[{version}.1]
+name = "{version}-1"
+listen = "127.0.0.1:{port}"
+next_connection_delay_ms = 1
+[{version}.1.connections]
+connection_timeout_ms = 5000
+max_payload_size = 1048576
+max_inflight_count = 100
+dynamic_filters = true
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """A running broker. iotcore speaks MQTT 5 on a port of its own, Mosquitto on the same."""
+
+    name: str
+    port: int
+    v5_port: int
+
+
+def find_mosquitto() -> str | None:
+    """The Mosquitto program, None where it is not installed."""
+    found = shutil.which("mosquitto")
+    places = (Path(folder) / "mosquitto" for folder in MOSQUITTO_PLACES)
+    return found or next((str(path) for path in places if path.is_file()), None)
+
+
+@contextlib.asynccontextmanager
+async def open_broker(choice: str = "auto") -> AsyncIterator[Broker]:
+    """A broker for as long as the block runs; `choice` is auto, mosquitto or embedded.
+
+    Raises Unavailable where the chosen one is not on this machine.
+    """
+    program = find_mosquitto() if choice != "embedded" else None
+    if choice == "mosquitto" and program is None:
+        raise Unavailable("mosquitto is not installed; install it or use --broker embedded")
+    with tempfile.TemporaryDirectory(prefix="flatpeak-broker-") as folder:
+        opened = _mosquitto(program, Path(folder)) if program else _iotcore(Path(folder))
+        async with opened as broker:
+            yield broker
+
+
+@contextlib.asynccontextmanager
+async def _mosquitto(program: str, folder: Path) -> AsyncIterator[Broker]:
+    port = free_port()
+    config = folder / "mosquitto.conf"
+    config.write_text(
+        f"listener {port} {HOST}\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\n"
+        "max_queued_messages 20000\nlog_dest none\n"
+    )
+    process = await asyncio.create_subprocess_exec(
+        program,
+        "-c",
+        str(config),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        # Ctrl-C is for us: the broker must outlive the agent's last words.
+        start_new_session=True,
+    )
+    try:
+        await _wait_until_ready(port)
+        yield Broker("mosquitto", port, port)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+@contextlib.asynccontextmanager
+async def _iotcore(folder: Path) -> AsyncIterator[Broker]:
+    try:
+        import iotcore
+    except ImportError:
+        raise Unavailable(
+            "no broker on this machine: install mosquitto, or pip install "
+            "'flatpeak-edge-agent[demo]' for the embedded one"
+        ) from None
+    port, v5_port = free_port(), free_port()
+    config = folder / "iotcore.toml"
+    config.write_text(
+        IOTCORE_CONFIG
+        + IOTCORE_LISTENER.format(version="v4", port=port)
+        + IOTCORE_LISTENER.format(version="v5", port=v5_port)
+    )
+    broker = iotcore.Broker(config_path=str(config))
+    await asyncio.to_thread(broker.start)
+    try:
+        await _wait_until_ready(port)
+        yield Broker("iotcore", port, v5_port)
+    finally:
+        await asyncio.to_thread(broker.stop)
+
+
+async def _wait_until_ready(port: int) -> None:
+    """Until a real MQTT connect succeeds."""
+    async with asyncio.timeout(READY_WITHIN_S):
+        for attempt in range(1000):
+            client = aiomqtt.Client(
+                HOST, port, identifier=f"probe-{port}-{attempt}", timeout=2, keepalive=5
+            )
+            try:
+                async with client:
+                    return
+            except aiomqtt.MqttError:
+                await asyncio.sleep(0.05)
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as sock:
+        sock.bind((HOST, 0))
+        return int(sock.getsockname()[1])

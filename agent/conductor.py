@@ -108,7 +108,7 @@ class Conductor:
         self._shown_plan = ""
         self._kept_state: dict[str, tuple[str, datetime]] = {}
         self._at_risk: dict[str, int] = {}
-        self._followed: dict[str, int] = {}
+        self._unanswered: dict[str, set[int]] = {item.id: set() for item in config.devices}
         self._away_until: datetime | None = None
         self._outgoing: list[OutMessage] = []
         self._events: list[tuple[str, str]] = []
@@ -311,6 +311,7 @@ class Conductor:
         schedule = replace(wanted, revision=revision)
         self._journal.issue(schedule)
         self._ledger.of(device).schedules += 1
+        self._unanswered[device].add(revision)
         self._held[device] = schedule
         await self._outbox.put(*adapter.encode_schedule(schedule))
         self._event("plan_changed", device, _told(schedule))
@@ -384,13 +385,9 @@ class Conductor:
         self._wake.set()
 
     def _count_followed(self, device: str, ack: Acknowledgement) -> None:
-        held, counted = self._held.get(device), self._followed.get(device)
-        if (
-            held is not None
-            and ack.status is AckStatus.ACCEPTED
-            and ack.revision == held.revision != counted
-        ):
-            self._followed[device] = ack.revision
+        open_ = self._unanswered[device]
+        if ack.status is AckStatus.ACCEPTED and ack.revision in open_:
+            open_.discard(ack.revision)
             self._ledger.of(device).schedules_followed += 1
 
     def _saw_revision(self, device: str, revision: int) -> None:

@@ -1,0 +1,119 @@
+"""Every topic with its payload, once: JSON Schemas and the AsyncAPI document are made from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import models_json_schema
+
+from agent import __version__
+from agent.contracts import wire
+from agent.contracts.plan import PlanDocument
+
+JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
+COMPONENTS = "#/components/schemas/{model}"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """`name` below the base, with `{device}` for an id. `model` None means plain words."""
+
+    key: str
+    name: str
+    outgoing: bool
+    retained: bool
+    summary: str
+    model: type[BaseModel] | None = None
+    words: Sequence[str] = ()
+    qos: int = 1
+
+
+TOPICS = (
+    Topic(
+        "status",
+        "status",
+        True,
+        True,
+        "Is the agent there (last will)",
+        None,
+        ("online", "offline"),
+    ),
+    Topic("time", "time", True, False, "For devices without a clock", wire.Time, qos=0),
+    Topic("tariffImport", "tariff/import", True, True, "Prices of import", wire.Tariff),
+    Topic("tariffExport", "tariff/export", True, True, "Prices of export", wire.Tariff),
+    Topic(
+        "tariffImportList", "tariff/import/list", True, True, "As evcc reads it", wire.TariffList
+    ),
+    Topic(
+        "tariffExportList", "tariff/export/list", True, True, "As evcc reads it", wire.TariffList
+    ),
+    Topic("tariffNow", "tariff/now", True, True, "The prices that hold now", wire.TariffNow),
+    Topic("plan", "plan", True, True, "The plan with its proof and reasons", PlanDocument),
+    Topic("health", "health", True, True, "What works and what does not", wire.HealthDocument),
+    Topic("event", "event", True, False, "What has just happened", wire.Event),
+    Topic("schedule", "device/{device}/schedule", True, True, "What to do when", wire.Schedule),
+    Topic(
+        "compact",
+        "device/{device}/schedule/compact",
+        True,
+        True,
+        "The same for small firmware",
+        wire.CompactSchedule,
+    ),
+    Topic("setpoint", "device/{device}/setpoint", True, True, "What to do now", wire.Setpoint),
+    Topic("wish", "device/{device}/wish", True, True, "The owner's wishes that hold", wire.Wish),
+    Topic("state", "device/{device}/state", False, True, "A reading", wire.DeviceState),
+    Topic("ack", "device/{device}/ack", False, True, "What became of a schedule", wire.Ack),
+    Topic("request", "device/{device}/request", False, False, "An owner's wish", wire.Request),
+    Topic("siteRequest", "site/request", False, False, "A wish for the site", wire.SiteRequest),
+)
+
+
+def json_schema(topic: Topic) -> dict[str, Any]:
+    """The JSON Schema of a topic's payload."""
+    if topic.model is None:
+        return {"$schema": JSON_SCHEMA, "title": topic.key, "enum": list(topic.words)}
+    return {"$schema": JSON_SCHEMA, **TypeAdapter(topic.model).json_schema()}
+
+
+def asyncapi() -> dict[str, Any]:
+    """The AsyncAPI 3 document of all topics."""
+    models = [(topic.model, "validation") for topic in TOPICS if topic.model is not None]
+    unique = list(dict.fromkeys(models))
+    _, definitions = models_json_schema(unique, ref_template=COMPONENTS)  # type: ignore[arg-type]
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "FlatPeak edge agent on MQTT",
+            "version": __version__,
+            "description": "Topics below the base <prefix>/<site>, from the agent's side.",
+        },
+        "channels": {topic.key: _channel(topic) for topic in TOPICS},
+        "operations": {
+            topic.key: {
+                "action": "send" if topic.outgoing else "receive",
+                "channel": {"$ref": f"#/channels/{topic.key}"},
+                "bindings": {"mqtt": {"qos": topic.qos, "retain": topic.retained}},
+            }
+            for topic in TOPICS
+        },
+        "components": {"schemas": definitions["$defs"]},
+    }
+
+
+def _channel(topic: Topic) -> dict[str, Any]:
+    payload: dict[str, Any] = (
+        {"enum": list(topic.words)}
+        if topic.model is None
+        else {"$ref": COMPONENTS.format(model=topic.model.__name__)}
+    )
+    channel: dict[str, Any] = {
+        "address": f"{{base}}/{topic.name}",
+        "summary": topic.summary,
+        "parameters": {"base": {"description": "mqtt.base and site.id, such as flatpeak/home"}},
+        "messages": {topic.key: {"contentType": "application/json", "payload": payload}},
+    }
+    if "{device}" in topic.name:
+        channel["parameters"]["device"] = {"description": "the id of a device in the config"}
+    return channel

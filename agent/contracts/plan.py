@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.energy.instants import format_instant, from_unix
+from agent.energy.instants import format_early, format_instant, from_unix
 from agent.energy.plan import DevicePlan, Number, Plan, Reason, SiteSpan, Slot
 
 SCHEMA = "plan/1"
@@ -85,7 +85,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     """The plan as a dict that `json.dumps` takes."""
     return {
         "schema": SCHEMA,
-        "made_at": _instant(plan.made_at),
+        "made_at": format_early(plan.made_at, plan.early_us),
         "status": plan.status.value,
         "engine": plan.engine.value,
         "cost": _number(plan.cost),

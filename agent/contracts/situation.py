@@ -16,7 +16,13 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from agent.contracts.reader import Reader, Refusal, whole_second
-from agent.energy.instants import format_instant, from_unix, to_unix_ceil, to_unix_floor
+from agent.energy.instants import (
+    format_early,
+    format_instant,
+    from_unix,
+    to_unix_ceil,
+    to_unix_floor,
+)
 from agent.energy.situation import (
     ZERO,
     Availability,
@@ -45,20 +51,10 @@ SCHEMA = "situation/1"
 T = TypeVar("T")
 ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 INSTANTS = frozenset(
-    [
-        "now",
-        "start",
-        "end",
-        "change_until",
-        "period_end",
-        "earliest",
-        "deadline",
-        "on_since",
-        "off_since",
-        "started_at",
-        "at",
-        "by",
-    ]
+    (
+        *("now", "start", "end", "change_until", "period_end", "earliest", "deadline"),
+        *("on_since", "off_since", "started_at", "at", "by"),
+    )
 )
 
 
@@ -119,6 +115,7 @@ def _situation(top: Reader) -> Situation | None:
         site=site or Site(),
         planner=planner or Planner(),
         devices=tuple(devices),
+        early_us=-now.microsecond % 1_000_000,
     )
 
 
@@ -474,6 +471,7 @@ def situation_document(situation: Situation) -> dict[str, Any]:
     Numbers are ints and floats: a decimal of more than 17 digits loses its tail.
     """
     document: dict[str, Any] = {"schema": SCHEMA, **_plain(situation)}
+    document["now"] = format_early(situation.now, document.pop("early_us"))
     for device, plain in zip(situation.devices, document["devices"], strict=True):
         plain["kind"] = type(device).__name__.lower()
     return document

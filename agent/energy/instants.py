@@ -1,7 +1,7 @@
 """Instants: RFC 3339 text, aware UTC, and the whole Unix seconds that planning counts in."""
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 def parse_instant(text: str) -> datetime:
@@ -15,6 +15,14 @@ def parse_instant(text: str) -> datetime:
 def format_instant(when: datetime) -> str:
     """`YYYY-MM-DDTHH:MM:SSZ`; a fraction of a second is cut off."""
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def format_early(seconds: int, early_us: int) -> str:
+    """The instant that lies `early_us` microseconds before a whole Unix second."""
+    if not early_us:
+        return format_instant(from_unix(seconds))
+    when = from_unix(seconds) - timedelta(microseconds=early_us)
+    return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def from_unix(seconds: int) -> datetime:

@@ -81,6 +81,8 @@ class SiteSpan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
+    """`early_us`: by how much the Situation's `now` lies before `made_at`, a whole second."""
+
     made_at: int
     status: Status
     engine: Engine
@@ -94,3 +96,4 @@ class Plan:
     took_ms: int
     devices: tuple[DevicePlan, ...] = ()
     site: tuple[SiteSpan, ...] = ()
+    early_us: int = 0

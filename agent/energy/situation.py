@@ -187,6 +187,8 @@ Device = Flexible | Program | Storage | Thermal
 
 @dataclass(frozen=True, slots=True)
 class Situation:
+    """`now` is the next whole second; `early_us` is by how much the given instant lies before it."""
+
     now: int
     timezone: str
     currency: str
@@ -195,3 +197,4 @@ class Situation:
     site: Site = field(default_factory=Site)
     planner: Planner = field(default_factory=Planner)
     devices: tuple[Device, ...] = ()
+    early_us: int = 0

@@ -1,0 +1,117 @@
+"""`flatpeak-agent plan`: one Situation, or one a line, without a running agent."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from agent.cli.chart import plan_text
+from agent.contracts.plan import plan_document
+from agent.contracts.reader import Refusal
+from agent.contracts.situation import parse_situation
+from agent.energy.plan import Plan
+from agent.energy.situation import Situation
+from agent.planning import make_plan
+
+EX_USAGE = 64
+EX_DATA = 65
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(EX_USAGE, f"{self.prog}: {message}\n")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Exit code 0; 65 when something was refused; 64 for wrong usage."""
+    parser = _Parser(
+        prog="flatpeak-agent plan",
+        description="Plan one Situation (a JSON document, schema situation/1), or one a line.",
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--situation", metavar="FILE", help="the Situation; - reads stdin")
+    source.add_argument(
+        "--jsonl",
+        action="store_true",
+        help="read one Situation a line from stdin, answer one line each",
+    )
+    parser.add_argument("--json", action="store_true", help="the plan as JSON, not for people")
+    parser.add_argument(
+        "--time-limit",
+        type=_seconds,
+        metavar="S",
+        help="seconds that an engine may search (the exact engine ends by itself)",
+    )
+    try:
+        options = parser.parse_args(argv)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    if options.jsonl:
+        return _lines()
+    try:
+        text = _read(options.situation)
+    except OSError as error:
+        print(f"flatpeak-agent plan: {options.situation}: {error.strerror}", file=sys.stderr)
+        return EX_DATA
+    return _one(text, as_json=options.json)
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds above 0")
+    return value
+
+
+def _read(source: str) -> bytes:
+    return sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+
+
+def timed_plan(situation: Situation) -> Plan:
+    """The plan with the time it took."""
+    begun = time.monotonic()
+    plan = make_plan(situation)
+    return replace(plan, took_ms=round((time.monotonic() - begun) * 1000))
+
+
+def _one(text: bytes, *, as_json: bool) -> int:
+    try:
+        situation = parse_situation(text)
+    except Refusal as refusal:
+        if as_json:
+            print(json.dumps(refused(refusal), ensure_ascii=False))
+        for fault in refusal.faults:
+            print(f"flatpeak-agent plan: {fault}", file=sys.stderr)
+        return EX_DATA
+    plan = timed_plan(situation)
+    if as_json:
+        print(json.dumps(plan_document(plan), ensure_ascii=False))
+    else:
+        print(plan_text(situation, plan))
+    return 0
+
+
+def refused(refusal: Refusal) -> dict[str, Any]:
+    """The answer to a document that was refused."""
+    return {
+        "error": str(refusal.faults[0]),
+        "errors": [{"path": fault.path, "message": fault.message} for fault in refusal.faults],
+    }
+
+
+def _lines() -> int:
+    code = 0
+    for line in sys.stdin.buffer:
+        try:
+            answer = plan_document(timed_plan(parse_situation(line)))
+        except Refusal as refusal:
+            answer = refused(refusal)
+            code = EX_DATA
+        sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+    return code

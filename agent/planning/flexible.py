@@ -1,0 +1,83 @@
+"""The exact plan of one flexible device: which method proves it, and what it found."""
+
+from dataclasses import dataclass, replace
+
+from agent.energy.plan import Status
+from agent.planning import block, split
+from agent.planning.load import Load
+from agent.planning.score import Piece, Score, score
+from agent.planning.timeline import Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """The pieces of a device, their score, and a proved lower bound of the objective."""
+
+    load: Load
+    pieces: list[Piece]
+    score: Score
+    status: Status
+    bound: int
+
+
+def solve(timeline: Timeline, load: Load) -> Solved:
+    load = with_allowances(timeline, load)
+    pieces, bound = _search(timeline, load)
+    found = score(timeline, load, pieces)
+    if bound is None or bound >= found.objective:
+        return Solved(load, pieces, found, Status.OPTIMAL, found.objective)
+    return Solved(load, pieces, found, Status.BEST_FOUND, bound)
+
+
+def _search(timeline: Timeline, load: Load) -> tuple[list[Piece], int | None]:
+    """Pieces and, where they are not proved best, a lower bound of the objective."""
+    if not load.needs and not load.forced and not load.old.cost:
+        return [], None
+    if split.fits(load):
+        pieces = split.plan_split(timeline, load)
+        if pieces is not None:
+            return pieces, None
+    if block.fits(load):
+        return block.plan_block(timeline, load), None
+    return plain_run(timeline, load), 0
+
+
+def with_allowances(timeline: Timeline, load: Load) -> Load:
+    """A capped hard demand may get late what it would miss without all caps, and no more."""
+    if not any(need.allowance is not None and need.need for need in load.needs):
+        return load
+    room = load.wait + load.min_on + load.forced + 2 * load.grid + load.min_off
+    room += sum(need.need for need in load.needs)
+    if all(need.deadline - need.earliest >= room for need in load.needs if need.allowance == 0):
+        return load
+    free = load.uncapped()
+    if split.fits(free):
+        need = load.needs[0]
+        miss = need.need - max(0, need.deadline - need.earliest)
+    else:
+        miss = sum(score(timeline, free, _search(timeline, free)[0]).missing)
+    needs = []
+    for need in load.needs:
+        if need.allowance is not None:
+            share = max(0, min(miss, need.need))
+            need = replace(need, allowance=share)
+            miss -= share
+        needs.append(need)
+    return replace(load, needs=tuple(needs))
+
+
+def plain_run(timeline: Timeline, load: Load) -> list[Piece]:
+    """Everything as early as it may be: a plan that always exists, whatever is asked."""
+    pieces: list[Piece] = [(0, load.forced, None)] if load.forced else []
+    at = max(load.forced, load.wait)
+    for index, need in sorted(enumerate(load.needs), key=lambda item: item[1].earliest):
+        if not need.hard or need.cap is not None or not need.need:
+            continue
+        start = max(at, need.earliest)
+        if pieces and start > pieces[-1][1]:
+            start = max(start, pieces[-1][1] + load.min_off)
+        if load.grid:
+            start += (need.anchor - start) % load.grid
+        pieces.append((start, start + need.top, index))
+        at = start + need.top
+    return pieces

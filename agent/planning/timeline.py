@@ -1,0 +1,189 @@
+"""Prices over time, in whole seconds from now and whole units of money.
+
+Money is counted exactly: a price is an integer multiple of `1 / scale` of the currency per kWh,
+with a scale that also carries the mean of the rates, so that sums never round.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from agent.energy.situation import Flexible, RateSpan, Situation
+
+# Beyond the last rate time goes on without a price; nothing is planned this far ahead.
+FOREVER = 1 << 40
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One price over `[start, end)`; `price` counts in the cost, `choice` decides.
+
+    Unknown time costs the mean and has no price of its own (`given` is None).
+    """
+
+    start: int
+    end: int
+    price: int
+    choice: int
+    unknown: bool
+    estimated: bool
+    given: Decimal | None
+
+
+def places(values: Iterable[Decimal]) -> int:
+    """Decimal places that hold all values exactly."""
+    most = 0
+    for value in values:
+        exponent = value.as_tuple().exponent
+        if isinstance(exponent, int) and -exponent > most:
+            most = -exponent
+    return most
+
+
+def scaled(value: Decimal, scale: int) -> int:
+    """value x scale, which the caller knows to be whole."""
+    top, bottom = value.as_integer_ratio()
+    return top * scale // bottom
+
+
+class Timeline:
+    """Cells from now on without a gap; neighbours of one price are one cell."""
+
+    def __init__(self, situation: Situation) -> None:
+        self.now = situation.now
+        spans = [
+            (max(0, rate.start - self.now), rate.end - self.now, rate)
+            for rate in situation.import_rates
+            if rate.end > self.now
+        ]
+        known = [span for span in spans if span[2].confidence > 0]
+        self.horizon = max([end for _, end, _ in known], default=0)
+        self._known_end = self._last_known(situation)
+        scale = 10 ** _finest(situation)
+        weighed = sum(scaled(rate.price, scale) * (end - start) for start, end, rate in known)
+        length = sum(end - start for start, end, _ in known)
+        self.mean = Fraction(weighed, length * scale) if length else Fraction(0)
+        thin = (self.mean * scale).denominator
+        self.scale = scale * thin
+        self.cells = self._cells(spans, situation.planner.estimate_margin_per_kwh)
+        self.starts = [cell.start for cell in self.cells]
+        self._price_before: list[int] = []
+        self._choice_before: list[int] = []
+        self._unknown_before: list[int] = []
+        price = choice = unknown = 0
+        for cell in self.cells:
+            self._price_before.append(price)
+            self._choice_before.append(choice)
+            self._unknown_before.append(unknown)
+            span = cell.end - cell.start
+            price += cell.price * span
+            choice += cell.choice * span
+            unknown += span if cell.unknown else 0
+
+    def _last_known(self, situation: Situation) -> int:
+        ends = [rate.end for rate in situation.import_rates if rate.confidence > 0]
+        return max([end - self.now for end in ends], default=0)
+
+    @property
+    def horizon_at(self) -> int:
+        """The horizon as an instant: now where every known rate is past."""
+        return self.now + max(0, self._known_end)
+
+    def _cells(self, spans: list[tuple[int, int, RateSpan]], margin: Decimal) -> list[Cell]:
+        mean = int(self.mean * self.scale)
+        cells: list[Cell] = []
+
+        def add(start: int, end: int, rate: RateSpan | None) -> None:
+            if rate is None or rate.confidence <= 0:
+                cell = Cell(start, end, mean, mean, True, False, None)
+            else:
+                price = scaled(rate.price, self.scale)
+                doubt = 1 - rate.confidence
+                choice = price + (scaled(margin * doubt, self.scale) if doubt and margin else 0)
+                cell = Cell(start, end, price, choice, False, doubt > 0, rate.price)
+            last = cells[-1] if cells else None
+            if last is not None and _alike(last, cell):
+                cells[-1] = Cell(
+                    *(last.start, end, last.price, last.choice),
+                    *(last.unknown, last.estimated, last.given),
+                )
+            elif end > start:
+                cells.append(cell)
+
+        at = 0
+        for start, end, rate in spans:
+            if start > at:
+                add(at, start, None)
+            add(start, end, rate)
+            at = end
+        add(at, FOREVER, None)
+        return cells
+
+    def at(self, second: int) -> Cell:
+        return self.cells[bisect_right(self.starts, second) - 1]
+
+    def between(self, start: int, end: int) -> Iterator[tuple[int, int, Cell]]:
+        """The parts of `[start, end)`, each with its cell."""
+        if end <= start:
+            return
+        index = bisect_right(self.starts, start) - 1
+        while start < end:
+            cell = self.cells[index]
+            until = min(end, cell.end)
+            yield start, until, cell
+            start = until
+            index += 1
+
+    def edges(self, start: int, end: int) -> list[int]:
+        """Where the price changes, in `[start, end]`."""
+        low = bisect_right(self.starts, start - 1)
+        high = bisect_right(self.starts, end)
+        return self.starts[low:high]
+
+    def choice_until(self, second: int) -> int:
+        """Cost of one unit of power from now to `second`, as it counts for choosing."""
+        index = bisect_right(self.starts, second) - 1
+        cell = self.cells[index]
+        return self._choice_before[index] + cell.choice * (second - cell.start)
+
+    def price_until(self, second: int) -> int:
+        index = bisect_right(self.starts, second) - 1
+        cell = self.cells[index]
+        return self._price_before[index] + cell.price * (second - cell.start)
+
+    def unknown_until(self, second: int) -> int:
+        """Seconds without a price from now to `second`."""
+        index = bisect_right(self.starts, second) - 1
+        cell = self.cells[index]
+        return self._unknown_before[index] + (second - cell.start if cell.unknown else 0)
+
+    def unknown_instants(self, start: int, end: int) -> int:
+        """Sum of the unknown seconds in `[start, end)`, each by its distance from now."""
+        total = 0
+        for a, b, cell in self.between(start, end):
+            if cell.unknown:
+                total += (a + b - 1) * (b - a) // 2
+        return total
+
+
+def _alike(one: Cell, other: Cell) -> bool:
+    return (one.given, one.choice, one.unknown, one.estimated) == (
+        *(other.given, other.choice, other.unknown, other.estimated),
+    )
+
+
+def _finest(situation: Situation) -> int:
+    """Decimal places in which every amount of money of the Situation is whole."""
+    planner = situation.planner
+    doubts = places(rate.confidence for rate in situation.import_rates)
+    margin = places((planner.estimate_margin_per_kwh,)) + doubts
+    prices = places(rate.price for rate in situation.import_rates)
+    other = [planner.change_cost]
+    for device in situation.devices:
+        if isinstance(device, Flexible):
+            other.append(device.start_cost)
+            for demand in device.demands:
+                other += [x for x in (demand.price_cap, demand.value_per_kwh) if x is not None]
+    return max(prices, margin, places(other))

@@ -21,6 +21,7 @@ from agent.dispatch.journal import Journal
 from agent.dispatch.ledger import Ledger
 from agent.dispatch.outbox import Outbox
 from agent.dispatch.publisher import Publisher
+from agent.energy.instants import format_instant
 from agent.energy.plan import Plan
 from agent.energy.rates import Direction, Rates
 from agent.energy.situation import Situation
@@ -158,7 +159,7 @@ class _House:
             health=health,
             place=self._place,
             retire=self._retire,
-            on_refresh_wanted=self.larder.refresh_now,
+            on_refresh_wanted=lambda: self._refresh_wanted.set(),
             on_heard_after_silence=self._send_time_soon,
             ledger=ledger,
         )
@@ -177,6 +178,7 @@ class _House:
         )
         self._topics = topics
         self._time_wanted = asyncio.Event()
+        self._refresh_wanted = asyncio.Event()
         self._sane_now = asyncio.Event()
         self.guard.on_sane = self._sane_now.set
         health.on_change.append(lambda part: self.publisher.health_changed())
@@ -194,6 +196,7 @@ class _House:
             "health": self.publisher.run_health(),
             "time": self.publisher.run_time(),
             "time-wanted": self._time_on_demand(),
+            "refresh-wanted": self._refresh_on_demand(),
             "post": self.post.run(),
             "watchdog": feed_watchdog(),
         }
@@ -233,26 +236,34 @@ class _House:
             self._time_wanted.clear()
             await self.publisher.send_time()
 
+    async def _refresh_on_demand(self) -> None:
+        while True:
+            await self._refresh_wanted.wait()
+            self._refresh_wanted.clear()
+            again = await self.larder.refresh_now()
+            if again is not None:
+                text = f"prices were asked for a moment ago; again from {format_instant(again)}"
+                self.conductor.tell("request_refused", text)
+
     def _held_back(self, topic: str) -> bool:
         if self.guard.sane:
             return False
         return topic.endswith(TIMED_TOPICS) or topic.startswith(f"{self._topics.base}/tariff/")
 
     def _prices(self, now: datetime, until: datetime) -> Prices | None:
-        imported = self.larder.known(Direction.IMPORT)
+        imported = self.larder.current.value.get(Direction.IMPORT)
         if imported is None:
             return None
-        exported = self.larder.known(Direction.EXPORT)
         return Prices(
             imported.currency,
             self._place().zone.key,
             self.larder.planning_rates(Direction.IMPORT, now, until),
-            self.larder.planning_rates(Direction.EXPORT, now, until) if exported else (),
+            self.larder.planning_rates(Direction.EXPORT, now, until),
         )
 
     def _place(self) -> Place:
         site = self._config.site
-        known: Rates | None = self.larder.known(Direction.IMPORT)
+        known: Rates | None = self.larder.current.value.get(Direction.IMPORT)
         name = site.timezone or (known.timezone if known else "UTC")
         return Place(ZoneInfo(name), site.latitude, site.longitude)
 

@@ -1,7 +1,7 @@
 """Keeps the topics for people true: tariff, the price now, health, time."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -19,6 +19,7 @@ from agent.dispatch.outbox import Outbox
 from agent.energy.instants import to_unix_ceil, to_unix_floor
 from agent.energy.rates import Direction, Rate, Rates
 from agent.health import Health
+from agent.latest import Latest
 from agent.mqtt.topics import Topics
 from agent.ports import OutMessage
 
@@ -29,7 +30,7 @@ TIME_EVERY_S = 60.0
 class RateBook(Protocol):
     """What the publisher asks of the larder."""
 
-    def known(self, direction: Direction) -> Rates | None: ...
+    current: Latest[Mapping[Direction, Rates]]
 
     def planning_rates(
         self, direction: Direction, now: datetime, until: datetime
@@ -69,8 +70,8 @@ class Publisher:
         shown: dict[Direction, Sequence[Rate]] = {Direction.IMPORT: (), Direction.EXPORT: ()}
         currency = ""
         for direction in shown:
-            rates = self.book.known(direction)
-            if rates is None:
+            rates = self.book.current.value.get(direction)
+            if rates is None or not rates.rates:
                 continue
             currency = currency or rates.currency
             hour = now.replace(minute=0, second=0, microsecond=0)

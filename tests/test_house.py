@@ -1,0 +1,123 @@
+"""Who may know whom: the arrows between the rooms, read from the imports themselves."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted([*(ROOT / "agent").rglob("*.py"), *(ROOT / "integrations").rglob("*.py")])
+
+# A room and what it may import of the project (itself always); the first match counts.
+WORDS = {"agent.energy", "agent.errors"}
+HALL = {"agent", "integrations"}
+SHELL = WORDS | {"agent.clock", "agent.health", "agent.latest", "agent.ports", "agent.store"}
+ROOMS: list[tuple[str, set[str]]] = [
+    ("agent.energy", set()),
+    ("agent.planning", {"agent.energy"}),
+    ("agent.errors", set()),
+    ("agent.clockguard", {"agent.clock", "agent.health"}),
+    ("agent.clock", set()),
+    ("agent.latest", set()),
+    ("agent.health", {"agent.clock"}),
+    ("agent.paths", set()),
+    ("agent.systemd", set()),
+    ("agent.store", {"agent.energy"}),
+    ("agent.ports", {"agent.energy"}),
+    ("agent.contracts", WORDS | {"agent.__version__"}),
+    ("agent.config", WORDS | {"agent.paths"}),
+    ("agent.tariff", SHELL),
+    ("agent.home", WORDS | {"agent.config", "agent.contracts"}),
+    ("agent.mqtt", {"agent.config", "agent.health", "agent.ports"}),
+    (
+        "agent.dispatch",
+        SHELL | {"agent.clockguard", "agent.config", "agent.contracts", "agent.home", "agent.mqtt"},
+    ),
+    (
+        "agent.conductor",
+        SHELL
+        | {
+            "agent.clockguard",
+            "agent.config",
+            "agent.contracts",
+            "agent.dispatch",
+            "agent.home",
+            "agent.mqtt.topics",
+        },
+    ),
+    ("agent.app", HALL),
+    ("agent.cli", HALL),
+    ("agent.__main__", {"agent.cli"}),
+    ("agent", set()),
+    ("integrations.registry", SHELL | {"agent.config", "integrations"}),
+    ("integrations.devices", SHELL | {"agent.contracts"}),
+    ("integrations.tariffs", SHELL),
+    ("integrations.firmware", set()),
+    ("integrations.sandbox", SHELL | {"integrations.firmware"}),
+    ("integrations", set()),
+]
+# Pure rooms: nothing in them waits, reads a clock, a file or a socket.
+PURE = ("agent.energy", "agent.planning")
+PURE_MAY_IMPORT = {
+    "agent.energy": set(sys.stdlib_module_names) - {"asyncio", "socket", "time", "pathlib", "os"},
+    "agent.planning": (set(sys.stdlib_module_names) | {"astral"})
+    - {"asyncio", "socket", "time", "pathlib", "os"},
+}
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(path: Path) -> set[str]:
+    out: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            out |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            assert node.module
+            out |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return out
+
+
+def room_of(module: str) -> tuple[str, set[str]]:
+    return next(room for room in ROOMS if within(module, room[0]))
+
+
+def within(module: str, room: str) -> bool:
+    return module == room or module.startswith(f"{room}.")
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_arrows_point_inward(path: Path) -> None:
+    module = module_of(path)
+    room, allowed = room_of(module)
+    for name in imports_of(path):
+        if within(name, "agent") or within(name, "integrations"):
+            assert within(name, room) or any(within(name, other) for other in allowed), (
+                f"{module} may not import {name}"
+            )
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if module_of(path).startswith(PURE)])
+def test_the_pure_rooms_stay_pure(path: Path) -> None:
+    room = next(pure for pure in PURE if within(module_of(path), pure))
+    for name in imports_of(path):
+        top = name.split(".")[0]
+        assert top == "agent" or top in PURE_MAY_IMPORT[room], f"{path.name} imports {name}"
+    tree = ast.parse(path.read_text())
+    assert not any(isinstance(node, ast.Await | ast.AsyncFunctionDef) for node in ast.walk(tree))
+    calls = [
+        node.func.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    ]
+    assert not {"now", "utcnow", "today"} & set(calls)
+
+
+def test_only_the_hall_knows_every_room() -> None:
+    whole = {room for room, allowed in ROOMS if allowed == HALL}
+    assert whole == {"agent.app", "agent.cli"}

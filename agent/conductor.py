@@ -7,9 +7,11 @@ the second. What is published goes through the outbox, so a lost broker does not
 import asyncio
 import json
 import logging
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from agent.clock import Clock, wait_for
 from agent.clockguard import ClockGuard
@@ -49,6 +51,9 @@ from agent.ports import DeviceAdapter, OutMessage, Undated
 log = logging.getLogger(__name__)
 
 TURN_EVERY = timedelta(minutes=5)
+TOLD_WITHIN = timedelta(seconds=30)
+# Without any price the first plan waits this long for the first answer of the tariff source.
+FIRST_PRICES_WITHIN_S = 10.0
 # Energy of the last readings is booked at the prices that held then.
 BOOKED_BACK = timedelta(minutes=30)
 STATE_KEPT_EVERY = timedelta(minutes=15)
@@ -114,6 +119,7 @@ class Conductor:
         self._events: list[tuple[str, str]] = []
         self._wake = asyncio.Event()
         self._next_turn = clock.now()
+        self._began = math.nan
         self._restore()
 
     # --- what calls in: plain and quick, nothing waits ------------------------------------------
@@ -211,6 +217,9 @@ class Conductor:
     # --- the loop -------------------------------------------------------------------------------
 
     async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._began = loop.time()
+        loop.call_later(FIRST_PRICES_WITHIN_S, self.wake)
         while True:
             self._wake.clear()
             now = self._clock.now()
@@ -231,10 +240,14 @@ class Conductor:
     async def _turn(self, now: datetime) -> None:
         place = self._place()
         asked = {device: self._ask(device, place, now) for device in self._sections}
+        ready = [from_unix(item.goal.ready_by) for item in asked.values() if item.goal.ready_by]
+        self._next_turn = min([now + TURN_EVERY, *(when for when in ready if when > now)])
         latest = [item.latest for item in asked.values() if item.latest is not None]
         prices = self._prices(now - BOOKED_BACK, max([now + PLANNED_AHEAD, *latest]))
-        if prices is None:
-            prices = Prices("", place.zone.key)
+        if prices is None or not prices.import_rates:
+            if not self._held and self._still_waiting():
+                return
+            prices = prices or Prices("", place.zone.key)
         for device, item in asked.items():
             self._ledger.book(device, self._trackers[device].drain(), prices.import_rates)
             self._ledger.follow(device, item.needs, prices.import_rates, now)
@@ -246,13 +259,12 @@ class Conductor:
             if await self._dispatch(device, item, plan, prices, now)
         ]
         self._plan = plan
-        ready = [item.goal.ready_by for item in asked.values() if item.goal.ready_by]
-        self._next_turn = min(
-            [now + TURN_EVERY, *(from_unix(when) for when in ready if from_unix(when) > now)]
-        )
         await self._move_setpoints(self._clock.now())
         await self._show_plan(plan, situation, issued)
         self._watch(asked, plan, now)
+
+    def _still_waiting(self) -> bool:
+        return asyncio.get_running_loop().time() < self._began + FIRST_PRICES_WITHIN_S
 
     def _ask(self, device: str, place: Place, now: datetime) -> Asked:
         section, tracker = self._sections[device], self._trackers[device]
@@ -314,7 +326,7 @@ class Conductor:
         self._unanswered[device].add(revision)
         self._held[device] = schedule
         await self._outbox.put(*adapter.encode_schedule(schedule))
-        self._event("plan_changed", device, _told(schedule))
+        self._event("plan_changed", device, _told(schedule, self._place().zone, now))
         return True
 
     async def _move_setpoints(self, now: datetime) -> None:
@@ -341,8 +353,8 @@ class Conductor:
             self._event("window_started", device, f"{nature.on_mode} at {new.power_w} W")
         else:
             self._event("window_ended", device, f"now {new.mode}")
-            # What was planned after this slot may look different now that it is metered.
-            self._next_turn = min(self._next_turn, now)
+            # What comes next may look different once the device has told what it took.
+            self._next_turn = min(self._next_turn, now + TOLD_WITHIN)
 
     async def _show_plan(self, plan: Plan, situation: Situation, issued: list[str]) -> None:
         document = plan_document(plan)
@@ -485,11 +497,14 @@ def _request_id(payload: bytes) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _told(schedule: Schedule) -> str:
+def _told(schedule: Schedule, zone: ZoneInfo, now: int) -> str:
+    """The schedule in a sentence, in local time."""
     if not schedule.slots:
-        return f"{schedule.default.mode} until {from_unix(schedule.valid_until):%d %b %H:%M}Z"
+        return f"nothing to do, {schedule.default.mode}"
     first = schedule.slots[0]
-    return (
-        f"{len(schedule.slots)} slot(s), first {from_unix(first.start):%d %b %H:%M}Z "
-        f"{first.mode} at {first.power_w} W"
-    )
+    begins = from_unix(first.start).astimezone(zone)
+    starts = "now" if first.start <= now else f"from {begins:%a %H:%M}"
+    ends = from_unix(schedule.slots[-1].end).astimezone(zone)
+    count = len(schedule.slots)
+    parts = f" in {count} parts" if count > 1 else ""
+    return f"{first.mode} at {first.power_w} W {starts}{parts} until {ends:%a %H:%M}"

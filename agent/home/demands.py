@@ -28,6 +28,8 @@ from agent.home.wishes import Wish
 
 # Less than this is full: chargers stop on their own a little early or late.
 MET_KWH = Decimal("0.05")
+# A car is charged this much beyond its target, so that metering cannot leave a rest behind.
+EV_MARGIN_KWH = Decimal("0.05")
 # For a car that never told its SoC: what is charged is bounded by the car, not by us.
 ASSUMED_SOC_PERCENT = Decimal(40)
 # A car without any deadline is charged within a day of its arrival.
@@ -60,7 +62,7 @@ class OpenNeed:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`device` is None where there is nothing to plan; `full`: nothing is missing."""
+    """`device` is None where there is nothing to plan; `full`: it cannot take any more."""
 
     device: Flexible | Program | None
     goal: Goal = NO_GOAL
@@ -154,6 +156,7 @@ def _ev(section: EvCharger, tracker: Tracker, wish: Wish, place: Place, now: dat
         demands.append(_demand(urgent, begin, begin + took, now, None, contiguous=False))
         missing -= urgent
     if missing >= MET_KWH:
+        missing += EV_MARGIN_KWH
         cap = wish.price_cap if wish.price_cap is not None else section.price_cap
         demands.append(_demand(missing, begin, deadline, now, cap, contiguous=section.contiguous))
     if not demands:
@@ -219,7 +222,7 @@ def _switched(
     goal = Goal(still, None, to_unix_floor(ready_by) if ready_by else None)
     needs = _open_needs(section, tracker, place, now, away_until)
     if not demands:
-        return Asked(None, goal, override, needs=needs)
+        return Asked(None, goal, override, full=False, needs=needs)
     demands.sort(key=lambda demand: (demand.deadline or 0, demand.earliest or 0))
     device = Flexible(
         id=section.id,

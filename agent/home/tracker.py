@@ -55,6 +55,7 @@ class Tracker:
     progress: dict[str, float] = field(default_factory=dict)
     taken_kwh: float = 0.0
     since_soc_kwh: float = 0.0
+    settled_to: datetime | None = None
     window: str | None = None
     on_since: datetime | None = None
     off_since: datetime | None = None
@@ -73,23 +74,29 @@ class Tracker:
         return float(value) if isinstance(value, int | float) and value is not None else None
 
     def settle(self, now: datetime) -> None:
-        """Count the energy taken since the last reading of the power, while it is believed."""
+        """Count the energy taken since it was counted last, while the power is believed."""
         power = self.readings.get("power_w")
         if power is None or not isinstance(power.value, int | float):
             return
-        until = min(now, power.at + AGE_LIMITS["power_w"])
-        seconds = (until - power.at).total_seconds()
-        if seconds <= 0:
-            return
-        kwh = float(power.value) * seconds / 3_600_000
-        if kwh:
-            self.takings.append(Taking(power.at, until, kwh))
-            self._take(kwh)
-        self.readings["power_w"] = Reading("power_w", power.value, now)
-        if until < now:
-            del self.readings["power_w"]
+        start = max(power.at, self.settled_to or power.at)
+        end = min(now, power.at + AGE_LIMITS["power_w"])
+        if end > start:
+            self._take(float(power.value), start, end)
+            self.settled_to = end
 
-    def _take(self, kwh: float) -> None:
+    def _correct(self, reading: Reading) -> None:
+        """A power that held earlier than it was told: what was counted since was another one."""
+        old = self.readings.get("power_w")
+        if self.settled_to is None or old is None or reading.at >= self.settled_to:
+            return
+        more = float(reading.value) - float(old.value)
+        self._take(more, reading.at, self.settled_to)
+
+    def _take(self, power_w: float, start: datetime, end: datetime) -> None:
+        kwh = power_w * (end - start).total_seconds() / 3_600_000
+        if not kwh:
+            return
+        self.takings.append(Taking(start, end, kwh))
         self.taken_kwh += kwh
         self.since_soc_kwh += kwh
         if self.window is not None:
@@ -111,6 +118,7 @@ class Tracker:
             return False
         if reading.kind == "power_w":
             self.settle(reading.at)
+            self._correct(reading)
             self._switching(float(reading.value), reading.at)
         self.readings[reading.kind] = reading
         if reading.kind == "soc_percent":

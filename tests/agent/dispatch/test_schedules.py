@@ -1,0 +1,191 @@
+"""The schedule that a device gets, and when a new revision is due."""
+
+import dataclasses
+from decimal import Decimal
+
+import pytest
+
+from agent.config.devices import EvCharger, HeatPump, Load, ProgramAppliance
+from agent.dispatch.schedules import is_due, nature_of, next_revision, schedule_for, setpoint_at
+from agent.energy.instants import from_unix
+from agent.energy.plan import DevicePlan, Engine, Slot, Status
+from agent.energy.schedule import Goal, Schedule
+from agent.home.demands import Asked, Override
+
+NOW = 1_768_521_600
+HOUR = 3600
+EV = nature_of(
+    EvCharger(id="ev", type="ev_charger", max_power_w=11_000, phases=3, battery_kwh=Decimal(60))
+)
+PUMP = nature_of(
+    HeatPump.model_validate(
+        {"id": "hp", "type": "heat_pump", "power_w": 2000, "needs": [{"hours": 3}]}
+    )
+)
+LOAD = nature_of(
+    Load.model_validate({"id": "x", "type": "load", "power_w": 900, "needs": [{"hours": 1}]})
+)
+DISHES = nature_of(
+    ProgramAppliance.model_validate(
+        {"id": "dw", "type": "program", "profile": [{"duration_s": 600, "power_w": 2000}]}
+    )
+)
+
+
+def plan(device: str, *spans: tuple[int, int, int]) -> DevicePlan:
+    slots = tuple(
+        Slot(
+            NOW + start,
+            NOW + end,
+            Decimal(power),
+            "charge",
+            Decimal("0.1"),
+            Decimal("0.5"),
+            "cheapest",
+        )
+        for start, end, power in spans
+    )
+    return DevicePlan(
+        device,
+        Status.OPTIMAL,
+        Engine.EXACT,
+        Decimal(10),
+        Decimal(1),
+        1,
+        True,
+        Decimal(0),
+        slots,
+    )
+
+
+def schedule(asked: Asked | None = None, *spans: tuple[int, int, int], now: int = NOW) -> Schedule:
+    return schedule_for(
+        EV,
+        asked or Asked(None),
+        plan("ev", *spans),
+        now=now,
+        horizon=NOW + 48 * HOUR,
+        currency="EUR",
+        baseline_cost=Decimal(2),
+    )
+
+
+def test_a_slow_device_clock_still_finds_the_slot_under_way() -> None:
+    made = schedule(None, (0, HOUR, 11_000))
+    assert made.valid_from == NOW - 300
+    assert made.slots[0].start == NOW - 300
+    assert made.valid_until == NOW + 48 * HOUR
+
+
+def test_without_prices_a_schedule_still_holds_a_day_and_reaches_the_deadline() -> None:
+    asked = Asked(None, Goal(ready_by=NOW + 30 * HOUR))
+    made = schedule_for(
+        EV, asked, None, now=NOW, horizon=NOW, currency="", baseline_cost=Decimal(0)
+    )
+    assert made.valid_until == NOW + 30 * HOUR
+    assert not made.slots
+
+
+def test_a_boost_comes_first_and_the_plan_after_it() -> None:
+    asked = Asked(None, override=Override("boost", from_unix(NOW + HOUR)))
+    made = schedule(asked, (HOUR // 2, 2 * HOUR, 11_000))
+    assert [(s.start - NOW, s.end - NOW, s.reason) for s in made.slots] == [
+        (-300, HOUR, "boost"),
+        (HOUR, 2 * HOUR, "cheapest"),
+    ]
+
+
+def test_a_pause_keeps_a_heat_pump_blocked_for_two_hours_at_most() -> None:
+    asked = Asked(None, override=Override("pause", from_unix(NOW + 5 * HOUR)))
+    made = schedule_for(
+        PUMP, asked, None, now=NOW, horizon=NOW, currency="", baseline_cost=Decimal(0)
+    )
+    assert [(s.end - NOW, s.mode) for s in made.slots] == [(2 * HOUR, "block")]
+
+
+def test_a_program_is_one_run_pauses_included_and_none_once_it_runs() -> None:
+    parts = plan("dw", (0, 600, 2000), (1200, 1800, 2000))
+    made = schedule_for(
+        DISHES,
+        Asked(None),
+        parts,
+        now=NOW - HOUR,
+        horizon=NOW,
+        currency="",
+        baseline_cost=Decimal(0),
+    )
+    assert [(s.start - NOW, s.end - NOW, s.mode) for s in made.slots] == [(0, 1800, "run")]
+    running = schedule_for(
+        DISHES,
+        Asked(None),
+        parts,
+        now=NOW,
+        horizon=NOW,
+        currency="",
+        baseline_cost=Decimal(0),
+        running=True,
+    )
+    assert not running.slots
+
+
+def test_power_below_six_amperes_is_never_asked_of_a_charger() -> None:
+    made = schedule(None, (0, HOUR, 3000), (2 * HOUR, 3 * HOUR, 4140))
+    assert [s.power_w for s in made.slots] == [4140]
+
+
+def test_offline_rules_are_safe_for_each_kind() -> None:
+    assert (EV.offline.mode, EV.offline.power_w) == ("charge", 4140)
+    assert (PUMP.offline.mode, PUMP.default.mode) == ("normal", "normal")
+    assert LOAD.offline.mode == "release"
+    assert (DISHES.offline.mode, DISHES.default.mode) == ("idle", "idle")
+
+
+@pytest.mark.parametrize(
+    ("after", "spans", "due"),
+    [
+        (0, ((HOUR, 2 * HOUR, 11_000),), False),
+        (300, ((HOUR + 60, 2 * HOUR - 60, 11_000),), False),
+        (0, ((HOUR + 61, 2 * HOUR, 11_000),), True),
+        (0, ((HOUR, 2 * HOUR, 7400),), True),
+        (0, (), True),
+        (0, ((HOUR, 2 * HOUR, 11_000), (3 * HOUR, 4 * HOUR, 11_000)), True),
+        # a price edge inside a run is no change for the device
+        (0, ((HOUR, HOUR + 1800, 11_000), (HOUR + 1800, 2 * HOUR, 11_000)), False),
+        # half of the run is over, the rest is as it was
+        (HOUR + 1800, ((HOUR + 1800, 2 * HOUR, 11_000),), False),
+        # all of it is over
+        (3 * HOUR, (), False),
+    ],
+)
+def test_a_revision_is_due_when_the_device_would_do_something_else(
+    after: int, spans: tuple[tuple[int, int, int], ...], due: bool
+) -> None:
+    held = schedule(None, (HOUR, 2 * HOUR, 11_000))
+    assert is_due(held, schedule(None, *spans, now=NOW + after), NOW + after) is due
+
+
+def test_a_revision_is_due_when_less_than_twelve_hours_are_left() -> None:
+    held = schedule()
+    later = dataclasses.replace(held, valid_until=held.valid_until + 48 * HOUR)
+    assert not is_due(held, later, NOW + 36 * HOUR)
+    assert is_due(held, later, NOW + 36 * HOUR + 1)
+
+
+def test_revisions_only_grow_whatever_the_clock_says() -> None:
+    assert next_revision(NOW, 0, 0) == NOW
+    assert next_revision(NOW, NOW, 5) == NOW + 1
+    assert next_revision(NOW - 86_400, NOW, NOW + 7) == NOW + 8
+
+
+def test_the_setpoint_says_what_holds_until_the_next_change() -> None:
+    made = schedule(None, (HOUR, 2 * HOUR, 11_000))
+    before = setpoint_at(made, EV, NOW)
+    assert (before.mode, before.power_w, before.until, before.reason) == (
+        "idle",
+        0,
+        NOW + HOUR,
+        "default",
+    )
+    during = setpoint_at(made, EV, NOW + HOUR)
+    assert (during.mode, during.power_w, during.current_a) == ("charge", 11_000, 15)
+    assert setpoint_at(made, EV, NOW + 2 * HOUR).until == made.valid_until

@@ -1,0 +1,181 @@
+"""Our own device contract: what comes in, what goes out, and how big it may be."""
+
+import json
+import random
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from agent.contracts.wire import CompactSchedule
+from agent.contracts.wire import Schedule as ScheduleModel
+from agent.contracts.wire import Setpoint as SetpointModel
+from agent.energy.readings import Acknowledgement, AckStatus, Reading
+from agent.energy.schedule import (
+    DeviceType,
+    Offline,
+    Schedule,
+    ScheduleSlot,
+    Setpoint,
+    Standing,
+)
+from agent.errors import Malformed
+from agent.ports import Message, Undated
+from integrations.devices.native import NativeDevice, joined
+from integrations.firmware.follower import OWN, Follower
+
+NOW = 1_768_521_600
+EV = NativeDevice("flatpeak/home", "ev")
+BASE = Schedule(
+    device="ev",
+    device_type=DeviceType.EVSE,
+    revision=NOW,
+    issued_at=NOW,
+    valid_from=NOW - 300,
+    valid_until=NOW + 172_800,
+    currency="EUR",
+    slots=(),
+    default=Standing("idle", 0),
+    offline=Offline(900, "charge", 3700),
+)
+
+
+def slot(
+    start: int, end: int, power: int = 7400, price: str = "0.1", mode: str = "charge"
+) -> ScheduleSlot:
+    energy = Decimal(power * (end - start)) / 3_600_000
+    return ScheduleSlot(NOW + start, NOW + end, mode, power, energy, Decimal(price), "cheapest", 1)
+
+
+def state(body: object) -> Message:
+    payload = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Message("flatpeak/home/device/ev/state", payload)
+
+
+def test_a_state_with_a_time_is_readings_and_without_one_undated() -> None:
+    dated = EV.decode(state({"plugged": True, "soc_percent": 42, "at": "2026-01-16T10:00:00Z"}))
+    assert [type(item) for item in dated] == [Reading, Reading]
+    assert EV.decode(state({"power_w": 7300.5})) == [Undated("power_w", 7300.5)]
+
+
+def test_unknown_keys_of_a_device_are_skipped() -> None:
+    assert EV.decode(state({"power_w": 1, "firmware": "1.2"})) == [Undated("power_w", 1.0)]
+
+
+def test_an_acknowledgement() -> None:
+    message = Message(
+        "flatpeak/home/device/ev/ack", b'{"revision":7,"status_type":"ACCEPTED","diagnostic":""}'
+    )
+    assert EV.decode(message) == [Acknowledgement(7, AckStatus.ACCEPTED, "")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[1]",
+        b"\xff\xfe",
+        b'{"soc_percent": 101}',
+        b'{"soc_percent": "42"}',
+        b'{"plugged": "yes"}',
+        b'{"power_w": NaN}',
+        b'{"power_w": 1e999}',
+        b'{"at": "2026-01-16T10:00:00", "power_w": 1}',
+        b'{"error": "' + b"x" * 3000 + b'"}',
+    ],
+)
+def test_what_makes_no_sense_is_malformed_and_short(body: bytes) -> None:
+    with pytest.raises(Malformed) as caught:
+        EV.decode(state(body))
+    assert len(str(caught.value)) < 500
+
+
+def test_touching_slots_of_equal_power_are_one_at_their_mean_price() -> None:
+    one = joined([slot(0, 3600, price="0.10"), slot(3600, 10_800, price="0.16")])
+    assert len(one) == 1
+    assert one[0].price == Decimal("0.14")
+    assert one[0].energy_kwh == Decimal("22.2")
+
+
+def test_every_form_is_what_its_model_says_and_compact_json() -> None:
+    made = replace(BASE, slots=(slot(0, 3600), slot(7200, 9000, 3700)))
+    full, compact = EV.encode_schedule(made)
+    assert full.topic == "flatpeak/home/device/ev/schedule"
+    ScheduleModel.model_validate_json(full.payload)
+    CompactSchedule.model_validate_json(compact.payload)
+    assert " " not in full.payload
+    assert compact.payload.startswith(
+        f'{{"r":{NOW},"s":{NOW - 300},"u":"W","p":[[300,7400],[3900,0]'
+    )
+    point = Setpoint(
+        NOW, NOW, "charge", 7400, NOW + 60, BASE.default, BASE.offline, "cheapest", 32, 1
+    )
+    message = EV.encode_setpoint(point)
+    SetpointModel.model_validate_json(message.payload)
+    assert len(message.payload) <= 512
+    assert message.expires_at == NOW + 60 + 7 * 86_400
+
+
+def test_withdrawing_empties_the_forms_in_their_order() -> None:
+    topics = [message.topic.removeprefix("flatpeak/home/device/ev/") for message in EV.withdraw()]
+    assert topics == ["schedule", "schedule/compact", "setpoint"]
+    assert not any(message.payload for message in EV.withdraw())
+
+
+def test_a_schedule_too_long_is_cut_at_the_end_for_all_forms_alike() -> None:
+    many = tuple(slot(n * 1200, n * 1200 + 600, 7400 + n) for n in range(140))
+    cut = EV.fit(replace(BASE, slots=many))
+    assert 10 < len(cut.slots) < 140
+    assert cut.valid_until == many[len(cut.slots)].start
+    full, compact = EV.encode_schedule(cut)
+    assert len(full.payload.encode()) <= 8192
+    body = json.loads(compact.payload)
+    assert len(compact.payload) <= 1000
+    assert len(body["p"]) <= 64
+    assert body["e"] == cut.valid_until
+
+
+@pytest.mark.parametrize(
+    ("kind", "modes"),
+    [
+        (DeviceType.SPACE_HEATING, ["block", "normal", "boost", "force"]),
+        (DeviceType.PROGRAM, ["idle", "run"]),
+    ],
+)
+def test_modes_are_numbered_from_one(kind: DeviceType, modes: list[str]) -> None:
+    for number, mode in enumerate(modes, start=1):
+        made = replace(
+            BASE,
+            device_type=kind,
+            slots=(slot(0, 60, mode=mode),),
+            default=Standing(modes[1], 0),
+            offline=Offline(900, modes[1], 0),
+        )
+        body = json.loads(EV.encode_schedule(made)[1].payload)
+        assert body["u"] == "M"
+        assert body["p"][0] == [300, number]
+        assert body["d"] == 2
+
+
+def test_what_firmware_reads_is_what_the_schedule_says_second_by_second() -> None:
+    rng = random.Random(3)
+    for _ in range(40):
+        edges = sorted(rng.sample(range(8000), 10))
+        slots = tuple(
+            slot(a, b, rng.choice([1400, 7400]))
+            for a, b in zip(edges[::2], edges[1::2], strict=True)
+        )
+        made = EV.fit(replace(BASE, slots=slots))
+        follower = Follower()
+        assert follower.take(EV.encode_schedule(made)[1].payload.encode(), NOW, 0) == "ACCEPTED"
+        for second in range(-300, 8200, 7):
+            held = made.slot_at(NOW + second)
+            assert follower.value(NOW + second, 10) == (held.power_w if held else 0)
+
+
+def test_release_leaves_the_device_to_itself() -> None:
+    made = replace(BASE, device_type=DeviceType.FLEXIBLE, offline=Offline(0, "release", 0))
+    follower = Follower()
+    follower.take(EV.encode_schedule(made)[1].payload.encode(), NOW, 0)
+    assert follower.value(made.valid_until, 10) == OWN

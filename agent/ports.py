@@ -28,7 +28,13 @@ class FetchedRates:
 
 
 class TariffSource(Protocol):
-    """Where rates come from. Raises the errors of `agent.errors`, never a library's."""
+    """Where rates come from. Raises the errors of `agent.errors`, never a library's.
+
+    `identity` names the contract the rates belong to: those kept of another one are not used.
+    """
+
+    @property
+    def identity(self) -> str: ...
 
     @property
     def directions(self) -> Sequence[Direction]: ...

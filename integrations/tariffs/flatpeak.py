@@ -92,6 +92,7 @@ class FlatPeakTariff:
         include_carbon: bool = False,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
+        self.identity = f"flatpeak:{location_id}"
         self.directions = tuple(directions)
         self._location_id = location_id
         self._auth = auth

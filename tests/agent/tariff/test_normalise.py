@@ -1,0 +1,105 @@
+"""What is kept of an answer, against an oracle that looks at every second."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.energy.rates import Rate
+from agent.tariff.normalise import gaps, normalise, overlay
+
+START = datetime(2026, 1, 16, tzinfo=UTC)
+WINDOW_S = 60
+
+
+def at(second: float) -> datetime:
+    return START + timedelta(seconds=second)
+
+
+def rate(begins: float, ends: float, price: str = "0.1", confidence: float = 1.0) -> Rate:
+    return Rate(at(begins), at(ends), Decimal(price), confidence)
+
+
+RATES = st.lists(
+    st.builds(
+        rate,
+        st.integers(-20, 80) | st.floats(-20, 80).map(lambda second: round(second, 3)),
+        st.integers(-20, 80) | st.floats(-20, 80).map(lambda second: round(second, 3)),
+        st.sampled_from(["0.1", "0.10", "0", "-0.2", "NaN", "Infinity", "1e7"]),
+        st.sampled_from([0.0, 0.6, 1.0]),
+    ),
+    max_size=8,
+)
+
+
+def best(rates: list[Rate], when: datetime) -> Rate | None:
+    """The written rule, looked up for one second."""
+    usable = []
+    for held in rates:
+        start, end = held.start.replace(microsecond=0), held.end.replace(microsecond=0)
+        sane = held.price.is_finite() and abs(held.price) <= 1_000_000
+        if sane and start <= when < end and held.confidence > 0:
+            usable.append((held.confidence, start, start - end, held.price, held))
+    return max(usable, key=lambda entry: entry[:4])[4] if usable else None
+
+
+@settings(deadline=None)
+@given(RATES, st.randoms(use_true_random=False))
+def test_at_every_second_the_written_rule_holds(rates: list[Rate], random: Random) -> None:
+    found = normalise(rates, at(0), at(WINDOW_S)).rates
+    for second in range(-20, 80):
+        when = at(second)
+        held = [kept for kept in found if kept.start <= when < kept.end]
+        expected = best(rates, when) if 0 <= second < WINDOW_S else None
+        if expected is None:
+            assert held == []
+        else:
+            (kept,) = held
+            assert (kept.price, kept.confidence) == (expected.price, expected.confidence)
+    assert all(a.end <= b.start for a, b in pairwise(found))
+    assert all(
+        a.end < b.start or a.price != b.price or a.confidence != b.confidence
+        for a, b in pairwise(found)
+    )
+    assert normalise(found, at(0), at(WINDOW_S)).rates == found
+    shuffled = random.sample(rates, len(rates))
+    assert normalise(shuffled, at(0), at(WINDOW_S)).rates == found
+
+
+@settings(deadline=None)
+@given(RATES, RATES)
+def test_news_replace_what_is_known_but_never_a_confirmed_price_by_a_guess(
+    old: list[Rate], new: list[Rate]
+) -> None:
+    known = normalise(old, at(0), at(WINDOW_S)).rates
+    news = normalise(new, at(0), at(WINDOW_S)).rates
+    after = overlay(known, news)
+    for second in range(WINDOW_S):
+        before, told, now = (
+            next((held for held in rates if held.start <= at(second) < held.end), None)
+            for rates in (known, news, after)
+        )
+        if told is None or (before and before.confidence >= 1 > told.confidence):
+            told = before
+        assert (now and (now.price, now.confidence)) == (told and (told.price, told.confidence))
+    assert overlay(after, news) == after
+
+
+def test_the_impossible_is_counted_and_the_unknown_is_a_gap() -> None:
+    found = normalise(
+        [rate(10, 5), rate(5, 5), rate(0, 9, "NaN"), rate(20, 30, "0", 0.0), rate(30, 40)],
+        at(0),
+        at(WINDOW_S),
+    )
+    assert found.rates == (rate(30, 40),)
+    assert found.dropped == 3
+
+
+def test_gaps_are_what_no_rate_covers() -> None:
+    rates = [rate(-5, 2), rate(4, 6), rate(6, 8), rate(90, 95)]
+    assert gaps(rates, at(0), at(10)) == [(at(2), at(4)), (at(8), at(10))]
+    assert gaps([], at(0), at(10)) == [(at(0), at(10))]
+    assert gaps([rate(0, 10)], at(0), at(10)) == []

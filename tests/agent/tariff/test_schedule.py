@@ -1,0 +1,141 @@
+"""When to ask, and for what: mostly around 23:00 and the days on which clocks change."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.tariff.schedule import (
+    JITTER,
+    LONGEST_WAIT,
+    SHORTEST_WAIT,
+    history_window,
+    lacks_tomorrow,
+    next_refresh,
+    retry_nothing_new,
+    retry_refused,
+    retry_unavailable,
+    window,
+)
+
+BERLIN = ZoneInfo("Europe/Berlin")
+SYDNEY = ZoneInfo("Australia/Sydney")
+LORD_HOWE = ZoneInfo("Australia/Lord_Howe")
+NOON = datetime(2026, 1, 16, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+INSTANTS = st.integers(0, 2 * 365 * 86400).map(lambda second: NOON + timedelta(seconds=second))
+SPREAD = st.floats(0, 1)
+
+
+def test_it_follows_next_update_and_a_little() -> None:
+    assert next_refresh(NOON, NOON + 3 * HOUR, BERLIN, 0) == NOON + 3 * HOUR + MINUTE / 12
+    assert next_refresh(NOON, NOON + 3 * HOUR, BERLIN, 1) == NOON + 3 * HOUR + JITTER
+    assert next_refresh(NOON, NOON + MINUTE, BERLIN, 0) == NOON + SHORTEST_WAIT
+
+
+@pytest.mark.parametrize(
+    "told",
+    [None, NOON, NOON - HOUR, NOON + timedelta(days=10), NOON + timedelta(days=1, seconds=1)],
+)
+def test_what_cannot_be_waited_for_means_23_local(told: datetime | None) -> None:
+    refresh = next_refresh(NOON, told, BERLIN, 0)
+    assert refresh == datetime(2026, 1, 16, 22, 0, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("zone", "now", "expected"),
+    [
+        # The evening before a day of 25 hours, and that day itself.
+        (BERLIN, "2026-10-24T21:30:00Z", "2026-10-25T22:00:05Z"),
+        (BERLIN, "2026-10-25T00:30:00Z", "2026-10-25T22:00:05Z"),
+        # A day of 23 hours.
+        (BERLIN, "2026-03-28T22:30:00Z", "2026-03-29T21:00:05Z"),
+        # The southern hemisphere: 25 hours in April, 23 in October.
+        (SYDNEY, "2026-04-04T12:30:00Z", "2026-04-05T13:00:05Z"),
+        (SYDNEY, "2026-10-03T13:30:00Z", "2026-10-04T12:00:05Z"),
+        # Half an hour of summer time.
+        (LORD_HOWE, "2026-04-05T00:00:00Z", "2026-04-05T12:30:05Z"),
+        # Just before 23:00: not sooner than in a quarter of an hour.
+        (BERLIN, "2026-01-16T21:50:00Z", "2026-01-16T22:05:00Z"),
+    ],
+)
+def test_23_local_on_days_of_every_length(zone: ZoneInfo, now: str, expected: str) -> None:
+    refresh = next_refresh(datetime.fromisoformat(now), None, zone, 0)
+    assert refresh == datetime.fromisoformat(expected)
+
+
+@given(INSTANTS, st.none() | INSTANTS, st.sampled_from([BERLIN, SYDNEY, LORD_HOWE]), SPREAD)
+def test_a_refresh_is_never_sooner_than_allowed_nor_later_than_a_day(
+    now: datetime, told: datetime | None, zone: ZoneInfo, spread: float
+) -> None:
+    refresh = next_refresh(now, told, zone, spread)
+    assert now + SHORTEST_WAIT <= refresh <= now + LONGEST_WAIT + HOUR + JITTER
+
+
+@given(INSTANTS, st.none() | INSTANTS, SPREAD)
+def test_three_retries_each_later_than_the_one_before(
+    now: datetime, told: datetime | None, spread: float
+) -> None:
+    waits = [retry_nothing_new(now, told, retries, spread) for retries in range(4)]
+    assert waits[3] is None
+    known = [wait for wait in waits if wait is not None]
+    assert len(known) == 3
+    assert min(known) >= now + SHORTEST_WAIT
+    assert known == sorted(known)
+
+
+def test_a_retry_does_not_overtake_the_next_update() -> None:
+    told = NOON + 40 * MINUTE
+    assert retry_nothing_new(NOON, told, 2, 0) == told + timedelta(seconds=5)
+
+
+@given(st.integers(1, 10_000), st.booleans(), SPREAD)
+def test_failures_are_retried_ever_later_up_to_an_hour(
+    failures: int, cold: bool, spread: float
+) -> None:
+    wait = retry_unavailable(NOON, None, failures, cold, spread) - NOON
+    assert (MINUTE if cold else SHORTEST_WAIT) <= wait <= 66 * MINUTE
+
+
+def test_what_was_told_is_waited_for_but_not_for_years() -> None:
+    told = NOON + 2 * HOUR
+    assert retry_unavailable(NOON, told, 1, False, 0) == told
+    assert retry_unavailable(NOON, NOON + MINUTE, 1, False, 0) == NOON + SHORTEST_WAIT
+    years = NOON + timedelta(days=3650)
+    assert retry_unavailable(NOON, years, 1, False, 0) == NOON + LONGEST_WAIT
+
+
+@pytest.mark.parametrize(
+    ("code", "hours"),
+    [("forbidden", 6), ("account_disabled", 24), ("not_found", 24), ("no_tariff_connected", 1)],
+)
+def test_what_only_a_person_can_mend_is_looked_at_rarely(code: str, hours: int) -> None:
+    assert retry_refused(NOON, code, 0) == NOON + hours * HOUR
+
+
+def test_windows() -> None:
+    now = NOON + timedelta(minutes=25, microseconds=7)
+    assert window(now, False) == (NOON, NOON + 48 * HOUR)
+    assert window(now, True) == (NOON - timedelta(days=7), NOON + 48 * HOUR)
+
+
+def test_history_comes_in_pieces_of_a_month_newest_first() -> None:
+    target = NOON - timedelta(days=70)
+    pieces, asked_from = [], NOON
+    while piece := history_window(asked_from, target):
+        pieces.append(piece)
+        asked_from = piece[0]
+    assert [(end - start).days for start, end in pieces] == [30, 30, 10]
+    assert pieces[-1][0] == target
+
+
+def test_tomorrow_is_a_local_day() -> None:
+    end_of_tomorrow = datetime(2026, 3, 29, 22, tzinfo=UTC)  # of the day of 23 hours
+    now = datetime(2026, 3, 28, 12, tzinfo=UTC)
+    assert not lacks_tomorrow(end_of_tomorrow, now, BERLIN)
+    assert lacks_tomorrow(end_of_tomorrow - MINUTE, now, BERLIN)
+    assert lacks_tomorrow(None, now, BERLIN)
+    assert now.astimezone(BERLIN).date() == date(2026, 3, 28)

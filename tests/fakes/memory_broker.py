@@ -20,17 +20,27 @@ class Subscriber:
     handle: Handler
 
 
+@dataclass(frozen=True)
+class Said:
+    """One publish; `at` is the loop's time."""
+
+    at: float
+    topic: str
+    payload: bytes
+    retain: bool
+
+
 @dataclass
 class MemoryBroker:
-    """`log` holds every publish as (topic, payload, retain), in order."""
+    """`log` holds every publish in order."""
 
     retained: dict[str, bytes] = field(default_factory=dict)
     subscribers: list[Subscriber] = field(default_factory=list)
-    log: list[tuple[str, bytes, bool]] = field(default_factory=list)
+    log: list[Said] = field(default_factory=list)
 
     def publish(self, topic: str, payload: str | bytes, *, retain: bool) -> None:
         body = payload.encode() if isinstance(payload, str) else payload
-        self.log.append((topic, body, retain))
+        self.log.append(Said(asyncio.get_running_loop().time(), topic, body, retain))
         if retain and body:
             self.retained[topic] = body
         elif retain:
@@ -51,7 +61,7 @@ class MemoryBroker:
 
     def bodies(self, topic: str) -> list[bytes]:
         """Every payload that was published on the topic."""
-        return [body for name, body, _ in self.log if name == topic]
+        return [said.payload for said in self.log if said.topic == topic]
 
 
 @dataclass

@@ -105,9 +105,8 @@ def test_every_form_is_what_its_model_says_and_compact_json() -> None:
     ScheduleModel.model_validate_json(full.payload)
     CompactSchedule.model_validate_json(compact.payload)
     assert " " not in full.payload
-    assert compact.payload.startswith(
-        f'{{"r":{NOW},"s":{NOW - 300},"u":"W","p":[[300,7400],[3900,0]'
-    )
+    begins = f'{{"r":{NOW},"s":{NOW - 300},"u":"W","p":[[300,7400],[3900,0]'
+    assert compact.payload.startswith(begins)
     point = Setpoint(
         NOW, NOW, "charge", 7400, NOW + 60, BASE.default, BASE.offline, "cheapest", 32, 1
     )

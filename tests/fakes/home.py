@@ -1,0 +1,96 @@
+"""A whole house for tests on a virtual clock: agent, sandbox over loopback, appliances.
+
+Only MQTT is replaced, by a broker in memory; days pass in seconds.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from agent.app import run_agent
+from agent.clock import Clock, SteppedClock
+from agent.config import Config
+from agent.dispatch.ledger import Ledger
+from agent.energy.plan import Plan
+from agent.energy.situation import Situation
+from agent.planning import make_plan
+from agent.ports import Message
+from agent.store import Store
+from integrations.registry import tariff_source
+from integrations.sandbox.appliances.appliance import Appliance
+from integrations.sandbox.appliances.dishwasher import Dishwasher
+from integrations.sandbox.appliances.ev import Ev
+from integrations.sandbox.household import DEVICES, appliances
+from integrations.sandbox.server import FlatPeakSandbox
+from tests.fakes.memory_broker import MemoryBroker, MemoryLink, MemoryPost
+from tests.fakes.virtual_loop import run_virtual
+
+BASE = "flatpeak/home"
+
+
+async def plan_at_once(situation: Situation) -> Plan:
+    return make_plan(situation)
+
+
+@dataclass
+class Home:
+    """A running house; `broker.log` is everything that was said on MQTT."""
+
+    clock: SteppedClock
+    sandbox: FlatPeakSandbox
+    broker: MemoryBroker = field(default_factory=MemoryBroker)
+    ledger: Ledger = field(default_factory=Ledger)
+    store: Store = field(default_factory=Store.in_memory)
+    machines: Sequence[Appliance] = ()
+
+    def config(self, devices: Sequence[object], place: int = 0) -> Config:
+        location = list(self.sandbox.places)[place]
+        return Config.model_validate(
+            {
+                "tariff": {
+                    "source": "flatpeak",
+                    "base_url": self.sandbox.url,
+                    "account_id": self.sandbox.account_id,
+                    "api_key": self.sandbox.api_key,
+                    "location_id": location,
+                },
+                "devices": list(devices),
+            }
+        )
+
+    def body(self, topic: str) -> dict[str, object]:
+        found: dict[str, object] = json.loads(self.broker.retained[f"{BASE}/{topic}"])
+        return found
+
+    async def run(self, config: Config, until: datetime) -> None:
+        """The agent and the appliances until that instant; then a clean stop."""
+        stop = asyncio.Event()
+        jobs = [asyncio.create_task(machine.run()) for machine in self.machines]
+
+        async def end() -> None:
+            await self.clock.sleep_until(until)
+            stop.set()
+
+        jobs.append(asyncio.create_task(end()))
+        try:
+            await run_agent(
+                config,
+                clock=self.clock,
+                source=tariff_source(config.tariff, self.clock),
+                store=self.store,
+                stop=stop,
+                make_post=lambda **wiring: MemoryPost(self.broker, **wiring),
+                plan=plan_at_once,
+                ledger=self.ledger,
+                trusted_clock=True,
+            )
+        finally:
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)

@@ -35,8 +35,12 @@ def _asked(timeline: Timeline, load: Load) -> tuple[list[Piece], int | None]:
     if len(asked) in (0, len(load.needs)):
         return _search(timeline, load)
     some = replace(load, needs=tuple(load.needs[i] for i in asked))
-    pieces, bound = _search(timeline, some)
-    return [(a, b, None if i is None else asked[i]) for a, b, i in pieces], bound
+    found, bound = _search(timeline, some)
+    pieces: list[Piece] = [(a, b, None if i is None else asked[i]) for a, b, i in found]
+    if load.grid and any(score(timeline, load, pieces).missing):
+        # A step of the grid that one demand may not fill may be filled by another.
+        return _search(timeline, load)
+    return pieces, bound
 
 
 def _search(timeline: Timeline, load: Load) -> tuple[list[Piece], int | None]:

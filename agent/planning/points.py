@@ -34,23 +34,27 @@ class Points:
 
 def points_of(timeline: Timeline, load: Load, end: int) -> Points:
     named = _named(timeline, load, end)
-    if load.grid:
-        on = {t for need in load.needs for t in _grid(need.anchor, load.grid, end)}
-        if not load.needs:
-            on = set(range(end + 1))
-        points = sorted({0, load.forced, end, *on})
-        return Points(named, points, True, True)
-    lengths = {load.min_on, load.min_off, *(need.need for need in load.needs)}
+    several = len(load.needs) > 1
+    if load.grid and not several:
+        on = _grid(load, end)
+        return Points(named, sorted({0, load.forced, end, *on}), True, True)
+    lengths = {load.min_on, load.min_off, load.grid, *(need.need for need in load.needs)}
     lengths |= {need.top for need in load.needs} | {need.allowance or 0 for need in load.needs}
+    if load.grid:
+        lengths |= {need.anchor % load.grid for need in load.needs}
     step = gcd(*named, *lengths)
-    if step and (end // step <= FEW_STEPS or (len(load.needs) > 1 and end // step <= MOST_POINTS)):
+    if step and end // step <= (MOST_POINTS if several else FEW_STEPS):
         return Points(named, list(range(0, end + 1, step)), True, True)
+    if load.grid:
+        return Points(named, sorted({*named, *_grid(load, end)}), False, True)
     found, closed = _chains(load, named, end)
     return Points(named, sorted(found), closed and len(load.needs) < 2, False)
 
 
-def _grid(anchor: int, step: int, end: int) -> range:
-    return range(anchor % step, end + 1, step)
+def _grid(load: Load, end: int) -> set[int]:
+    """Where the device may switch, for one demand or another."""
+    anchors = {need.anchor % load.grid for need in load.needs}
+    return {t for anchor in anchors for t in range(anchor, end + 1, load.grid)}
 
 
 def _named(timeline: Timeline, load: Load, end: int) -> list[int]:

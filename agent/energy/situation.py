@@ -187,7 +187,7 @@ Device = Flexible | Program | Storage | Thermal
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """`now` is the next whole second; `early_us` is by how much the given instant lies before it."""
+    """`now` is the next whole second, the given instant lies `early_us` microseconds before it."""
 
     now: int
     timezone: str

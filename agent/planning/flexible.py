@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from agent.energy.plan import Status
-from agent.planning import block, split
+from agent.planning import block, split, switching
 from agent.planning.load import Load
 from agent.planning.score import Piece, Score, score
 from agent.planning.timeline import Timeline
@@ -22,11 +22,25 @@ class Solved:
 
 def solve(timeline: Timeline, load: Load) -> Solved:
     load = with_allowances(timeline, load)
-    pieces, bound = _search(timeline, load)
+    pieces, bound = _asked(timeline, load)
     found = score(timeline, load, pieces)
     if bound is None or bound >= found.objective:
         return Solved(load, pieces, found, Status.OPTIMAL, found.objective)
     return Solved(load, pieces, found, Status.BEST_FOUND, bound)
+
+
+def _asked(timeline: Timeline, load: Load) -> tuple[list[Piece], int | None]:
+    """`_search` without the demands that ask for nothing."""
+    asked = [i for i, need in enumerate(load.needs) if need.need]
+    if len(asked) in (0, len(load.needs)):
+        return _search(timeline, load)
+    some = replace(load, needs=tuple(load.needs[i] for i in asked))
+    found, bound = _search(timeline, some)
+    pieces: list[Piece] = [(a, b, None if i is None else asked[i]) for a, b, i in found]
+    if load.grid and any(score(timeline, load, pieces).missing):
+        # A step of the grid that one demand may not fill may be filled by another.
+        return _search(timeline, load)
+    return pieces, bound
 
 
 def _search(timeline: Timeline, load: Load) -> tuple[list[Piece], int | None]:
@@ -39,7 +53,9 @@ def _search(timeline: Timeline, load: Load) -> tuple[list[Piece], int | None]:
             return pieces, None
     if block.fits(load):
         return block.plan_block(timeline, load), None
-    return plain_run(timeline, load), 0
+    if not any(need.need for need in load.needs):
+        return ([(0, load.forced, None)] if load.forced else []), None
+    return switching.plan_switching(timeline, load)
 
 
 def with_allowances(timeline: Timeline, load: Load) -> Load:
@@ -55,7 +71,7 @@ def with_allowances(timeline: Timeline, load: Load) -> Load:
         need = load.needs[0]
         miss = need.need - max(0, need.deadline - need.earliest)
     else:
-        miss = sum(score(timeline, free, _search(timeline, free)[0]).missing)
+        miss = sum(score(timeline, free, _asked(timeline, free)[0]).missing)
     needs = []
     for need in load.needs:
         if need.allowance is not None:

@@ -12,7 +12,9 @@ from agent.planning.timeline import FOREVER, Cell, Timeline
 
 def fits(load: Load) -> bool:
     """Whether this file may decide alone."""
-    return not load.coupled and not load.grid and len(load.needs) == 1
+    if load.coupled or load.grid or len(load.needs) != 1:
+        return False
+    return not load.needs[0].contiguous
 
 
 def plan_split(timeline: Timeline, load: Load) -> list[Piece] | None:

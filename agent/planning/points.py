@@ -1,0 +1,100 @@
+"""At which instants a device may have to switch for its plan to be the best one.
+
+Fix the order of the runs and the price at every edge: cost is linear in the edges, and each rule
+bounds one edge, ties two neighbours (minimum times) or sums a whole demand. So at a best plan every
+edge is a named instant, or hangs on one by a chain of minimum times, or belongs to the one free
+chain of a demand that its energy fixes. `points` holds the first two kinds; the searches place the
+free chain themselves.
+"""
+
+from dataclasses import dataclass
+from math import gcd
+
+from agent.planning.load import SAME_EDGE_S, Load
+from agent.planning.timeline import Timeline
+
+# More points than this are not searched; what is found is then not called proved.
+MOST_POINTS = 6000
+# Steps of one size that are this few are searched instead, without any free chain.
+FEW_STEPS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """`named` instants, where cost or rules change; all `points` to switch at, in order.
+
+    `closed`: no other instant is needed but for one free chain; `steps`: not even that.
+    """
+
+    named: list[int]
+    points: list[int]
+    closed: bool
+    steps: bool
+
+
+def points_of(timeline: Timeline, load: Load, end: int) -> Points:
+    named = _named(timeline, load, end)
+    several = len(load.needs) > 1
+    if load.grid and not several:
+        on = _grid(load, end)
+        return Points(named, sorted({0, load.forced, end, *on}), True, True)
+    lengths = {load.min_on, load.min_off, load.grid, *(need.need for need in load.needs)}
+    lengths |= {need.top for need in load.needs} | {need.allowance or 0 for need in load.needs}
+    if load.grid:
+        lengths |= {need.anchor % load.grid for need in load.needs}
+    step = gcd(*named, *lengths)
+    if step and end // step <= (MOST_POINTS if several else FEW_STEPS):
+        return Points(named, list(range(0, end + 1, step)), True, True)
+    if load.grid:
+        return Points(named, sorted({*named, *_grid(load, end)}), False, True)
+    found, closed = _chains(load, named, end)
+    return Points(named, sorted(found), closed and len(load.needs) < 2, False)
+
+
+def _grid(load: Load, end: int) -> set[int]:
+    """Where the device may switch, for one demand or another."""
+    anchors = {need.anchor % load.grid for need in load.needs}
+    return {t for anchor in anchors for t in range(anchor, end + 1, load.grid)}
+
+
+def _named(timeline: Timeline, load: Load, end: int) -> list[int]:
+    found = {0, end, load.forced, load.wait, *timeline.edges(0, end)}
+    for need in load.needs:
+        found |= {need.earliest, need.deadline, need.deadline - need.need}
+    if load.old.cost:
+        found |= {load.old.until - 1, load.old.until}
+        for kind in (True, False):
+            for edge in load.old.edges[kind]:
+                low, high = edge - SAME_EDGE_S, edge + SAME_EDGE_S
+                found |= {low - 1, low, high, high + 1}
+    return sorted(t for t in found if 0 <= t <= end)
+
+
+def _chains(load: Load, named: list[int], end: int) -> tuple[set[int], bool]:
+    """Named instants and what hangs on them, as far as they are not too many."""
+    found = set(named)
+    for need in load.needs:
+        lengths = {need.need, need.top, need.need - 1}
+        if need.contiguous or len(load.needs) > 1:
+            found |= {t + sign * x for t in named for x in lengths for sign in (1, -1)}
+    found = {t for t in found if 0 <= t <= end}
+    if not load.min_on and not load.min_off:
+        return found, True
+    # (instant, whether it is a start, direction of the chain)
+    edge = [(t, kind, sign) for t in found for kind in (True, False) for sign in (1, -1)]
+    seen = set(edge)
+    while edge:
+        following = []
+        for t, is_start, sign in edge:
+            length = load.min_on if is_start == (sign > 0) else load.min_off
+            if not length:
+                continue
+            moved = (t + sign * length, not is_start, sign)
+            if 0 <= moved[0] <= end and moved not in seen:
+                seen.add(moved)
+                found.add(moved[0])
+                following.append(moved)
+        if len(found) > MOST_POINTS:
+            return found, False
+        edge = following
+    return found, True

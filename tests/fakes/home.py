@@ -5,31 +5,22 @@ Only MQTT is replaced, by a broker in memory; days pass in seconds.
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from zoneinfo import ZoneInfo
-
-import pytest
+from datetime import datetime
 
 from agent.app import run_agent
-from agent.clock import Clock, SteppedClock
+from agent.clock import SteppedClock
 from agent.config import Config
 from agent.dispatch.ledger import Ledger
 from agent.energy.plan import Plan
 from agent.energy.situation import Situation
 from agent.planning import make_plan
-from agent.ports import Message
 from agent.store import Store
 from integrations.registry import tariff_source
 from integrations.sandbox.appliances.appliance import Appliance
-from integrations.sandbox.appliances.dishwasher import Dishwasher
-from integrations.sandbox.appliances.ev import Ev
-from integrations.sandbox.household import DEVICES, appliances
 from integrations.sandbox.server import FlatPeakSandbox
-from tests.fakes.memory_broker import MemoryBroker, MemoryLink, MemoryPost
-from tests.fakes.virtual_loop import run_virtual
+from tests.fakes.memory_broker import MemoryBroker, MemoryPost
 
 BASE = "flatpeak/home"
 

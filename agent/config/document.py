@@ -8,7 +8,7 @@ from agent.config.base import Section
 from agent.config.devices import DeviceSection
 from agent.config.mqtt import MqttSection
 from agent.config.site import PlannerSection, SiteSection
-from agent.config.tariff import TariffSection
+from agent.config.tariff import TariffConfig
 
 
 class StateSection(Section):
@@ -23,7 +23,7 @@ class LogSection(Section):
 
 class Config(Section):
     site: SiteSection = SiteSection()
-    tariff: TariffSection
+    tariff: TariffConfig
     mqtt: MqttSection = MqttSection()
     planner: PlannerSection = PlannerSection()
     devices: tuple[DeviceSection, ...] = ()

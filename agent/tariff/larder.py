@@ -88,7 +88,8 @@ class Larder:
         self._zone = _zone(store.fact("tariff.timezone")) or _zone(timezone) or ZoneInfo("UTC")
         self._currency = store.fact("tariff.currency") or currency
         for way in self._ways.values():
-            way.known = self._archive.newest(way.direction, HISTORY)
+            # Where there is nothing around now, the clock may be wrong; the rates are not.
+            way.known = self._recent(way, now) or self._archive.newest(way.direction, HISTORY)
             way.load(store, now, self._zone, self._spread())
         self.current: Latest[Mapping[Direction, Rates]] = Latest(self._rates(now))
         self._say()
@@ -107,9 +108,7 @@ class Larder:
             now = self._clock.now()
             for way in self._ways.values():
                 if way.due > now + ABSURD:
-                    way.due = schedule.next_refresh(
-                        now, way.next_update, self._zone, self._spread()
-                    )
+                    self._clock_was_set_back(way, now)
                 if way.due <= self._clock.now():
                     async with self._one_at_a_time:
                         if way.due <= self._clock.now():
@@ -331,6 +330,18 @@ class Larder:
         except sqlite3.Error as error:
             self._disk_failed(error)
 
+    def _clock_was_set_back(self, way: Way, now: datetime) -> None:
+        """What was planned and remembered belongs to a time that is far ahead again."""
+        log.info("%s: the clock was set back; rates are asked for anew", way.direction)
+        way.known = self._recent(way, now) or way.known
+        way.changes += 1
+        way.next_update = None
+        way.due = now
+        way.not_too_soon(now)
+
+    def _recent(self, way: Way, now: datetime) -> list[Rate]:
+        return self._archive.rates(way.direction, now - HISTORY, now + HISTORY)
+
     # What others see.
 
     def _publish(self) -> None:
@@ -340,8 +351,8 @@ class Larder:
         self._say()
 
     def _rates(self, now: datetime) -> dict[Direction, Rates]:
-        """Known rates from the day before yesterday on."""
-        since = now - timedelta(days=2)
+        """Known rates from yesterday's midnight on."""
+        since = schedule.midnight(now, self._zone, days=-1)
         return {
             way.direction: Rates(
                 direction=way.direction,
@@ -403,12 +414,14 @@ class Larder:
     async def _sleep(self) -> None:
         """Until something is due, a horizon passes, a plan of calls changes, or an hour is over."""
         now = self._clock.now()
-        wake = min(self.next_call, now + LONGEST_SLEEP)
+        wake = self.next_call
         for way in self._ways.values():
             if way.horizon is not None and way.horizon > now:
                 wake = min(wake, way.horizon)
         tasks = [
             asyncio.ensure_future(self._clock.sleep_until(wake)),
+            # In elapsed time: a wall clock that is set back must not put it to sleep for years.
+            asyncio.ensure_future(self._clock.sleep(LONGEST_SLEEP.total_seconds())),
             asyncio.ensure_future(self._rescheduled.wait()),
         ]
         try:

@@ -13,7 +13,7 @@ from agent.tariff import schedule
 
 # A due time further ahead than any rule gives: the wall clock was set back.
 ABSURD = timedelta(hours=27)
-# After these a restart may ask at once: the owner may have corrected what was refused.
+# After this outcome a restart may ask at once: the owner may have corrected what was refused.
 REFUSED = "refused"
 UNAVAILABLE = "unavailable"
 OK = ""

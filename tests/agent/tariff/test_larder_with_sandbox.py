@@ -82,6 +82,25 @@ def test_two_weeks_through_a_clock_change(location: str, start: datetime) -> Non
     run_virtual(story, start)
 
 
+@pytest.mark.full
+def test_a_year_is_one_call_a_day_and_little_disk() -> None:
+    async def story(clock: SteppedClock) -> None:
+        async with TariffHouse(clock) as house:
+            first = clock.now()
+            await clock.sleep(395 * 86400)
+            assert house.health.parts["tariff"].state is State.OK
+            for direction in BOTH:
+                asked = house.asked(direction)
+                assert 395 <= len(asked) <= 400
+                assert min(b - a for a, b in pairwise(asked)) >= 15 * MINUTES
+            kept = house.larder.history(Direction.IMPORT, first - timedelta(days=40), clock.now())
+            assert gaps(kept, kept[0].start, clock.now()) == []
+            assert clock.now() - kept[0].start < timedelta(days=368)
+            assert house.store.connection.total_changes / 395 < 100
+
+    run_virtual(story, MORNING)
+
+
 @pytest.mark.parametrize("fault", sorted(KINDS))
 def test_no_fault_makes_it_crash_forget_or_spin(fault: str) -> None:
     """Two good hours, a day and a half of the fault, then a day and a quarter of peace."""

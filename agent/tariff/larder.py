@@ -333,7 +333,7 @@ class Larder:
             return
         say = self._health.failed if found.state is State.FAILED else self._health.degraded
         say(PART, found.why, found.who_acts)
-        if found.why != self._said and any(way.tried_at for way in self._ways.values()):
+        if found.why != self._said and all(way.tried_at for way in self._ways.values()):
             log.warning("tariff: %s", found.why)
             self._said = found.why
 

@@ -7,14 +7,11 @@ about time are in `schedule.py`; this file carries them out, one call at a time.
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from random import Random
-from zoneinfo import ZoneInfo
 
 from agent.clock import Clock
-from agent.energy.instants import format_instant
 from agent.energy.rates import Direction, Rate, Rates, merged
 from agent.errors import Malformed, Refused, Unavailable
 from agent.health import Health, State
@@ -22,9 +19,11 @@ from agent.latest import Latest
 from agent.ports import FetchedRates, TariffSource
 from agent.store import Store
 from agent.tariff import schedule
-from agent.tariff.archive import Archive
+from agent.tariff.contract import Contract
+from agent.tariff.disk import Disk
 from agent.tariff.estimates import HISTORY, Pattern, estimates, pattern
 from agent.tariff.normalise import clip, normalise, overlay
+from agent.tariff.report import report
 from agent.tariff.way import ABSURD, OK, REFUSED, UNAVAILABLE, Way
 
 log = logging.getLogger(__name__)
@@ -37,8 +36,6 @@ LONGEST_SLEEP = timedelta(hours=1)
 # An owner who presses the button gets a fresh answer, but not a second one within this time.
 OWNER_WAIT = timedelta(minutes=1)
 LONGEST_PLAN = timedelta(days=31)
-# Another currency must be said at least so long after it was said first.
-BELIEVED_AFTER = timedelta(minutes=10)
 # After so many failed calls for history the agent lives without.
 HISTORY_TRIES = 3
 # Old rates are deleted only where the source's clock and ours agree so far.
@@ -67,8 +64,6 @@ class Larder:
         random: Random | None = None,
     ) -> None:
         self._source = source
-        self._store = store
-        self._archive = Archive(store)
         self._clock = clock
         self._health = health
         self._contract_start = contract_start
@@ -76,20 +71,18 @@ class Larder:
         self._random = random or Random()
         self._one_at_a_time = asyncio.Lock()
         self._rescheduled = asyncio.Event()
-        self._strange_currency = "", clock.now()
         self._patterns: dict[Direction, tuple[object, Pattern]] = {}
         self._said = ""
         now = clock.now()
+        self._disk = Disk(store, health)
+        self._contract = Contract(self._disk, source.identity, timezone, currency)
         self._ways = {direction: Way(direction, now) for direction in source.directions}
-        if store.fact("tariff.identity") not in (None, source.identity):
-            log.info("the rates on disk belong to another tariff; they are deleted")
-            self._forget_everything()
-        self._put_fact("tariff.identity", source.identity)
-        self._zone = _zone(store.fact("tariff.timezone")) or _zone(timezone) or ZoneInfo("UTC")
-        self._currency = store.fact("tariff.currency") or currency
         for way in self._ways.values():
-            way.known = self._archive.newest(way.direction, HISTORY)
-            way.load(store, now, self._zone, self._spread())
+            # Where there is nothing around now, the clock may be wrong; the rates are not.
+            archive = self._disk.archive
+            way.known = self._recent(way, now) or archive.newest(way.direction, HISTORY)
+            self._disk.load(way)
+            way.resume(now, self._contract.zone, self._spread())
         self.current: Latest[Mapping[Direction, Rates]] = Latest(self._rates(now))
         self._say()
 
@@ -107,13 +100,12 @@ class Larder:
             now = self._clock.now()
             for way in self._ways.values():
                 if way.due > now + ABSURD:
-                    way.due = schedule.next_refresh(
-                        now, way.next_update, self._zone, self._spread()
-                    )
+                    self._clock_was_set_back(way, now)
                 if way.due <= self._clock.now():
                     async with self._one_at_a_time:
                         if way.due <= self._clock.now():
                             await self._refresh(way)
+                            self._publish()
             self._publish()
             await self._sleep()
 
@@ -153,18 +145,18 @@ class Larder:
 
     def history(self, direction: Direction, start: datetime, end: datetime) -> list[Rate]:
         """The kept rates that reach into `[start, end)`; a year of them is kept."""
-        return self._archive.rates(direction, start, end)
+        return self._disk.archive.rates(direction, start, end)
 
     # One call and what follows from it.
 
     async def _refresh(self, way: Way, *, by_owner: bool = False) -> None:
         now = self._clock.now()
         history = None if by_owner else self._history_window(way, now)
-        first_of_day = way.asked_day != schedule.local_day(now, self._zone)
+        first_of_day = way.asked_day != schedule.local_day(now, self._contract.zone)
         asked = history or schedule.window(now, first_of_day)
         way.tried_at = now
         # On disk before the call: a crash during it must not lead to a call at each restart.
-        self._save(way)
+        self._disk.save(way)
         try:
             fetched = await self._source.fetch(way.direction, *asked)
             found = self._understood(fetched, asked)
@@ -174,7 +166,7 @@ class Larder:
             else:
                 self._no_history(way, error)
         else:
-            new = self._keep(way, found)
+            new = self._keep(way, found, self._clock.now())
             way.outcome, way.failures, way.told_at = OK, 0, None
             way.trouble(State.OK, "")
             way.fetched_at = self._clock.now()
@@ -184,17 +176,18 @@ class Larder:
             else:
                 self._ordinary(way, fetched, asked, new)
                 if first_of_day:
-                    way.asked_day = schedule.local_day(now, self._zone)
+                    way.asked_day = schedule.local_day(now, self._contract.zone)
                     self._forget_old(fetched)
         way.not_too_soon(self._clock.now())
-        self._save(way)
+        self._disk.save(way)
 
     def _understood(self, fetched: FetchedRates, asked: schedule.Window) -> tuple[Rate, ...]:
         """The usable rates of an answer. Raises Malformed where they may be in no known money."""
         if fetched.server_time is not None and self._on_server_time is not None:
             self._on_server_time(fetched.server_time)
-        self._learn_currency(fetched.currency)
-        self._learn_zone(fetched.timezone)
+        if self._contract.learn_currency(fetched.currency, self._clock.now()):
+            self._forget_everything()
+        self._contract.learn_zone(fetched.timezone)
         found = normalise(fetched.rates, *asked)
         if fetched.dropped or found.dropped:
             self._health.count("answers with unusable rates")
@@ -202,7 +195,7 @@ class Larder:
 
     def _ordinary(self, way: Way, fetched: FetchedRates, asked: schedule.Window, new: bool) -> None:
         """After an answer that was not about history: retry where it should have brought more."""
-        now = self._clock.now()
+        now, zone = self._clock.now(), self._contract.zone
         overdue = not schedule.is_ahead(now, way.next_update)
         way.next_update = fetched.next_update
         if way.history_target is None:
@@ -211,7 +204,7 @@ class Larder:
             way.history_from = asked[0]
         retry = None
         way.late = False
-        if overdue and not new and schedule.lacks_tomorrow(way.confirmed_until, now, self._zone):
+        if overdue and not new and schedule.lacks_tomorrow(way.confirmed_until, now, zone):
             retry = schedule.retry_nothing_new(now, way.next_update, way.retries, self._spread())
             way.late = retry is None
         if retry is None:
@@ -223,7 +216,7 @@ class Larder:
 
     def _plan_next(self, way: Way) -> None:
         now = self._clock.now()
-        way.due = schedule.next_refresh(now, way.next_update, self._zone, self._spread())
+        way.due = schedule.next_refresh(now, way.next_update, self._contract.zone, self._spread())
         if self._history_window(way, now) is not None:
             way.due = min(way.due, now + schedule.SHORTEST_WAIT)
 
@@ -259,8 +252,12 @@ class Larder:
             return None
         return schedule.history_window(way.history_from, way.history_target)
 
-    def _keep(self, way: Way, news: tuple[Rate, ...]) -> bool:
-        """Lay the news over what is known, here and on disk; whether anything changed."""
+    def _keep(self, way: Way, news: tuple[Rate, ...], now: datetime) -> bool:
+        """Lay the news over what is known, here and on disk; whether they brought anything new.
+
+        New is what was confirmed; another prediction only where nothing ahead is confirmed.
+        """
+        before = way.confirmed_until
         known = overlay(way.known, news)
         changed = known != way.known
         if changed:
@@ -268,53 +265,15 @@ class Larder:
             oldest = known[-1].end - HISTORY
             way.known = [rate for rate in known if rate.end > oldest]
             way.changes += 1
-        try:
-            changed = self._archive.put(way.direction, news) or changed
-        except sqlite3.Error as error:
-            self._disk_failed(error)
-        return changed
+        changed = self._disk.put(way.direction, news) or changed
+        after = way.confirmed_until
+        return after != before or (changed and (after is None or after <= now))
 
-    # Currency, zone, age.
-
-    def _learn_currency(self, said: str) -> None:
-        """Another currency may be a slip: Malformed. Said again a while later it is believed.
-
-        Then the old prices mean nothing any more.
-        """
-        known = self._store.fact("tariff.currency")
-        now = self._clock.now()
-        if not said or said == known:
-            self._strange_currency = "", now
-            return
-        if known is not None:
-            strange, since = self._strange_currency
-            if strange != said:
-                self._strange_currency = said, now
-            if strange != said or now - since < BELIEVED_AFTER:
-                raise Malformed(f"prices came in {said}, not in {known}; asking again")
-            log.warning("the currency is now %s, no longer %s", said, known)
-            self._forget_everything()
-        self._strange_currency = "", now
-        self._currency = said
-        self._put_fact("tariff.currency", said)
-
-    def _learn_zone(self, said: str) -> None:
-        zone = _zone(said)
-        if zone is None or zone.key == self._zone.key:
-            return
-        if self._store.fact("tariff.timezone") is not None:
-            log.warning("the tariff's time zone is now %s, no longer %s", said, self._zone.key)
-        self._zone = zone
-        self._put_fact("tariff.timezone", said)
+    # What is forgotten, and what a clock that was set makes of it.
 
     def _forget_everything(self) -> None:
         now = self._clock.now()
-        try:
-            self._archive.clear()
-        except sqlite3.Error as error:
-            self._disk_failed(error)
-        for direction in Direction:
-            self._put_fact(f"tariff.{direction}", "{}")
+        self._disk.forget_everything()
         for way in self._ways.values():
             way.due = now
             way.not_too_soon(now)
@@ -324,12 +283,20 @@ class Larder:
 
     def _forget_old(self, fetched: FetchedRates) -> None:
         now = self._clock.now()
-        if fetched.server_time is None or abs(fetched.server_time - now) > CLOCKS_AGREE:
-            return
-        try:
-            self._archive.forget_before(now - YEAR)
-        except sqlite3.Error as error:
-            self._disk_failed(error)
+        if fetched.server_time is not None and abs(fetched.server_time - now) < CLOCKS_AGREE:
+            self._disk.forget_before(now - YEAR)
+
+    def _clock_was_set_back(self, way: Way, now: datetime) -> None:
+        """What was planned and remembered belongs to a time that is far ahead again."""
+        log.info("%s: the clock was set back; rates are asked for anew", way.direction)
+        way.known = self._recent(way, now) or way.known
+        way.changes += 1
+        way.next_update = None
+        way.due = now
+        way.not_too_soon(now)
+
+    def _recent(self, way: Way, now: datetime) -> list[Rate]:
+        return self._disk.archive.rates(way.direction, now - HISTORY, now + HISTORY)
 
     # What others see.
 
@@ -340,13 +307,13 @@ class Larder:
         self._say()
 
     def _rates(self, now: datetime) -> dict[Direction, Rates]:
-        """Known rates from the day before yesterday on."""
-        since = now - timedelta(days=2)
+        """Known rates from yesterday's midnight on."""
+        since = schedule.midnight(now, self._contract.zone, days=-1)
         return {
             way.direction: Rates(
                 direction=way.direction,
-                currency=self._currency,
-                timezone=self._zone.key,
+                currency=self._contract.currency,
+                timezone=self._contract.zone.key,
                 rates=tuple(rate for rate in way.known if rate.end > since),
                 fetched_at=way.fetched_at,
                 next_update=way.next_update,
@@ -356,59 +323,41 @@ class Larder:
         }
 
     def _say(self) -> None:
-        """The state of both directions as one part of the agent's health."""
         now = self._clock.now()
-        complaints = [(way, *self._complaint(way, now)) for way in self._ways.values()]
-        bad = [(way, state, why) for way, state, why in complaints if state is not State.OK]
-        if not bad:
+        found = report(self._ways.values(), now)
+        if found.state is State.OK:
             self._health.ok(PART)
             if self._said:
                 log.info("tariff: prices are here again")
             self._said = ""
             return
-        reasons: dict[str, list[str]] = {}
-        for way, _, why in bad:
-            reasons.setdefault(why, []).append(way.direction.value)
-        text = "; ".join(f"{' and '.join(ways)}: {why}" for why, ways in reasons.items())
-        who = next((way.who_acts for way, _, _ in bad if way.who_acts), "")
-        all_failed = all(state is State.FAILED for _, state, _ in complaints)
-        (self._health.failed if all_failed else self._health.degraded)(PART, text, who)
-        if text != self._said and any(way.tried_at for way, _, _ in bad):
-            log.warning("tariff: %s", text)
-            self._said = text
-
-    def _complaint(self, way: Way, now: datetime) -> tuple[State, str]:
-        if way.state is not State.OK:
-            return way.state, way.why
-        if way.fetched_at is None:
-            return State.DEGRADED, "no prices yet"
-        if way.horizon is None:
-            return State.DEGRADED, "the tariff has no prices"
-        if way.horizon <= now:
-            return State.DEGRADED, f"known prices ended at {format_instant(way.horizon)}"
-        if way.late:
-            return State.DEGRADED, "the next prices are late"
-        return State.OK, ""
+        say = self._health.failed if found.state is State.FAILED else self._health.degraded
+        say(PART, found.why, found.who_acts)
+        if found.why != self._said and all(way.tried_at for way in self._ways.values()):
+            log.warning("tariff: %s", found.why)
+            self._said = found.why
 
     def _pattern(self, way: Way, now: datetime) -> Pattern:
-        key = way.changes, schedule.local_day(now, self._zone), self._zone.key
+        key = way.changes, schedule.local_day(now, self._contract.zone), self._contract.zone.key
         held = self._patterns.get(way.direction)
         if held is None or held[0] != key:
-            held = key, pattern(way.known, self._zone, now)
+            held = key, pattern(way.known, self._contract.zone, now)
             self._patterns[way.direction] = held
         return held[1]
 
-    # Waiting, disk, chance.
+    # Waiting and chance.
 
     async def _sleep(self) -> None:
         """Until something is due, a horizon passes, a plan of calls changes, or an hour is over."""
         now = self._clock.now()
-        wake = min(self.next_call, now + LONGEST_SLEEP)
+        wake = self.next_call
         for way in self._ways.values():
             if way.horizon is not None and way.horizon > now:
                 wake = min(wake, way.horizon)
         tasks = [
             asyncio.ensure_future(self._clock.sleep_until(wake)),
+            # In elapsed time: a wall clock that is set back must not put it to sleep for years.
+            asyncio.ensure_future(self._clock.sleep(LONGEST_SLEEP.total_seconds())),
             asyncio.ensure_future(self._rescheduled.wait()),
         ]
         try:
@@ -426,29 +375,5 @@ class Larder:
             allowed = max(allowed, way.told_at)
         return allowed
 
-    def _save(self, way: Way) -> None:
-        try:
-            way.save(self._store)
-        except sqlite3.Error as error:
-            self._disk_failed(error)
-
-    def _put_fact(self, name: str, value: str) -> None:
-        try:
-            self._store.put_fact(name, value)
-        except sqlite3.Error as error:
-            self._disk_failed(error)
-
-    def _disk_failed(self, error: sqlite3.Error) -> None:
-        if self._health.count("failed writes of rates") == 1:
-            log.error("rates cannot be written: %s; they are kept in memory", error)
-
     def _spread(self) -> float:
         return self._random.random()
-
-
-def _zone(name: str | None) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(name) if name else None
-    except (KeyError, ValueError, OSError):
-        # Unknown (a KeyError), not a name at all, or the name of a folder of zones.
-        return None

@@ -105,7 +105,7 @@ def history_window(asked_from: datetime, target: datetime) -> Window | None:
 
 def lacks_tomorrow(known_until: datetime | None, now: datetime, zone: ZoneInfo) -> bool:
     """Whether prices for the local day after today are missing, in part or whole."""
-    return known_until is None or known_until < _midnight_after(now, zone, days=2)
+    return known_until is None or known_until < midnight(now, zone, days=2)
 
 
 def next_local(now: datetime, clock: time, zone: ZoneInfo) -> datetime:
@@ -122,7 +122,8 @@ def local_day(now: datetime, zone: ZoneInfo) -> date:
     return now.astimezone(zone).date()
 
 
-def _midnight_after(now: datetime, zone: ZoneInfo, days: int) -> datetime:
+def midnight(now: datetime, zone: ZoneInfo, days: int) -> datetime:
+    """Where the local day begins that is `days` after the one of `now`."""
     return _local(now.astimezone(zone).date() + timedelta(days=days), time(0), zone)
 
 

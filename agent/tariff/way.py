@@ -13,7 +13,7 @@ from agent.tariff import schedule
 
 # A due time further ahead than any rule gives: the wall clock was set back.
 ABSURD = timedelta(hours=27)
-# After these a restart may ask at once: the owner may have corrected what was refused.
+# After this outcome a restart may ask at once: the owner may have corrected what was refused.
 REFUSED = "refused"
 UNAVAILABLE = "unavailable"
 OK = ""
@@ -74,9 +74,10 @@ class Way:
     def trouble(self, state: State, why: str, who_acts: str = "") -> None:
         self.state, self.why, self.who_acts = state, why, who_acts
 
-    def load(self, store: Store, now: datetime, zone: ZoneInfo, spread: float) -> None:
-        """Take up where the last run ended; a fresh cache is not asked for again."""
+    def load(self, store: Store) -> None:
+        """Take up where the last run ended. `resume` decides what follows from it."""
         kept = _read(store.fact(_fact(self.direction)))
+        self.due = _instant(kept.get("due")) or self.due
         self.fetched_at = _instant(kept.get("fetched_at"))
         self.tried_at = _instant(kept.get("tried_at"))
         self.told_at = _instant(kept.get("told_at"))
@@ -89,12 +90,14 @@ class Way:
             self.asked_day = date.fromisoformat(kept.get("asked_day", ""))
         except ValueError:
             self.asked_day = None
-        due = _instant(kept.get("due"))
-        if due is None or self.outcome == REFUSED or self.fetched_at is None:
-            due = now
-        elif due > now + ABSURD:
-            due = schedule.next_refresh(now, self.next_update, zone, spread)
-        self.due = max(due, now)
+
+    def resume(self, now: datetime, zone: ZoneInfo, spread: float) -> None:
+        """After a restart: a fresh cache is not asked for again, nothing is asked too soon."""
+        if self.outcome == REFUSED or self.fetched_at is None:
+            self.due = now
+        elif self.due > now + ABSURD:
+            self.due = schedule.next_refresh(now, self.next_update, zone, spread)
+        self.due = max(self.due, now)
         self.not_too_soon(now)
 
     def save(self, store: Store) -> None:

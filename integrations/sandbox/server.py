@@ -9,8 +9,7 @@ import base64
 import binascii
 import json
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, time, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -19,6 +18,7 @@ from aiohttp import web
 
 from agent.clock import Clock
 from integrations.sandbox import objects
+from integrations.sandbox.control import Call, ControlPages
 from integrations.sandbox.faults import Faults
 from integrations.sandbox.places import Place, built_in, object_id
 from integrations.sandbox.rates_answer import (
@@ -45,17 +45,6 @@ CODES_422 = {
 }
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request that came in, the sandbox's own pages left out."""
-
-    at: datetime
-    method: str
-    path: str
-    query: Mapping[str, str]
-    status: int
 
 
 class FlatPeakSandbox:
@@ -142,11 +131,7 @@ class FlatPeakSandbox:
                 web.get("/locations/{id}/status", self._location_status),
                 web.get("/tariffs/elements", self._elements),
                 web.get("/events", self._events),
-                web.get("/_sandbox", self._about),
-                web.get("/_sandbox/calls", self._list_calls),
-                web.get("/_sandbox/faults", self._list_faults),
-                web.post("/_sandbox/faults", self._set_fault),
-                web.delete("/_sandbox/faults", self._clear_faults),
+                *ControlPages(self).routes(),
             ]
         )
         return app
@@ -323,60 +308,6 @@ class FlatPeakSandbox:
             and ("object_id" not in query or query["object_id"] in event["data"].values())
         ]
         return web.json_response(objects.page(items, query, "/events", 100))
-
-    # The sandbox's own pages.
-
-    async def _about(self, _request: web.Request) -> web.Response:
-        return web.json_response(
-            {
-                "now": self.clock.now().isoformat(),
-                "account_id": self.account_id,
-                "api_key": self.api_key,
-                "locations": {
-                    place.id: {
-                        "name": place.name,
-                        "timezone": place.timezone,
-                        "currency": place.currency,
-                        "directions": list(place.series),
-                    }
-                    for place in self.places.values()
-                },
-            }
-        )
-
-    async def _list_calls(self, _request: web.Request) -> web.Response:
-        return web.json_response(
-            [
-                {
-                    "at": call.at.isoformat(),
-                    "method": call.method,
-                    "path": call.path,
-                    "query": dict(call.query),
-                    "status": call.status,
-                }
-                for call in self.calls
-            ]
-        )
-
-    async def _list_faults(self, _request: web.Request) -> web.Response:
-        return web.json_response(self.faults.listing())
-
-    async def _set_fault(self, request: web.Request) -> web.Response:
-        """`{"name": …}`, with `"times": 3` for three uses, with `"on": false` to end it."""
-        try:
-            body = await request.json()
-            name, times = str(body["name"]), body.get("times")
-            if body.get("on", True):
-                self.faults.on(name, None if times is None else int(times))
-            else:
-                self.faults.off(name)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BadRequestError("fault_invalid", f"{type(error).__name__}: {error}") from error
-        return await self._list_faults(request)
-
-    async def _clear_faults(self, request: web.Request) -> web.Response:
-        self.faults.clear()
-        return await self._list_faults(request)
 
     def _place(self, request: web.Request) -> Place:
         place = self.places.get(request.match_info["id"])

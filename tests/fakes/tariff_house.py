@@ -27,9 +27,10 @@ class TariffHouse:
         location: str = GERMANY,
         directions: tuple[Direction, ...] = BOTH,
         contract_start: datetime | None = None,
+        predictions: bool = False,
     ) -> None:
         self.clock = clock
-        self.sandbox = FlatPeakSandbox(clock)
+        self.sandbox = FlatPeakSandbox(clock, predictions=predictions)
         self.store = Store.in_memory()
         self.health = Health(clock)
         self.server_times: list[datetime] = []

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -81,6 +82,25 @@ def test_two_weeks_through_a_clock_change(location: str, start: datetime) -> Non
     run_virtual(story, start)
 
 
+@pytest.mark.full
+def test_a_year_is_one_call_a_day_and_little_disk() -> None:
+    async def story(clock: SteppedClock) -> None:
+        async with TariffHouse(clock) as house:
+            first = clock.now()
+            await clock.sleep(395 * 86400)
+            assert house.health.parts["tariff"].state is State.OK
+            for direction in BOTH:
+                asked = house.asked(direction)
+                assert 395 <= len(asked) <= 400
+                assert min(b - a for a, b in pairwise(asked)) >= 15 * MINUTES
+            kept = house.larder.history(Direction.IMPORT, first - timedelta(days=40), clock.now())
+            assert gaps(kept, kept[0].start, clock.now()) == []
+            assert clock.now() - kept[0].start < timedelta(days=368)
+            assert house.store.connection.total_changes / 395 < 100
+
+    run_virtual(story, MORNING)
+
+
 @pytest.mark.parametrize("fault", sorted(KINDS))
 def test_no_fault_makes_it_crash_forget_or_spin(fault: str) -> None:
     """Two good hours, a day and a half of the fault, then a day and a quarter of peace."""
@@ -127,6 +147,44 @@ def test_no_fault_makes_it_crash_forget_or_spin(fault: str) -> None:
         plan = house.larder.planning_rates(way, now, now + 48 * HOUR)
         assert gaps(plan, now, now + 48 * HOUR) == []
         assert all(rate.confidence > 0 for rate in plan)
+
+    run_virtual(story, MORNING)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_faults_by_chance_for_a_week(seed: int) -> None:
+    """Every hour other faults, up to three at a time; known prices stay, calls stay rare."""
+    dice = Random(seed)
+    # These change or take away what is known, rightly.
+    chosen = sorted(set(KINDS) - OTHER_PRICES - {"zone_change", "slow"})
+
+    async def story(clock: SteppedClock) -> None:
+        async with TariffHouse(clock) as house:
+            await clock.sleep(2 * 3600)
+            for hour in range(7 * 24):
+                house.sandbox.faults.clear()
+                for name in dice.sample(chosen, dice.randint(0, 3)):
+                    house.sandbox.faults.on(name, dice.choice([None, 1, 2]))
+                if dice.random() < 0.1:
+                    await house.larder.refresh_now()
+                if dice.random() < 0.1:
+                    await house.stop_larder()
+                    house.start_larder()
+                before = house.larder.current.value[Direction.IMPORT].rates
+                await clock.sleep(3600)
+                assert house.alive, hour
+                now = clock.now()
+                after = house.larder.current.value[Direction.IMPORT].rates
+                for rate in before:
+                    if rate.end > now and rate.confidence >= 1:
+                        assert gaps(after, max(rate.start, now), rate.end) == []
+                plan = house.larder.planning_rates(Direction.IMPORT, now, now)
+                assert gaps(plan, now, now + 48 * HOUR) == []
+            asked = house.asked()
+            assert len(asked) < 7 * 24
+            house.sandbox.faults.clear()
+            await clock.sleep(30 * 3600)
+            assert house.health.parts["tariff"].state is State.OK
 
     run_virtual(story, MORNING)
 
@@ -223,9 +281,12 @@ def test_without_network_it_lives_on_what_is_on_disk_and_then_on_estimates() -> 
     run_virtual(story, MORNING)
 
 
-def test_late_prices_are_asked_for_three_times_then_at_23() -> None:
+@pytest.mark.parametrize("predictions", [False, True])
+def test_late_prices_are_asked_for_three_times_then_at_23(predictions: bool) -> None:
     async def story(clock: SteppedClock) -> None:
-        async with TariffHouse(clock, directions=(Direction.IMPORT,)) as house:
+        async with TariffHouse(
+            clock, directions=(Direction.IMPORT,), predictions=predictions
+        ) as house:
             await clock.sleep(3600)
             house.sandbox.faults.on("publication_fails")
             house.sandbox.faults.on("next_update_past")

@@ -1,0 +1,67 @@
+"""The larder's side of the database: a disk that fails costs history, never a price in use."""
+
+import logging
+import sqlite3
+from datetime import datetime
+
+from agent.energy.rates import Direction, Rate
+from agent.health import Health
+from agent.store import Store
+from agent.tariff.archive import Archive
+from agent.tariff.way import Way
+
+log = logging.getLogger(__name__)
+
+
+class Disk:
+    """Writes that are counted and logged where they fail, and then done without."""
+
+    def __init__(self, store: Store, health: Health) -> None:
+        self.archive = Archive(store)
+        self._store = store
+        self._health = health
+
+    def fact(self, name: str) -> str | None:
+        return self._store.fact(name)
+
+    def put_fact(self, name: str, value: str) -> None:
+        try:
+            self._store.put_fact(name, value)
+        except sqlite3.Error as error:
+            self._failed(error)
+
+    def load(self, way: Way) -> None:
+        way.load(self._store)
+
+    def save(self, way: Way) -> None:
+        try:
+            way.save(self._store)
+        except sqlite3.Error as error:
+            self._failed(error)
+
+    def put(self, direction: Direction, news: tuple[Rate, ...]) -> bool:
+        """Whether the stored rates changed."""
+        try:
+            return self.archive.put(direction, news)
+        except sqlite3.Error as error:
+            self._failed(error)
+            return False
+
+    def forget_before(self, when: datetime) -> None:
+        try:
+            self.archive.forget_before(when)
+        except sqlite3.Error as error:
+            self._failed(error)
+
+    def forget_everything(self) -> None:
+        """All rates and all that is known about fetching them."""
+        try:
+            self.archive.clear()
+        except sqlite3.Error as error:
+            self._failed(error)
+        for direction in Direction:
+            self.put_fact(f"tariff.{direction}", "{}")
+
+    def _failed(self, error: sqlite3.Error) -> None:
+        if self._health.count("failed writes of rates") == 1:
+            log.error("rates cannot be written: %s; they are kept in memory", error)

@@ -1,0 +1,103 @@
+"""The sandbox's own pages under `/_sandbox`: what it is, who called, what goes wrong."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from aiohttp import web
+
+from agent.clock import Clock
+from integrations.sandbox.faults import Faults
+from integrations.sandbox.places import Place
+from integrations.sandbox.rates_answer import BadRequestError
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request that came in, the sandbox's own pages left out."""
+
+    at: datetime
+    method: str
+    path: str
+    query: Mapping[str, str]
+    status: int
+
+
+class Controlled(Protocol):
+    """What the pages need of the sandbox."""
+
+    clock: Clock
+    account_id: str
+    api_key: str
+    places: dict[str, Place]
+    faults: Faults
+
+    @property
+    def calls(self) -> Iterable[Call]: ...
+
+
+class ControlPages:
+    def __init__(self, sandbox: Controlled) -> None:
+        self._sandbox = sandbox
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/_sandbox", self._about),
+            web.get("/_sandbox/calls", self._calls),
+            web.get("/_sandbox/faults", self._faults),
+            web.post("/_sandbox/faults", self._set_fault),
+            web.delete("/_sandbox/faults", self._clear_faults),
+        ]
+
+    async def _about(self, _request: web.Request) -> web.Response:
+        return web.json_response(
+            {
+                "now": self._sandbox.clock.now().isoformat(),
+                "account_id": self._sandbox.account_id,
+                "api_key": self._sandbox.api_key,
+                "locations": {
+                    place.id: {
+                        "name": place.name,
+                        "timezone": place.timezone,
+                        "currency": place.currency,
+                        "directions": list(place.series),
+                    }
+                    for place in self._sandbox.places.values()
+                },
+            }
+        )
+
+    async def _calls(self, _request: web.Request) -> web.Response:
+        return web.json_response(
+            [
+                {
+                    "at": call.at.isoformat(),
+                    "method": call.method,
+                    "path": call.path,
+                    "query": dict(call.query),
+                    "status": call.status,
+                }
+                for call in self._sandbox.calls
+            ]
+        )
+
+    async def _faults(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._sandbox.faults.listing())
+
+    async def _set_fault(self, request: web.Request) -> web.Response:
+        """`{"name": …}`, with `"times": 3` for three uses, with `"on": false` to end it."""
+        try:
+            body = await request.json()
+            name, times = str(body["name"]), body.get("times")
+            if body.get("on", True):
+                self._sandbox.faults.on(name, None if times is None else int(times))
+            else:
+                self._sandbox.faults.off(name)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BadRequestError("fault_invalid", f"{type(error).__name__}: {error}") from error
+        return await self._faults(request)
+
+    async def _clear_faults(self, request: web.Request) -> web.Response:
+        self._sandbox.faults.clear()
+        return await self._faults(request)

@@ -1,0 +1,385 @@
+"""The larder with a source that says what the test wants: money, zone, disk, clock, restarts."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from agent.clock import LONGEST_NAP_S, Clock, SteppedClock
+from agent.energy.rates import Direction, Rate
+from agent.errors import Malformed, Refused, Unavailable
+from agent.health import Health, State
+from agent.ports import FetchedRates
+from agent.store import Store
+from agent.tariff.larder import Larder
+from agent.tariff.normalise import gaps
+from integrations.tariffs.fixed import FixedTariff, PriceRule
+from tests.fakes.virtual_loop import run_virtual
+
+START = datetime(2026, 1, 16, 10, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+IMPORT = Direction.IMPORT
+
+
+class ScriptedSource:
+    """Hourly prices; each test changes what it needs."""
+
+    def __init__(self, clock: Clock, directions: Sequence[Direction] = (IMPORT,)) -> None:
+        self.identity = "scripted"
+        self.directions = directions
+        self.currency = "EUR"
+        self.timezone = "Europe/Berlin"
+        self.price = Decimal("0.3")
+        self.confidence = 1.0
+        self.horizon = DAY
+        self.next_update = timedelta(hours=3)
+        self.trouble: Callable[[], Exception] | None = None
+        self.server_time: Callable[[], datetime | None] = lambda: None
+        self.asked: list[tuple[datetime, datetime, datetime]] = []
+        self._clock = clock
+
+    async def fetch(self, direction: Direction, start: datetime, end: datetime) -> FetchedRates:
+        now = self._clock.now()
+        self.asked.append((now, start, end))
+        await asyncio.sleep(0)
+        if self.trouble is not None:
+            raise self.trouble()
+        rates = []
+        at = start
+        while at < min(end, now + self.horizon):
+            price = self.price + Decimal(at.hour) / 100
+            rates.append(Rate(at, at + HOUR, price, self.confidence))
+            at += HOUR
+        return FetchedRates(
+            direction,
+            self.currency,
+            self.timezone,
+            rates,
+            now + self.next_update,
+            self.server_time(),
+        )
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class House:
+    def __init__(self, clock: Clock, source: ScriptedSource | FixedTariff, store: Store) -> None:
+        self.health = Health(clock)
+        self.heard: list[datetime] = []
+        self.larder = Larder(
+            source, store, clock, self.health, on_server_time=self.heard.append, random=Random(1)
+        )
+        self._task = asyncio.create_task(self.larder.run())
+
+    async def stop(self) -> None:
+        assert not self._task.done()
+        self._task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await self._task
+
+    @property
+    def state(self) -> tuple[State, str, str]:
+        condition = self.health.parts["tariff"]
+        return condition.state, condition.why, condition.who_acts
+
+
+class SetClock(SteppedClock):
+    """A wall clock that can be set, as on a gateway without a battery."""
+
+    def __init__(self, start: datetime) -> None:
+        super().__init__(start)
+        self.ahead = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+    async def sleep_until(self, when: datetime) -> None:
+        while (left := (when - self.now()).total_seconds()) > 0:
+            await asyncio.sleep(max(1e-6, min(left, LONGEST_NAP_S)))
+
+
+def test_a_confirmed_price_outlives_guesses_and_silence() -> None:
+    async def story(clock: SteppedClock) -> None:
+        source = ScriptedSource(clock)
+        house = House(clock, source, Store.in_memory())
+        await clock.sleep(60)
+        before = house.larder.current.value[IMPORT].rates
+        source.confidence, source.price = 0.6, Decimal("9")
+        await clock.sleep(4 * 3600)
+        source.horizon = timedelta(0)
+        await clock.sleep(4 * 3600)
+        after = house.larder.current.value[IMPORT].rates
+        ahead = [rate for rate in before if rate.end > clock.now()]
+        assert ahead
+        assert set(ahead) <= set(after)
+        await house.stop()
+
+    run_virtual(story, START)
+
+
+def test_one_answer_in_another_currency_is_a_slip_a_second_is_believed() -> None:
+    async def story(clock: SteppedClock) -> None:
+        source = ScriptedSource(clock)
+        house = House(clock, source, Store.in_memory())
+        await clock.sleep(3600)
+        source.currency = "CHF"
+        await clock.sleep(2.1 * 3600)
+        state, why, _ = house.state
+        assert (state, "prices came in CHF, not in EUR" in why) == (State.DEGRADED, True)
+        rates = house.larder.current.value[IMPORT]
+        assert (rates.currency, rates.at(clock.now()) is not None) == ("EUR", True)
+        await clock.sleep(1800)
+        rates = house.larder.current.value[IMPORT]
+        assert (rates.currency, rates.at(clock.now()) is not None) == ("CHF", True)
+        assert house.state[0] is State.OK
+        assert rates.rates[0].start >= clock.now() - 8 * DAY
+        await house.stop()
+
+    run_virtual(story, START)
+
+
+def test_another_time_zone_is_taken_at_once_nonsense_is_not() -> None:
+    async def story(clock: SteppedClock) -> None:
+        source = ScriptedSource(clock)
+        house = House(clock, source, Store.in_memory())
+        await clock.sleep(60)
+        for said, held in [
+            ("Europe/Lisbon", "Europe/Lisbon"),
+            ("Mars/Olympus", "Europe/Lisbon"),
+            ("../../etc/passwd", "Europe/Lisbon"),
+            ("Europe", "Europe/Lisbon"),
+            ("", "Europe/Lisbon"),
+        ]:
+            source.timezone = said
+            await clock.sleep(61)
+            assert await house.larder.refresh_now() is None
+            assert house.larder.current.value[IMPORT].timezone == held
+            assert house.state[0] is State.OK
+        await house.stop()
+
+    run_virtual(story, START)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "calls_in_a_day"),
+    [
+        (lambda: Unavailable("away"), 30),
+        (lambda: Malformed("nonsense", "<html>"), 30),
+        (lambda: Unavailable("busy", START + timedelta(days=4000)), 3),
+        (lambda: Unavailable("busy", START - DAY), 30),
+        (lambda: Refused("no", "forbidden"), 6),
+        (lambda: Refused("no", "not_found"), 3),
+        (lambda: Refused("no", "account_disabled"), 3),
+        (lambda: Refused("no", "no_tariff_connected"), 25),
+        (lambda: Refused("no", "something_new"), 25),
+    ],
+)
+@pytest.mark.parametrize("warm", [True, False])
+def test_trouble_is_answered_by_patience(
+    trouble: Callable[[], Exception], calls_in_a_day: int, warm: bool
+) -> None:
+    async def story(clock: SteppedClock) -> None:
+        source = ScriptedSource(clock)
+        if not warm:
+            source.trouble = trouble
+        house = House(clock, source, Store.in_memory())
+        await clock.sleep(3600)
+        source.trouble = trouble
+        began = len(source.asked)
+        await clock.sleep(86400)
+        # While nothing is known it may ask every quarter of an hour.
+        limit = calls_in_a_day if warm or calls_in_a_day < 30 else 96
+        assert len(source.asked) - began <= limit
+        assert house.state[0] is not State.OK
+        await house.stop()
+
+    run_virtual(story, START)
+
+
+def test_a_first_connect_tries_at_once_and_then_less_and_less_often() -> None:
+    async def story(clock: SteppedClock) -> None:
+        source = ScriptedSource(clock)
+        source.trouble = lambda: Unavailable("away")
+        house = House(clock, source, Store.in_memory())
+        assert house.state == (State.DEGRADED, "import: no prices yet", "")
+        await clock.sleep(3600)
+        minutes = [round((now - START) / timedelta(minutes=1)) for now, _, _ in source.asked]
+        assert minutes[0] == 0
+        assert 6 <= len(minutes) <= 8
+        assert minutes[1] == 1
+        source.trouble = None
+        await clock.sleep(17 * 60)
+        assert house.state[0] is State.OK
+        await house.stop()
+
+    run_virtual(story, START)
+
+
+def test_rates_of_another_contract_are_not_used() -> None:
+    async def story(clock: SteppedClock) -> None:
+        store = Store.in_memory()
+        source = ScriptedSource(clock)
+        house = House(clock, source, store)
+        await clock.sleep(60)
+        await house.stop()
+        source = ScriptedSource(clock)
+        source.identity = "another"
+        source.trouble = lambda: Unavailable("away")
+        house = House(clock, source, store)
+        await clock.sleep(1)
+        assert house.larder.current.value[IMPORT].rates == ()
+        assert house.larder.planning_rates(IMPORT, clock.now(), clock.now() + DAY) == []
+        assert len(source.asked) == 1
+        await house.stop()
+
+    run_virtual(story, START)
+
+
+def test_a_disk_that_refuses_does_not_stop_the_prices(tmp_path: Path) -> None:
+    async def story(clock: SteppedClock) -> None:
+        path = tmp_path / "state.sqlite"
+        store = Store.open(path, clock.now())
+        source = ScriptedSource(clock)
+        house = House(clock, source, store)
+        store.connection.execute("PRAGMA query_only = 1")
+        await clock.sleep(4 * 3600)
+        assert house.larder.current.value[IMPORT].at(clock.now()) is not None
+        assert house.health.counts["failed writes of rates"] > 0
+        await house.stop()
+        store.connection.execute("PRAGMA query_only = 0")
+        with pytest.raises(sqlite3.OperationalError):
+            store.connection.execute("SELECT * FROM nothing")
+        store.close()
+
+    run_virtual(story, START)
+
+
+def test_little_is_written_and_nothing_while_it_waits(tmp_path: Path) -> None:
+    async def story(clock: SteppedClock) -> None:
+        store = Store.open(tmp_path / "state.sqlite", clock.now())
+        house = House(clock, ScriptedSource(clock), store)
+        await clock.sleep(2 * 3600)
+        before = store.connection.total_changes
+        await clock.sleep(1800)
+        for _ in range(100):
+            house.larder.planning_rates(IMPORT, clock.now(), clock.now() + 2 * DAY)
+        assert store.connection.total_changes == before
+        await house.stop()
+        store.close()
+
+    run_virtual(story, START)
+
+
+@pytest.mark.parametrize("wrong_by", [timedelta(days=-2000), timedelta(days=3000), -DAY, 5 * HOUR])
+def test_a_clock_that_is_set_right_later_costs_no_price_and_no_flood(wrong_by: timedelta) -> None:
+    async def story(_clock: SteppedClock) -> None:
+        store = Store.in_memory()
+        clock = SetClock(START)
+        source = ScriptedSource(clock)
+        source.server_time = lambda: clock.now() - clock.ahead
+        house = House(clock, source, store)
+        await clock.sleep(3600)
+        known = house.larder.current.value[IMPORT].rates
+        await house.stop()
+
+        clock.ahead = wrong_by
+        house = House(clock, source, store)
+        await clock.sleep(600)
+        clock.ahead = timedelta(0)
+        began = len(source.asked)
+        await clock.sleep(2 * 3600)
+        assert len(source.asked) - began <= 8
+        await clock.sleep(24 * 3600)
+        assert house.larder.current.value[IMPORT].at(clock.now()) is not None
+        kept = house.larder.history(IMPORT, known[0].start, known[-1].end)
+        assert gaps(kept, known[0].start, known[-1].end) == []
+        assert house.state[0] is State.OK
+        assert all(abs(heard - START) < 2 * DAY for heard in house.heard)
+        await house.stop()
+
+    run_virtual(story, START)
+
+
+def test_planning_reaches_as_far_as_it_is_asked_but_not_for_ever() -> None:
+    async def story(clock: SteppedClock) -> None:
+        house = House(clock, ScriptedSource(clock), Store.in_memory())
+        await clock.sleep(60)
+        now = clock.now()
+        for until in (now, now + 5 * DAY, now + 4000 * DAY):
+            plan = house.larder.planning_rates(IMPORT, now, until)
+            assert plan[0].start == now
+            assert plan[-1].end == min(max(until, now + 2 * DAY), now + 31 * DAY)
+            assert gaps(plan, now, plan[-1].end) == []
+            known = [rate for rate in plan if rate.confidence >= 1]
+            assert known[-1].end <= now + DAY + HOUR
+        assert house.larder.planning_rates(Direction.EXPORT, now, now) == []
+        await house.stop()
+
+    run_virtual(story, START)
+
+
+def test_readers_are_woken_by_changes_only() -> None:
+    async def story(clock: SteppedClock) -> None:
+        source = ScriptedSource(clock)
+        house = House(clock, source, Store.in_memory())
+        await clock.sleep(2 * 3600)
+        version = house.larder.current.version
+        await clock.sleep(1800)
+        assert house.larder.current.version == version
+        source.horizon = timedelta(0)
+        source.trouble = lambda: Unavailable("away")
+        waiting = asyncio.create_task(house.larder.current.newer_than(version))
+        await clock.sleep(30 * 3600)
+        assert (await waiting)[IMPORT].stale
+        assert house.larder.current.value[IMPORT].at(clock.now()) is None
+        await house.stop()
+
+    run_virtual(story, START)
+
+
+def test_the_fixed_tariff_lives_in_the_same_larder() -> None:
+    async def story(clock: SteppedClock) -> None:
+        source = FixedTariff("Europe/Berlin", "EUR", {IMPORT: [PriceRule(Decimal("0.32"))]})
+        house = House(clock, source, Store.in_memory())
+        for _ in range(10 * 24):
+            await clock.sleep(3600)
+            now = clock.now()
+            plan = house.larder.planning_rates(IMPORT, now, now)
+            assert {rate.price for rate in plan} == {Decimal("0.32")}
+            assert house.larder.current.value[IMPORT].at(now) is not None
+        assert house.state[0] is State.OK
+        await house.stop()
+
+    run_virtual(story, START)
+
+
+def test_a_home_that_has_no_direction_waits_in_peace() -> None:
+    async def story(clock: SteppedClock) -> None:
+        house = House(clock, ScriptedSource(clock, directions=()), Store.in_memory())
+        await clock.sleep(86400)
+        assert house.larder.current.value == {}
+        assert await house.larder.refresh_now() is None
+        await house.stop()
+
+    run_virtual(story, START)
+
+
+def test_a_damaged_memory_of_the_last_run_is_a_cold_start() -> None:
+    async def story(clock: SteppedClock) -> None:
+        for kept in ("{", "[]", '{"due": 7, "retries": "x", "asked_day": "no", "outcome": null}'):
+            store = Store.in_memory()
+            store.put_fact("tariff.import", kept)
+            store.put_fact("tariff.timezone", "Nowhere")
+            house = House(clock, ScriptedSource(clock), store)
+            await clock.sleep(60)
+            assert house.state[0] is State.OK
+            await house.stop()
+
+    run_virtual(story, START)

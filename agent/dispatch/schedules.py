@@ -20,7 +20,7 @@ from agent.energy.schedule import (
     Standing,
 )
 from agent.energy.situation import ZERO
-from agent.home.demands import Asked
+from agent.home.demands import Asked, Override
 
 # Device clocks are slow: what holds now must have begun, by their clock too.
 CLOCK_SLACK_S = 300
@@ -118,7 +118,7 @@ def schedule_for(
     slots = [] if running else _slots(nature, plan)
     if asked.override is not None:
         until = to_unix_floor(asked.override.until)
-        slots = _overridden(nature, asked.override.mode, now, until, slots)
+        slots = _overridden(nature, asked.override, now, until, slots)
     slots = [_begun(slot, now) for slot in slots if slot.end > now]
     ends = [slot.end for slot in slots] + [asked.goal.ready_by or 0]
     return Schedule(
@@ -188,11 +188,11 @@ def _one_run(nature: Nature, plan: DevicePlan) -> list[ScheduleSlot]:
 
 
 def _overridden(
-    nature: Nature, mode: str, now: int, until: int, planned: Iterable[ScheduleSlot]
+    nature: Nature, override: Override, now: int, until: int, planned: Iterable[ScheduleSlot]
 ) -> list[ScheduleSlot]:
     """The plan after a boost or pause. A blocked heat pump is let go after two hours."""
     out = []
-    if mode == "boost":
+    if override.mode == "boost":
         energy = Decimal(nature.max_power_w * (until - now)) / 3_600_000
         out.append(
             ScheduleSlot(
@@ -202,13 +202,13 @@ def _overridden(
                 nature.max_power_w,
                 energy.quantize(Decimal("1e-6")),
                 None,
-                "boost",
+                override.reason,
                 nature.phases,
             )
         )
     elif nature.pause_mode != nature.default.mode:
         end = min(until, now + LONGEST_BLOCK_S) if nature.type in HEAT else until
-        out.append(ScheduleSlot(now, end, nature.pause_mode, 0, ZERO, None, "pause"))
+        out.append(ScheduleSlot(now, end, nature.pause_mode, 0, ZERO, None, override.reason))
     out += [replace(slot, start=max(slot.start, until)) for slot in planned if slot.end > until]
     return out
 

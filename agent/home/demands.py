@@ -48,6 +48,7 @@ class Override:
 
     mode: str
     until: datetime
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,11 @@ def _override(wish: Wish, tracker: Tracker, now: datetime) -> Override | None:
         if published is None or published - now <= BOOST_RENEWED_BEFORE:
             published = now + BOOST_AHEAD
         until = min(until, published)
-    return Override(wish.mode, until.replace(microsecond=0))
+    return Override(wish.mode, _whole(until), wish.mode)
+
+
+def _whole(when: datetime) -> datetime:
+    return when.replace(microsecond=0)
 
 
 # --- EV -----------------------------------------------------------------------------------------
@@ -143,22 +148,19 @@ def _ev(section: EvCharger, tracker: Tracker, wish: Wish, place: Place, now: dat
     needs = (OpenNeed(format_instant(since), missing, section.max_power_w, deadline),)
     if full:
         return Asked(None, goal, override, needs=needs)
+    if floor and wish.energy_kwh is None and override is None:
+        urgent = ev_missing_kwh(section, tracker, wish, now, floor)
+        if urgent >= MET_KWH:
+            seconds = float(urgent * 3_600_000 / section.max_power_w)
+            override = Override("boost", _whole(now + timedelta(seconds=seconds)), "floor")
     begin = max(now, override.until) if override else now
-    urgent = min(missing, ev_missing_kwh(section, tracker, wish, now, floor)) if floor else ZERO
-    if wish.energy_kwh is not None:
-        urgent = ZERO
     if override and override.mode == "boost":
-        given = _kwh(section.max_power_w, (override.until - now).total_seconds())
-        missing, urgent = max(ZERO, missing - given), max(ZERO, urgent - given)
+        missing -= _kwh(section.max_power_w, (override.until - now).total_seconds())
     demands = []
-    if urgent >= MET_KWH:
-        took = timedelta(seconds=float(urgent * 3_600_000 / section.max_power_w))
-        demands.append(_demand(urgent, begin, begin + took, now, None, contiguous=False))
-        missing -= urgent
     if missing >= MET_KWH:
-        missing += EV_MARGIN_KWH
         cap = wish.price_cap if wish.price_cap is not None else section.price_cap
-        demands.append(_demand(missing, begin, deadline, now, cap, contiguous=section.contiguous))
+        energy = missing + EV_MARGIN_KWH
+        demands.append(_demand(energy, begin, deadline, now, cap, contiguous=section.contiguous))
     if not demands:
         return Asked(None, goal, override, full=False, needs=needs)
     device = Flexible(

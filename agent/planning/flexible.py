@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from agent.energy.plan import Status
 from agent.planning import block, split, switching
+from agent.planning.apart import plan_apart
 from agent.planning.load import Load
 from agent.planning.score import Piece, Score, score
 from agent.planning.timeline import Timeline
@@ -47,6 +48,9 @@ def _search(timeline: Timeline, load: Load) -> tuple[list[Piece], int | None]:
     """Pieces and, where they are not proved best, a lower bound of the objective."""
     if not load.needs and not load.forced and not load.old.cost:
         return [], None
+    apart = plan_apart(timeline, load, _search)
+    if apart is not None:
+        return apart
     if split.fits(load):
         pieces = split.plan_split(timeline, load)
         if pieces is not None:

@@ -35,9 +35,6 @@ DEVICES: tuple[Mapping[str, object], ...] = (
             {"hours": 3, "window": {"start": "22:00", "end": "06:00"}},
             {"hours": 3, "window": {"start": "10:00", "end": "16:00"}},
         ],
-        "min_on_s": 1200,
-        "min_off_s": 900,
-        "start_cost": "0.01",
     },
     {
         "id": "water_heater",

@@ -87,7 +87,7 @@ def test_without_prices_a_schedule_still_holds_a_day_and_reaches_the_deadline() 
 
 
 def test_a_boost_comes_first_and_the_plan_after_it() -> None:
-    asked = Asked(None, override=Override("boost", from_unix(NOW + HOUR)))
+    asked = Asked(None, override=Override("boost", from_unix(NOW + HOUR), "boost"))
     made = schedule(asked, (HOUR // 2, 2 * HOUR, 11_000))
     assert [(s.start - NOW, s.end - NOW, s.reason) for s in made.slots] == [
         (-300, HOUR, "boost"),
@@ -96,7 +96,7 @@ def test_a_boost_comes_first_and_the_plan_after_it() -> None:
 
 
 def test_a_pause_keeps_a_heat_pump_blocked_for_two_hours_at_most() -> None:
-    asked = Asked(None, override=Override("pause", from_unix(NOW + 5 * HOUR)))
+    asked = Asked(None, override=Override("pause", from_unix(NOW + 5 * HOUR), "pause"))
     made = schedule_for(
         PUMP, asked, None, now=NOW, horizon=NOW, currency="", baseline_cost=Decimal(0)
     )

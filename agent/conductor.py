@@ -110,7 +110,7 @@ class Conductor:
         self._setpoints: dict[str, Setpoint] = {}
         self._seen_revision: dict[str, int] = {}
         self._plan: Plan | None = None
-        self._shown_plan = ""
+        self._plan_shown = False
         self._kept_state: dict[str, tuple[str, datetime]] = {}
         self._at_risk: dict[str, int] = {}
         self._unanswered: dict[str, set[int]] = {item.id: set() for item in config.devices}
@@ -357,15 +357,14 @@ class Conductor:
             self._next_turn = min(self._next_turn, now + TOLD_WITHIN)
 
     async def _show_plan(self, plan: Plan, situation: Situation, issued: list[str]) -> None:
-        document = plan_document(plan)
-        body = wire_json({**document, "made_at": None, "took_ms": None, "objective": None})
-        if body == self._shown_plan:
+        """Publish and keep the plan behind a change; a plan that changes nothing is not news."""
+        if not issued and self._plan_shown:
             return
-        if issued or not self._shown_plan:
-            self._shown_plan = body
-            text = wire_json(document)
+        self._plan_shown = True
+        text = wire_json(plan_document(plan))
+        if issued:
             self._journal.keep_plan(plan.made_at, wire_json(situation_document(situation)), text)
-            await self._outbox.put(OutMessage(self._topics.plan, text))
+        await self._outbox.put(OutMessage(self._topics.plan, text))
 
     def _watch(self, asked: Mapping[str, Asked], plan: Plan, now: datetime) -> None:
         for device_plan in plan.devices:

@@ -156,9 +156,12 @@ class Judge:
                 for _, body in self._bodies(f"device/{device}/state")
             ]
             for when, body in states:
-                held = [item for came, item in schedules if came <= when]
-                if not held or (device == "ev" and not body["plugged"]):
+                if device == "ev" and not body["plugged"]:
                     continue
+                # What is told in the second in which a new schedule comes may be either.
+                if any(abs(came - when) <= timedelta(seconds=2) for came, _ in schedules):
+                    continue
+                held = [item for came, item in schedules if came <= when]
                 wanted = self._wanted(held[-1], when)
                 assert (wanted == on) == (body["mode"] == on), (device, when, wanted, body)
 

@@ -58,6 +58,10 @@ FIRST_PRICES_WITHIN_S = 10.0
 BOOKED_BACK = timedelta(minutes=30)
 STATE_KEPT_EVERY = timedelta(minutes=15)
 SILENT_AFTER = timedelta(hours=24)
+# Anybody may acknowledge anything; a number at the end of the 32 bits would leave us none.
+HIGHEST_BELIEVED = 2**32 - 1_000_000
+# What json.loads and a look into its result may raise; deep nesting is a RecursionError.
+UNREADABLE = (ValueError, AttributeError, RecursionError)
 
 MakePlan = Callable[[Situation], Awaitable[Plan]]
 PriceBook = Callable[[datetime, datetime], Prices | None]
@@ -209,7 +213,7 @@ class Conductor:
             return
         try:
             revision = json.loads(payload).get("revision")
-        except (ValueError, AttributeError):
+        except UNREADABLE:
             return
         if isinstance(revision, int):
             self._saw_revision(device, revision)
@@ -220,6 +224,8 @@ class Conductor:
         loop = asyncio.get_running_loop()
         self._began = loop.time()
         loop.call_later(FIRST_PRICES_WITHIN_S, self.wake)
+        # Schedules of an earlier life stand before their setpoints, whenever the broker comes.
+        await self._send_outgoing()
         while True:
             self._wake.clear()
             now = self._clock.now()
@@ -402,7 +408,8 @@ class Conductor:
             self._ledger.of(device).schedules_followed += 1
 
     def _saw_revision(self, device: str, revision: int) -> None:
-        self._seen_revision[device] = max(self._seen_revision.get(device, 0), revision)
+        if revision <= HIGHEST_BELIEVED:
+            self._seen_revision[device] = max(self._seen_revision.get(device, 0), revision)
 
     def _keep_wish(self, device: str, wish: Wish) -> None:
         self._wishes[device] = wish
@@ -491,7 +498,7 @@ def _session_part(text: str) -> str:
 def _request_id(payload: bytes) -> str | None:
     try:
         found = json.loads(payload).get("id")
-    except (ValueError, AttributeError):
+    except UNREADABLE:
         return None
     return found if isinstance(found, str) else None
 

@@ -113,6 +113,7 @@ class Conductor:
         self._plan_shown = False
         self._kept_state: dict[str, tuple[str, datetime]] = {}
         self._at_risk: dict[str, int] = {}
+        self._asked_anew: set[str] = set(self._sections)
         self._unanswered: dict[str, set[int]] = {item.id: set() for item in config.devices}
         self._away_until: datetime | None = None
         self._outgoing: list[OutMessage] = []
@@ -125,7 +126,11 @@ class Conductor:
     # --- what calls in: plain and quick, nothing waits ------------------------------------------
 
     def wake(self) -> None:
-        """Something that matters has changed: plan again at once."""
+        """Something has changed for every device (prices, the clock): plan again at once."""
+        self._asked_anew |= set(self._sections)
+        self._plan_again()
+
+    def _plan_again(self) -> None:
         self._next_turn = self._clock.now()
         self._wake.set()
 
@@ -144,7 +149,9 @@ class Conductor:
         if item.kind == "power_w":
             matters = self._program_runs(device, float(item.value)) or matters
         if matters:
-            self.wake()
+            if item.kind == "plugged":
+                self._asked_anew.add(device)
+            self._plan_again()
 
     def on_ack(self, device: str, ack: Acknowledgement) -> None:
         now, tracker = self._clock.now(), self._trackers[device]
@@ -156,7 +163,7 @@ class Conductor:
             self._health.degraded(f"device:{device}", why, "owner: look at the device")
             self._event("device_refuses", device, why)
         if matters:
-            self.wake()
+            self._plan_again()
         elif self._events:
             self._wake.set()
 
@@ -190,7 +197,8 @@ class Conductor:
         if outcome.wish.loaded_at != wish.loaded_at:
             tracker.session.started_at, tracker.session.confirmed = None, False
         self._tell_wish(device, request_id)
-        self.wake()
+        self._asked_anew.add(device)
+        self._plan_again()
 
     def on_site_request(self, document: Mapping[str, object]) -> None:
         """A checked site request: `refresh` and `away_until`."""
@@ -239,6 +247,7 @@ class Conductor:
 
     async def _turn(self, now: datetime) -> None:
         place = self._place()
+        anew, self._asked_anew = self._asked_anew, set()
         asked = {device: self._ask(device, place, now) for device in self._sections}
         ready = [from_unix(item.goal.ready_by) for item in asked.values() if item.goal.ready_by]
         self._next_turn = min([now + TURN_EVERY, *(when for when in ready if when > now)])
@@ -256,7 +265,7 @@ class Conductor:
         issued = [
             device
             for device, item in asked.items()
-            if await self._dispatch(device, item, plan, prices, now)
+            if await self._dispatch(device, item, plan, prices, now, exact=device in anew)
         ]
         self._plan = plan
         await self._move_setpoints(self._clock.now())
@@ -289,7 +298,14 @@ class Conductor:
         return asked
 
     async def _dispatch(
-        self, device: str, asked: Asked, plan: Plan, prices: Prices, moment: datetime
+        self,
+        device: str,
+        asked: Asked,
+        plan: Plan,
+        prices: Prices,
+        moment: datetime,
+        *,
+        exact: bool,
     ) -> bool:
         """Publish the device's new schedule where one is due. True where it was."""
         nature, adapter = self._natures[device], self._adapters[device]
@@ -315,7 +331,7 @@ class Conductor:
             # The person's choice stands; a new schedule would end it.
             return False
         held = self._held.get(device)
-        if not is_due(held, wanted, now):
+        if not is_due(held, wanted, now, exact=exact):
             return False
         revision = next_revision(
             now, self._journal.highest_revision(device), self._seen_revision.get(device, 0)
@@ -352,7 +368,8 @@ class Conductor:
                 tracker.session.started_at = tracker.session.started_at or now
             self._event("window_started", device, f"{nature.on_mode} at {new.power_w} W")
         else:
-            self._event("window_ended", device, f"now {new.mode}")
+            if not self._trackers[device].session.confirmed:
+                self._event("window_ended", device, f"now {new.mode}")
             # What comes next may look different once the device has told what it took.
             self._next_turn = min(self._next_turn, now + TOLD_WITHIN)
 

@@ -81,7 +81,15 @@ async def _demo(speed: float, days: float | None, choice: str, *, as_json: bool)
         sandbox.clock = clock = SteppedClock(start, speed)
         config = _config(sandbox, place, broker)
         ledger, store = Ledger(), Store.in_memory()
-        screen = Screen(clock, place.zone, BASE, ledger, quiet=as_json, title=_title(speed, broker))
+        screen = Screen(
+            clock,
+            place.zone,
+            BASE,
+            ledger,
+            currency=place.currency,
+            quiet=as_json,
+            title=_title(speed, broker),
+        )
         watch = await stack.enter_async_context(open_link(HOST, broker.port, "demo-watch"))
         await watch.subscribe([f"{BASE}/#"], screen.receive)
         links = {

@@ -49,6 +49,11 @@ class Model:
         self.points = points.points
         self.steps = points.steps
         self.closed = points.closed
+        loose = set(points.named)
+        # Where a start or an end may lie that nothing ties to the edge before it.
+        self.loose = [points.steps or t in loose for t in points.points]
+        self.back_on = [t in points.back_on for t in points.points]
+        self.back_off = [t in points.back_off for t in points.points]
         self.end = self.points[-1]
         self.base = [self.base_until(t) for t in self.points]
         self.costs = [

@@ -19,19 +19,29 @@ class Fill:
         mask = (1 << (need.need + self.extra + 1)) - 1
         ends = {0, self.extra} if need.hard else {0, self.extra, self.extra + 1}
         done = sum(1 << bit for bit in ends)
-        off, on, born = [done] * (last + 1), [done] * (last + 1), [0] * (last + 1)
+        off, on = [done] * (last + 1), [done] * (last + 1)
+        # Right after a minimum time an edge may follow anywhere, else only where one is tied down.
+        tight_off, tight_on = [done] * (last + 1), [done] * (last + 1)
         for j in range(last - 1, -1, -1):
+            born = 0
             if barred[j + 1] == barred[j]:
-                born[j] = (on[j + 1] << (points[j + 1] - points[j])) & mask
+                born = (on[j + 1] << (points[j + 1] - points[j])) & mask
             begun = 0
             k = model.after_on[j]
             if k == j:
-                begun = born[j]
+                begun = born
             elif k <= last and barred[k] == barred[j]:
-                begun = (on[k] << (points[k] - points[j])) & mask
-            off[j] = done | off[j + 1] | begun
+                begun = (tight_on[k] << (points[k] - points[j])) & mask
+            off[j] = done | off[j + 1]
+            tight_off[j] = off[j] | begun
+            if model.loose[j] or model.back_on[j]:
+                off[j] = tight_off[j]
             k = model.after_off[j]
-            on[j] = born[j] | (off[k] if k <= last else done)
+            ended = tight_off[k] if k <= last else done
+            on[j] = born
+            tight_on[j] = born | ended
+            if model.loose[j] or model.back_off[j]:
+                on[j] = tight_on[j]
         self.off, self.on = off, on
 
     def within(self, mode: int, j: int, low: int, high: int) -> list[int]:

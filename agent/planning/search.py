@@ -11,7 +11,7 @@ points can fill. `agent.planning.fill` knows which those are, so only few d have
 import heapq
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, pairwise
 
 from agent.planning.fill import Fill
 from agent.planning.relaxed import Model, Pass
@@ -86,6 +86,10 @@ class Search:
         self.lowest = -(load.min_on + load.grid + surplus) if need.hard else -surplus
         self.free = not model.steps and not need.contiguous
         self.fill = Fill(model)
+        # By how much the sums of instants, which are no straight lines, may bend between points.
+        widest = max((b - a for a, b in pairwise(self.points)), default=0)
+        bend = model.weights.instants + (model.weights.late if need.hard else 0)
+        self.slack = bend * widest * widest if model.curved else 0
         # A block without a cap runs to its end.
         self.block = need.contiguous and need.hard and need.cap is None
 
@@ -133,20 +137,26 @@ class Search:
 
     def push(self, node: Node) -> None:
         key = node.key
-        if key[0] < GOAL:
-            known = self.best.get(key)
-            if known is not None and known <= node.cost:
-                return
-            if key[4]:
-                # A state that still has its free chain can do all that this one can.
-                known = self.best.get((*key[:4], False, key[5]))
-                if known is not None and known <= node.cost:
-                    return
-            self.best[key] = node.cost
+        if key[0] < GOAL and not self.better(node):
+            return
         if self.buckets is not None:
             self.buckets[self.last + 1 if key[0] == GOAL else key[1]].append(node)
             return
         heapq.heappush(self.heap, (node.bound, next(self.count), node))
+
+    def better(self, node: Node) -> bool:
+        """Whether no state is known that can do all that this one can for as little."""
+        key, best = node.key, self.best
+        known = best.get(key)
+        if known is not None and known <= node.cost:
+            return False
+        if key[4]:
+            # A state that still has its free chain.
+            known = best.get((*key[:4], False, key[5]))
+            if known is not None and known <= node.cost:
+                return False
+        best[key] = node.cost
+        return True
 
     def state(
         self,
@@ -289,14 +299,40 @@ class Search:
             self.on(node)
 
     def off(self, node: Node) -> None:
+        """Off at a point, and at those that follow while waiting does not raise the bound."""
+        if node.key[5] == OWED:
+            self.start(node)
+            return
+        self.goal(node, node.key[2], node.cost, self.points[node.key[1]])
+        while True:
+            self.start(node)
+            waited = self.waited(node)
+            if waited is None:
+                return
+            if self.buckets is not None or waited.bound > node.bound:
+                self.push(waited)
+                return
+            if not self.better(waited):
+                return
+            node = waited
+
+    def waited(self, node: Node) -> Node | None:
+        """Still off at the next point."""
+        _, j, left, decided, spent, _ = node.key
+        if j == self.last:
+            return None
+        extra, left = self.cross(self.points[j], self.points[j + 1], left)
+        if self.load.old.cost:
+            decided = self.model.settle(self.points[j + 1], decided)
+        cost = node.cost + extra
+        bound = max(node.bound, cost + self.rest(OFF, j + 1, left))
+        return Node((OFF, j + 1, left, decided, spent, LOOSE), cost, bound, node, ())
+
+    def start(self, node: Node) -> None:
+        """Starts at this point, and between it and the next."""
         mode, j, left, decided, spent, tie = node.key
         model, load, points = self.model, self.load, self.points
         t = points[j]
-        if tie != OWED:
-            self.goal(node, left, node.cost, t)
-        if j < self.last and tie != OWED:
-            extra, after = self.cross(t, points[j + 1], left)
-            self.state(OFF, j + 1, after, decided, spent, node.cost + extra, node)
         if left <= 0 or (self.need.contiguous and left != self.fresh(t)):
             return
         if mode == OFF and load.on_grid(t, 0) and (tie or self.loose[j] or model.back_on[j]):
@@ -309,7 +345,7 @@ class Search:
                 owed = tie != TIGHT and not self.loose[j]
                 self.run_on(node, j, k, cost, left, changed, OWED if owed else TIGHT)
         if tie != OWED:
-            self.begin_drift(node, j, False)
+            self.may_drift(node, False)
 
     def run_on(
         self,
@@ -357,23 +393,41 @@ class Search:
                 mode_off = ENDED if k == j else OFF
                 self.state(mode_off, k, after, changed, spent, cost, node, (), tie_off)
         if left > 0 and tie != OWED:
-            self.begin_drift(node, j, True)
+            self.may_drift(node, True)
 
     def begun(self, left: int, t: int) -> bool:
         return 0 < left < self.fresh(t)
 
     # --- the free chain
 
-    def begin_drift(self, node: Node, j: int, on: bool) -> None:
-        """The first edge of the chain: `on` before it, between point j and the next."""
-        if node.key[4] or not self.free or j >= self.last:
+    def may_drift(self, node: Node, on: bool) -> None:
+        """Keeps in mind that the chain may begin after this point; `on` before its first edge."""
+        _, j, left, _, spent, _ = node.key
+        if spent or not self.free or j == self.last:
             return
+        # An edge between two points is worth no more than one at the better of them.
+        crossed = self.points[j] >= self.need.deadline
+        counted = left if self.need.hard else left + self.need.top - self.need.need
+        bound = node.bound
+        for one in self.passes:
+            costs = one.ended if on else one.begun
+            least = min(costs[j], costs[j + 1])
+            if on:
+                least = min(least, one.on[j])
+            total = node.cost + least + (one.after if crossed else one.before)[0] * counted
+            bound = max(bound, total - self.slack)
+        self.push(Node((DRIFT, j, 0, (0, 0), True, int(on)), node.cost, bound, node, ()))
+
+    def begin_drift(self, node: Node, j: int, on: bool) -> None:
+        """The first edge of the chain, between point j and the next."""
         t = self.points[j]
         high = self.points[j + 1] - t - 1
-        if high < 1:
+        # A named point is no place for a free edge: there it would not be free.
+        low = 1 if self.loose[j] or node.key[0] in (BORN, ENDED) else 0
+        if high < low:
             return
         minimum = self.load.min_off if on else self.load.min_on
-        self.open_drift(node, Drift((t,), not on, t + minimum, 1, high))
+        self.open_drift(node, Drift((t,), not on, t + minimum, low, high))
 
     def open_drift(self, node: Node, drift: Drift) -> None:
         """Ends the chain at the points that follow, and keeps it for one more edge."""
@@ -389,13 +443,15 @@ class Search:
             return
         bound = self.drift_bound(node, drift)
         if bound is not None:
-            key = (DRIFT, 0, 0, (0, 0), True, LOOSE)
+            key = (DRIFT, node.key[1], 0, (0, 0), True, LOOSE)
             self.push(Node(key, node.cost, bound, node, (), drift))
 
     def go_on_drifting(self, node: Node) -> None:
         drift, origin = node.drift, node.parent
-        assert drift is not None
         assert origin is not None
+        if drift is None:
+            self.begin_drift(origin, node.key[1], bool(node.key[5]))
+            return
         minimum = self.load.min_off if drift.on else self.load.min_on
         edges = (*drift.edges, drift.ready)
         following = Drift(edges, not drift.on, drift.ready + minimum, drift.low, drift.high)

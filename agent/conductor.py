@@ -324,7 +324,6 @@ class Conductor:
                     moment,
                     prices.import_rates,
                 ),
-                running=tracker.session.confirmed,
             )
         )
         if tracker.opted_out(moment) and device in self._held:

@@ -111,13 +111,9 @@ def schedule_for(
     horizon: int,
     currency: str,
     baseline_cost: Decimal,
-    running: bool = False,
 ) -> Schedule:
-    """The device's schedule, revision 0: the dispatcher numbers what is really published.
-
-    `running`: a program is under way, so nothing may start it again.
-    """
-    slots = [] if running else _slots(nature, plan)
+    """The device's schedule, revision 0: the dispatcher numbers what is really published."""
+    slots = [] if asked.running else _slots(nature, plan)
     if asked.override is not None:
         until = to_unix_floor(asked.override.until)
         slots = _overridden(nature, asked.override, now, until, slots)

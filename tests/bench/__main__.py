@@ -2,7 +2,6 @@
 
 import argparse
 import platform
-import sys
 from pathlib import Path
 
 from tests.bench import agent, planning
@@ -35,4 +34,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

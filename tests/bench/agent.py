@@ -152,9 +152,8 @@ async def _latency(folder: Path) -> list[Row]:
 
 async def _until(messages: Any, mode: str) -> None:
     async for message in messages:
-        if message.topic.matches(f"{BASE}/device/ev/setpoint"):
-            if json.loads(message.payload)["mode"] == mode:
-                return
+        if str(message.topic).endswith("setpoint") and json.loads(message.payload)["mode"] == mode:
+            return
 
 
 def rows() -> list[Row]:

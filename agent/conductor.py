@@ -40,7 +40,7 @@ from agent.energy.situation import ZERO, Situation
 from agent.errors import Refused
 from agent.health import Health
 from agent.home.baseline import cost_at_once
-from agent.home.demands import PLANNED_AHEAD, Asked, ask, current_window
+from agent.home.demands import MET_KWH, PLANNED_AHEAD, Asked, ask, current_window
 from agent.home.situation import Prices, build_situation
 from agent.home.tracker import STORED, Tracker
 from agent.home.windows import Place
@@ -385,7 +385,7 @@ class Conductor:
     def _watch(self, asked: Mapping[str, Asked], plan: Plan, now: datetime) -> None:
         for device_plan in plan.devices:
             deadline = asked[device_plan.id].goal.ready_by
-            if device_plan.deadline_met or deadline is None:
+            if device_plan.shortfall_kwh < MET_KWH or deadline is None:
                 self._at_risk.pop(device_plan.id, None)
             elif self._at_risk.get(device_plan.id) != deadline:
                 self._at_risk[device_plan.id] = deadline

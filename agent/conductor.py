@@ -40,7 +40,7 @@ from agent.energy.situation import ZERO, Situation
 from agent.errors import Refused
 from agent.health import Health
 from agent.home.baseline import cost_at_once
-from agent.home.demands import PLANNED_AHEAD, Asked, ask, current_window
+from agent.home.demands import MET_KWH, PLANNED_AHEAD, Asked, ask, current_window
 from agent.home.situation import Prices, build_situation
 from agent.home.tracker import STORED, Tracker
 from agent.home.windows import Place
@@ -117,6 +117,7 @@ class Conductor:
         self._plan_shown = False
         self._kept_state: dict[str, tuple[str, datetime]] = {}
         self._at_risk: dict[str, int] = {}
+        self._asked_anew: set[str] = set(self._sections)
         self._unanswered: dict[str, set[int]] = {item.id: set() for item in config.devices}
         self._away_until: datetime | None = None
         self._outgoing: list[OutMessage] = []
@@ -129,7 +130,11 @@ class Conductor:
     # --- what calls in: plain and quick, nothing waits ------------------------------------------
 
     def wake(self) -> None:
-        """Something that matters has changed: plan again at once."""
+        """Something has changed for every device (prices, the clock): plan again at once."""
+        self._asked_anew |= set(self._sections)
+        self._plan_again()
+
+    def _plan_again(self) -> None:
         self._next_turn = self._clock.now()
         self._wake.set()
 
@@ -148,7 +153,9 @@ class Conductor:
         if item.kind == "power_w":
             matters = self._program_runs(device, float(item.value)) or matters
         if matters:
-            self.wake()
+            if item.kind == "plugged":
+                self._asked_anew.add(device)
+            self._plan_again()
 
     def on_ack(self, device: str, ack: Acknowledgement) -> None:
         now, tracker = self._clock.now(), self._trackers[device]
@@ -160,7 +167,7 @@ class Conductor:
             self._health.degraded(f"device:{device}", why, "owner: look at the device")
             self._event("device_refuses", device, why)
         if matters:
-            self.wake()
+            self._plan_again()
         elif self._events:
             self._wake.set()
 
@@ -194,7 +201,8 @@ class Conductor:
         if outcome.wish.loaded_at != wish.loaded_at:
             tracker.session.started_at, tracker.session.confirmed = None, False
         self._tell_wish(device, request_id)
-        self.wake()
+        self._asked_anew.add(device)
+        self._plan_again()
 
     def on_site_request(self, document: Mapping[str, object]) -> None:
         """A checked site request: `refresh` and `away_until`."""
@@ -245,6 +253,7 @@ class Conductor:
 
     async def _turn(self, now: datetime) -> None:
         place = self._place()
+        anew, self._asked_anew = self._asked_anew, set()
         asked = {device: self._ask(device, place, now) for device in self._sections}
         ready = [from_unix(item.goal.ready_by) for item in asked.values() if item.goal.ready_by]
         self._next_turn = min([now + TURN_EVERY, *(when for when in ready if when > now)])
@@ -262,7 +271,7 @@ class Conductor:
         issued = [
             device
             for device, item in asked.items()
-            if await self._dispatch(device, item, plan, prices, now)
+            if await self._dispatch(device, item, plan, prices, now, exact=device in anew)
         ]
         self._plan = plan
         await self._move_setpoints(self._clock.now())
@@ -295,7 +304,14 @@ class Conductor:
         return asked
 
     async def _dispatch(
-        self, device: str, asked: Asked, plan: Plan, prices: Prices, moment: datetime
+        self,
+        device: str,
+        asked: Asked,
+        plan: Plan,
+        prices: Prices,
+        moment: datetime,
+        *,
+        exact: bool,
     ) -> bool:
         """Publish the device's new schedule where one is due. True where it was."""
         nature, adapter = self._natures[device], self._adapters[device]
@@ -314,14 +330,13 @@ class Conductor:
                     moment,
                     prices.import_rates,
                 ),
-                running=tracker.session.confirmed,
             )
         )
         if tracker.opted_out(moment) and device in self._held:
             # The person's choice stands; a new schedule would end it.
             return False
         held = self._held.get(device)
-        if not is_due(held, wanted, now):
+        if not is_due(held, wanted, now, exact=exact):
             return False
         revision = next_revision(
             now, self._journal.highest_revision(device), self._seen_revision.get(device, 0)
@@ -358,7 +373,8 @@ class Conductor:
                 tracker.session.started_at = tracker.session.started_at or now
             self._event("window_started", device, f"{nature.on_mode} at {new.power_w} W")
         else:
-            self._event("window_ended", device, f"now {new.mode}")
+            if not self._trackers[device].session.confirmed:
+                self._event("window_ended", device, f"now {new.mode}")
             # What comes next may look different once the device has told what it took.
             self._next_turn = min(self._next_turn, now + TOLD_WITHIN)
 
@@ -375,7 +391,7 @@ class Conductor:
     def _watch(self, asked: Mapping[str, Asked], plan: Plan, now: datetime) -> None:
         for device_plan in plan.devices:
             deadline = asked[device_plan.id].goal.ready_by
-            if device_plan.deadline_met or deadline is None:
+            if device_plan.shortfall_kwh < MET_KWH or deadline is None:
                 self._at_risk.pop(device_plan.id, None)
             elif self._at_risk.get(device_plan.id) != deadline:
                 self._at_risk[device_plan.id] = deadline

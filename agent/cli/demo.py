@@ -9,9 +9,11 @@ import contextlib
 import json
 import signal
 import sys
+import tempfile
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 from agent.app import run_agent
 from agent.cli.common import EX_OK, EX_UNAVAILABLE, set_up_logging
@@ -22,6 +24,8 @@ from agent.dispatch.ledger import Ledger
 from agent.energy.localtime import local_instant
 from agent.errors import Unavailable
 from agent.store import Store
+from integrations.firmware.compiled import CompiledFollower, compile_follower
+from integrations.firmware.follower import Follower
 from integrations.registry import tariff_source
 from integrations.sandbox.appliances.appliance import Appliance
 from integrations.sandbox.appliances.link import open_link
@@ -74,6 +78,8 @@ async def _demo(speed: float, days: float | None, choice: str, *, as_json: bool)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with open_broker(choice) as broker, contextlib.AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="flatpeak-demo-")))
+        library = await asyncio.to_thread(compile_follower, folder)
         clock: Clock = SteppedClock(SystemClock().now(), speed)
         sandbox = await stack.enter_async_context(FlatPeakSandbox(clock))
         place = next(iter(sandbox.places.values()))
@@ -81,7 +87,15 @@ async def _demo(speed: float, days: float | None, choice: str, *, as_json: bool)
         sandbox.clock = clock = SteppedClock(start, speed)
         config = _config(sandbox, place, broker)
         ledger, store = Ledger(), Store.in_memory()
-        screen = Screen(clock, place.zone, BASE, ledger, quiet=as_json, title=_title(speed, broker))
+        screen = Screen(
+            clock,
+            place.zone,
+            BASE,
+            ledger,
+            currency=place.currency,
+            quiet=as_json,
+            title=_title(speed, broker),
+        )
         watch = await stack.enter_async_context(open_link(HOST, broker.port, "demo-watch"))
         await watch.subscribe([f"{BASE}/#"], screen.receive)
         links = {
@@ -90,7 +104,13 @@ async def _demo(speed: float, days: float | None, choice: str, *, as_json: bool)
             )
             for device in DEVICES
         }
-        machines = appliances(BASE, clock, place.zone, lambda name: links[name])
+        machines = appliances(
+            BASE,
+            clock,
+            place.zone,
+            lambda name: links[name],
+            lambda safe: CompiledFollower(library, safe) if library else Follower(safe),
+        )
         jobs = [asyncio.create_task(machine.run(), name=machine.name) for machine in machines]
         jobs.append(asyncio.create_task(screen.run(), name="screen"))
         end = None if days is None else start + timedelta(days=days)

@@ -19,7 +19,7 @@ from agent.dispatch.ledger import Ledger
 
 REFRESH_S = 0.5
 BARS = " ▁▂▃▄▅▆▇█"
-HOURS_SHOWN = 36
+MOST_COLUMNS = 96
 EVENTS_SHOWN = 8
 STEP = timedelta(minutes=30)
 NAME_WIDTH = 13
@@ -35,6 +35,7 @@ class Screen:
         base: str,
         ledger: Ledger,
         *,
+        currency: str,
         quiet: bool,
         title: str,
         out: TextIO = sys.stdout,
@@ -43,6 +44,7 @@ class Screen:
         self._zone = zone
         self._base = base
         self._ledger = ledger
+        self._currency = currency
         self._quiet = quiet
         self._title = title
         self._out = out
@@ -106,10 +108,12 @@ class Screen:
         now = self._clock.now()
         local = now.astimezone(self._zone)
         first = now.replace(minute=now.minute // 30 * 30, second=0, microsecond=0)
-        columns = [first + STEP * index for index in range(HOURS_SHOWN * 2)]
+        room = min(MOST_COLUMNS, max(24, shutil.get_terminal_size().columns - NAME_WIDTH - 2))
+        columns = [first + STEP * index for index in range(room)]
         lines = [
             self._title,
             f"{local:%A %d %B %H:%M} in {self._zone.key}    Ctrl-C ends it",
+            "a column is half an hour; price low ▁ to high █; planned to run █",
             "",
             f"{'':<{NAME_WIDTH}} {self._ruler(columns)}",
             f"{'price':<{NAME_WIDTH}} {self._price_bar(columns)}",
@@ -143,10 +147,9 @@ class Screen:
             return "no prices yet"
         low, high = min(known), max(known)
         span = (high - low) or 1.0
-        bar = "".join(
+        return "".join(
             "?" if price is None else BARS[1 + round((price - low) / span * 7)] for price in prices
         )
-        return f"{bar}  {low:.3f} to {high:.3f} per kWh"
 
     def _slots(self, device: str, columns: list[datetime]) -> str:
         spans = [
@@ -158,6 +161,10 @@ class Screen:
             for when in columns
         )
 
+    def _ahead(self, device: str, now: datetime) -> list[dict[str, Any]]:
+        slots: list[dict[str, Any]] = self._schedules[device]["slots"]
+        return [slot for slot in slots if datetime.fromisoformat(slot["end"]) > now]
+
     def _now(self, device: str, now: datetime) -> str:
         state, schedule = self._states.get(device, {}), self._schedules[device]
         parts = [f"{state.get('mode', '?')} {float(state.get('power_w', 0)) / 1000:.1f} kW"]
@@ -167,15 +174,11 @@ class Screen:
             parts.append(f"battery {state['soc_percent']:.0f} %")
         if "temperature_c" in state:
             parts.append(f"{state['temperature_c']:.0f} °C")
-        goal = schedule["goal"]
-        if goal["ready_by"] and goal["energy_kwh"]:
+        goal, ahead = schedule["goal"], self._ahead(device, now)
+        if ahead and goal["ready_by"] and goal["energy_kwh"]:
             ready = datetime.fromisoformat(goal["ready_by"]).astimezone(self._zone)
             parts.append(f"{float(goal['energy_kwh']):.1f} kWh to come by {ready:%a %H:%M}")
-        reasons = {
-            slot["reason"]
-            for slot in schedule["slots"]
-            if datetime.fromisoformat(slot["end"]) > now
-        }
+        reasons = {slot["reason"] for slot in ahead}
         if reasons:
             parts.append(f"because: {', '.join(sorted(reasons))}")
         return ", ".join(parts)
@@ -186,8 +189,9 @@ class Screen:
         baseline = sum(float(account.baseline_cost) for account in accounts)
         energy = sum(float(account.energy_kwh) for account in accounts)
         return [
-            f"so far: {energy:.1f} kWh for {cost:.2f}; needs that are done would have cost "
-            f"{baseline:.2f} if started at once"
+            f"so far {energy:.1f} kWh for {cost:.2f} {self._currency}; what is ready by now, "
+            "started at once,",
+            f"would have cost {baseline:.2f} {self._currency}",
         ]
 
 

@@ -28,6 +28,8 @@ SHORTEST_VALIDITY_S = 24 * 3600
 RENEW_BELOW_S = 12 * 3600
 # Edges that move less than this are not worth a new revision: metering is not that exact.
 SAME_EDGE_S = 60
+# Far ahead an edge may drift more before it is told: a tenth of the way there, at most this.
+FAR_EDGE_S = 900
 LONGEST_BLOCK_S = 7200
 
 
@@ -109,13 +111,9 @@ def schedule_for(
     horizon: int,
     currency: str,
     baseline_cost: Decimal,
-    running: bool = False,
 ) -> Schedule:
-    """The device's schedule, revision 0: the dispatcher numbers what is really published.
-
-    `running`: a program is under way, so nothing may start it again.
-    """
-    slots = [] if running else _slots(nature, plan)
+    """The device's schedule, revision 0: the dispatcher numbers what is really published."""
+    slots = [] if asked.running else _slots(nature, plan)
     if asked.override is not None:
         until = to_unix_floor(asked.override.until)
         slots = _overridden(nature, asked.override, now, until, slots)
@@ -217,8 +215,11 @@ def _begun(slot: ScheduleSlot, now: int) -> ScheduleSlot:
     return replace(slot, start=min(slot.start, now - CLOCK_SLACK_S)) if slot.start <= now else slot
 
 
-def is_due(held: Schedule | None, wanted: Schedule, now: int) -> bool:
-    """Is a new revision due: would the device do something else, or does its schedule run out?"""
+def is_due(held: Schedule | None, wanted: Schedule, now: int, *, exact: bool = True) -> bool:
+    """Is a new revision due: would the device do something else, or does its schedule run out?
+
+    Not `exact`: nothing was asked or plugged, so what moved is only what metering made of it.
+    """
     if held is None:
         return True
     if (held.default, held.offline, held.device_type) != (
@@ -234,10 +235,17 @@ def is_due(held: Schedule | None, wanted: Schedule, now: int) -> bool:
         return True
     return any(
         (a.mode, a.power_w) != (b.mode, b.power_w)
-        or abs(max(a.start, now) - max(b.start, now)) > SAME_EDGE_S
-        or abs(a.end - b.end) > SAME_EDGE_S
+        or _moved(max(a.start, now), max(b.start, now), now, exact)
+        or _moved(a.end, b.end, now, exact)
         for a, b in zip(old, new, strict=True)
     )
+
+
+def _moved(old: int, new: int, now: int, exact: bool) -> bool:
+    drift = SAME_EDGE_S
+    if not exact:
+        drift = max(drift, min(FAR_EDGE_S, (min(old, new) - now) // 10))
+    return abs(old - new) > drift
 
 
 def _ahead(schedule: Schedule, now: int) -> list[ScheduleSlot]:

@@ -63,7 +63,10 @@ class OpenNeed:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`device` is None where there is nothing to plan; `full`: it cannot take any more."""
+    """`device` is None where there is nothing to plan; `full`: it cannot take any more.
+
+    `running`: a program says that it runs, so nothing may start it again.
+    """
 
     device: Flexible | Program | None
     goal: Goal = NO_GOAL
@@ -71,6 +74,7 @@ class Asked:
     full: bool = True
     latest: datetime | None = None
     needs: tuple[OpenNeed, ...] = ()
+    running: bool = False
 
 
 def ask(
@@ -311,6 +315,7 @@ def _program(
         full=False,
         latest=deadline,
         needs=needs,
+        running=tracker.session.confirmed,
     )
 
 

@@ -30,6 +30,9 @@ class Points:
     points: list[int]
     closed: bool
     steps: bool
+    # Instants from which tight edges lead back to a named one: of starts, of ends.
+    back_on: frozenset[int] = frozenset()
+    back_off: frozenset[int] = frozenset()
 
 
 def points_of(timeline: Timeline, load: Load, end: int) -> Points:
@@ -47,8 +50,7 @@ def points_of(timeline: Timeline, load: Load, end: int) -> Points:
         return Points(named, list(range(0, end + 1, step)), True, True)
     if load.grid:
         return Points(named, sorted({*named, *_grid(load, end)}), False, True)
-    found, closed = _chains(load, named, end)
-    return Points(named, sorted(found), closed and len(load.needs) < 2, False)
+    return _chains(load, named, end)
 
 
 def _grid(load: Load, end: int) -> set[int]:
@@ -60,7 +62,9 @@ def _grid(load: Load, end: int) -> set[int]:
 def _named(timeline: Timeline, load: Load, end: int) -> list[int]:
     found = {0, end, load.forced, load.wait, *timeline.edges(0, end)}
     for need in load.needs:
-        found |= {need.earliest, need.deadline, need.deadline - need.need}
+        found |= {need.earliest, need.deadline}
+        if need.top > need.need:
+            found.add(need.deadline - need.need)
     if load.old.cost:
         found |= {load.old.until - 1, load.old.until}
         for kind in (True, False):
@@ -70,19 +74,21 @@ def _named(timeline: Timeline, load: Load, end: int) -> list[int]:
     return sorted(t for t in found if 0 <= t <= end)
 
 
-def _chains(load: Load, named: list[int], end: int) -> tuple[set[int], bool]:
+def _chains(load: Load, named: list[int], end: int) -> Points:
     """Named instants and what hangs on them, as far as they are not too many."""
-    found = set(named)
+    several = len(load.needs) > 1
+    anchors = set(named)
     for need in load.needs:
         lengths = {need.need, need.top, need.need - 1}
-        if need.contiguous or len(load.needs) > 1:
-            found |= {t + sign * x for t in named for x in lengths for sign in (1, -1)}
-    found = {t for t in found if 0 <= t <= end}
-    if not load.min_on and not load.min_off:
-        return found, True
+        if need.contiguous or several:
+            anchors |= {t + sign * x for t in named for x in lengths for sign in (1, -1)}
+    anchors = {t for t in anchors if 0 <= t <= end}
+    found = set(anchors)
+    back: dict[bool, set[int]] = {True: set(), False: set()}
     # (instant, whether it is a start, direction of the chain)
     edge = [(t, kind, sign) for t in found for kind in (True, False) for sign in (1, -1)]
     seen = set(edge)
+    closed = True
     while edge:
         following = []
         for t, is_start, sign in edge:
@@ -94,7 +100,13 @@ def _chains(load: Load, named: list[int], end: int) -> tuple[set[int], bool]:
                 seen.add(moved)
                 found.add(moved[0])
                 following.append(moved)
+                if sign < 0:
+                    back[moved[1]].add(moved[0])
         if len(found) > MOST_POINTS:
-            return found, False
+            closed = False
+            break
         edge = following
-    return found, True
+    return Points(
+        *(sorted(anchors), sorted(found), closed and not several, False),
+        *(frozenset(back[True]), frozenset(back[False])),
+    )

@@ -23,7 +23,8 @@ KEPT = 5
 class Pass:
     """One set of multipliers: what a second earns `before` and `after` the deadline, by demand.
 
-    `off[j]`, `on[j]` and `born[j]` (just started) bound the rest from point j less these earnings.
+    `off[j]`, `on[j]` and `born[j]` (just started) bound the rest from point j less these earnings;
+    `begun[j]` and `ended[j]` do where the next edge is a start or an end at j.
     """
 
     before: tuple[int, ...]
@@ -31,6 +32,8 @@ class Pass:
     off: list[int]
     on: list[int]
     born: list[int]
+    begun: list[int]
+    ended: list[int]
     served: tuple[int, ...]
     root: int
 
@@ -49,6 +52,11 @@ class Model:
         self.points = points.points
         self.steps = points.steps
         self.closed = points.closed
+        loose = set(points.named)
+        # Where a start or an end may lie that nothing ties to the edge before it.
+        self.loose = [points.steps or t in loose for t in points.points]
+        self.back_on = [t in points.back_on for t in points.points]
+        self.back_off = [t in points.back_off for t in points.points]
         self.end = self.points[-1]
         self.base = [self.base_until(t) for t in self.points]
         self.costs = [
@@ -56,6 +64,10 @@ class Model:
             for i in range(len(load.needs))
         ]
         self.barred = [self._barred(i) for i in range(len(load.needs))]
+        # Whether some second weighs by when it comes: late or unknown time lies ahead.
+        self.curved = timeline.unknown_until(self.end) > 0 or any(
+            need.hard and need.deadline < self.end for need in load.needs
+        )
         self.index = {t: j for j, t in enumerate(self.points)}
         self.after_on = [self._reach(t + load.min_on) for t in self.points]
         self.after_off = [self._reach(t + load.min_off) for t in self.points]
@@ -179,8 +191,10 @@ class Model:
             closed.append(closed[-1] + (span is None))
         never = 1 << (self.weights.short.bit_length() + 80)
         off, on, born = [0] * size, [never] * size, [never] * size
+        begun, ended = [never] * size, [never] * size
         choice_off, choice_on = [0] * size, [0] * size
         last = size - 1
+        ended[last] = self.edge_off[last] if self.edge_off[last] is not None else never  # type: ignore[assignment]
         on[last] = self.edge_off[last] if self.edge_off[last] is not None else never  # type: ignore[assignment]
         for j in range(last - 1, -1, -1):
             span = spans[j]
@@ -195,22 +209,22 @@ class Model:
                 k = self.after_on[j]
                 if k <= last and closed[k] == closed[j]:
                     rest = on[k] if k > j else born[j]
-                    begun = start + total[k] - total[j] + rest
-                    if begun < value:
-                        value, chosen = begun, 1
+                    begun[j] = start + total[k] - total[j] + rest
+                    if begun[j] < value:
+                        value, chosen = begun[j], 1
             off[j], choice_off[j] = value, chosen
             value, chosen = born[j], 1
             stop = self.edge_off[j]
             if stop is not None:
                 k = self.after_off[j]
-                ended = stop + (off[k] if k <= last else 0)
-                if ended < value:
-                    value, chosen = ended, 2
+                ended[j] = stop + (off[k] if k <= last else 0)
+                if ended[j] < value:
+                    value, chosen = ended[j], 2
             on[j], choice_on[j] = value, chosen
         served = self._served(choice_off, choice_on, whom)
         first = on[0] if load.going else off[min(self.after_wait(), last)]
         root = first + sum(self.earned(i, before, after) for i in range(count))
-        return Pass(before, after, off, on, born, served, root)
+        return Pass(before, after, off, on, born, begun, ended, served, root)
 
     def after_wait(self) -> int:
         return self._reach(self.load.wait)

@@ -1,48 +1,33 @@
 """The best plan of one demand whose runs depend on each other: best-first search with a proof.
 
-States are (mode, instant, seconds still needed, old edges decided); `agent.planning.relaxed` bounds
-what each still costs, so the first complete plan that comes out of the heap is the best one. The
-one free chain of edges that a split demand may have is carried as an unknown shift: its state holds
-the range of the shift and cost and need as functions of it, until the end fixes the shift.
+States are (mode, point, seconds still needed, old edges decided); `agent.planning.relaxed` bounds
+what each still costs, so the first complete plan that comes out of the heap is the best one.
+
+The one free chain of edges that a split demand may have lies d seconds after points, all its edges
+alike. While it lasts d is open; where it ends, at a point, d must leave a need that runs between
+points can fill. `agent.planning.fill` knows which those are, so only few d have to be tried.
 """
 
 import heapq
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from itertools import count, pairwise
 
+from agent.planning.fill import Fill
 from agent.planning.relaxed import Model, Pass
 from agent.planning.score import Piece
 
-OFF, ON, BORN, ENDED, DRIFT, GOAL = range(6)
+OFF, ON, BORN, ENDED, GOAL, DRIFT = range(6)
 BEAM = 24
 # Below every bound.
 NOTHING = -(1 << 2000)
 
+# How an edge may come next: where it is named; also right here, as a minimum time is just over;
+# only right here, as a chain that leads back from a named instant has begun.
+LOOSE, TIGHT, OWED = range(3)
 
-@dataclass(frozen=True, slots=True)
-class Shift:
-    """An unknown shift d in [low, high]: a cost of `linear` d + `square` d², `used` x d seconds."""
-
-    used: int
-    linear: int
-    square: int
-    low: int
-    high: int
-
-    def least(self, linear: int) -> int:
-        """The least that `linear` d + `square` d² can be, or less."""
-        if self.square >= 0:
-            return min(linear * self.low, linear * self.high)
-        low, high = self.low, self.high
-        return min(linear * low + self.square * low * low, linear * high + self.square * high**2)
-
-    def at(self, d: int) -> int:
-        return self.linear * d + self.square * d * d
-
-
-Key = tuple[int, int, int, tuple[int, int], Shift | None]
-# Serving from a to b, each an instant plus so many shifts.
-Run = tuple[int, int, int, int]
+# (mode, point, seconds left, old edges decided, whether the free chain is used up, LOOSE or ..)
+Key = tuple[int, int, int, tuple[int, int], bool, int]
 
 
 @dataclass(slots=True)
@@ -51,8 +36,22 @@ class Node:
     cost: int
     bound: int
     parent: "Node | None"
-    run: Run | None
-    shift: int = 0
+    runs: tuple[tuple[int, int], ...]
+    drift: "Drift | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A free chain that goes on: `edges` (starts and ends in turn) each d later, d in low..high.
+
+    `on` after the last edge, whose minimum time is over at `ready` + d.
+    """
+
+    edges: tuple[int, ...]
+    on: bool
+    ready: int
+    low: int
+    high: int
 
 
 @dataclass(slots=True)
@@ -75,33 +74,38 @@ class Search:
         self.last = len(model.points) - 1
         self.costs = model.costs[0]
         self.barred = model.barred[0]
+        self.loose = model.loose
         self.budget = budget
-        self.sound = True
         self.best: dict[Key, int] = {}
         self.heap: list[tuple[int, int, Node]] = []
         self.buckets: list[list[Node]] | None = None
-        self.count = 0
+        self.count = count()
+        self.expanded = 0
         need, load = self.need, self.load
-        self.lowest = (
-            -(load.min_on + load.grid + need.top - need.need) if need.hard else need.need - need.top
-        )
-        # A shift is worth following only where the edges are not all on one lattice.
+        surplus = need.top - need.need
+        self.lowest = -(load.min_on + load.grid + surplus) if need.hard else -surplus
         self.free = not model.steps and not need.contiguous
+        self.fill = Fill(model)
+        # By how much the sums of instants, which are no straight lines, may bend between points.
+        widest = max((b - a for a, b in pairwise(self.points)), default=0)
+        bend = model.weights.instants + (model.weights.late if need.hard else 0)
+        self.slack = bend * widest * widest if model.curved else 0
+        # A block without a cap runs to its end.
         self.block = need.contiguous and need.hard and need.cap is None
 
     # --- the two ways through the states
 
     def run(self) -> Found:
         self.roots()
-        expanded = 0
         while self.heap:
             bound, _, node = heapq.heappop(self.heap)
-            if node.key[0] == GOAL:
-                return Found(self.pieces(node), node.cost, node.cost, self.sound)
-            if self.best.get(node.key, node.cost) < node.cost:
+            mode = node.key[0]
+            if mode == GOAL:
+                return Found(self.pieces(node), node.cost, node.cost, True)
+            if mode != DRIFT and self.best.get(node.key, node.cost) < node.cost:
                 continue
-            expanded += 1
-            if expanded > self.budget:
+            self.expanded += 1
+            if self.expanded > self.budget:
                 found = self.beam()
                 return Found(found.pieces, bound, found.cost, False)
             self.expand(node)
@@ -133,23 +137,26 @@ class Search:
 
     def push(self, node: Node) -> None:
         key = node.key
-        if key[0] != GOAL:
-            known = self.best.get(key)
-            if known is not None and known <= node.cost:
-                return
-            self.best[key] = node.cost
-        if self.buckets is not None:
-            self.buckets[self._bucket(key)].append(node)
+        if key[0] < GOAL and not self.better(node):
             return
-        self.count += 1
-        heapq.heappush(self.heap, (node.bound, self.count, node))
+        if self.buckets is not None:
+            self.buckets[self.last + 1 if key[0] == GOAL else key[1]].append(node)
+            return
+        heapq.heappush(self.heap, (node.bound, next(self.count), node))
 
-    def _bucket(self, key: Key) -> int:
-        if key[0] == GOAL:
-            return self.last + 1
-        if key[0] == DRIFT:
-            return min(self.last, max(0, bisect_right(self.points, key[1]) - 1))
-        return key[1]
+    def better(self, node: Node) -> bool:
+        """Whether no state is known that can do all that this one can for as little."""
+        key, best = node.key, self.best
+        known = best.get(key)
+        if known is not None and known <= node.cost:
+            return False
+        if key[4]:
+            # A state that still has its free chain.
+            known = best.get((*key[:4], False, key[5]))
+            if known is not None and known <= node.cost:
+                return False
+        best[key] = node.cost
+        return True
 
     def state(
         self,
@@ -157,48 +164,47 @@ class Search:
         j: int,
         left: int,
         decided: tuple[int, int],
-        shift: Shift | None,
+        spent: bool,
         cost: int,
         parent: Node | None,
-        run: Run | None = None,
+        runs: tuple[tuple[int, int], ...] = (),
+        tie: int = LOOSE,
     ) -> None:
         """Put one state at point j on the heap, with its bound."""
-        if j > self.last:
+        if j > self.last or left < self.lowest:
             return
-        if (
-            left if shift is None else left - min(shift.used * shift.low, shift.used * shift.high)
-        ) < self.lowest:
-            return
-        crossed = self.points[j] >= self.need.deadline
-        bound = NOTHING
-        for one in self.passes:
-            rest = one.on[j] if mode == ON else one.born[j] if mode == BORN else one.off[j]
-            worth = (one.after if crossed else one.before)[0]
-            counted = left if self.need.hard else left + self.need.top - self.need.need
-            if shift is None:
-                total = rest + worth * counted
-            else:
-                total = rest + worth * counted + shift.least(shift.linear - worth * shift.used)
-            if total > bound:
-                bound = total
-        bound += cost
+        bound = cost + self.rest(mode, j, left)
         if parent is not None and parent.bound > bound:
             bound = parent.bound
-        decided = self.model.settle(self.points[j], decided)
-        self.push(Node((mode, j, left, decided, shift), cost, bound, parent, run))
+        if self.load.old.cost:
+            decided = self.model.settle(self.points[j], decided)
+        tie = LOOSE if self.loose[j] else tie
+        self.push(Node((mode, j, left, decided, spent, tie), cost, bound, parent, runs))
+
+    def rest(self, mode: int, j: int, left: int) -> int:
+        """What the rest costs at least from a state at point j."""
+        crossed = self.points[j] >= self.need.deadline
+        counted = left if self.need.hard else left + self.need.top - self.need.need
+        bound = NOTHING
+        for one in self.passes:
+            costs = one.on if mode == ON else one.born if mode == BORN else one.off
+            total = costs[j] + (one.after if crossed else one.before)[0] * counted
+            if total > bound:
+                bound = total
+        return bound
 
     def roots(self) -> None:
         load, need, model = self.load, self.need, self.model
         old = load.old
         cost = model.weights.money * old.cost * (len(old.paid(True)) + len(old.paid(False)))
-        start = Node((OFF, 0, need.need, (0, 0), None), 0, NOTHING, None, None)
+        start = Node((OFF, 0, need.need, (0, 0), False, LOOSE), 0, NOTHING, None, ())
         # What is due before now is missing already.
         extra, left = self.cross(-1 if need.deadline <= 0 else 0, 0, need.need)
         cost += extra
         if not load.going:
             self.wait(load.wait, left, cost, start)
         elif not load.forced:
-            self.state(ON, 0, left, (0, 0), None, cost, start)
+            self.state(ON, 0, left, (0, 0), False, cost, start)
         else:
             self.going(left, cost, start)
 
@@ -206,49 +212,43 @@ class Search:
         extra, left = self.cross(0, until, left)
         j = bisect_left(self.points, until)
         if j > self.last:
-            self.goal(start, left, cost + extra, None, until)
+            self.goal(start, left, cost + extra, until)
         else:
-            self.state(OFF, j, left, (0, 0), None, cost + extra, start)
+            self.state(OFF, j, left, (0, 0), False, cost + extra, start)
 
     def going(self, left: int, cost: int, start: Node) -> None:
         """The run that must go on: a split demand counts what it may, a block begins anywhere."""
         model, forced = self.model, self.load.forced
         j = bisect_left(self.points, forced)
-        whole = model.base_until(forced)
+        cost += model.base_until(forced)
         if not self.need.contiguous:
             spans, extra, rest = self._counted(forced, left)
-            late = sum(model.extra_until(0, b) - model.extra_until(0, a) for a, b in spans)
-            extra += late
-            node = start
-            for a, b in spans:
-                node = Node(start.key, 0, NOTHING, node, (a, 0, b, 0))
-            self.state(ON, j, rest, (0, 0), None, cost + whole + extra, node)
+            extra += sum(model.extra_until(0, b) - model.extra_until(0, a) for a, b in spans)
+            self.state(ON, j, rest, (0, 0), False, cost + extra, start, tuple(spans))
             return
-        for k in range(j + 1):
-            begin = self.points[k]
-            end = forced
-            if begin + self.need.need < forced:
-                end = begin + self.need.need
-            if begin > forced or (begin < forced and not self._may(begin, end)):
+        for begin in self.points[: j + 1]:
+            end = min(forced, begin + self.need.need)
+            if begin < end and not self.may(begin, end):
                 continue
             gap, before = self.cross(0, begin, left)
             extra, rest = self.serve(begin, end, before)
             extra += model.extra_until(0, end) - model.extra_until(0, begin)
             more, rest = self.cross(end, forced, rest)
-            node = Node(start.key, 0, NOTHING, start, (begin, 0, end, 0)) if end > begin else start
-            self.state(ON, j, rest, (0, 0), None, cost + whole + gap + extra + more, node)
+            total = cost + gap + extra + more
+            self.state(ON, j, rest, (0, 0), False, total, start, ((begin, end),))
 
-    def _may(self, a: int, b: int) -> bool:
+    def may(self, a: int, b: int) -> bool:
+        """Whether the demand may be served from a to b."""
         need = self.need
-        return (
-            a >= need.earliest
-            and (need.hard or b <= need.deadline)
-            and all(need.admits(cell) for _, _, cell in self.model.timeline.between(a, b))
-        )
+        if a < need.earliest or not (need.hard or b <= need.deadline):
+            return False
+        return all(need.admits(cell) for _, _, cell in self.model.timeline.between(a, b))
 
     def _counted(self, forced: int, left: int) -> tuple[list[tuple[int, int]], int, int]:
         """The seconds of the forced run that count, what that adds to the cost, what is left."""
-        need, at, spans, cost = self.need, 0, [], 0
+        need = self.need
+        spans: list[tuple[int, int]] = []
+        at = cost = 0
         edges = sorted({min(max(need.deadline, 0), forced), forced, min(need.earliest, forced)})
         for edge in edges:
             for a, b, cell in self.model.timeline.between(at, edge):
@@ -267,7 +267,7 @@ class Search:
     # --- steps
 
     def cross(self, a: int, b: int, left: int) -> tuple[int, int]:
-        """What is missing where [a, b] passes the deadline, and what may still come after it."""
+        """What is missing where (a, b] passes the deadline, and what may still come after it."""
         need = self.need
         if not need.hard or not (a < need.deadline <= b or (a < 0 and need.deadline <= 0)):
             return 0, left
@@ -281,85 +281,89 @@ class Search:
         need, model = self.need, self.model
         cost = 0
         if need.hard and a < need.deadline <= b:
-            before = left - (need.deadline - a)
-            cost, rest = self.cross(a, b, before)
+            cost, rest = self.cross(a, b, left - (need.deadline - a))
             after = rest - (b - need.deadline)
         else:
             after = left - (b - a)
-        cost += model.surplus(0, after) - model.surplus(0, left)
+        if after <= 0:
+            cost += model.surplus(0, after) - model.surplus(0, left)
         return cost, after
 
-    def cross_shift(self, a: int, b: int, left: int, shift: Shift) -> list[tuple[int, int, Shift]]:
-        """`cross` with a shift: (cost, left, shift) for the parts of its range."""
-        need = self.need
-        if not need.hard or not a < need.deadline <= b:
-            return [(0, left, shift)]
-        out: list[tuple[int, int, Shift]] = []
-        short = self.model.weights.short
-        if shift.used == 0:
-            cost, rest = self.cross(a, b, left)
-            return [(cost, rest, shift)]
-        # left - used d > 0 on one side of d0
-        if shift.used > 0:
-            split = (left - 1) // shift.used
-            missing, done = (
-                (shift.low, min(shift.high, split)),
-                (max(shift.low, split + 1), shift.high),
-            )
-        else:
-            split = -left
-            missing, done = (
-                (max(shift.low, split + 1), shift.high),
-                (shift.low, min(shift.high, split)),
-            )
-        if missing[0] <= missing[1]:
-            if need.allowance is not None:
-                self.sound = False
-            else:
-                part = Shift(shift.used, shift.linear - short * shift.used, shift.square, *missing)
-                out.append((short * left, left, part))
-        if done[0] <= done[1]:
-            out.append((0, left, Shift(shift.used, shift.linear, shift.square, *done)))
-        return out
-
     def expand(self, node: Node) -> None:
-        mode, at, left, decided, shift = node.key
+        mode = node.key[0]
         if mode == DRIFT:
-            assert shift is not None
-            self.drift(node, at, left, decided, shift)
+            self.go_on_drifting(node)
         elif mode in (OFF, ENDED):
-            self.off(node, mode, at, left, decided, shift)
+            self.off(node)
         else:
-            self.on(node, mode, at, left, decided, shift)
+            self.on(node)
 
-    def off(
-        self,
-        node: Node,
-        mode: int,
-        j: int,
-        left: int,
-        decided: tuple[int, int],
-        shift: Shift | None,
-    ) -> None:
+    def off(self, node: Node) -> None:
+        """Off at a point, and at those that follow while waiting does not raise the bound."""
+        if node.key[5] == OWED:
+            self.start(node)
+            return
+        self.goal(node, node.key[2], node.cost, self.points[node.key[1]])
+        while True:
+            self.start(node)
+            waited = self.waited(node)
+            if waited is None:
+                return
+            if self.buckets is not None or waited.bound > node.bound:
+                self.push(waited)
+                return
+            if not self.better(waited):
+                return
+            node = waited
+
+    def waited(self, node: Node) -> Node | None:
+        """Still off at the next point."""
+        _, j, left, decided, spent, _ = node.key
+        if j == self.last:
+            return None
+        extra, left = self.cross(self.points[j], self.points[j + 1], left)
+        if self.load.old.cost:
+            decided = self.model.settle(self.points[j + 1], decided)
+        cost = node.cost + extra
+        bound = max(node.bound, cost + self.rest(OFF, j + 1, left))
+        return Node((OFF, j + 1, left, decided, spent, LOOSE), cost, bound, node, ())
+
+    def start(self, node: Node) -> None:
+        """Starts at this point, and between it and the next."""
+        mode, j, left, decided, spent, tie = node.key
         model, load, points = self.model, self.load, self.points
         t = points[j]
-        if mode == OFF or load.min_off == 0:
-            self.goal(node, left, node.cost, shift, t)
-        if j < self.last:
-            self.step(node, OFF, j, j + 1, left, decided, shift, 0, None)
         if left <= 0 or (self.need.contiguous and left != self.fresh(t)):
             return
-        if mode == OFF and load.on_grid(t, 0):
-            cost, after = model.edge(t, True, decided)
-            cost += model.start_cost(t)
+        if mode == OFF and load.on_grid(t, 0) and (tie or self.loose[j] or model.back_on[j]):
+            edge, changed = model.edge(t, True, decided)
+            cost = node.cost + edge + model.start_cost(t)
+            k = model.after_on[j]
             if not load.min_on:
-                self.state(BORN, j, left, after, shift, node.cost + cost, node)
-            else:
-                k = model.after_on[j]
-                if k <= self.last and (load.grid or points[k] == t + load.min_on):
-                    self.step(node, ON, j, k, left, after, shift, cost, (t, 0, points[k], 0))
-        if self.free and shift is None and j < self.last and points[j + 1] - t > 1:
-            self.start_drifting(node, t, left, decided, Shift(0, 0, 0, 1, points[j + 1] - t - 1))
+                self.state(BORN, j, left, changed, spent, cost, node)
+            elif k <= self.last and (load.grid or points[k] == t + load.min_on):
+                owed = tie != TIGHT and not self.loose[j]
+                self.run_on(node, j, k, cost, left, changed, OWED if owed else TIGHT)
+        if tie != OWED:
+            self.may_drift(node, False)
+
+    def run_on(
+        self,
+        node: Node,
+        j: int,
+        k: int,
+        cost: int,
+        left: int,
+        decided: tuple[int, int],
+        tie: int,
+    ) -> None:
+        """Served from point j to point k."""
+        if self.barred[k] > self.barred[j]:
+            return
+        a, b = self.points[j], self.points[k]
+        extra, after = self.serve(a, b, left)
+        cost += extra + self.costs[k] - self.costs[j]
+        self.state(ON, k, after, decided, node.key[4], cost, node, ((a, b),), tie)
 
     def fresh(self, t: int) -> int:
         """What a block that has not begun still needs at t."""
@@ -368,320 +372,242 @@ class Search:
             return min(need.need, need.allowance)
         return need.need
 
-    def step(
-        self,
-        node: Node,
-        mode: int,
-        j: int,
-        k: int,
-        left: int,
-        decided: tuple[int, int],
-        shift: Shift | None,
-        cost: int,
-        run: Run | None,
-    ) -> None:
-        """From point j to point k, served where there is a run."""
-        a, b = self.points[j], self.points[k]
-        cost += node.cost
-        if run is not None:
-            if self.barred[k] > self.barred[j]:
-                return
-            cost += self.costs[k] - self.costs[j]
-        if shift is None:
-            extra, after = self.serve(a, b, left) if run is not None else self.cross(a, b, left)
-            self.state(mode, k, after, decided, None, cost + extra, node, run)
-            return
-        if run is not None and a < self.need.deadline < b:
-            left -= self.need.deadline - a
-            rest = b - self.need.deadline
-        elif run is not None:
-            left, rest = left - (b - a), 0
-        else:
-            rest = 0
-        for extra, after, part in self.cross_shift(a, b, left, shift):
-            self.state(mode, k, after - rest, decided, part, cost + extra, node, run)
-
-    def on(
-        self,
-        node: Node,
-        mode: int,
-        j: int,
-        left: int,
-        decided: tuple[int, int],
-        shift: Shift | None,
-    ) -> None:
-        model, load, points = self.model, self.load, self.points
-        t = points[j]
-        if j < self.last and self.goes_on(left, shift):
-            self.step(node, ON, j, j + 1, left, decided, shift, 0, (t, 0, points[j + 1], 0))
-        if mode == ON and load.on_grid(t, 0) and not (self.block and self.begun(left, t)):
-            cost, after = model.edge(t, False, decided)
+    def on(self, node: Node) -> None:
+        mode, j, left, decided, spent, tie = node.key
+        model, load = self.model, self.load
+        t = self.points[j]
+        if j < self.last and (left > 0 or load.grid) and tie != OWED:
+            self.run_on(node, j, j + 1, node.cost, left, decided, LOOSE)
+        ends = mode == ON and load.on_grid(t, 0) and not (self.block and self.begun(left, t))
+        if ends and (tie or self.loose[j] or model.back_off[j]):
+            edge, changed = model.edge(t, False, decided)
             k = model.after_off[j]
-            over = self.need.contiguous and left != self.fresh(t)
-            if k > self.last or over:
-                parts = (
-                    [(*self.cross(t, t + load.min_off, left), None)]
-                    if shift is None
-                    else self.cross_shift(t, t + load.min_off, left, shift)
-                )
-                for extra, rest, part in parts:
-                    self.goal(node, rest, node.cost + cost + extra, part, t + load.min_off)
+            b = self.points[k] if k <= self.last else t + load.min_off
+            extra, after = self.cross(t, b, left)
+            cost = node.cost + edge + extra
+            if k > self.last or (self.need.contiguous and left != self.fresh(t)):
+                self.goal(node, after, cost, b)
             else:
-                self.step(node, ENDED if k == j else OFF, j, k, left, after, shift, cost, None)
-        if self.free and shift is None and left > 0 and j < self.last and points[j + 1] - t > 1:
-            self.end_drifting(node, t, j, left, decided)
-
-    def goes_on(self, left: int, shift: Shift | None) -> bool:
-        """Whether another second may be of use: one that is wanted, or up to the next grid step."""
-        if shift is not None:
-            return True
-        return left > 0 or bool(self.load.grid)
+                owed = tie != TIGHT and not self.loose[j]
+                tie_off = OWED if owed else TIGHT if k > j else LOOSE
+                mode_off = ENDED if k == j else OFF
+                self.state(mode_off, k, after, changed, spent, cost, node, (), tie_off)
+        if left > 0 and tie != OWED:
+            self.may_drift(node, True)
 
     def begun(self, left: int, t: int) -> bool:
         return 0 < left < self.fresh(t)
 
     # --- the free chain
 
-    def start_drifting(
-        self, node: Node, t: int, left: int, decided: tuple[int, int], shift: Shift
-    ) -> None:
-        """A start at t + d. It is on for its minimum at once."""
-        model, load = self.model, self.load
-        first = t + shift.low
-        edge, after = model.edge(first, True, decided)
-        cost = node.cost + edge + model.start_cost(t)
-        shift = Shift(
-            shift.used,
-            shift.linear + model.weights.sum_start,
-            shift.square,
-            shift.low,
-            shift.high,
-        )
-        length = load.min_on
-        if not length:
-            self.drift_on(node, t, left, after, shift, cost, t, True)
+    def may_drift(self, node: Node, on: bool) -> None:
+        """Keeps in mind that the chain may begin after this point; `on` before its first edge."""
+        _, j, left, _, spent, _ = node.key
+        if spent or not self.free or j == self.last:
             return
-        moved = self.cost_between(t, t + length, shift)
-        if moved is None or not self._may(first, t + shift.high + length):
-            return
-        extra, shift = moved
-        for more, rest, part in self.serve_drifting(t, t + length, left, shift):
-            self.drift_on(node, t + length, rest, after, part, cost + extra + more, t, False)
-
-    def serve_drifting(
-        self, a: int, b: int, left: int, shift: Shift
-    ) -> list[tuple[int, int, Shift]]:
-        """Served from a + d to b + d; the deadline may lie between."""
-        due = self.need.deadline
-        if not self.need.hard or not a < due <= b or a + shift.high >= due:
-            return [(0, left - (b - a), shift)]
-        # Until the deadline it gets due - a - d seconds.
-        early = Shift(shift.used - 1, shift.linear, shift.square, shift.low, shift.high)
-        out = []
-        for cost, rest, part in self.cross_shift(a, b, left - (due - a), early):
-            back = Shift(part.used + 1, part.linear, part.square, part.low, part.high)
-            out.append((cost, rest - (b - due), back))
-        return out
-
-    def cost_between(self, a: int, b: int, shift: Shift) -> tuple[int, Shift] | None:
-        """What being on from a + d to b + d costs, as a constant and a shift's cost."""
-        one, other = self.slope(a, shift), self.slope(b, shift)
-        if one is None or other is None:
-            return None
-        return other[0] - one[0], Shift(
-            shift.used,
-            shift.linear + other[1] - one[1],
-            shift.square + other[2] - one[2],
-            shift.low,
-            shift.high,
-        )
-
-    def slope(self, t: int, shift: Shift) -> tuple[int, int, int] | None:
-        """(cost up to t, linear, square) of being on up to t + d; None where it has a kink."""
-        model, need = self.model, self.need
-        if t + shift.high > model.end:
-            return None
-        named = model.named
-        low = bisect_right(named, t + shift.low) - 1
-        if low + 1 < len(named) and named[low + 1] < t + shift.high:
-            self.sound = False
-            return None
-        w = model.weights
-        cell = model.timeline.at(t + shift.low)
-        base = model.base_until(t) + model.extra_until(0, t)
-        linear, square = w.money * self.load.power * cell.choice, 0
-        if cell.unknown:
-            linear += w.unknown + w.instants * (2 * model.end - 2 * t + 1)
-            square -= w.instants
-        if not need.hard:
-            linear -= w.money * need.gain
-        elif t + shift.low >= max(0, need.deadline):
-            linear += w.late * 2 * (t - max(0, need.deadline))
-            square += w.late
-        # The cell of t itself may be the one before.
-        if t + shift.low > t and model.timeline.at(t) is not cell and t != cell.start:
-            self.sound = False
-            return None
-        return base, linear, square
-
-    def drift_on(
-        self,
-        node: Node,
-        t: int,
-        left: int,
-        decided: tuple[int, int],
-        shift: Shift,
-        cost: int,
-        begun: int,
-        born: bool,
-    ) -> None:
-        """On since `begun` + d, at t + d now: on to the next point, or off where a chain hangs."""
-        load, model = self.load, self.model
-        at = self.slope(t, shift)
-        if at is None:
-            return
-        low = shift.low
-        while low <= shift.high:
-            j = bisect_right(self.points, t + low)
-            if j > self.last:
-                break
-            b = self.points[j]
-            high = min(shift.high, b - t)
-            if self._may(t + low, b):
-                used = shift.used - 1
-                linear, square = shift.linear - at[1], shift.square - at[2]
-                total = cost + self.costs[j] - at[0]
-                if used:
-                    part = Shift(used, linear, square, low, high)
-                    run = (begun, 1, b, 0)
-                    due = self.need.deadline
-                    for extra, rest, piece in self.cross_shift(t, b, left - (b - t), part):
-                        self.state(ON, j, rest, decided, piece, total + extra, node, run)
-                    assert not t < due < b
-            low = high + 1
-        if born or not load.min_off:
-            return
-        edge, after = model.edge(t + shift.low, False, decided)
-        for extra, rest, part in self.cross_drift(t, t + load.min_off, left, shift):
-            self.drifting(
-                node, t + load.min_off, rest, after, part, cost + edge + extra, (begun, 1, t, 1)
-            )
-
-    def cross_drift(self, a: int, b: int, left: int, shift: Shift) -> list[tuple[int, int, Shift]]:
-        due = self.need.deadline
-        if a < due <= b and a + shift.high < due:
-            return self.cross_shift(a, b, left, shift)
-        return [(0, left, shift)]
-
-    def end_drifting(self, node: Node, t: int, j: int, left: int, decided: tuple[int, int]) -> None:
-        """An end at t + d, for a run that is on at point j."""
-        model, load = self.model, self.load
-        shift = Shift(0, 0, 0, 1, self.points[j + 1] - t - 1)
-        if not self._may(t, t + shift.high):
-            return
-        at = self.slope(t, shift)
-        if at is None:
-            return
-        shift = Shift(1, at[1], at[2], 1, min(shift.high, left - self.lowest))
-        if shift.low > shift.high:
-            return
-        edge, after = model.edge(t + 1, False, decided)
-        total = node.cost + edge
-        for extra, rest, part in self.cross_drift(t, t + load.min_off, left, shift):
-            self.drifting(node, t + load.min_off, rest, after, part, total + extra, (t, 0, t, 1))
-
-    def drifting(
-        self,
-        node: Node,
-        t: int,
-        left: int,
-        decided: tuple[int, int],
-        shift: Shift,
-        cost: int,
-        run: Run,
-    ) -> None:
-        """Off, and ready to start at t + d."""
-        if t + shift.low > self.model.end:
-            if shift.used:
-                self.goal(Node(node.key, cost, node.bound, node, run), left, cost, shift, t)
-            return
-        key = (DRIFT, t, left, decided, shift)
-        j = min(self.last, bisect_right(self.points, t) - 1)
-        crossed = t >= self.need.deadline
+        # An edge between two points is worth no more than one at the better of them.
+        crossed = self.points[j] >= self.need.deadline
+        counted = left if self.need.hard else left + self.need.top - self.need.need
         bound = node.bound
         for one in self.passes:
-            worth = (one.after if crossed else one.before)[0]
-            counted = left if self.need.hard else left + self.need.top - self.need.need
-            least = shift.least(shift.linear - worth * shift.used)
-            bound = max(bound, cost + one.off[j] + worth * counted + least)
-        self.push(Node(key, cost, bound, node, run))
+            costs = one.ended if on else one.begun
+            least = min(costs[j], costs[j + 1])
+            if on:
+                least = min(least, one.on[j])
+            total = node.cost + least + (one.after if crossed else one.before)[0] * counted
+            bound = max(bound, total - self.slack)
+        self.push(Node((DRIFT, j, 0, (0, 0), True, int(on)), node.cost, bound, node, ()))
 
-    def drift(self, node: Node, t: int, left: int, decided: tuple[int, int], shift: Shift) -> None:
-        low = shift.low
-        while low <= shift.high:
-            j = bisect_left(self.points, t + low)
+    def begin_drift(self, node: Node, j: int, on: bool) -> None:
+        """The first edge of the chain, between point j and the next."""
+        t = self.points[j]
+        high = self.points[j + 1] - t - 1
+        # A named point is no place for a free edge: there it would not be free.
+        low = 1 if self.loose[j] or node.key[0] in (BORN, ENDED) else 0
+        if high < low:
+            return
+        minimum = self.load.min_off if on else self.load.min_on
+        self.open_drift(node, Drift((t,), not on, t + minimum, low, high))
+
+    def open_drift(self, node: Node, drift: Drift) -> None:
+        """Ends the chain at the points that follow, and keeps it for one more edge."""
+        load = self.load
+        first, last = drift.edges[-1] + drift.low, drift.ready + drift.high
+        if drift.on and not self.may(first, min(last, self.model.end)):
+            return
+        if drift.on and last > self.model.end:
+            return
+        if len(drift.edges) % 2:
+            self.close_drift(node, drift)
+        if drift.ready == drift.edges[-1] or not load.min_on or not load.min_off:
+            return
+        bound = self.drift_bound(node, drift)
+        if bound is not None:
+            key = (DRIFT, node.key[1], 0, (0, 0), True, LOOSE)
+            self.push(Node(key, node.cost, bound, node, (), drift))
+
+    def go_on_drifting(self, node: Node) -> None:
+        drift, origin = node.drift, node.parent
+        assert origin is not None
+        if drift is None:
+            self.begin_drift(origin, node.key[1], bool(node.key[5]))
+            return
+        minimum = self.load.min_off if drift.on else self.load.min_on
+        edges = (*drift.edges, drift.ready)
+        following = Drift(edges, not drift.on, drift.ready + minimum, drift.low, drift.high)
+        self.open_drift(origin, following)
+
+    def close_drift(self, node: Node, drift: Drift) -> None:
+        """Back to a point, for every d that leaves what runs between points can fill."""
+        low = drift.low
+        points = self.points
+        while low <= drift.high:
+            # A minimum time may end at a point; a first second on or off has to follow an edge.
+            held = drift.ready > drift.edges[-1]
+            first = bisect_left if held else bisect_right
+            j = first(points, drift.ready + low)
             if j > self.last:
-                if shift.used:
-                    part = Shift(shift.used, shift.linear, shift.square, low, shift.high)
-                    self.goal(node, left, node.cost, part, t)
-                break
-            b = self.points[j]
-            high = min(shift.high, b - t)
-            if shift.used:
-                part = Shift(shift.used, shift.linear, shift.square, low, high)
-                for extra, rest, piece in self.cross_shift(t, b, left, part):
-                    self.state(OFF, j, rest, decided, piece, node.cost + extra, node)
+                self.finish_drift(node, drift, low)
+                return
+            high = min(drift.high, points[j] - drift.ready)
+            for d in self.fitting(node, drift, j, low, high):
+                self.settle_drift(node, drift, j, d)
             low = high + 1
-        if self.load.min_off and self.load.min_on and left - shift.used * shift.low > 0:
-            self.start_drifting(node, t, left, decided, shift)
+
+    def fitting(self, node: Node, drift: Drift, j: int, low: int, high: int) -> list[int]:
+        """The d in low..high after which the rest can be met from point j on."""
+        b = self.points[j]
+        left_low = self.replay(node, drift, low, b)[1]
+        if low == high:
+            return [low]
+        left_high = self.replay(node, drift, high, b)[1]
+        step = (left_high - left_low) // (high - low)
+        if abs(step) != 1 or left_low + step * (high - low) != left_high:
+            return [low, high]
+        mode = ON if drift.on else OFF
+        lefts = self.fill.within(mode, j, min(left_low, left_high), max(left_low, left_high))
+        return [low + (left - left_low) * step for left in lefts]
+
+    def settle_drift(self, node: Node, drift: Drift, j: int, d: int) -> None:
+        b = self.points[j]
+        cost, left, decided, runs = self.replay(node, drift, d, b)
+        if drift.on and not self.may(drift.edges[-1] + d, b):
+            return
+        self.state(ON if drift.on else OFF, j, left, decided, True, cost, node, runs)
+
+    def finish_drift(self, node: Node, drift: Drift, low: int) -> None:
+        """The chain was the last of the plan: it ends with the device off."""
+        if drift.on:
+            return
+        t = drift.ready + low
+        left_low = self.replay(node, drift, low, t)[1]
+        for rest in {0, 1 if not self.need.hard else 0, self.need.need - self.need.top}:
+            for d in {low, drift.high, low + left_low - rest, low - left_low + rest}:
+                if low <= d <= drift.high:
+                    end = drift.ready + d
+                    cost, left, _, runs = self.replay(node, drift, d, end)
+                    self.goal(node, left, cost, end, runs)
+
+    def replay(
+        self, node: Node, drift: Drift, d: int, until: int
+    ) -> tuple[int, int, tuple[int, int], tuple[tuple[int, int], ...]]:
+        """Cost, need left, old edges and runs at `until`, with the chain's edges d later."""
+        model = self.model
+        mode, j, left, decided, _, _ = node.key
+        on = mode in (ON, BORN)
+        t, cost = self.points[j], node.cost
+        runs = []
+        for edge in (*drift.edges, None):
+            b = until if edge is None else edge + d
+            if on:
+                extra, left = self.serve(t, b, left)
+                cost += extra + self.cost_of(t, b)
+                runs.append((t, b))
+            else:
+                extra, left = self.cross(t, b, left)
+                cost += extra
+            if edge is None:
+                break
+            on = not on
+            extra, decided = model.edge(b, on, decided)
+            cost += extra + (model.start_cost(b) if on else 0)
+            t = b
+        return cost, left, decided, tuple(runs)
+
+    def cost_of(self, a: int, b: int) -> int:
+        model = self.model
+        cost = model.base_until(b) - model.base_until(a)
+        return cost + model.extra_until(0, b) - model.extra_until(0, a)
+
+    def drift_bound(self, node: Node, drift: Drift) -> int | None:
+        """What plans with this chain cost at least; None where there is none.
+
+        Cost and need are linear in d, but for what is late or unknown, so the ends of its range
+        tell; a deadline on the way may bend them, and then the parent's bound has to do.
+        """
+        model, need = self.model, self.need
+        begin, until = self.points[node.key[1]], drift.ready + drift.high
+        if until > model.end:
+            return None if drift.on else node.bound
+        if begin < need.deadline <= until:
+            return node.bound
+        bound: int | None = None
+        w = model.weights
+        width = (drift.high - drift.low) ** 2
+        slack = w.instants * width * (1 + len(drift.edges))
+        if need.hard and begin >= need.deadline:
+            slack += w.late * width * (1 + len(drift.edges))
+        for d in (drift.low, drift.high):
+            b = drift.ready + d
+            cost, left, _, _ = self.replay(node, drift, d, b)
+            j = bisect_right(self.points, b) - 1
+            total = cost + self.rest(ON if drift.on else OFF, j, left)
+            if drift.on:
+                # The bound holds from the point before; what it counts up to b is taken off.
+                total -= self.most_earned(j, b)
+            bound = total if bound is None else min(bound, total)
+        assert bound is not None
+        return max(node.bound, bound - slack)
+
+    def most_earned(self, j: int, b: int) -> int:
+        """At most what being on from point j to b costs less what it earns, in any pass."""
+        a = self.points[j]
+        cost = self.cost_of(a, b)
+        crossed = a >= self.need.deadline
+        least = min((one.after if crossed else one.before)[0] for one in self.passes)
+        return max(0, cost - least * (b - a))
 
     # --- the end
 
-    def goal(self, node: Node, left: int, cost: int, shift: Shift | None, t: int) -> None:
-        """No further run. Tries each value of a shift that can be the best one."""
-        need, w = self.need, self.model.weights
-        if self.block and self.begun(left, t) and t < need.deadline:
+    def goal(
+        self,
+        node: Node,
+        left: int,
+        cost: int,
+        t: int,
+        runs: tuple[tuple[int, int], ...] = (),
+    ) -> None:
+        """No further run."""
+        need = self.need
+        if left < self.lowest or (self.block and self.begun(left, t) and t < need.deadline):
             return
-        tries = [0]
-        if shift is not None:
-            tries = [shift.low, shift.high]
-            for rest in (0, 1, need.need - need.top):
-                d, odd = divmod(left - rest, shift.used)
-                if not odd and shift.low <= d <= shift.high:
-                    tries.append(d)
-        for d in tries:
-            rest = left - (shift.used * d if shift is not None else 0)
-            if rest < self.lowest:
-                continue
-            total = cost + (shift.at(d) if shift is not None else 0)
-            # With a shift the surplus was not yet paid for.
-            if shift is not None:
-                total += self.model.surplus(0, rest) - self.model.surplus(0, need.need)
-            if need.hard:
-                extra, rest = (
-                    self.cross(t, max(t, need.deadline), rest) if t < need.deadline else (0, rest)
-                )
-                total += extra + w.never * max(0, rest)
-            key = (GOAL, 0, rest, (0, 0), None)
-            self.push(Node(key, total, total, node, None, d))
+        if need.hard:
+            if t < need.deadline:
+                extra, left = self.cross(t, need.deadline, left)
+                cost += extra
+            cost += self.model.weights.never * max(0, left)
+        self.push(Node((GOAL, 0, left, (0, 0), True, LOOSE), cost, cost, node, runs))
 
     def pieces(self, node: Node | None) -> list[Piece]:
-        shift = node.shift if node is not None else 0
+        """Served spans as pieces, with the unserved parts of the run that must go on."""
         spans: list[tuple[int, int]] = []
         while node is not None:
-            if node.run is not None:
-                a, da, b, db = node.run
-                spans.append((a + da * shift, b + db * shift))
+            spans += node.runs
             node = node.parent
-        spans.sort()
-        return self.fill(spans)
-
-    def fill(self, spans: list[tuple[int, int]]) -> list[Piece]:
-        """Served spans as pieces, with the unserved parts of the run that must go on."""
         forced = self.load.forced
         out: list[Piece] = []
         at = 0
-        for a, b in spans:
+        for a, b in sorted(spans):
             if at < min(a, forced):
                 out.append((at, min(a, forced), None))
             if out and out[-1][1] == a and out[-1][2] == 0:

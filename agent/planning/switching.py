@@ -10,7 +10,7 @@ from agent.planning.tidy import longer_first
 from agent.planning.timeline import Timeline
 from agent.planning.weights import Weights, weights_of
 
-BUDGET = 40_000
+BUDGET = 15_000
 
 
 def plan_switching(timeline: Timeline, load: Load) -> tuple[list[Piece], int | None]:

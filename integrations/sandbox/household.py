@@ -33,7 +33,7 @@ DEVICES: tuple[Mapping[str, object], ...] = (
         "power_w": 2000,
         "needs": [
             {"hours": 3, "window": {"start": "22:00", "end": "06:00"}},
-            {"hours": 3, "window": {"start": "10:00", "end": "16:00"}},
+            {"hours": 3, "window": {"start": "10:00", "end": "15:30"}},
         ],
     },
     {

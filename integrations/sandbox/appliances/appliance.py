@@ -34,6 +34,7 @@ class Appliance(ABC):
         self._acks: list[tuple[int, str]] = []
         self._lived_to = clock.now()
         self._told: dict[str, object] = {}
+        self._told_at = self._lived_to
         self._tell = True
 
     @abstractmethod
@@ -95,8 +96,10 @@ class Appliance(ABC):
         for revision, word in acks:
             await self.acknowledge(revision, word)
         told = {**self.state(), "power_w": round(self.power_w), "mode": self.mode}
-        if told == self._told and not self._tell:
+        due = self.power_w > 0 and now - self._told_at >= STEP
+        if told == self._told and not self._tell and not due:
             return
+        self._told_at = now
         self._told, self._tell = told, False
         body = json.dumps({**told, "at": format_instant(now)}, separators=(",", ":"))
         await self._link.publish(f"{self._topic}/state", body, retain=True)

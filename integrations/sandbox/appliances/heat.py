@@ -24,8 +24,8 @@ class Body:
     most_c: float
 
 
-HOUSE = Body(8.0, 120.0, 6.0, 3.2, 19.0, 24.0)
-TANK = Body(0.35, 2.0, 18.0, 1.0, 42.0, 75.0)
+HOUSE = Body(9.0, 105.0, 6.0, 3.2, 17.5, 24.0)
+TANK = Body(0.35, 1.6, 18.0, 1.0, 38.0, 75.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Draw:
     power_w: float
 
 
-SHOWERS = (Draw(6, 8, 1300.0), Draw(19, 21, 700.0))
+SHOWERS = (Draw(6, 8, 1150.0), Draw(19, 21, 550.0))
 
 
 class Heater(Appliance):

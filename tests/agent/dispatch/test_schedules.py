@@ -117,13 +117,12 @@ def test_a_program_is_one_run_pauses_included_and_none_once_it_runs() -> None:
     assert [(s.start - NOW, s.end - NOW, s.mode) for s in made.slots] == [(0, 1800, "run")]
     running = schedule_for(
         DISHES,
-        Asked(None),
+        Asked(None, running=True),
         parts,
         now=NOW,
         horizon=NOW,
         currency="",
         baseline_cost=Decimal(0),
-        running=True,
     )
     assert not running.slots
 

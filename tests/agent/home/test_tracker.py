@@ -27,7 +27,7 @@ def test_a_device_that_falls_silent_is_not_metered_for_ever() -> None:
     t = tracker()
     t.note(Reading("power_w", 6000.0, NOW), NOW)
     t.settle(NOW + 5 * 60 * MINUTE)
-    assert round(t.taken_kwh, 6) == 1.0
+    assert round(t.taken_kwh, 6) == 6.0
     assert t.number("power_w", NOW + 5 * 60 * MINUTE) is None
 
 

@@ -35,13 +35,13 @@ from agent.ports import Message, OutMessage, Post, TariffSource
 from agent.store import Store
 from agent.systemd import feed_watchdog, notify
 from agent.tariff.larder import Larder
+from agent.tasks import end_all
 from integrations.devices.native import NativeDevice
 from integrations.registry import device_adapter
 
 log = logging.getLogger(__name__)
 
 GOODBYE_S = 1.0
-CANCEL_AGAIN_S = 0.1
 # What may not be said while the clock is doubted: it would switch something at a wrong time.
 TIMED_TOPICS = ("/schedule", "/schedule/compact", "/setpoint")
 
@@ -111,12 +111,7 @@ async def run_agent(
         await stop.wait()
         notify("STOPPING=1")
         await house.post.say_goodbye("offline", GOODBYE_S)
-        pending = set(tasks)
-        while pending:
-            # Again and again: before Python 3.12 wait_for, which aiomqtt uses, may swallow one.
-            for task in pending:
-                task.cancel()
-            _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
+        await end_all(tasks)
     await source.close()
 
 

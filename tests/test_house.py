@@ -23,6 +23,7 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("agent.health", {"agent.clock"}),
     ("agent.paths", set()),
     ("agent.systemd", set()),
+    ("agent.tasks", set()),
     ("agent.store", {"agent.energy"}),
     ("agent.ports", {"agent.energy"}),
     ("agent.contracts", WORDS | {"agent.__version__"}),

@@ -1,7 +1,10 @@
 """The front door: `flatpeak-agent COMMAND`. A command's module is imported when it is called."""
 
 import importlib
+import os
+import signal
 import sys
+from types import FrameType
 
 from agent import __version__
 
@@ -14,6 +17,8 @@ COMMANDS = {
     "sandbox": "a FlatPeak that lives on this machine, with real prices",
 }
 EX_USAGE = 64
+# Commands that end well when they are told to stop, however early.
+UNTIL_STOPPED = ("run", "demo", "sandbox")
 
 
 def usage() -> str:
@@ -36,6 +41,15 @@ def main(argv: list[str] | None = None) -> int:
     if args[0] not in COMMANDS:
         print(f"flatpeak-agent: there is no command {args[0]!r}\n\n{usage()}", file=sys.stderr)
         return EX_USAGE
+    if args[0] in UNTIL_STOPPED and argv is None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _nothing_has_begun)
     module = importlib.import_module(f"agent.cli.{args[0]}")
     code: int = module.main(args[1:])
     return code
+
+
+def _nothing_has_begun(_number: int, _frame: FrameType | None) -> None:
+    """Told to stop while still importing: there is nothing to take back. The command's own loop
+    puts its handlers in this one's place."""
+    os._exit(0)

@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from agent.app import run_agent
-from agent.cli.common import EX_OK, EX_UNAVAILABLE, set_up_logging
+from agent.cli.common import EX_OK, EX_UNAVAILABLE, run_until_stopped, set_up_logging
 from agent.cli.screen import Screen, summary_text
 from agent.clock import Clock, SteppedClock, SystemClock
 from agent.config import Config
@@ -24,6 +24,7 @@ from agent.dispatch.ledger import Ledger
 from agent.energy.localtime import local_instant
 from agent.errors import Unavailable
 from agent.store import Store
+from agent.tasks import end_all
 from integrations.firmware.compiled import CompiledFollower, compile_follower
 from integrations.firmware.follower import Follower
 from integrations.registry import tariff_source
@@ -60,7 +61,7 @@ def main(argv: list[str]) -> int:
     set_up_logging("error")
     days = None if args.forever else args.days or DEFAULT_DAYS
     try:
-        return asyncio.run(_demo(args.speed, days, args.broker, as_json=args.json))
+        return run_until_stopped(_demo(args.speed, days, args.broker, as_json=args.json))
     except Unavailable as error:
         print(f"flatpeak-agent demo: {error}", file=sys.stderr)
         return EX_UNAVAILABLE
@@ -126,14 +127,14 @@ async def _demo(speed: float, days: float | None, choice: str, *, as_json: bool)
                 trusted_clock=True,
             )
         finally:
-            for job in jobs:
-                job.cancel()
-            await asyncio.gather(*jobs, return_exceptions=True)
+            await end_all(jobs)
             store.close()
         summary = _summary(ledger, machines, clock.now() - start, sandbox, place, screen.messages)
         screen.close()
         print(json.dumps(summary) if as_json else summary_text(summary))
-    return EX_OK if summary["ok"] or end is None else EX_MISSED
+    # Stopped by a person it has promised nothing.
+    broken_off = end is None or clock.now() < end
+    return EX_OK if summary["ok"] or broken_off else EX_MISSED
 
 
 def _config(sandbox: FlatPeakSandbox, place: Place, broker: Broker) -> Config:
@@ -147,7 +148,7 @@ def _config(sandbox: FlatPeakSandbox, place: Place, broker: Broker) -> Config:
                 "api_key": sandbox.api_key,
                 "location_id": place.id,
             },
-            "mqtt": {"host": HOST, "port": broker.v5_port},
+            "mqtt": {"host": HOST, "port": broker.port, "protocol": broker.protocol},
             "devices": list(DEVICES),
         }
     )

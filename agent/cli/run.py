@@ -3,14 +3,20 @@
 import argparse
 import asyncio
 import logging
-import os
 import signal
 import sqlite3
 import sys
 from pathlib import Path
 
 from agent.app import run_agent
-from agent.cli.common import EX_CONFIG, EX_OK, EX_UNAVAILABLE, read_config, set_up_logging
+from agent.cli.common import (
+    EX_CONFIG,
+    EX_OK,
+    EX_UNAVAILABLE,
+    read_config,
+    run_until_stopped,
+    set_up_logging,
+)
 from agent.clock import SystemClock
 from agent.config import Config
 from agent.paths import state_directory
@@ -33,7 +39,7 @@ def main(argv: list[str]) -> int:
     if config is None:
         return EX_CONFIG
     set_up_logging(config.log.level)
-    return asyncio.run(_run(config))
+    return run_until_stopped(_run(config))
 
 
 async def _run(config: Config) -> int:
@@ -60,14 +66,4 @@ async def _run(config: Config) -> int:
     finally:
         store.close()
     log.info("stopped")
-    await _leave_threads_behind(EX_OK)
     return EX_OK
-
-
-async def _leave_threads_behind(code: int) -> None:
-    """A thread in a long search or a slow connect cannot be stopped; nothing waits for it."""
-    try:
-        await asyncio.wait_for(asyncio.get_running_loop().shutdown_default_executor(), 0.5)
-    except TimeoutError:
-        logging.shutdown()
-        os._exit(code)

@@ -44,7 +44,8 @@ class Client(aiomqtt.Client):
             await super().__aenter__()
         except BaseException:
             self._given_up = True
-            self._hang_up()
+            # After what paho's thread has asked of the loop already.
+            self._loop.call_soon(self._hang_up)
             raise
         if self._lost_with is not None:
             raise LostAtOnce(self._lost_with)
@@ -98,6 +99,10 @@ class Client(aiomqtt.Client):
             sock.close()
             return
         super()._on_socket_open(client, userdata, sock)
+
+    def _on_socket_register_write(self, client: PahoClient, userdata: Any, sock: Any) -> None:
+        if not self._given_up:
+            super()._on_socket_register_write(client, userdata, sock)
 
     def _on_disconnect(
         self,

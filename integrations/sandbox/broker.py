@@ -6,9 +6,10 @@ Never for production: iotcore has limits that matter there, and neither has pass
 import asyncio
 import contextlib
 import shutil
+import signal
 import socket
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,11 +46,16 @@ dynamic_filters = true
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """A running broker. iotcore speaks MQTT 5 on a port of its own, Mosquitto on the same."""
+    """A running broker. iotcore speaks MQTT 5 on a port of its own, Mosquitto on the same.
+
+    `protocol` is what everybody on `port` should speak. iotcore's listener for 3.1.1 ends for good
+    when it has to hand on a message with properties of MQTT 5, such as an expiry.
+    """
 
     name: str
     port: int
     v5_port: int
+    protocol: str = "auto"
 
 
 def find_mosquitto() -> str | None:
@@ -117,12 +123,21 @@ async def _iotcore(folder: Path) -> AsyncIterator[Broker]:
         + IOTCORE_LISTENER.format(version="v5", port=v5_port)
     )
     broker = iotcore.Broker(config_path=str(config))
-    await asyncio.to_thread(broker.start)
+    await asyncio.to_thread(_start_deaf, broker.start)
     try:
         await _wait_until_ready(port)
-        yield Broker("iotcore", port, v5_port)
+        yield Broker("iotcore", port, v5_port, protocol="3.1.1")
     finally:
         await asyncio.to_thread(broker.stop)
+
+
+def _start_deaf(start: Callable[[], object]) -> None:
+    """Ctrl-C goes to every process of the terminal; a child inherits what its starter blocks."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 async def _wait_until_ready(port: int) -> None:

@@ -60,7 +60,11 @@ class Bench:
                     "api_key": self.sandbox.api_key,
                     "location_id": next(iter(self.sandbox.places)),
                 },
-                "mqtt": {"host": HOST, "port": self.broker.v5_port},
+                "mqtt": {
+                    "host": HOST,
+                    "port": self.broker.port,
+                    "protocol": self.broker.protocol,
+                },
                 "devices": list(DEVICES),
             },
         }

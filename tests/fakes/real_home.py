@@ -12,11 +12,14 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import aiomqtt
+
 from agent.app import run_agent
 from agent.clock import SteppedClock
 from agent.config import Config
 from agent.dispatch.ledger import Ledger
 from agent.store import Store
+from agent.tasks import end_all
 from integrations.registry import tariff_source
 from integrations.sandbox.appliances.appliance import Appliance
 from integrations.sandbox.appliances.link import open_link
@@ -50,7 +53,11 @@ class RealHome:
                     "api_key": self.sandbox.api_key,
                     "location_id": next(iter(self.sandbox.places)),
                 },
-                "mqtt": {"host": HOST, "port": self.broker.v5_port},
+                "mqtt": {
+                    "host": HOST,
+                    "port": self.broker.port,
+                    "protocol": self.broker.protocol,
+                },
                 "devices": list(devices),
                 **sections,
             }
@@ -96,9 +103,7 @@ class RealHome:
             try:
                 yield
             finally:
-                for job in jobs:
-                    job.cancel()
-                await asyncio.gather(*jobs, return_exceptions=True)
+                await end_all(jobs)
 
     async def say(self, topic: str, body: object, *, retain: bool = False, qos: int = 1) -> None:
         payload = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -134,11 +139,20 @@ class RealHome:
 
 
 @contextlib.asynccontextmanager
+async def listening(broker: Broker, name: str) -> AsyncIterator[Watcher]:
+    """A watcher of everything below the base, in what everybody on this broker speaks."""
+    old = broker.protocol == "3.1.1"
+    protocol = aiomqtt.ProtocolVersion.V311 if old else aiomqtt.ProtocolVersion.V5
+    async with watching(broker.port, f"{BASE}/#", name=name, protocol=protocol) as watcher:
+        yield watcher
+
+
+@contextlib.asynccontextmanager
 async def real_home(
     choice: str, local_start: datetime, speed: float = 1.0
 ) -> AsyncIterator[RealHome]:
     """Broker `choice` (mosquitto or embedded); `local_start` is naive, the house's wall time."""
-    async with open_broker(choice) as broker, watching(broker.v5_port, f"{BASE}/#") as watcher:
+    async with open_broker(choice) as broker, listening(broker, "watcher") as watcher:
         place = built_in()[0]
         clock = SteppedClock(local_start.replace(tzinfo=place.zone).astimezone(UTC), speed)
         async with FlatPeakSandbox(clock, places=[place]) as sandbox:

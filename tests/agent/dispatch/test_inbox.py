@@ -16,6 +16,7 @@ from agent.health import Health
 from agent.mqtt.connection import MqttConnection
 from agent.mqtt.topics import Topics
 from agent.ports import Undated
+from agent.tasks import end_all
 from integrations.devices.native import NativeDevice
 from integrations.sandbox.broker import HOST
 from tests.fakes.brokers import PATIENCE_S, Mosquitto, Watcher, cut, watching
@@ -81,8 +82,7 @@ async def desk(device: Watcher) -> AsyncIterator[Desk]:
     await desk.until_got("connected")
     yield desk
     assert not task.done(), "a message has ended the connection's task"
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    await end_all([task])
 
 
 BROKEN = [
@@ -156,8 +156,7 @@ async def test_a_retained_request_is_ignored_and_said_once(
         await desk.until_got(("ev", b"%d" % turn))
         desk.got.clear()
         cut(post)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    await end_all([task])
     said = [line for line in caplog.messages if "retained request is ignored" in line]
     assert len(said) == 2
     assert desk.health.counts["unreadable_messages"] == 4

@@ -18,6 +18,7 @@ from agent.dispatch.outbox import Outbox
 from agent.health import Condition, Health, State
 from agent.mqtt.connection import MqttConnection
 from agent.ports import Message, OutMessage
+from agent.tasks import end_all
 from integrations.sandbox.broker import HOST, Broker, open_broker
 from tests.fakes.brokers import (
     PATIENCE_S,
@@ -99,8 +100,7 @@ async def connecting(port: int, *topics: str, **settings: Any) -> AsyncIterator[
     finally:
         if task.done():
             task.result()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end_all([task])
 
 
 @pytest.fixture

@@ -1,0 +1,77 @@
+"""`flatpeak-agent demo` as a process, on both brokers."""
+
+import json
+import os
+import signal
+
+import pytest
+
+from tests.fakes.command import command
+
+QUICK_S = 2.0
+DEVICE_KEYS = {
+    "id": str,
+    "energy_kwh": float,
+    "cost": float,
+    "baseline_cost": float,
+    "deadlines": int,
+    "deadlines_met": int,
+    "schedules": int,
+    "schedules_followed": int,
+}
+
+
+@pytest.mark.parametrize("broker", ["mosquitto", "embedded"])
+async def test_half_a_day_ends_well_with_its_figures(broker: str) -> None:
+    args = ("demo", "--days", "0.5", "--speed", "7200", "--json", "--broker", broker)
+    async with command(*args) as demo:
+        code, out, err, _ = await demo.ended()
+    assert err == ""
+    assert out.count("\n") == 1
+    summary = json.loads(out)
+    assert set(summary) == {
+        "ok",
+        "simulated_s",
+        "currency",
+        "devices",
+        "api_calls",
+        "messages",
+    }
+    assert (code, summary["ok"]) == (0, True), summary
+    assert 43_200 <= summary["simulated_s"] < 43_200 + 7200 * 3
+    assert summary["currency"] == "EUR"
+    assert summary["api_calls"] >= 2
+    assert summary["messages"] > 50
+    names = [device["id"] for device in summary["devices"]]
+    assert names == ["ev", "heat_pump", "water_heater", "dishwasher"]
+    for device in summary["devices"]:
+        assert set(device) == set(DEVICE_KEYS)
+        for key, kind in DEVICE_KEYS.items():
+            assert isinstance(device[key], kind), (key, device)
+        assert device["schedules_followed"] == device["schedules"] > 0
+        assert device["deadlines_met"] == device["deadlines"]
+
+
+@pytest.mark.parametrize("broker", ["mosquitto", "embedded"])
+async def test_ctrl_c_ends_it_with_the_summary(broker: str) -> None:
+    """A terminal sends it to all its processes: the broker has to outlive the last words."""
+    async with command("demo", "--days", "9", "--speed", "3600", "--broker", broker) as demo:
+        assert demo.process.stdout is not None
+        line = b""
+        while b"plan changed" not in line:
+            line = await demo.process.stdout.readline()
+            assert line, await demo.ended()
+        os.killpg(demo.process.pid, signal.SIGINT)
+        code, out, err, took = await demo.ended()
+    assert (code, err) == (0, "")
+    assert took < QUICK_S
+    assert "calls to FlatPeak" in out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_told_to_stop_while_it_is_still_starting(number: signal.Signals) -> None:
+    async with command("demo", "--broker", "embedded") as demo:
+        await demo.until_it_has_handlers()
+        code, _, err, took = await demo.stopped_by(number)
+    assert (code, err) == (0, "")
+    assert took < QUICK_S

@@ -102,6 +102,8 @@ class Conductor:
         loop = asyncio.get_running_loop()
         self._began = loop.time()
         loop.call_later(FIRST_PRICES_WITHIN_S, self.wake)
+        # Schedules of an earlier life stand before their setpoints, whenever the broker comes.
+        await self.notices.say()
         while True:
             self._wake.clear()
             now = self.clock.now()

@@ -1,12 +1,12 @@
 """Every device as it is known: readings, session, wish. The inbox calls in; nothing here waits."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from agent.clock import Clock
 from agent.config.devices import DeviceSection, ProgramAppliance, Switched
+from agent.contracts.text import read_member
 from agent.dispatch.bulletin import wish_document
 from agent.dispatch.journal import Journal
 from agent.dispatch.notices import Notices
@@ -204,8 +204,5 @@ def _session_part(text: str) -> str:
 
 
 def _request_id(payload: bytes) -> str | None:
-    try:
-        found = json.loads(payload).get("id")
-    except (ValueError, AttributeError):
-        return None
+    found = read_member(payload, "id")
     return found if isinstance(found, str) else None

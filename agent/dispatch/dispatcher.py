@@ -1,10 +1,10 @@
 """What each device holds: revisions, schedules, the setpoint of the moment, acknowledgements."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from agent.contracts.text import read_member
 from agent.dispatch.journal import Journal
 from agent.dispatch.ledger import Ledger
 from agent.dispatch.limit import RoomMade, lower_of, lowers, raises
@@ -19,6 +19,8 @@ from agent.home.windows import Place
 from agent.ports import DeviceAdapter, OutMessage
 
 LIMIT = "limit"
+# Anybody may acknowledge anything; a number at the end of the 32 bits would leave us none.
+HIGHEST_BELIEVED = 2**32 - 1_000_000
 
 
 @dataclass(slots=True)
@@ -70,7 +72,7 @@ class Dispatcher:
     # --- what comes in --------------------------------------------------------------------------
 
     def on_ack(self, device: str, ack: Acknowledgement) -> None:
-        self._seen[device] = max(self._seen.get(device, 0), ack.revision)
+        self._saw(device, ack.revision)
         waiting = self._unanswered.get(device, set())
         if ack.status is AckStatus.ACCEPTED and ack.revision in waiting:
             waiting.discard(ack.revision)
@@ -84,11 +86,12 @@ class Dispatcher:
         if device not in self.natures:
             self.notices.put(*self.retire(device))
             return
-        try:
-            revision = json.loads(payload).get("revision")
-        except (ValueError, AttributeError):
-            return
+        revision = read_member(payload, "revision")
         if isinstance(revision, int):
+            self._saw(device, revision)
+
+    def _saw(self, device: str, revision: int) -> None:
+        if revision <= HIGHEST_BELIEVED:
             self._seen[device] = max(self._seen.get(device, 0), revision)
 
     # --- what goes out --------------------------------------------------------------------------

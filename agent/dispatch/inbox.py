@@ -68,6 +68,8 @@ class Inbox:
         if message.topic == self.topics.site_request or (part and part[1] == "request"):
             if message.retain:
                 raise Malformed(f"{message.topic}: a retained request is ignored")
+            if not message.payload:
+                return
             if part is not None:
                 self.on_request(part[0], message.payload)
             else:

@@ -11,6 +11,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
@@ -19,29 +20,32 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.config.mqtt import MqttSection, ProtocolChoice
 from agent.health import Health
+from agent.mqtt.client import Client, ClosedEarly, LostAtOnce, Unconfirmed
+from agent.mqtt.trouble import TlsFileError, Trouble, trouble_of
 from agent.ports import Message
 
 log = logging.getLogger(__name__)
+# What paho says of each failed read is said here once, in the owner's words.
+QUIET = logging.getLogger(f"{__name__}.paho")
+QUIET.setLevel(logging.CRITICAL)
 
 V5, V311 = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
 CONFIRM_TIMEOUT_S = 10.0
 # The connect blocks a thread that cannot be stopped; it may not hold up the end of the program.
 CONNECT_TIMEOUT_S = 1.5
 HANDSHAKE_TIMEOUT_S = 5.0
+LEAVE_TIMEOUT_S = 0.5
+FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0
 TAKEN_OVER_WAIT_S = 3600.0
 TAKEN_OVER = 0x8E
 UNSUPPORTED_PROTOCOL = 0x84
-# MQTT 3.1.1 does not say that another client took our id: we lose the connection at once.
+# Reason codes from here on are failures (MQTT 5, section 2.4).
+FAILURES = 0x80
+# MQTT 3.1.1 does not say that another client took our id, nor does every broker of MQTT 5
+# (Mosquitto 2.0.11): we lose the connection at once, again and again.
 EARLY_LOSS_S = 10.0
 EARLY_LOSSES = 3
-
-
-class _Client(aiomqtt.Client):
-    """aiomqtt hides paho's connect time-out."""
-
-    def limit_connect(self, seconds: float) -> None:
-        self._client.connect_timeout = seconds
 
 
 @dataclass(slots=True)
@@ -59,10 +63,13 @@ class MqttConnection:
     subscriptions: Callable[[], Sequence[str]]
     on_message: Callable[[Message], None]
     on_connect: Callable[[], Awaitable[None]]
-    _client: _Client | None = None
+    first_wait_s: float = FIRST_WAIT_S
+    _client: Client | None = None
+    _broken: asyncio.Event = field(default_factory=asyncio.Event)
     _protocol: aiomqtt.ProtocolVersion | None = None
     _early_losses: int = 0
-    _reported: str | None = None
+    _said: set[str] = field(default_factory=set)
+    _refused: set[str] = field(default_factory=set)
     _random: random.Random = field(default_factory=random.Random)
 
     @property
@@ -86,98 +93,137 @@ class MqttConnection:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho
             properties.MessageExpiryInterval = min(expiry_s, 2**32 - 1)
         try:
-            await client.publish(topic, payload, qos, retain, properties)
+            answer = await client.send(topic, payload, qos, retain, properties)
+        except Unconfirmed:
+            # What was not confirmed is published again on the next connection: bring it about.
+            if client is self._client:
+                self._broken.set()
+            return False
         except aiomqtt.MqttError:
             return False
+        if answer is not None and answer.value >= FAILURES:
+            self._say_refused(topic, str(answer))
         return True
 
-    async def subscribe(self, *topics: str) -> None:
-        """Ask for more topics on the connection there is; a later one asks for all by itself."""
-        if self._client is not None and topics:
-            await self._client.subscribe([(topic, 1) for topic in topics])
-
     async def run(self) -> None:
-        wait = 1.0
+        wait = self.first_wait_s
         while True:
             began = asyncio.get_running_loop().time()
             try:
                 await self._stay_connected()
-            except (aiomqtt.MqttError, OSError, ssl.SSLError, TimeoutError) as error:
+            except (aiomqtt.MqttError, OSError, TimeoutError) as error:
+                _pass_on_cancellation()
                 stayed = asyncio.get_running_loop().time() - began
-                was_connected = self._client is not None
+                was_connected = self._client is not None or isinstance(error, LostAtOnce)
                 self._client = None
                 if self._lost_to_another(error, was_connected, stayed):
                     await asyncio.sleep(TAKEN_OVER_WAIT_S)
                     continue
-                self._say_lost(error)
-                wait = 1.0 if was_connected else min(wait * 2, LONGEST_WAIT_S)
+                trouble = trouble_of(error, self.settings)
+                self._say_lost(trouble)
+                if was_connected:
+                    wait = self.first_wait_s
+                elif trouble.lasting:
+                    wait = LONGEST_WAIT_S
+                else:
+                    wait = min(wait * 2, LONGEST_WAIT_S)
             finally:
                 self._client = None
             await asyncio.sleep(wait * self._random.uniform(0.5, 1.0))
 
     async def say_goodbye(self, payload: str, timeout_s: float) -> None:
-        """The last words on the will's topic, as far as the broker takes them in time."""
-        client = self._client
+        """The last words on the will's topic, as far as the broker takes them in time.
+
+        Nobody else is heard afterwards: an `online` on its way would contradict it for ever.
+        """
+        client, self._client = self._client, None
         if client is None:
             return
         client.timeout = timeout_s
-        await self.publish(self.will_topic, payload)
+        try:
+            await client.send(self.will_topic, payload, 1, True, None)
+        except aiomqtt.MqttError as error:
+            log.debug("goodbye: %s", error)
 
     async def _stay_connected(self) -> None:
         client = await self._connect()
+        self._broken.clear()
         try:
-            await client.subscribe([(topic, 1) for topic in self.subscriptions()])
-            self._client = client
+            await self._subscribe(client)
+            _pass_on_cancellation()
             self._say_connected()
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._read(client), name="mqtt-read")
-                tasks.create_task(self._greet(), name="mqtt-greet")
-        except* aiomqtt.MqttError as group:
-            raise aiomqtt.MqttError(str(group.exceptions[0])) from group.exceptions[0]
+            jobs = [
+                asyncio.create_task(self._read(client), name="mqtt-read"),
+                asyncio.create_task(self._watch(), name="mqtt-watch"),
+                asyncio.create_task(self._greet(client), name="mqtt-greet"),
+            ]
+            try:
+                done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_EXCEPTION)
+                for job in done:
+                    job.result()
+            finally:
+                for job in jobs:
+                    job.cancel()
+                await asyncio.gather(*jobs, return_exceptions=True)
         finally:
-            client.timeout = min(client.timeout, 1.0)
-            await _leave(client)
+            await client.leave(LEAVE_TIMEOUT_S)
 
-    async def _greet(self) -> None:
+    async def _greet(self, client: Client) -> None:
+        # Not earlier: what others publish before the greeting would be published twice.
+        self._client = client
         await self.on_connect()
 
-    async def _read(self, client: _Client) -> None:
+    async def _watch(self) -> None:
+        await self._broken.wait()
+        raise Unconfirmed("the broker confirms nothing any more")
+
+    async def _read(self, client: Client) -> None:
         async for message in client.messages:
             payload = message.payload
-            if isinstance(payload, str):
-                payload = payload.encode()
             if isinstance(payload, bytes | bytearray):
                 self.on_message(Message(str(message.topic), bytes(payload), bool(message.retain)))
 
-    async def _connect(self) -> _Client:
+    async def _subscribe(self, client: Client) -> None:
+        topics = self.subscriptions()
+        if not topics:
+            return
+        answers: Sequence[Any] = await client.subscribe([(topic, 1) for topic in topics])
+        for topic, answer in zip(topics, answers, strict=False):
+            # MQTT 3.1.1 answers with numbers, 5 with reasons.
+            code: int = getattr(answer, "value", answer)
+            if code >= FAILURES:
+                self._say_refused(topic, str(answer))
+
+    async def _connect(self) -> Client:
         """A connected client, in the newest protocol that the broker speaks."""
-        choice = self.settings.protocol
         tries = {
             ProtocolChoice.AUTO: [self._protocol] if self._protocol else [V5, V311],
             ProtocolChoice.V5: [V5],
             ProtocolChoice.V311: [V311],
-        }[choice]
-        for index, protocol in enumerate(tries):
-            client = self._make_client(protocol)
+        }[self.settings.protocol]
+        self._protocol = None
+        for protocol in tries[:-1]:
             try:
-                async with asyncio.timeout(CONNECT_TIMEOUT_S + HANDSHAKE_TIMEOUT_S):
-                    await client.__aenter__()
+                return await self._enter(protocol)
             except (aiomqtt.MqttError, TimeoutError) as error:
-                last = index == len(tries) - 1
-                if last or not _may_be_protocol(error):
-                    self._protocol = None
+                if not _may_be_protocol(error):
                     raise
-                continue
-            client.timeout = CONFIRM_TIMEOUT_S
-            self._protocol = protocol
-            return client
-        raise AssertionError("a list of protocols is never empty")
+        return await self._enter(tries[-1])
 
-    def _make_client(self, protocol: aiomqtt.ProtocolVersion) -> _Client:
+    async def _enter(self, protocol: aiomqtt.ProtocolVersion) -> Client:
+        client = self._make_client(protocol)
+        async with asyncio.timeout(CONNECT_TIMEOUT_S + HANDSHAKE_TIMEOUT_S):
+            await client.__aenter__()
+        client.timeout = CONFIRM_TIMEOUT_S
+        self._protocol = protocol
+        return client
+
+    def _make_client(self, protocol: aiomqtt.ProtocolVersion) -> Client:
         settings = self.settings
-        client = _Client(
+        return Client(
             settings.host,
             settings.port,
+            connect_timeout_s=CONNECT_TIMEOUT_S,
             username=settings.username,
             password=settings.password.get_secret_value() if settings.password else None,
             identifier=self.client_id,
@@ -188,69 +234,84 @@ class MqttConnection:
             timeout=HANDSHAKE_TIMEOUT_S,
             tls_context=_tls_context(settings) if settings.tls.enabled else None,
             max_queued_incoming_messages=1000,
+            logger=QUIET,
             # Brokers that do not switch Nagle off confirm 24 messages a second without it.
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
-        client.limit_connect(CONNECT_TIMEOUT_S)
-        return client
 
     def _lost_to_another(self, error: BaseException, was_connected: bool, stayed: float) -> bool:
-        code = getattr(error.__cause__ or error, "rc", None)
-        cause = error.__cause__
-        while cause is not None and not isinstance(code, ReasonCode):
-            code = getattr(cause, "rc", code)
-            cause = cause.__cause__
-        taken = isinstance(code, ReasonCode) and code.value == TAKEN_OVER
-        if was_connected and self._protocol is V311:
+        taken = _reason_of(error) == TAKEN_OVER
+        if was_connected:
             self._early_losses = self._early_losses + 1 if stayed < EARLY_LOSS_S else 0
             taken = taken or self._early_losses >= EARLY_LOSSES
         if taken:
             self._early_losses = 0
-            why = f"another client connects as {self.client_id!r}; waiting an hour"
+            why = f"another client connects as {self.client_id!r}; trying again in an hour"
             log.error("broker: %s", why)
-            self._reported = why
+            self._said.add(why)
             self.health.failed("broker", why, "owner: give mqtt.client_id a name of its own")
         return taken
 
     def _say_connected(self) -> None:
         name = "MQTT 5" if self._protocol is V5 else "MQTT 3.1.1"
         log.info("connected to %s:%d (%s)", self.settings.host, self.settings.port, name)
-        self._reported = None
-        self.health.ok("broker")
+        self._said.clear()
+        if not self._refused:
+            self.health.ok("broker")
 
-    def _say_lost(self, error: BaseException) -> None:
-        why = f"{self.settings.host}:{self.settings.port}: {error}"
-        refused = any(word in why.lower() for word in ("authori", "password", "credential"))
-        if self._reported is None or (refused and self._reported != why):
-            log.warning("no broker at %s; trying again with growing waits", why)
-            self._reported = why
-        who = "owner: check mqtt.username and mqtt.password" if refused else ""
-        self.health.failed("broker", self._reported, who)
+    def _say_lost(self, trouble: Trouble) -> None:
+        why = f"{self.settings.host}:{self.settings.port}: {trouble.why}"
+        if not self._said or (trouble.who_acts and why not in self._said):
+            self._said.add(why)
+            log.warning("no broker at %s%s", why, f" ({trouble.who_acts})" * bool(trouble.who_acts))
+        self._refused.clear()
+        self.health.failed("broker", why, trouble.who_acts)
+
+    def _say_refused(self, topic: str, answer: str) -> None:
+        """The broker's rules keep us from a topic. MQTT 3.1.1 would not even say so."""
+        if topic in self._refused:
+            return
+        if not self._refused:
+            log.warning("the broker refuses %s (%s); others are not said one by one", topic, answer)
+        self._refused.add(topic)
+        why = f"the broker refuses {len(self._refused)} topic(s), first {min(self._refused)}"
+        self.health.degraded("broker", why, "owner: allow the agent its topics (mosquitto.acl)")
 
 
-async def _leave(client: _Client) -> None:
-    try:
-        await client.__aexit__(None, None, None)
-    except aiomqtt.MqttError as error:
-        log.debug("leaving the broker: %s", error)
+def _pass_on_cancellation() -> None:
+    """Python 3.11's wait_for swallows one that comes together with a result."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
+def _reason_of(error: BaseException) -> int | None:
+    """The broker's reason code, from the error or from what it was raised from."""
+    link: BaseException | None = error
+    while link is not None:
+        code = getattr(link, "rc", None)
+        if isinstance(code, ReasonCode):
+            return int(code.value)
+        link = link.__cause__
+    return None
 
 
 def _may_be_protocol(error: BaseException) -> bool:
     """Could an older protocol help? Not where the broker is away or does not like our password."""
-    if isinstance(error, TimeoutError):
+    if isinstance(error, ClosedEarly):
         return True
-    code = getattr(error, "rc", None)
-    if isinstance(code, ReasonCode):
-        return code.value in (UNSUPPORTED_PROTOCOL, 1)
-    if code == 1:
-        return True
-    return "timed out" in str(error).lower()
+    return _reason_of(error) == UNSUPPORTED_PROTOCOL or str(error) == "Operation timed out"
 
 
 def _tls_context(settings: MqttSection) -> ssl.SSLContext:
     """TLS with the owner's own authority and client certificate where given."""
     tls = settings.tls
-    context = ssl.create_default_context(cafile=str(tls.ca_file) if tls.ca_file else None)
-    if tls.certificate_file and tls.key_file:
-        context.load_cert_chain(tls.certificate_file, tls.key_file)
+    try:
+        context = ssl.create_default_context(cafile=str(tls.ca_file) if tls.ca_file else None)
+        if tls.certificate_file and tls.key_file:
+            context.load_cert_chain(tls.certificate_file, tls.key_file)
+    except OSError as error:
+        named = [tls.ca_file, tls.certificate_file, tls.key_file]
+        files = ", ".join(str(path) for path in named if path is not None)
+        raise TlsFileError(f"a file of mqtt.tls cannot be used: {error}; of {files}") from error
     return context

@@ -1,0 +1,129 @@
+"""aiomqtt with what a long-lived connection needs: quick news of a loss, and the broker's answer.
+
+aiomqtt waits out its time-outs where the connection has died already, and takes a refused publish
+for a good one.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+import aiomqtt
+from paho.mqtt.client import Client as PahoClient
+from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+log = logging.getLogger(__name__)
+
+
+class ClosedEarly(aiomqtt.MqttError):
+    """Hung up before an answer: the other side speaks another protocol, wants TLS, or none."""
+
+
+class LostAtOnce(aiomqtt.MqttCodeError):
+    """Let in and thrown out in the same moment; aiomqtt would never notice."""
+
+
+class Unconfirmed(aiomqtt.MqttError):
+    """The connection looks alive, but the broker does not answer."""
+
+
+class Client(aiomqtt.Client):
+    """One attempt at a connection; make a new one for the next."""
+
+    def __init__(self, *args: Any, connect_timeout_s: float, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._client.connect_timeout = connect_timeout_s
+        self._given_up = False
+        self._lost_with: ReasonCode | None = None
+        self._answers: dict[int, asyncio.Future[ReasonCode]] = {}
+
+    async def __aenter__(self) -> "Client":
+        try:
+            await super().__aenter__()
+        except BaseException:
+            self._given_up = True
+            self._hang_up()
+            raise
+        if self._lost_with is not None:
+            raise LostAtOnce(self._lost_with)
+        self._disconnected.add_done_callback(self._tell_waiting)
+        return self
+
+    async def leave(self, timeout_s: float) -> None:
+        """Say goodbye to the broker if it still listens; the socket is closed afterwards."""
+        self.timeout = timeout_s
+        try:
+            await self.__aexit__(None, None, None)
+        except aiomqtt.MqttError as error:
+            log.debug("leaving the broker: %s", error)
+        finally:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        # paho has no public way to close a connection on which nothing can be sent any more.
+        self._client._sock_close()
+
+    async def send(
+        self,
+        topic: str,
+        payload: str | bytes,
+        qos: int,
+        retain: bool,
+        properties: Properties | None,
+    ) -> ReasonCode | None:
+        """Publish; the broker's answer, None with QoS 0. Raises MqttError where none can come."""
+        info = self._client.publish(topic, payload, qos, retain, properties)
+        if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise aiomqtt.MqttCodeError(info.rc)
+        if qos == 0:
+            return None
+        answer = self._answers[info.mid] = asyncio.get_running_loop().create_future()
+        try:
+            return await asyncio.wait_for(answer, self.timeout)
+        except TimeoutError:
+            raise Unconfirmed("the broker confirms nothing any more") from None
+        finally:
+            del self._answers[info.mid]
+
+    def _tell_waiting(self, _disconnected: object) -> None:
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(aiomqtt.MqttError("the connection was lost"))
+
+    def _on_socket_open(self, client: PahoClient, userdata: Any, sock: Any) -> None:
+        # A connect that was given up goes on in its thread; it must not take over its successor.
+        if self._given_up:
+            sock.close()
+            return
+        super()._on_socket_open(client, userdata, sock)
+
+    def _on_disconnect(
+        self,
+        client: PahoClient,
+        userdata: Any,
+        flags: Any,
+        reason_code: ReasonCode,
+        properties: Properties | None = None,
+    ) -> None:
+        if not self._connected.done() and not self._given_up:
+            self._connected.set_exception(ClosedEarly("the broker hung up before it answered"))
+            return
+        self._lost_with = reason_code
+        super()._on_disconnect(client, userdata, flags, reason_code, properties)
+        if self._disconnected.done():
+            # Looked at, so that asyncio does not complain where nobody else looks.
+            self._disconnected.exception()
+
+    def _on_publish(
+        self,
+        client: PahoClient,
+        userdata: Any,
+        mid: int,
+        reason_code: ReasonCode,
+        properties: Properties,
+    ) -> None:
+        answer = self._answers.get(mid)
+        if answer is not None and not answer.done():
+            answer.set_result(reason_code)

@@ -1,0 +1,78 @@
+"""Why there is no broker, in words that say who can do something about it."""
+
+from dataclasses import dataclass
+
+from agent.config.mqtt import MqttSection
+from agent.mqtt.client import ClosedEarly
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """`who_acts` is empty where only waiting helps; `lasting` is what stays until somebody acts."""
+
+    why: str
+    who_acts: str = ""
+    lasting: bool = False
+
+
+class TlsFileError(OSError):
+    """A file that mqtt.tls names is no use."""
+
+
+HANGS_UP = Trouble(
+    "it hangs up before it answers; it may want TLS or a password",
+    "owner: check mqtt.port, mqtt.tls.enabled and mqtt.password",
+)
+HANGS_UP_TLS = Trouble(
+    "it hangs up; it may not speak TLS on this port, or want a certificate of ours",
+    "owner: check mqtt.port, mqtt.tls.certificate_file and mqtt.tls.key_file",
+)
+
+
+# What the libraries say (paho's reason names, OpenSSL's reasons) and what it means to the owner.
+MEANINGS = (
+    (
+        ("not authorized", "bad user name or password", "not authorised"),
+        "it does not let us in",
+        "owner: check mqtt.username and mqtt.password",
+    ),
+    (
+        ("hostname mismatch", "ip address mismatch"),
+        "its certificate is for another name than mqtt.host",
+        "owner: write the name in the certificate into mqtt.host",
+    ),
+    (
+        ("certificate has expired", "certificate is not yet valid"),
+        "its certificate is not valid at this time",
+        "owner: renew the broker's certificate or set the clock",
+    ),
+    (
+        ("certificate_verify_failed",),
+        "its certificate is not signed by an authority that we know",
+        "owner: name the authority's file in mqtt.tls.ca_file",
+    ),
+    (
+        ("certificate required", "certificate_required", "handshake failure", "bad certificate"),
+        "it wants a certificate of ours",
+        "owner: set mqtt.tls.certificate_file and key_file",
+    ),
+    (
+        ("wrong_version_number", "record layer failure"),
+        "it does not speak TLS on this port",
+        "owner: check mqtt.port and mqtt.tls.enabled",
+    ),
+    (("a file of mqtt.tls",), "TLS cannot begin", "owner: check the files named in mqtt.tls"),
+)
+
+
+def trouble_of(error: BaseException, settings: MqttSection) -> Trouble:
+    """The meaning of a failed connect or a lost connection."""
+    said = str(error) or type(error).__name__
+    for words, why, who_acts in MEANINGS:
+        if any(word in said.lower() for word in words):
+            return Trouble(f"{why} ({said})", who_acts, lasting=True)
+    if isinstance(error, ClosedEarly) or (settings.tls.enabled and "reset by peer" in said):
+        return HANGS_UP_TLS if settings.tls.enabled else HANGS_UP
+    if "during message iteration" in said:
+        return Trouble("the connection was lost")
+    return Trouble(said)

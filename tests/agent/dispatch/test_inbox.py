@@ -1,0 +1,172 @@
+"""What comes in over a real broker: broken, oversized and retained messages harm nobody."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from agent.clock import SystemClock
+from agent.config.mqtt import MqttSection
+from agent.dispatch.inbox import Inbox
+from agent.energy.readings import Acknowledgement, AckStatus
+from agent.health import Health
+from agent.mqtt.connection import MqttConnection
+from agent.mqtt.topics import Topics
+from agent.ports import Undated
+from integrations.devices.native import NativeDevice
+from integrations.sandbox.broker import HOST
+from tests.fakes.brokers import PATIENCE_S, Mosquitto, Watcher, cut, watching
+
+BASE = "flatpeak/home"
+EV = f"{BASE}/device/ev"
+
+
+@dataclass
+class Desk:
+    """An inbox behind a connection; `got` is what reached the handlers."""
+
+    health: Health = field(default_factory=lambda: Health(SystemClock()))
+    got: list[object] = field(default_factory=list)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.inbox = Inbox(
+            Topics(BASE),
+            {"ev": NativeDevice(BASE, "ev"), "tank": NativeDevice(BASE, "tank")},
+            self.health,
+            on_reading=lambda device, item, retained: self._take((device, item)),
+            on_ack=lambda device, ack: self._take((device, ack)),
+            on_request=lambda device, payload: self._take((device, payload)),
+            on_site_request=lambda payload: self._take(payload),
+            on_retained_schedule=lambda device, payload: self._take((device, payload)),
+        )
+
+    def _take(self, item: object) -> None:
+        self.got.append(item)
+        self._news.set()
+
+    async def until_got(self, item: object) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while item not in self.got:
+                self._news.clear()
+                await self._news.wait()
+
+    async def greet(self) -> None:
+        self._take("connected")
+
+
+@pytest.fixture
+async def device(tmp_path: Path) -> AsyncIterator[Watcher]:
+    async with Mosquitto(tmp_path) as broker, watching(broker.port, "nothing") as watcher:
+        yield watcher
+
+
+@pytest.fixture
+async def desk(device: Watcher) -> AsyncIterator[Desk]:
+    desk = Desk()
+    settings = MqttSection(host=HOST, port=device.port)
+    post = MqttConnection(
+        settings,
+        f"{BASE}/status",
+        "agent",
+        desk.health,
+        lambda: desk.inbox.subscriptions,
+        desk.inbox.receive,
+        desk.greet,
+    )
+    task = asyncio.create_task(post.run())
+    await desk.until_got("connected")
+    yield desk
+    assert not task.done(), "a message has ended the connection's task"
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+BROKEN = [
+    b"",
+    b"{",
+    b"not json",
+    b"\xff\xfe\x00",
+    b"[" * 2000,
+    b'{"a":' * 400,
+    b'{"soc_percent": 1e400}',
+    b'{"soc_percent": NaN}',
+    b'{"soc_percent": 101}',
+    b'{"soc_percent": "80"}',
+    b'{"power_w": true}',
+    b'{"plugged": 1}',
+    b'{"at": "yesterday", "power_w": 1}',
+    b'{"at": "2026-01-01T00:00:00", "power_w": 1}',
+    b'{"error": "' + b"x" * 300 + b'"}',
+    b'{"soc_percent": 50, "pad": "' + b"x" * 2048 + b'"}',
+    b"x" * 200_000,
+    b"null",
+    b"[]",
+    b'"' + "é".encode() * 500 + b'"',
+]
+
+
+async def test_broken_state_and_ack_are_said_once_counted_and_harm_nobody(
+    device: Watcher, desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    for payload in BROKEN:
+        await device.client.publish(f"{EV}/state", payload, qos=1)
+        await device.client.publish(f"{EV}/ack", payload, qos=1)
+    await device.client.publish(f"{EV}/ack", b'{"revision": -1, "status_type": "ACCEPTED"}', qos=1)
+    await device.client.publish(f"{EV}/ack", b'{"revision": 1, "status_type": "MAYBE"}', qos=1)
+    await device.client.publish(f"{EV}/state", b'{"soc_percent": 50, "new": [1]}', qos=0)
+    await device.client.publish(f"{EV}/ack", b'{"revision": 7, "status_type": "ACCEPTED"}', qos=0)
+    await device.client.publish(f"{BASE}/device/tank/state", b'{"temperature_c": 48.5}', qos=1)
+    await desk.until_got(("ev", Undated("soc_percent", 50.0)))
+    await desk.until_got(("ev", Acknowledgement(7, AckStatus.ACCEPTED, "")))
+    await desk.until_got(("tank", Undated("temperature_c", 48.5)))
+    assert len(desk.got) == 4
+    # An empty payload is a topic taken back, nothing broken.
+    assert desk.health.counts["unreadable_messages"] == 2 * (len(BROKEN) - 1) + 2
+    said = [item.getMessage() for item in caplog.records if item.levelno >= logging.WARNING]
+    assert len(said) == 2
+    assert f"{EV}/state" in said[0]
+    assert f"{EV}/ack" in said[1]
+    assert all(len(line) < 500 for line in said)
+
+
+async def test_a_retained_request_is_ignored_and_said_once(
+    device: Watcher, caplog: pytest.LogCaptureFixture
+) -> None:
+    await device.client.publish(f"{EV}/request", b'{"mode":"boost"}', qos=1, retain=True)
+    await device.client.publish(f"{BASE}/site/request", b'{"refresh":true}', qos=1, retain=True)
+    desk = Desk()
+    post = MqttConnection(
+        MqttSection(host=HOST, port=device.port),
+        f"{BASE}/status",
+        "agent",
+        desk.health,
+        lambda: desk.inbox.subscriptions,
+        desk.inbox.receive,
+        desk.greet,
+        first_wait_s=0.1,
+    )
+    task = asyncio.create_task(post.run())
+    for turn in (1, 2):
+        await desk.until_got("connected")
+        await device.client.publish(f"{EV}/request", b"%d" % turn, qos=1)
+        await desk.until_got(("ev", b"%d" % turn))
+        desk.got.clear()
+        cut(post)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    said = [line for line in caplog.messages if "retained request is ignored" in line]
+    assert len(said) == 2
+    assert desk.health.counts["unreadable_messages"] == 4
+
+
+async def test_taking_a_request_back_asks_for_nothing(device: Watcher, desk: Desk) -> None:
+    """`mosquitto_pub -r -n` clears a retained request; its empty payload is no wish."""
+    await device.client.publish(f"{EV}/request", b"", qos=1, retain=True)
+    await device.client.publish(f"{BASE}/site/request", b"", qos=1, retain=True)
+    await device.client.publish(f"{EV}/request", b"{}", qos=1)
+    await desk.until_got(("ev", b"{}"))
+    assert desk.got == ["connected", ("ev", b"{}")]

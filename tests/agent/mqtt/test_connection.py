@@ -1,0 +1,462 @@
+"""MqttConnection against real brokers: Mosquitto with what an owner may set up, and iotcore."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiomqtt
+import pytest
+
+from agent.clock import SystemClock
+from agent.config.mqtt import MqttSection
+from agent.dispatch.outbox import Outbox
+from agent.health import Condition, Health, State
+from agent.mqtt.connection import MqttConnection
+from agent.ports import Message, OutMessage
+from integrations.sandbox.broker import HOST, Broker, open_broker
+from tests.fakes.brokers import (
+    PATIENCE_S,
+    Authority,
+    Mosquitto,
+    cut,
+    password_file,
+    watching,
+)
+
+BASE = "flatpeak/home"
+STATUS = f"{BASE}/status"
+ME = "agent-under-test"
+
+
+@dataclass
+class Agent:
+    """A connection with what the hall would give it, and news of what it does."""
+
+    settings: MqttSection
+    topics: list[str] = field(default_factory=list)
+    health: Health = field(default_factory=lambda: Health(SystemClock()))
+    heard: list[Message] = field(default_factory=list)
+    greetings: int = 0
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.health.on_change.append(lambda part: self._news.set())
+        self.post = MqttConnection(
+            self.settings,
+            STATUS,
+            ME,
+            self.health,
+            lambda: self.topics,
+            self._hear,
+            self._greet,
+            first_wait_s=0.2,
+        )
+        self.outbox = Outbox(self.post, SystemClock())
+
+    def _hear(self, message: Message) -> None:
+        self.heard.append(message)
+        self._news.set()
+
+    async def _greet(self) -> None:
+        await self.outbox.republish()
+        await self.post.publish(STATUS, "online")
+        self.greetings += 1
+        self._news.set()
+
+    async def until(self, wanted: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while not wanted():
+                self._news.clear()
+                await self._news.wait()
+
+    async def until_greeted(self, times: int = 1) -> None:
+        await self.until(lambda: self.greetings >= times)
+
+    @property
+    def broker(self) -> Condition:
+        return self.health.parts["broker"]
+
+    async def until_failed(self) -> Condition:
+        await self.until(
+            lambda: "broker" in self.health.parts and self.broker.state is State.FAILED
+        )
+        return self.broker
+
+
+@contextlib.asynccontextmanager
+async def connecting(port: int, *topics: str, **settings: Any) -> AsyncIterator[Agent]:
+    """An agent whose connection runs while the block does; a task that crashed fails the test."""
+    section = MqttSection.model_validate({"host": HOST, "port": port, **settings})
+    agent = Agent(section, list(topics))
+    task = asyncio.create_task(agent.post.run())
+    try:
+        yield agent
+    finally:
+        if task.done():
+            task.result()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+async def mosquitto(tmp_path: Path) -> AsyncIterator[Mosquitto]:
+    async with Mosquitto(tmp_path) as broker:
+        yield broker
+
+
+@pytest.fixture(params=["mosquitto", "embedded"])
+async def broker(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Broker]:
+    async with open_broker(request.param) as opened:
+        yield opened
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [item.getMessage() for item in caplog.records if item.levelno >= logging.WARNING]
+
+
+# --- both brokers ------------------------------------------------------------------------------
+
+
+async def test_what_is_published_is_confirmed_retained_and_qos_1(broker: Broker) -> None:
+    async with connecting(broker.v5_port) as agent, watching(broker.v5_port, f"{BASE}/#") as other:
+        await agent.until_greeted()
+        assert await agent.post.publish(f"{BASE}/plan", '{"a":1}')
+        live = await other.until_heard(f"{BASE}/plan")
+        assert (live.payload, live.qos, live.retain) == (b'{"a":1}', 1, False)
+        async with watching(broker.v5_port, f"{BASE}/#", name="late") as late:
+            kept = await late.until_heard(f"{BASE}/plan")
+            assert (kept.payload, kept.retain) == (b'{"a":1}', True)
+            assert await agent.post.publish(f"{BASE}/event", "{}", retain=False)
+            await late.until_heard(f"{BASE}/event")
+        async with watching(broker.v5_port, f"{BASE}/#", name="later") as later:
+            await later.until_heard(f"{BASE}/plan")
+            assert not later.payloads(f"{BASE}/event")
+
+
+async def test_messages_come_in_with_their_retain_flag(broker: Broker) -> None:
+    state = f"{BASE}/device/ev/state"
+    async with watching(broker.v5_port, "nothing", name="ev") as device:
+        await device.client.publish(state, b"1", qos=1, retain=True)
+        async with connecting(broker.v5_port, f"{BASE}/device/+/state") as agent:
+            await agent.until(lambda: len(agent.heard) == 1)
+            # Small firmware publishes QoS 0.
+            await device.client.publish(state, b"2", qos=0, retain=False)
+            await agent.until(lambda: len(agent.heard) == 2)
+    assert agent.heard == [Message(state, b"1", retain=True), Message(state, b"2", retain=False)]
+
+
+async def test_auto_falls_back_to_a_broker_that_only_speaks_3_1_1() -> None:
+    async with open_broker("embedded") as broker:
+        began = asyncio.get_running_loop().time()
+        async with (
+            connecting(broker.port) as agent,
+            watching(broker.port, STATUS, protocol=aiomqtt.ProtocolVersion.V311) as other,
+        ):
+            await agent.until_greeted()
+            await other.until_heard(STATUS, b"online")
+            assert agent.broker.state is State.OK
+        assert asyncio.get_running_loop().time() - began < 8
+
+
+async def test_the_chosen_protocol_is_kept(mosquitto: Mosquitto) -> None:
+    """Without MQTT 5 no expiry can be sent, with it the setpoint has one."""
+    setpoint = OutMessage(f"{BASE}/device/ev/setpoint", "{}", expires_at=2_000_000_000)
+    left = 2_000_000_000 - datetime.now(UTC).timestamp()
+    for protocol, expires in (("3.1.1", False), ("5", True), ("auto", True)):
+        async with connecting(mosquitto.port, protocol=protocol) as agent:
+            await agent.until_greeted()
+            assert await agent.outbox.put(setpoint)
+            async with watching(mosquitto.port, setpoint.topic) as other:
+                heard = await other.until_heard(setpoint.topic)
+        if expires:
+            assert heard.expiry_s is not None
+            assert abs(heard.expiry_s - left) < 30
+        else:
+            assert heard.expiry_s is None
+
+
+# --- loss and return ---------------------------------------------------------------------------
+
+
+async def test_the_last_will_comes_when_the_socket_dies(broker: Broker) -> None:
+    async with watching(broker.v5_port, STATUS) as other, connecting(broker.v5_port) as agent:
+        await agent.until_greeted()
+        await other.until_heard(STATUS, b"online")
+        cut(agent.post)
+        await other.until_heard(STATUS, b"offline")
+        await agent.until_greeted(2)
+        await other.until(lambda heard: [item.payload for item in heard][-1] == b"online")
+
+
+async def test_a_clean_end_leaves_offline_and_nobody_speaks_after_it(broker: Broker) -> None:
+    async with watching(broker.v5_port, STATUS) as other:
+        async with connecting(broker.v5_port) as agent:
+            await agent.until_greeted()
+            await agent.post.say_goodbye("offline", 1.0)
+            assert not await agent.post.publish(STATUS, "online")
+        await other.until_heard(STATUS, b"offline")
+        assert other.payloads(STATUS) == [b"online", b"offline"]
+
+
+async def test_after_the_broker_restarts_everything_retained_comes_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    broker = Mosquitto(tmp_path)
+    await broker.start()
+    topics = [f"{BASE}/device/ev/{form}" for form in ("schedule", "schedule/compact", "setpoint")]
+    async with connecting(broker.port) as agent:
+        await agent.until_greeted()
+        for topic in topics:
+            assert await agent.outbox.put(OutMessage(topic, "{}"))
+        await broker.stop()
+        assert (await agent.until_failed()).who_acts == ""
+        assert not await agent.outbox.put(OutMessage(f"{BASE}/plan", "{}"))
+        await broker.start()
+        async with watching(broker.port, "#") as other:
+            await agent.until_greeted(2)
+            await other.until_heard(STATUS, b"online")
+            await broker.stop()
+            heard = [item.topic for item in other.heard]
+            await agent.until_failed()
+    assert heard == [*topics, f"{BASE}/plan", STATUS]
+    assert len(lines(caplog)) == 2
+
+
+async def test_a_publish_under_way_when_the_broker_goes_is_told_at_once(tmp_path: Path) -> None:
+    broker = Mosquitto(tmp_path)
+    await broker.start()
+    async with connecting(broker.port) as agent:
+        await agent.until_greeted()
+        publishing = [
+            asyncio.create_task(agent.post.publish(f"{BASE}/plan", "x" * 100_000))
+            for _ in range(50)
+        ]
+        await broker.stop()
+        async with asyncio.timeout(3):
+            assert False in await asyncio.gather(*publishing)
+        await agent.until_failed()
+
+
+async def test_a_broker_that_freezes_is_left_and_told_everything_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.mqtt.connection.CONFIRM_TIMEOUT_S", 0.5)
+    async with Mosquitto(tmp_path) as broker, connecting(broker.port) as agent:
+        await agent.until_greeted()
+        broker.freeze()
+        assert not await agent.outbox.put(OutMessage(f"{BASE}/plan", "{}"))
+        condition = await agent.until_failed()
+        assert "confirms nothing" in condition.why
+        broker.thaw()
+        await agent.until_greeted(2)
+        async with watching(broker.port, f"{BASE}/plan") as other:
+            await other.until_heard(f"{BASE}/plan", b"{}")
+
+
+# --- who may come in ---------------------------------------------------------------------------
+
+
+async def test_the_right_password_opens(tmp_path: Path) -> None:
+    rules = [f"password_file {password_file(tmp_path, agent='s3cret')}", "allow_anonymous false"]
+    async with (
+        Mosquitto(tmp_path, rules) as broker,
+        connecting(broker.port, username="agent", password="s3cret") as agent,
+    ):
+        await agent.until_greeted()
+        assert agent.broker.state is State.OK
+
+
+@pytest.mark.parametrize("protocol", ["auto", "5", "3.1.1"])
+async def test_a_wrong_password_is_one_clear_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, protocol: str
+) -> None:
+    rules = [f"password_file {password_file(tmp_path, agent='s3cret')}", "allow_anonymous false"]
+    async with Mosquitto(tmp_path, rules) as broker:
+        async with connecting(
+            broker.port, username="agent", password="wr0ng", protocol=protocol
+        ) as agent:
+            condition = await agent.until_failed()
+            assert "does not let us in" in condition.why
+            assert condition.who_acts == "owner: check mqtt.username and mqtt.password"
+        said = lines(caplog)
+        assert len(said) == 1, said
+        assert "wr0ng" not in said[0] + condition.why
+
+
+async def test_who_is_refused_asks_rarely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait is at least half a minute, where an absent broker is asked again after a second."""
+    waits: list[float] = []
+    real_sleep = asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        if seconds > 2:
+            waits.append(seconds)
+        await real_sleep(seconds)
+
+    monkeypatch.setattr("agent.mqtt.connection.asyncio.sleep", sleep)
+    rules = [f"password_file {password_file(tmp_path, agent='s3cret')}", "allow_anonymous false"]
+    async with (
+        Mosquitto(tmp_path, rules) as broker,
+        connecting(broker.port, username="agent", password="wrong") as agent,
+    ):
+        await agent.until_failed()
+        await real_sleep(0)
+    assert len(waits) == 1
+    assert 30 <= waits[0] <= 60
+
+
+async def test_a_topic_that_the_broker_refuses_is_said_and_the_rest_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    acl = tmp_path / "acl"
+    acl.write_text(f"topic readwrite {BASE}/plan\ntopic readwrite {STATUS}\ntopic read #\n")
+    async with (
+        Mosquitto(tmp_path, [f"acl_file {acl}"]) as broker,
+        connecting(broker.port) as agent,
+    ):
+        await agent.until_greeted()
+        forbidden = [OutMessage(f"{BASE}/{name}", "{}") for name in ("health", "tariff/now")]
+        assert await agent.outbox.put(*forbidden, OutMessage(f"{BASE}/plan", "{}"))
+        async with watching(broker.port) as other:
+            await other.until_heard(f"{BASE}/plan")
+        assert agent.broker.state is State.DEGRADED
+        assert "refuses 2 topic(s), first flatpeak/home/health" in agent.broker.why
+        assert "mosquitto.acl" in agent.broker.who_acts
+    assert len([line for line in lines(caplog) if "refuses" in line]) == 1
+
+
+# --- TLS ---------------------------------------------------------------------------------------
+
+
+# paho leaves the socket of a failed handshake to the garbage collector.
+leaves_sockets = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@contextlib.asynccontextmanager
+async def tls_broker(
+    folder: Path, authority: Authority, *more: str, names: str = f"IP:{HOST}"
+) -> AsyncIterator[Mosquitto]:
+    certificate, key = authority.issue("server", names=names)
+    rules = [f"certfile {certificate}", f"keyfile {key}", f"cafile {authority.file}", *more]
+    async with Mosquitto(folder, ["listener {port} " + HOST, *rules]) as broker:
+        yield broker
+
+
+async def test_tls_with_the_owners_own_authority(tmp_path: Path, authority: Authority) -> None:
+    async with tls_broker(tmp_path, authority) as broker:
+        tls = {"enabled": True, "ca_file": str(authority.file)}
+        async with connecting(broker.port, tls=tls) as agent:
+            await agent.until_greeted()
+            assert await agent.post.publish(f"{BASE}/plan", "x" * 200_000)
+
+
+@leaves_sockets
+async def test_a_certificate_of_ours_where_the_broker_wants_one(
+    tmp_path: Path, authority: Authority
+) -> None:
+    certificate, key = authority.issue("agent", "clientAuth")
+    ours = {"certificate_file": str(certificate), "key_file": str(key)}
+    async with tls_broker(tmp_path, authority, "require_certificate true") as broker:
+        tls = {"enabled": True, "ca_file": str(authority.file)}
+        async with connecting(broker.port, tls={**tls, **ours}) as agent:
+            await agent.until_greeted()
+        async with connecting(broker.port, tls=tls) as agent:
+            condition = await agent.until_failed()
+            assert "certificate of ours" in condition.why
+
+
+@leaves_sockets
+@pytest.mark.parametrize(
+    ("names", "tls", "why", "who"),
+    [
+        (f"IP:{HOST}", {"enabled": True}, "not signed by an authority", "mqtt.tls.ca_file"),
+        ("DNS:broker.example", {"enabled": True, "ca_file": "own"}, "another name", "mqtt.host"),
+        (f"IP:{HOST}", {"enabled": True, "ca_file": "/nowhere.pem"}, "/nowhere.pem", "mqtt.tls"),
+        (f"IP:{HOST}", {"enabled": False}, "may want TLS", "mqtt.tls.enabled"),
+    ],
+    ids=["unknown authority", "wrong name", "no such file", "without TLS"],
+)
+async def test_wrong_tls_is_a_clear_message(
+    tmp_path: Path,
+    authority: Authority,
+    caplog: pytest.LogCaptureFixture,
+    names: str,
+    tls: dict[str, Any],
+    why: str,
+    who: str,
+) -> None:
+    if tls.get("ca_file") == "own":
+        tls = {**tls, "ca_file": str(authority.file)}
+    async with (
+        tls_broker(tmp_path, authority, names=names) as broker,
+        connecting(broker.port, tls=tls) as agent,
+    ):
+        condition = await agent.until_failed()
+    assert why in condition.why
+    assert who in condition.who_acts
+    assert len(lines(caplog)) == 1
+
+
+@leaves_sockets
+async def test_tls_towards_a_broker_without(mosquitto: Mosquitto) -> None:
+    async with connecting(mosquitto.port, tls={"enabled": True}) as agent:
+        condition = await agent.until_failed()
+        assert "may not speak TLS on this port" in condition.why
+        assert "mqtt.port" in condition.who_acts
+
+
+# --- another one with our name -----------------------------------------------------------------
+
+
+async def test_taken_over_where_the_broker_says_so_stops_at_the_first(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """MQTT 5's reason 0x8E, in the bytes of the standard: not every broker sends it."""
+
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.write(b"\x20\x03\x00\x00\x00")  # CONNACK, success
+        writer.write(b"\xe0\x02\x8e\x00")  # DISCONNECT, session taken over
+        await writer.drain()
+        writer.close()
+
+    async with (
+        await asyncio.start_server(peer, HOST, 0) as server,
+        connecting(server.sockets[0].getsockname()[1]) as agent,
+    ):
+        condition = await agent.until_failed()
+    assert f"another client connects as '{ME}'" in condition.why
+    assert "mqtt.client_id" in condition.who_acts
+    assert len(lines(caplog)) == 1
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+async def test_taken_over_without_a_word_stops_at_the_third(
+    mosquitto: Mosquitto, protocol: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connecting(mosquitto.port, protocol=protocol) as agent:
+        for turn in range(1, 4):
+            await agent.until_greeted(turn)
+            async with watching(mosquitto.port, STATUS, name=ME) as rival:
+                condition = await agent.until_failed()
+                if turn < 3:
+                    continue
+                # The rival keeps the connection: nobody fights for it.
+                with pytest.raises(TimeoutError):
+                    await rival.until(
+                        lambda heard: any(item.payload == b"online" for item in heard),
+                        patience_s=0.5,
+                    )
+        assert "another client connects as" in condition.why
+        assert agent.greetings == 3
+    assert len([line for line in lines(caplog) if "another client" in line]) == 1

@@ -3,9 +3,9 @@
 import asyncio
 import dataclasses
 import logging
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, time
+from time import perf_counter
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -77,9 +77,9 @@ class MakePost(Protocol):
 
 async def plan_in_thread(situation: Situation) -> Plan:
     """Plan beside the event loop, so that a long search delays no message."""
-    began = time.perf_counter()
+    began = perf_counter()
     plan = await asyncio.to_thread(make_plan, situation)
-    took_ms = int((time.perf_counter() - began) * 1000)
+    took_ms = int((perf_counter() - began) * 1000)
     return dataclasses.replace(plan, took_ms=took_ms)
 
 
@@ -142,11 +142,19 @@ class _House:
         trusted_clock: bool,
     ) -> None:
         topics = Topics(config.base_topic)
-        journal = Journal(store)
         self._config, self._trusted = config, trusted_clock
         self.health = health = Health(clock)
+        journal = Journal(store, health)
         self.guard = ClockGuard(clock, health, journal.newest_instant(), sane=trusted_clock)
-        self.larder = Larder(source, store, clock, health, on_server_time=self.guard.server_said)
+        self.larder = Larder(
+            source,
+            store,
+            clock,
+            health,
+            timezone=config.site.timezone or "UTC",
+            contract_start=_contract_start(config),
+            on_server_time=self.guard.server_said,
+        )
         adapters = {item.id: device_adapter(item, config.base_topic) for item in config.devices}
         post_factory: MakePost = make_post or _real_post(config)
         self.post = post_factory(
@@ -351,6 +359,12 @@ class _House:
             names = ", ".join(gave_way)
             self.health.degraded(LIMIT, f"without the agent {names} will not be charged")
         return fitted
+
+
+def _contract_start(config: Config) -> datetime | None:
+    """Local midnight of the contract's first day is near enough in UTC: it only bounds history."""
+    day = getattr(config.tariff, "contract_start", None)
+    return None if day is None else datetime.combine(day, time.min, UTC)
 
 
 def _real_post(config: Config) -> MakePost:

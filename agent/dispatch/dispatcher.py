@@ -136,6 +136,7 @@ class Dispatcher:
         if self.limited and lowers(self.natures[device], self._held.get(device), schedule, now):
             self._room.lowered(device, revision, now)
         self.journal.issue(schedule)
+        self._saw(device, revision)
         self.ledger.of(device).schedules += 1
         self._unanswered.setdefault(device, set()).add(revision)
         self._held[device] = schedule

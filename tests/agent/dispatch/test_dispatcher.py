@@ -97,7 +97,7 @@ async def switchboard(clock: SteppedClock, *, limited: bool, store: Store) -> Sw
         NATURES,
         {name: NativeDevice("b", name) for name in NATURES},
         outbox,
-        Journal(store),
+        Journal(store, health),
         Notices(clock, outbox, "b/event"),
         health,
         Ledger(),
@@ -180,7 +180,7 @@ def test_a_device_taken_out_of_the_config_is_released_and_emptied() -> None:
         store = Store.in_memory()
         board = await switchboard(clock, limited=False, store=store)
         await board.issue(schedule("ev1"), schedule("ev2"))
-        Journal(store).issue(replace(schedule("ev1"), device="old"))
+        Journal(store, board.health).issue(replace(schedule("ev1"), device="old"))
         again = await switchboard(clock, limited=False, store=store)
         again.broker.retained["b/device/old/schedule"] = b"{}"
         again.dispatcher.restore()

@@ -57,7 +57,7 @@ def test_a_disk_that_cannot_be_written_stops_nothing_and_is_said(tmp_path: Path)
     assert "owner" in health.parts["disk"].who_acts
     store.connection.execute("PRAGMA query_only = OFF")
     book.issue(schedule(8))
-    assert health.parts["disk"].state is State.OK
+    assert health.parts["disk"].state.value == "ok"
 
 
 def test_a_damaged_database_is_moved_aside_and_the_agent_goes_on(tmp_path: Path) -> None:

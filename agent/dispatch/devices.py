@@ -194,7 +194,11 @@ class Devices:
         elif tracker.heard_at is None:
             self.health.degraded(part, "not heard from yet")
         elif now - tracker.heard_at > SILENT_AFTER:
-            self.health.degraded(part, "silent for a day", LOOK)
+            why = "silent for a day"
+            known = self.health.parts.get(part)
+            if known is None or known.why != why:
+                self.notices.event("device_silent", name, why)
+            self.health.degraded(part, why, LOOK)
         elif ack is None or ack.status is not AckStatus.REJECTED:
             self.health.ok(part)
 

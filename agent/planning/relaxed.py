@@ -335,8 +335,9 @@ def passes_of(model: Model) -> list[Pass]:
         for i in range(count):
             values = _secant(model, at, values, i)
     # What would be missing counts before all else: see it coming from every state.
-    at([w.short if need.hard else 0 for need in load.needs])
-    plenty = found[-1]
+    plenty = [
+        at([weight if need.hard else 0 for need in load.needs]) for weight in (w.short, w.unknown)
+    ]
     found.sort(key=lambda one: -one.root)
     first = seen[tuple(_marginal(model, i) for i in range(count))]
     kept: list[Pass] = []
@@ -345,7 +346,7 @@ def passes_of(model: Model) -> list[Pass]:
             (one.before, one.after) == (other.before, other.after) for other in kept
         ):
             kept.append(one)
-    kept += [one for one in (first, plenty) if not any(one is other for other in kept)]
+    kept += [one for one in (first, *plenty) if not any(one is other for other in kept)]
     return kept
 
 

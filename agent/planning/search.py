@@ -329,7 +329,7 @@ class Search:
         mode, j, left, decided, spent, tie = node.key
         model, load, points = self.model, self.load, self.points
         t = points[j]
-        if left <= 0 or (self.need.contiguous and left != self.fresh(t)):
+        if not self.wants(left) or (self.need.contiguous and left != self.fresh(t)):
             return
         if mode == OFF and load.on_grid(t, 0) and (tie or self.loose[j] or model.back_on[j]):
             edge, changed = model.edge(t, True, decided)
@@ -372,7 +372,7 @@ class Search:
         mode, j, left, decided, spent, tie = node.key
         model, load = self.model, self.load
         t = self.points[j]
-        if j < self.last and (left > 0 or load.grid) and tie != OWED:
+        if j < self.last and (self.wants(left) or load.grid) and tie != OWED:
             self.run_on(node, j, j + 1, node.cost, left, decided, LOOSE)
         ends = mode == ON and load.on_grid(t, 0) and not (self.block and self.begun(left, t))
         if ends and (tie or self.loose[j] or model.back_off[j]):
@@ -388,8 +388,12 @@ class Search:
                 tie_off = OWED if owed else TIGHT if k > j else LOOSE
                 mode_off = ENDED if k == j else OFF
                 self.state(mode_off, k, after, changed, spent, cost, node, (), tie_off)
-        if tie != OWED and (left > 0 or not self.loose[j]):
+        if tie != OWED and (self.wants(left) or not self.loose[j]):
             self.may_drift(node, True)
+
+    def wants(self, left: int) -> bool:
+        """Whether more may be served; a soft demand may take its surplus too where that pays."""
+        return left > 0 or (not self.need.hard and left > self.lowest)
 
     def begun(self, left: int, t: int) -> bool:
         return 0 < left < self.fresh(t)
@@ -420,7 +424,7 @@ class Search:
         high = self.points[j + 1] - t - 1
         # A named point is no place for a free edge: there it would not be free.
         low = 1 if self.loose[j] or node.key[0] in (BORN, ENDED) else 0
-        if on and node.key[2] <= 0:
+        if on and not self.wants(node.key[2]):
             # It has enough already: right here or not at all.
             high = 0
         if high < low:

@@ -3,9 +3,9 @@
 import asyncio
 import dataclasses
 import logging
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, time
+from time import perf_counter
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -16,14 +16,20 @@ from agent.clockguard import ClockGuard
 from agent.conductor import Conductor, MakePlan
 from agent.config import Config
 from agent.contracts.wire import SiteRequest
+from agent.dispatch.devices import Devices
+from agent.dispatch.dispatcher import LIMIT, Dispatcher
 from agent.dispatch.inbox import Inbox
 from agent.dispatch.journal import Journal
 from agent.dispatch.ledger import Ledger
+from agent.dispatch.limit import offline_within
+from agent.dispatch.notices import Notices
 from agent.dispatch.outbox import Outbox
 from agent.dispatch.publisher import Publisher
+from agent.dispatch.schedules import Nature, nature_of
 from agent.energy.instants import format_instant
 from agent.energy.plan import Plan
 from agent.energy.rates import Direction, Rates
+from agent.energy.readings import Acknowledgement
 from agent.energy.situation import Situation
 from agent.health import Health
 from agent.home.situation import Prices
@@ -71,9 +77,9 @@ class MakePost(Protocol):
 
 async def plan_in_thread(situation: Situation) -> Plan:
     """Plan beside the event loop, so that a long search delays no message."""
-    began = time.perf_counter()
+    began = perf_counter()
     plan = await asyncio.to_thread(make_plan, situation)
-    took_ms = int((time.perf_counter() - began) * 1000)
+    took_ms = int((perf_counter() - began) * 1000)
     return dataclasses.replace(plan, took_ms=took_ms)
 
 
@@ -131,11 +137,19 @@ class _House:
         trusted_clock: bool,
     ) -> None:
         topics = Topics(config.base_topic)
-        journal = Journal(store)
         self._config, self._trusted = config, trusted_clock
         self.health = health = Health(clock)
+        journal = Journal(store, health)
         self.guard = ClockGuard(clock, health, journal.newest_instant(), sane=trusted_clock)
-        self.larder = Larder(source, store, clock, health, on_server_time=self.guard.server_said)
+        self.larder = Larder(
+            source,
+            store,
+            clock,
+            health,
+            timezone=config.site.timezone or "UTC",
+            contract_start=_contract_start(config),
+            on_server_time=self.guard.server_said,
+        )
         adapters = {item.id: device_adapter(item, config.base_topic) for item in config.devices}
         post_factory: MakePost = make_post or _real_post(config)
         self.post = post_factory(
@@ -147,35 +161,71 @@ class _House:
             on_connect=self._greet,
         )
         self.outbox = Outbox(self.post, clock, self._held_back)
+        notices = Notices(clock, self.outbox, topics.event)
+        self.devices = Devices(
+            clock,
+            journal,
+            health,
+            topics,
+            notices,
+            self._place,
+            on_change=lambda device, anew: self.conductor.on_change(device, anew),
+            on_heard=lambda: self._time_wanted.set(),
+        )
+        natures = self._natures()
+        dispatcher = Dispatcher(
+            natures,
+            adapters,
+            self.outbox,
+            journal,
+            notices,
+            health,
+            ledger,
+            self._place,
+            self._retire,
+            on_switch=lambda device, is_on: self.conductor.on_switch(device, is_on),
+            on_room=lambda: self.conductor.wake(),
+            limited=config.site.import_limit_w is not None,
+        )
         self.conductor = Conductor(
             config,
-            clock=clock,
-            guard=self.guard,
-            prices=self._prices,
-            make_plan=plan,
-            outbox=self.outbox,
-            journal=journal,
-            adapters=adapters,
-            health=health,
-            place=self._place,
-            retire=self._retire,
-            on_refresh_wanted=lambda: self._refresh_wanted.set(),
-            on_heard_after_silence=self._send_time_soon,
-            ledger=ledger,
+            clock,
+            self.guard,
+            self._prices,
+            plan,
+            self.devices,
+            dispatcher,
+            notices,
+            journal,
+            ledger,
+            self._place,
+            topics,
         )
+        notices.on_new = self.conductor.on_notice
+        sections = {item.id: item for item in config.devices}
+        powers = {name: nature.max_power_w for name, nature in natures.items()}
+        self.devices.restore(sections, powers)
+        dispatcher.restore()
         self.publisher = Publisher(
-            topics, self.outbox, clock, self.guard, health, self.larder, self.conductor.tell
+            topics,
+            self.outbox,
+            clock,
+            self.guard,
+            health,
+            self.larder,
+            on_event=lambda kind, text: notices.event(kind, None, text),
         )
         self.inbox = Inbox(
             topics,
             adapters,
             health,
-            on_reading=self.conductor.on_reading,
-            on_ack=self.conductor.on_ack,
-            on_request=self.conductor.on_request,
+            on_reading=self.devices.on_reading,
+            on_ack=self._acknowledged,
+            on_request=self.devices.on_request,
             on_site_request=self._site_request,
-            on_retained_schedule=self.conductor.on_retained_schedule,
+            on_retained_schedule=dispatcher.on_retained_schedule,
         )
+        self._notices, self._dispatcher = notices, dispatcher
         self._topics = topics
         self._time_wanted = asyncio.Event()
         self._refresh_wanted = asyncio.Event()
@@ -227,9 +277,6 @@ class _House:
             await self.outbox.flush()
             await self.publisher.send_time()
 
-    def _send_time_soon(self) -> None:
-        self._time_wanted.set()
-
     async def _time_on_demand(self) -> None:
         while True:
             await self._time_wanted.wait()
@@ -243,7 +290,7 @@ class _House:
             again = await self.larder.refresh_now()
             if again is not None:
                 text = f"prices were asked for a moment ago; again from {format_instant(again)}"
-                self.conductor.tell("request_refused", text)
+                self._notices.event("request_refused", None, text)
 
     def _held_back(self, topic: str) -> bool:
         if self.guard.sane:
@@ -278,10 +325,41 @@ class _House:
             request = SiteRequest.model_validate_json(payload)
         except ValidationError as error:
             fault = error.errors(include_url=False)[0]
-            where = ".".join(map(str, fault["loc"]))
-            self.conductor.tell("request_refused", f"site/request: {where}: {fault['msg']}")
+            text = f"site/request: {'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+            self._notices.event("request_refused", None, text)
             return
-        self.conductor.on_site_request(request.model_dump(exclude_none=True))
+        if request.refresh:
+            self._refresh_wanted.set()
+        if request.away_until is not None:
+            self.devices.away_until = request.away_until
+            self.conductor.wake()
+
+    def _acknowledged(self, device: str, ack: Acknowledgement) -> None:
+        self._dispatcher.on_ack(device, ack)
+        self.devices.on_ack(device, ack)
+
+    def _natures(self) -> dict[str, Nature]:
+        """What devices are; under a limit with offline rules that fit below it together."""
+        config = self._config
+        natures = [nature_of(item) for item in config.devices]
+        if config.site.import_limit_w is None:
+            return {nature.id: nature for nature in natures}
+        fitted, gave_way = offline_within(
+            natures,
+            {item.id: item.priority for item in config.devices},
+            config.site.import_limit_w,
+            config.site.base_load_w,
+        )
+        if gave_way:
+            names = ", ".join(gave_way)
+            self.health.degraded(LIMIT, f"without the agent {names} will not be charged")
+        return fitted
+
+
+def _contract_start(config: Config) -> datetime | None:
+    """Local midnight of the contract's first day is near enough in UTC: it only bounds history."""
+    day = getattr(config.tariff, "contract_start", None)
+    return None if day is None else datetime.combine(day, time.min, UTC)
 
 
 def _real_post(config: Config) -> MakePost:

@@ -9,6 +9,17 @@ from enum import Enum
 
 from agent.energy.instants import format_instant
 
+# What json.loads and a look into its result may raise; deep nesting is a RecursionError.
+UNREADABLE = (ValueError, AttributeError, RecursionError)
+
+
+def read_member(payload: bytes, key: str) -> object:
+    """One member of a JSON object; None where there is none or the payload cannot be read."""
+    try:
+        return json.loads(payload).get(key)
+    except UNREADABLE:
+        return None
+
 
 def wire_json(value: object) -> str:
     """JSON text of plain values, Decimals and aware datetimes. Raises ValueError for NaN."""

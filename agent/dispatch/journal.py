@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import logging
+import sqlite3
 import zlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -17,17 +19,41 @@ from agent.energy.schedule import (
     ScheduleSlot,
     Standing,
 )
+from agent.health import Health
 from agent.store import Store
+
+log = logging.getLogger(__name__)
 
 PLANS_KEPT = timedelta(days=14)
 PLANS_A_DAY = 64
 
 
 class Journal:
-    """The dispatch room's tables. Every call that returns has reached the disk."""
+    """The dispatch room's tables. Every call that returns has reached the disk, or the health of
+    the part `disk` says that it has not: a full or broken disk stops no appliance.
+    """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, health: Health) -> None:
         self._store = store
+        self._health = health
+        self._failed = False
+
+    def _write(self, *statements: tuple[str, tuple[object, ...]]) -> None:
+        """All of these or none."""
+        try:
+            with self._store.transaction() as connection:
+                for sql, values in statements:
+                    connection.execute(sql, values)
+        except sqlite3.Error as error:
+            if not self._failed:
+                log.error("the database cannot be written: %s", error)
+            self._failed = True
+            why = f"the database cannot be written: {error}"
+            self._health.failed("disk", why, "owner: make room, or change the SD card")
+        else:
+            if self._failed:
+                self._failed = False
+                self._health.ok("disk")
 
     def highest_revision(self, device: str) -> int:
         row = self._store.connection.execute(
@@ -37,15 +63,16 @@ class Journal:
 
     def issue(self, schedule: Schedule) -> None:
         """Write the revision before it is published, so that none is ever used twice."""
-        with self._store.transaction() as connection:
-            connection.execute(
+        self._write(
+            (
                 "INSERT OR REPLACE INTO revisions VALUES (?, ?)",
                 (schedule.device, schedule.revision),
-            )
-            connection.execute(
+            ),
+            (
                 "INSERT OR REPLACE INTO schedules VALUES (?, ?)",
                 (schedule.device, _to_text(schedule)),
-            )
+            ),
+        )
 
     def schedules(self) -> dict[str, Schedule]:
         """What each device holds, by what was published last."""
@@ -53,7 +80,7 @@ class Journal:
         return {device: _from_text(text) for device, text in rows}
 
     def forget_schedule(self, device: str) -> None:
-        self._store.connection.execute("DELETE FROM schedules WHERE device = ?", (device,))
+        self._write(("DELETE FROM schedules WHERE device = ?", (device,)))
 
     def readings(self, device: str) -> dict[str, Reading]:
         rows = self._store.connection.execute(
@@ -62,41 +89,34 @@ class Journal:
         return {kind: Reading(kind, json.loads(value), from_unix(at)) for kind, value, at in rows}
 
     def keep_reading(self, device: str, reading: Reading) -> None:
-        self._store.connection.execute(
-            "INSERT OR REPLACE INTO readings VALUES (?, ?, ?, ?)",
-            (device, reading.kind, json.dumps(reading.value), to_unix_floor(reading.at)),
-        )
+        row = (device, reading.kind, json.dumps(reading.value), to_unix_floor(reading.at))
+        self._write(("INSERT OR REPLACE INTO readings VALUES (?, ?, ?, ?)", row))
 
     def wishes(self) -> Mapping[str, str]:
         return dict(self._store.connection.execute("SELECT device, document FROM wishes"))
 
     def keep_wish(self, device: str, text: str) -> None:
-        self._store.connection.execute(
-            "INSERT OR REPLACE INTO wishes VALUES (?, ?)", (device, text)
-        )
+        self._write(("INSERT OR REPLACE INTO wishes VALUES (?, ?)", (device, text)))
 
     def state(self, device: str) -> str | None:
         return self._store.fact(f"tracker:{device}")
 
     def keep_state(self, device: str, text: str) -> None:
-        self._store.put_fact(f"tracker:{device}", text)
+        self._write(("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"tracker:{device}", text)))
 
     def keep_plan(self, made_at: int, situation: str, plan: str) -> None:
         """The Situation and plan behind a published change; at most 64 a day, two weeks."""
-        connection = self._store.connection
-        day = made_at - 86_400
-        count = connection.execute(
-            "SELECT count(*) FROM plans WHERE made_at > ?", (day,)
+        since = self._store.connection.execute(
+            "SELECT count(*) FROM plans WHERE made_at > ?", (made_at - 86_400,)
         ).fetchone()[0]
-        if count >= PLANS_A_DAY:
+        if since >= PLANS_A_DAY:
             return
-        with self._store.transaction():
-            connection.execute(
-                "INSERT OR REPLACE INTO plans VALUES (?, ?, ?)",
-                (made_at, zlib.compress(situation.encode()), zlib.compress(plan.encode())),
-            )
-            oldest = made_at - int(PLANS_KEPT.total_seconds())
-            connection.execute("DELETE FROM plans WHERE made_at < ?", (oldest,))
+        packed = zlib.compress(situation.encode()), zlib.compress(plan.encode())
+        oldest = made_at - int(PLANS_KEPT.total_seconds())
+        self._write(
+            ("INSERT OR REPLACE INTO plans VALUES (?, ?, ?)", (made_at, *packed)),
+            ("DELETE FROM plans WHERE made_at < ?", (oldest,)),
+        )
 
     def newest_instant(self) -> datetime | None:
         """The latest moment at which something was certainly written: time cannot lie before it."""

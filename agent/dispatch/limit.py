@@ -118,5 +118,10 @@ class RoomMade:
         return late
 
     @property
+    def waits_until(self) -> int | None:
+        """When the first of them is not waited for any more."""
+        return min((at + ANSWERS_WITHIN_S for _, at in self._waiting.values()), default=None)
+
+    @property
     def complete(self) -> bool:
         return not self._waiting

@@ -6,9 +6,10 @@ The rules are those of the wire contract's section 2 ("what we owe it").
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from agent.config.devices import DeviceSection, EvCharger, HeatPump, ProgramAppliance, WaterHeater
-from agent.energy.instants import to_unix_floor
+from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.plan import DevicePlan
 from agent.energy.schedule import (
     HEAT,
@@ -264,6 +265,19 @@ def _ahead(schedule: Schedule, now: int) -> list[ScheduleSlot]:
         else:
             out.append(slot)
     return out
+
+
+def told(schedule: Schedule, zone: ZoneInfo, now: int) -> str:
+    """The schedule in a sentence, in local time."""
+    if not schedule.slots:
+        return f"nothing to do, {schedule.default.mode}"
+    first = schedule.slots[0]
+    begins = from_unix(first.start).astimezone(zone)
+    starts = "now" if first.start <= now else f"from {begins:%a %H:%M}"
+    ends = from_unix(schedule.slots[-1].end).astimezone(zone)
+    count = len(schedule.slots)
+    parts = f" in {count} parts" if count > 1 else ""
+    return f"{first.mode} at {first.power_w} W {starts}{parts} until {ends:%a %H:%M}"
 
 
 def next_revision(now: int, *seen: int) -> int:

@@ -233,6 +233,7 @@ def _switched(
     device = Flexible(
         id=section.id,
         max_power_w=Decimal(section.power_w),
+        min_power_w=Decimal(section.power_w),
         demands=tuple(demands),
         priority=section.priority,
         start_cost=section.start_cost,

@@ -170,6 +170,25 @@ class Tracker:
             return True
         return False
 
+    def begin(self, now: datetime) -> None:
+        """A program was told to run."""
+        self.session.started_at = self.session.started_at or now
+
+    def confirm_start(self, power_w: float) -> bool:
+        """A program that draws power runs. True where that is news."""
+        session = self.session
+        if session.started_at is None or session.confirmed or power_w <= 0:
+            return False
+        session.confirmed = True
+        return True
+
+    def finish(self, length: timedelta, now: datetime) -> None:
+        """A program that does not tell its end has ended when its time is over."""
+        session = self.session
+        if session.started_at is not None and now >= session.started_at + length:
+            session.started_at, session.confirmed = None, False
+            session.met_at = now
+
     def forget_progress(self, before: datetime) -> None:
         """Windows that began before that are over and done."""
         limit = format_instant(before)

@@ -25,6 +25,8 @@ def plan_apart(
     # Runs that touch would be one run: a second lies between groups at least.
     gap = max(load.min_off, 1)
     groups = _groups(load, gap)
+    if len(groups) < 2:
+        return None
     pieces: list[Piece] = []
     total, proved, at = 0, True, 0
     while at < len(groups):

@@ -58,7 +58,7 @@ def flexible_part(timeline: Timeline, solved: Solved) -> Part:
     plan = DevicePlan(
         id=load.id,
         status=solved.status,
-        engine=Engine.EXACT,
+        engine=Engine.RULE if solved.status is Status.RULE else Engine.EXACT,
         energy_kwh=decimal(load.energy_kwh(seconds)),
         cost=decimal(Fraction(found.cost, load.unit)),
         starts=found.starts,

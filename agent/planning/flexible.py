@@ -86,8 +86,8 @@ def with_allowances(timeline: Timeline, load: Load) -> Load:
     return replace(load, needs=tuple(needs))
 
 
-def plain_run(timeline: Timeline, load: Load) -> list[Piece]:
-    """Everything as early as it may be: a plan that always exists, whatever is asked."""
+def as_soon_as_possible(timeline: Timeline, load: Load) -> Solved:
+    """Every hard demand without a cap as early as it may be: a plan by rule that always exists."""
     pieces: list[Piece] = [(0, load.forced, None)] if load.forced else []
     at = max(load.forced, load.wait)
     for index, need in sorted(enumerate(load.needs), key=lambda item: item[1].earliest):
@@ -100,4 +100,8 @@ def plain_run(timeline: Timeline, load: Load) -> list[Piece]:
             start += (need.anchor - start) % load.grid
         pieces.append((start, start + need.top, index))
         at = start + need.top
-    return pieces
+    found = score(timeline, load, pieces)
+    cheapest = min([cell.choice for cell in timeline.cells if cell.start <= at], default=0)
+    worth = sum(need.gain * need.need for need in load.needs)
+    bound = min(found.objective, min(0, cheapest) * load.power * at - worth)
+    return Solved(load, pieces, found, Status.RULE, bound)

@@ -64,10 +64,6 @@ class Model:
             for i in range(len(load.needs))
         ]
         self.barred = [self._barred(i) for i in range(len(load.needs))]
-        # Whether some second weighs by when it comes: late or unknown time lies ahead.
-        self.curved = timeline.unknown_until(self.end) > 0 or any(
-            need.hard and need.deadline < self.end for need in load.needs
-        )
         self.index = {t: j for j, t in enumerate(self.points)}
         self.after_on = [self._reach(t + load.min_on) for t in self.points]
         self.after_off = [self._reach(t + load.min_off) for t in self.points]
@@ -125,6 +121,21 @@ class Model:
         after = (high, decided[1]) if kind else (decided[0], high)
         return self.weights.money * cost, after
 
+    def _bend(self, i: int, j: int) -> int:
+        """By how much an edge within a span may be cheaper than a straight line says.
+
+        Late and unknown seconds weigh by when they come, so their sums bend.
+        """
+        if self.steps:
+            return 0
+        a, b = self.points[j], self.points[j + 1]
+        bend = 0
+        if self.timeline.at(a).unknown:
+            bend += self.weights.instants * (b - a) ** 2
+        if self.load.needs[i].hard and a >= self.load.needs[i].deadline:
+            bend += self.weights.late * (b - a) ** 2
+        return bend
+
     def settle(self, t: int, decided: tuple[int, int]) -> tuple[int, int]:
         """Old edges that lie too far back at t are decided as well."""
         old = self.load.old
@@ -177,9 +188,10 @@ class Model:
                 earned = (
                     after[i] * length if late else before[i] * split + after[i] * (length - split)
                 )
-                cost = self.costs[i][j + 1] - self.costs[i][j] - earned
+                cost = self.costs[i][j + 1] - self.costs[i][j] - earned - self._bend(i, j)
                 if best is None or cost < best:
                     best, who = cost, i
+            # Nobody is served: only where it must go on.
             unwanted = self.base[j + 1] - self.base[j]
             if points[j] < load.forced and (best is None or unwanted < best):
                 best, who = unwanted, -1
@@ -198,8 +210,16 @@ class Model:
         on[last] = self.edge_off[last] if self.edge_off[last] is not None else never  # type: ignore[assignment]
         for j in range(last - 1, -1, -1):
             span = spans[j]
+            stop = self.edge_off[j]
             if span is not None:
                 born[j] = span + on[j + 1]
+            through, brief = born[j], False
+            if span is not None and stop is not None and not self.steps:
+                # A run may end before the next point.
+                k = max(j + 1, self.after_off[j])
+                ended_soon = stop + (off[k] if k <= last else 0)
+                if ended_soon < born[j]:
+                    born[j], brief = ended_soon, True
             # Off first: with no minimum off time an end leads to being off at the same point.
             value, chosen = off[j + 1], 0
             if value > 0:
@@ -211,10 +231,9 @@ class Model:
                     rest = on[k] if k > j else born[j]
                     begun[j] = start + total[k] - total[j] + rest
                     if begun[j] < value:
-                        value, chosen = begun[j], 1
+                        value, chosen = begun[j], 2 if k == j and brief else 1
             off[j], choice_off[j] = value, chosen
-            value, chosen = born[j], 1
-            stop = self.edge_off[j]
+            value, chosen = through, 1
             if stop is not None:
                 k = self.after_off[j]
                 ended[j] = stop + (off[k] if k <= last else 0)
@@ -261,6 +280,8 @@ class Model:
                     j, on = self.after_off[j], False
             elif choice_off[j] == 0:
                 j += 1
+            elif choice_off[j] == 2:
+                j = max(j + 1, self.after_off[j])
             elif choice_off[j] == 1:
                 k = self.after_on[j]
                 if k == j:
@@ -313,10 +334,20 @@ def passes_of(model: Model) -> list[Pass]:
     for _ in range(1 if count == 1 else 3):
         for i in range(count):
             values = _secant(model, at, values, i)
+    # What would be missing counts before all else: see it coming from every state.
+    plenty = [
+        at([weight if need.hard else 0 for need in load.needs]) for weight in (w.short, w.unknown)
+    ]
     found.sort(key=lambda one: -one.root)
     first = seen[tuple(_marginal(model, i) for i in range(count))]
-    kept = found[:KEPT]
-    return kept if first in kept else [*kept, first]
+    kept: list[Pass] = []
+    for one in found:
+        if len(kept) < KEPT and not any(
+            (one.before, one.after) == (other.before, other.after) for other in kept
+        ):
+            kept.append(one)
+    kept += [one for one in (first, *plenty) if not any(one is other for other in kept)]
+    return kept
 
 
 def _secant(model: Model, at, values: list[int], i: int) -> list[int]:  # type: ignore[no-untyped-def]

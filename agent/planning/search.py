@@ -11,7 +11,7 @@ points can fill. `agent.planning.fill` knows which those are, so only few d have
 import heapq
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from itertools import count, pairwise
+from itertools import count
 
 from agent.planning.fill import Fill
 from agent.planning.relaxed import Model, Pass
@@ -86,10 +86,6 @@ class Search:
         self.lowest = -(load.min_on + load.grid + surplus) if need.hard else -surplus
         self.free = not model.steps and not need.contiguous
         self.fill = Fill(model)
-        # By how much the sums of instants, which are no straight lines, may bend between points.
-        widest = max((b - a for a, b in pairwise(self.points)), default=0)
-        bend = model.weights.instants + (model.weights.late if need.hard else 0)
-        self.slack = bend * widest * widest if model.curved else 0
         # A block without a cap runs to its end.
         self.block = need.contiguous and need.hard and need.cap is None
 
@@ -333,7 +329,7 @@ class Search:
         mode, j, left, decided, spent, tie = node.key
         model, load, points = self.model, self.load, self.points
         t = points[j]
-        if left <= 0 or (self.need.contiguous and left != self.fresh(t)):
+        if not self.wants(left) or (self.need.contiguous and left != self.fresh(t)):
             return
         if mode == OFF and load.on_grid(t, 0) and (tie or self.loose[j] or model.back_on[j]):
             edge, changed = model.edge(t, True, decided)
@@ -376,7 +372,7 @@ class Search:
         mode, j, left, decided, spent, tie = node.key
         model, load = self.model, self.load
         t = self.points[j]
-        if j < self.last and (left > 0 or load.grid) and tie != OWED:
+        if j < self.last and (self.wants(left) or load.grid) and tie != OWED:
             self.run_on(node, j, j + 1, node.cost, left, decided, LOOSE)
         ends = mode == ON and load.on_grid(t, 0) and not (self.block and self.begun(left, t))
         if ends and (tie or self.loose[j] or model.back_off[j]):
@@ -392,8 +388,12 @@ class Search:
                 tie_off = OWED if owed else TIGHT if k > j else LOOSE
                 mode_off = ENDED if k == j else OFF
                 self.state(mode_off, k, after, changed, spent, cost, node, (), tie_off)
-        if left > 0 and tie != OWED:
+        if tie != OWED and (self.wants(left) or not self.loose[j]):
             self.may_drift(node, True)
+
+    def wants(self, left: int) -> bool:
+        """Whether more may be served; a soft demand may take its surplus too where that pays."""
+        return left > 0 or (not self.need.hard and left > self.lowest)
 
     def begun(self, left: int, t: int) -> bool:
         return 0 < left < self.fresh(t)
@@ -415,7 +415,7 @@ class Search:
             if on:
                 least = min(least, one.on[j])
             total = node.cost + least + (one.after if crossed else one.before)[0] * counted
-            bound = max(bound, total - self.slack)
+            bound = max(bound, total)
         self.push(Node((DRIFT, j, 0, (0, 0), True, int(on)), node.cost, bound, node, ()))
 
     def begin_drift(self, node: Node, j: int, on: bool) -> None:
@@ -424,6 +424,9 @@ class Search:
         high = self.points[j + 1] - t - 1
         # A named point is no place for a free edge: there it would not be free.
         low = 1 if self.loose[j] or node.key[0] in (BORN, ENDED) else 0
+        if on and not self.wants(node.key[2]):
+            # It has enough already: right here or not at all.
+            high = 0
         if high < low:
             return
         minimum = self.load.min_off if on else self.load.min_on

@@ -4,7 +4,7 @@ import argparse
 import platform
 from pathlib import Path
 
-from tests.bench import agent, planning
+from tests.bench import agent, planning, prices
 
 
 def machine() -> str:
@@ -20,11 +20,11 @@ def machine() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
-    parser.add_argument("--data", type=Path, help="folder of price files for the planning rows")
+    parser.add_argument("--data", type=Path, help="folder of price files to plan on")
     args = parser.parse_args()
     print(f"{machine()}, Python {platform.python_version()}, {platform.system()}")
     missed = 0
-    for part in (planning.rows(args.data), agent.rows()):
+    for part in (planning.rows(), prices.rows(args.data), agent.rows()):
         for label, measured, target, unit in part:
             good = measured <= target
             missed += not good

@@ -1,0 +1,49 @@
+"""A day below a tight import limit: everything is ready in time and the limit always holds."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from agent.clock import SteppedClock
+from integrations.sandbox.household import DEVICES, appliances
+from integrations.sandbox.server import FlatPeakSandbox
+from tests.fakes.home import BASE, Home
+from tests.fakes.memory_broker import MemoryLink
+from tests.fakes.virtual_loop import run_virtual
+
+START = datetime(2026, 1, 15, 15, tzinfo=UTC)
+LIMIT_W = 9000
+BASE_LOAD_W = 400
+# Appliances obey one after the other within a second.
+HANDOVER = timedelta(seconds=2)
+
+
+def test_the_limit_holds_and_nothing_is_late() -> None:
+    async def live(clock: SteppedClock) -> Home:
+        async with FlatPeakSandbox(clock) as sandbox:
+            home = Home(clock, sandbox)
+            zone = next(iter(sandbox.places.values())).zone
+            home.machines = appliances(BASE, clock, zone, lambda name: MemoryLink(home.broker))
+            one_phase = {"max_power_w": 7400, "phases": 1}
+            devices = [{**item, **one_phase} if item["id"] == "ev" else item for item in DEVICES]
+            config = home.config(devices)
+            site = {"import_limit_w": LIMIT_W, "base_load_w": BASE_LOAD_W}
+            config = config.model_copy(update={"site": config.site.model_copy(update=site)})
+            await home.run(config, START + timedelta(days=1))
+            return home
+
+    home = run_virtual(live, START)
+    for device, account in home.ledger.accounts.items():
+        assert account.deadlines == account.deadlines_met > 0, device
+        assert account.schedules == account.schedules_followed, device
+    assert home.ledger.of("ev").energy_kwh > 20
+
+    powers: dict[str, float] = {}
+    above_since: datetime | None = None
+    for said in home.broker.log:
+        if not said.topic.endswith("/state"):
+            continue
+        now = START + timedelta(seconds=said.at)
+        assert above_since is None or now - above_since <= HANDOVER, (now, powers)
+        powers[said.topic.split("/")[-2]] = float(json.loads(said.payload)["power_w"])
+        above = sum(powers.values()) + BASE_LOAD_W > LIMIT_W
+        above_since = (above_since or now) if above else None

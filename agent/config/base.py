@@ -1,32 +1,91 @@
-"""What all config models share: frozen, unknown keys refused, and the texts for times."""
+"""What all config models share: frozen, unknown keys refused, and the texts for times.
 
+Messages say what is expected, never what was found: who prints them knows which values are secret.
+"""
+
+import re
 from datetime import time
-from typing import Annotated
+from typing import Annotated, Any, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    """One section of the file. An unknown key is refused and the known ones are named."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True
+    )
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _name_allowed_keys(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(value)
+        except ValidationError as error:
+            details = [cls._explained(item) for item in error.errors(include_url=False)]
+            raise ValidationError.from_exception_data(
+                cls.__name__, details, hide_input=True
+            ) from None
+
+    @classmethod
+    def _explained(cls, item: Any) -> InitErrorDetails:
+        kind, message = item["type"], item["msg"]
+        if kind == "extra_forbidden" and len(item["loc"]) == 1:
+            kind, message = "unknown_key", f"unknown key; allowed: {', '.join(cls.keys())}"
+        return InitErrorDetails(
+            type=PydanticCustomError(kind, message), loc=item["loc"], input=item["input"]
+        )
+
+    @classmethod
+    def keys(cls) -> list[str]:
+        """The keys as they stand in the file."""
+        return [field.alias or name for name, field in cls.model_fields.items()]
 
 
-def _clock_time(value: object) -> object:
+def clock_time(value: object) -> time:
+    """A time of day from its text; in quotes, for plain YAML turns 22:30 into the number 1350."""
     if isinstance(value, time):
         return value
-    if not isinstance(value, str):
-        raise ValueError('a clock time in quotes, such as "22:30"')
+    found = re.fullmatch(r"(\d\d):(\d\d)", value) if isinstance(value, str) else None
+    if found is None or int(found[1]) > 23 or int(found[2]) > 59:
+        raise ValueError('expected a clock time in quotes, "00:00" to "23:59", such as "07:00"')
+    return time(int(found[1]), int(found[2]))
+
+
+def _zone(value: object) -> str:
     try:
-        hours, minutes = value.split(":")
-        if not (len(hours) == 2 and len(minutes) == 2 and hours.isdigit() and minutes.isdigit()):
-            raise ValueError
-        return time(int(hours), int(minutes))
-    except ValueError:
-        raise ValueError('a clock time between "00:00" and "23:59", such as "07:00"') from None
+        if isinstance(value, str) and value:
+            return ZoneInfo(value).key
+    except (KeyError, ValueError, OSError):
+        pass
+    raise ValueError("expected a time zone such as Europe/Berlin")
+
+
+def _name(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,31}", value):
+        raise ValueError(
+            "expected at most 32 small letters, digits, - and _, beginning with a letter or digit"
+        )
+    return value
 
 
 ClockTime = Annotated[
-    time, BeforeValidator(_clock_time), PlainSerializer(lambda value: value.strftime("%H:%M"))
+    time, BeforeValidator(clock_time), PlainSerializer(lambda value: value.strftime("%H:%M"))
 ]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+Zone = Annotated[str, BeforeValidator(_zone)]
+Name = Annotated[str, AfterValidator(_name)]
 Watts = Annotated[int, Field(ge=0, le=1_000_000)]
 Percent = Annotated[float, Field(ge=0, le=100)]

@@ -9,14 +9,13 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from agent.config.base import ClockTime, Name, Percent, Section, Watts
+from agent.config.base import ClockTime, Name, Percent, Section, Watts, clock_time
 
 Energy = Annotated[Decimal, Field(gt=0, le=1000)]
 Seconds = Annotated[int, Field(ge=0, le=86_400)]
 SUN_TIME = re.compile(r"^(sunrise|sunset)([+-]\d{2}:[0-5]\d)?$")
-CLOCK_TIME = re.compile(r"^([01]\d|2[0-3]):[0-5]\d$")
 
 
 class Weekday(StrEnum):
@@ -32,13 +31,18 @@ class Weekday(StrEnum):
 EVERY_DAY = tuple(Weekday)
 
 
-def _window_edge(value: str) -> str:
-    if SUN_TIME.match(value) or CLOCK_TIME.match(value):
+def _window_edge(value: object) -> str:
+    if isinstance(value, str) and SUN_TIME.match(value):
         return value
-    raise ValueError('a clock time such as "22:30" or a sun time such as "sunset-00:30"')
+    try:
+        return f"{clock_time(value):%H:%M}"
+    except ValueError:
+        raise ValueError(
+            'expected a clock time such as "22:30" or a sun time such as "sunset-00:30"'
+        ) from None
 
 
-WindowEdge = Annotated[str, AfterValidator(_window_edge)]
+WindowEdge = Annotated[str, BeforeValidator(_window_edge)]
 
 
 class Window(Section):

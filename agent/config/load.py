@@ -1,7 +1,7 @@
 """Read the config: environment over secret files over YAML. Every fault at once, with its key."""
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from pydantic_settings.exceptions import SettingsError
 from pydantic_settings.sources import NestedSecretsSettingsSource
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -23,6 +24,13 @@ from agent.paths import credentials_directory
 PREFIX = "FLATPEAK_AGENT__"
 SECRET_KEYS = {"api_key", "password", "token"}
 SHOWN_CHARACTERS = 60
+PLAIN_WORDS = {
+    "tuple_type": "expected a list",
+    "too_short": "expected a list with at least one entry",
+    "model_type": "expected a section with keys of its own",
+    "model_attributes_type": "expected a section with keys of its own",
+    "dict_type": "expected a section with keys of its own",
+}
 
 
 class _Sources(Config, BaseSettings):
@@ -54,13 +62,16 @@ class _Sources(Config, BaseSettings):
         return (*sources, init_settings)
 
 
-def load_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
+def load_config(path: Path) -> Config:
     """The config at `path`. Raises ConfigError with every fault."""
     document = _read_yaml(path)
     try:
         return _Sources(**document)
     except ValidationError as error:
-        raise ConfigError(faults_of(error), str(path)) from error
+        raise ConfigError(faults_of(error), str(path)) from None
+    except SettingsError as error:
+        # The cause quotes the value, which may be secret.
+        raise ConfigError([Fault("environment", f"{error}; lists are written as JSON")]) from None
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -77,11 +88,11 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise ConfigError(
-            [Fault("", f"{where}not valid YAML: {error.problem}")], str(path)
-        ) from error
+        # Of a key that stands twice the library quotes both values, which may be secret.
+        problem = (error.problem or "").partition(" with value ")[0]
+        raise ConfigError([Fault("", f"{where}not valid YAML: {problem}")], str(path)) from None
     except YAMLError as error:
-        raise ConfigError([Fault("", f"not valid YAML: {error}")], str(path)) from error
+        raise ConfigError([Fault("", f"not valid YAML: {error}")], str(path)) from None
     if document is None:
         return {}
     if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
@@ -91,7 +102,18 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 def faults_of(error: ValidationError) -> Sequence[Fault]:
     """pydantic's errors in the owner's words: dotted key, what was found, what would be right."""
-    return [_fault(item) for item in error.errors(include_url=False)]
+    items = error.errors(include_url=False)
+    # A list whose entries are faulty is called too short as well.
+    return [
+        _fault(item)
+        for item in items
+        if item["type"] != "too_short" or not any(_below(other, item) for other in items)
+    ]
+
+
+def _below(item: Any, above: Any) -> bool:
+    place = above["loc"]
+    return len(item["loc"]) > len(place) and item["loc"][: len(place)] == place
 
 
 def _fault(item: Any) -> Fault:
@@ -99,15 +121,21 @@ def _fault(item: Any) -> Fault:
     kind = item["type"]
     if kind == "missing":
         return Fault(path, "is missing")
-    if kind == "extra_forbidden":
-        return Fault(path, "is not a key that this section knows")
-    value = item["input"]
-    if path.rsplit(".", 1)[-1] in SECRET_KEYS or isinstance(value, dict | list | tuple | Config):
+    if kind == "unknown_key":
         return Fault(path, message)
-    shown = str(value) if not isinstance(value, str) else repr(value)
-    if len(shown) > SHOWN_CHARACTERS:
-        shown = shown[: SHOWN_CHARACTERS - 1] + "…"
-    return Fault(path, f"is {shown}; {message[0].lower()}{message[1:]}")
+    message = PLAIN_WORDS.get(kind, f"{message[0].lower()}{message[1:]}")
+    shown = _shown(path, item["input"])
+    return Fault(path, f"is {shown}; {message}" if shown else message)
+
+
+def _shown(path: str, value: object) -> str:
+    """The value as the owner wrote it; nothing where it is a section, or may hold a secret."""
+    if "." not in path or path.rsplit(".", 1)[-1] in SECRET_KEYS:
+        return ""
+    if not isinstance(value, str | int | float | bool | date) or "@" in str(value):
+        return ""
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
 
 
 def _dotted(location: Sequence[str | int]) -> str:

@@ -1,31 +1,19 @@
 """The house: its name on MQTT, where it stands, and what its connection can carry."""
 
-from zoneinfo import ZoneInfo
+from pydantic import Field
 
-from pydantic import Field, field_validator
-
-from agent.config.base import Name, Section, Watts
+from agent.config.base import Name, Section, Watts, Zone
 
 
 class SiteSection(Section):
     """`timezone` is an IANA name; left out, the tariff's own zone counts."""
 
     id: Name = "home"
-    timezone: str | None = None
+    timezone: Zone | None = None
     latitude: float | None = Field(default=None, ge=-90, le=90)
     longitude: float | None = Field(default=None, ge=-180, le=180)
     import_limit_w: Watts | None = Field(default=None, gt=0)
     base_load_w: Watts = 0
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                ZoneInfo(value)
-            except (KeyError, ValueError, OSError):
-                raise ValueError('a zone name such as "Europe/London"') from None
-        return value
 
 
 class PlannerSection(Section):

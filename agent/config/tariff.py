@@ -1,20 +1,14 @@
-"""The section `tariff` of the configuration: FlatPeak, or fixed prices that need no network.
-
-Clock times are text, "22:30": plain YAML turns 22:30 into the number 1350.
-"""
+"""The section `tariff` of the configuration: FlatPeak, or fixed prices that need no network."""
 
 import re
 from collections.abc import Iterable
 from datetime import date, time
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     SecretStr,
@@ -22,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from agent.config.base import ClockTime, Section, Zone, clock_time
 from agent.energy.rates import Direction
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -31,48 +26,15 @@ MONTH_WORDS = {"all": "jan-dec"}
 MAX_PRICE = 1_000_000
 
 
-class Section(BaseModel):
-    """Frozen; an unknown key is refused and the known ones are named."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_keys(cls, value: Any) -> Any:
-        if isinstance(value, dict):
-            allowed = [field.alias or name for name, field in cls.model_fields.items()]
-            unknown = [str(key) for key in value if key not in allowed]
-            if unknown:
-                raise ValueError(f"unknown key {', '.join(unknown)}; allowed: {', '.join(allowed)}")
-        return value
-
-
-def _clock_time(value: object) -> time:
-    found = re.fullmatch(r"(\d{1,2}):(\d\d)", value) if isinstance(value, str) else None
-    if found is not None:
-        hour, minute = int(found[1]), int(found[2])
-        if (hour, minute) == (24, 0):
-            return time(0)
-        if hour < 24 and minute < 60:
-            return time(hour, minute)
-    raise ValueError(f'expected a clock time in quotes, "00:00" to "24:00", got {value!r}')
-
-
-def _zone(value: object) -> str:
-    try:
-        if isinstance(value, str) and value:
-            return ZoneInfo(value).key
-    except (KeyError, ValueError, OSError):
-        pass
-    raise ValueError(f"expected a time zone such as Europe/Berlin, got {value!r}")
+def _end_time(value: object) -> time:
+    """`24:00` is the end of the day."""
+    return time(0) if value == "24:00" else clock_time(value)
 
 
 def _currency(value: object) -> str:
     if isinstance(value, str) and re.fullmatch("[A-Z]{3}", value):
         return value
-    raise ValueError(f"expected a currency code of three capitals such as EUR, got {value!r}")
+    raise ValueError("expected a currency code of three capitals such as EUR")
 
 
 def _url(value: object) -> str:
@@ -80,7 +42,6 @@ def _url(value: object) -> str:
         parts = urlsplit(value)
         if parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc:
             return value
-    # Not shown: it may hold a password.
     raise ValueError("expected a URL such as https://api.flatpeak.com, without user and password")
 
 
@@ -93,7 +54,7 @@ def _numbers(value: object, names: tuple[str, ...], words: dict[str, str]) -> fr
         first, _, last = words.get(text, text).partition("-")
         if first not in names or (last or first) not in names:
             allowed = ", ".join((*names, f"{names[0]}-{names[4]}", *words))
-            raise ValueError(f"expected one or a list of {allowed}; got {entry!r}")
+            raise ValueError(f"expected one or a list of {allowed}")
         at = names.index(first)
         out.add(at)
         while names[at] != (last or first):
@@ -116,8 +77,6 @@ def _months(value: object) -> frozenset[int]:
     return frozenset(number + 1 for number in _numbers(value, MONTHS, MONTH_WORDS))
 
 
-ClockTime = Annotated[time, BeforeValidator(_clock_time)]
-Zone = Annotated[str, BeforeValidator(_zone)]
 Currency = Annotated[str, BeforeValidator(_currency)]
 Url = Annotated[str, BeforeValidator(_url)]
 Price = Annotated[Decimal, Field(ge=-MAX_PRICE, le=MAX_PRICE, allow_inf_nan=False)]
@@ -160,7 +119,7 @@ class PriceRuleConfig(Section):
     days: Annotated[frozenset[int], BeforeValidator(_days)] = frozenset(range(7))
     months: Annotated[frozenset[int], BeforeValidator(_months)] = frozenset(range(1, 13))
     start: ClockTime = Field(default=time(0), alias="from")
-    end: ClockTime = Field(default=time(0), alias="to")
+    end: Annotated[ClockTime, BeforeValidator(_end_time)] = Field(default=time(0), alias="to")
 
     @model_validator(mode="after")
     def _a_span(self) -> "PriceRuleConfig":
@@ -221,7 +180,6 @@ def _source(value: object) -> object:
     return value.get("source") if isinstance(value, dict) else getattr(value, "source", None)
 
 
-# A model that holds this one must hide its input in errors too: it may have an api_key.
 TariffConfig = Annotated[
     Annotated[FlatPeakConfig, Tag("flatpeak")] | Annotated[FixedConfig, Tag("fixed")],
     Discriminator(

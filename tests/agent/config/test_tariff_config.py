@@ -5,14 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from agent.config.tariff import FixedConfig, FlatPeakConfig, TariffConfig
 from agent.energy.rates import Direction
 
-CONFIG: TypeAdapter[FlatPeakConfig | FixedConfig] = TypeAdapter(
-    TariffConfig, config=ConfigDict(hide_input_in_errors=True)
-)
+CONFIG: TypeAdapter[FlatPeakConfig | FixedConfig] = TypeAdapter(TariffConfig)
 BASIC = {"source": "flatpeak", "account_id": "acc_1", "api_key": "sk_live_secret"}
 FIXED = {"source": "fixed", "timezone": "Europe/Berlin", "currency": "EUR"}
 
@@ -78,14 +76,14 @@ def test_rules_by_day_month_and_time() -> None:
         ({**BASIC, "directions": []}, "expected import, export or both"),
         ({**BASIC, "directions": ["import", "import"]}, "each once"),
         ({**BASIC, "directions": ["up"]}, "'import' or 'export'"),
-        ({**BASIC, "apikey": "x"}, "unknown key apikey; allowed: source, location_id"),
+        ({**BASIC, "apikey": "x"}, "unknown key; allowed: source, location_id"),
         ({**FIXED, "import": []}, "expected a price or a list of rules"),
         ({**FIXED}, "Field required"),
         ({**FIXED, "import": 0.3, "timezone": "Berlin"}, "such as Europe/Berlin"),
         ({**FIXED, "import": 0.3, "currency": "euro"}, "such as EUR"),
         ({**FIXED, "import": "cheap"}, "decimal"),
         ({**FIXED, "import": float("nan")}, "finite number"),
-        ({**FIXED, "import": [{"price": 1, "from": 1350}]}, 'in quotes, "00:00" to "24:00"'),
+        ({**FIXED, "import": [{"price": 1, "from": 1350}]}, 'in quotes, "00:00" to "23:59"'),
         ({**FIXED, "import": [{"price": 1, "from": "25:00"}]}, "expected a clock time"),
         ({**FIXED, "import": [{"price": 1, "days": "holidays"}]}, "weekdays, weekend"),
         ({**FIXED, "import": [{"price": 1, "months": []}]}, "at least one"),

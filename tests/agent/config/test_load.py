@@ -1,0 +1,262 @@
+"""The loader: file, environment, secret files, and what it says of each mistake."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from agent.config import Config, load_config
+from agent.config.devices import EvCharger
+from agent.config.tariff import FixedConfig, FlatPeakConfig
+from agent.energy.rates import Direction
+from agent.errors import ConfigError
+
+SMALL = """
+tariff: {source: fixed, timezone: Europe/Berlin, currency: EUR, import: 0.3}
+"""
+FLATPEAK = """
+tariff: {source: flatpeak, account_id: acc_1, api_key: sk_live_topsecret}
+mqtt: {username: agent, password: hunter2}
+devices:
+  - {id: ev, type: ev_charger, max_power_w: 11000, phases: 3, battery_kwh: 60}
+"""
+SECRETS = ("topsecret", "hunter2")
+
+
+def load(folder: Path, text: str) -> Config:
+    path = folder / "config.yaml"
+    path.write_text(text)
+    return load_config(path)
+
+
+def faults(folder: Path, text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load(folder, text)
+    said = [str(fault) for fault in caught.value.faults]
+    shown = repr(caught.value) + str(caught.value) + "".join(said)
+    chain: BaseException | None = caught.value
+    while chain is not None:
+        shown += str(chain)
+        chain = chain.__cause__
+    for secret in SECRETS:
+        assert secret not in shown
+    return said
+
+
+def test_a_small_file_is_enough(tmp_path: Path) -> None:
+    config = load(tmp_path, SMALL)
+    assert config.base_topic == "flatpeak/home"
+    assert isinstance(config.tariff, FixedConfig)
+
+
+def test_the_environment_comes_before_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = {"id": "car", "type": "ev_charger", "max_power_w": 7400, "energy_kwh": 12.5}
+    for key, value in {
+        "MQTT__HOST": "broker.lan",
+        "MQTT__PORT": "8883",
+        "MQTT__TLS__ENABLED": "true",
+        "MQTT__TLS__CA_FILE": "/etc/ca.pem",
+        "TARIFF__API_KEY": "sk_live_other",
+        "TARIFF__DIRECTIONS": '["import", "export"]',
+        "SITE__IMPORT_LIMIT_W": "9000",
+        "DEVICES": json.dumps([device]),
+    }.items():
+        monkeypatch.setenv(f"FLATPEAK_AGENT__{key}", value)
+    config = load(tmp_path, FLATPEAK)
+    assert (config.mqtt.host, config.mqtt.port, config.mqtt.tls.enabled) == (
+        "broker.lan",
+        8883,
+        True,
+    )
+    assert config.mqtt.tls.ca_file == Path("/etc/ca.pem")
+    assert config.mqtt.username == "agent"
+    assert config.site.import_limit_w == 9000
+    assert isinstance(config.tariff, FlatPeakConfig)
+    assert config.tariff.directions == (Direction.IMPORT, Direction.EXPORT)
+    assert config.tariff.api_key.get_secret_value() == "sk_live_other"
+    assert config.tariff.account_id == "acc_1"
+    [car] = config.devices
+    assert isinstance(car, EvCharger)
+    assert (car.id, car.energy_kwh) == ("car", Decimal("12.5"))
+
+
+def test_prices_and_lists_from_the_environment_are_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = [{"price": 0.1, "from": "22:00", "to": "06:00"}, {"price": 0.4}]
+    monkeypatch.setenv("FLATPEAK_AGENT__TARIFF__IMPORT", json.dumps(rules))
+    monkeypatch.setenv("FLATPEAK_AGENT__TARIFF__EXPORT", "0.07")
+    config = load(tmp_path, SMALL)
+    assert isinstance(config.tariff, FixedConfig)
+    assert [rule.price for rule in config.tariff.import_rules] == [Decimal("0.1"), Decimal("0.4")]
+    assert [rule.price for rule in config.tariff.export_rules] == [Decimal("0.07")]
+
+
+def test_a_wrong_environment_is_a_fault_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLATPEAK_AGENT__MQTT__PORT", "many")
+    monkeypatch.setenv("FLATPEAK_AGENT__MQTT__HOTS", "x")
+    said = faults(tmp_path, SMALL)
+    assert any(line.startswith("mqtt.port: is 'many'; ") for line in said)
+    assert any(line.startswith("mqtt.hots: unknown key; allowed: host, port") for line in said)
+    monkeypatch.setenv("FLATPEAK_AGENT__DEVICES", "[{topsecret")
+    [said_once] = faults(tmp_path, SMALL)
+    assert "devices" in said_once
+    assert "JSON" in said_once
+
+
+def test_secrets_come_from_systemds_credentials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    (folder / "tariff__api_key").write_text("sk_live_from_file\n")
+    (folder / "mqtt__password").write_text("from file\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+    config = load(tmp_path, FLATPEAK)
+    assert isinstance(config.tariff, FlatPeakConfig)
+    assert config.tariff.api_key.get_secret_value() == "sk_live_from_file"
+    assert config.mqtt.password is not None
+    assert config.mqtt.password.get_secret_value() == "from file"
+    assert config.mqtt.username == "agent"
+    monkeypatch.setenv("FLATPEAK_AGENT__MQTT__PASSWORD", "from environment")
+    again = load(tmp_path, FLATPEAK).mqtt.password
+    assert again is not None
+    assert again.get_secret_value() == "from environment"
+
+
+def test_other_credentials_of_the_service_are_not_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    (folder / "mqtt-ca.pem").write_text("PEM")
+    (folder / "mqtt__password").write_text("from file")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+    assert load(tmp_path, FLATPEAK).mqtt.password is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        FLATPEAK.replace("mqtt: {", "mqtt: {port: 0, "),
+        FLATPEAK.replace("source: flatpeak", "source: flatpek"),
+        FLATPEAK.replace("api_key", "apikey"),
+        FLATPEAK.replace("password", "passwd"),
+        FLATPEAK.replace("sk_live_topsecret", "[sk_live_topsecret]"),
+        FLATPEAK.replace("hunter2", "{hunter2: 1}"),
+        FLATPEAK.replace("{source: flatpeak", "{auth: bearer, source: flatpeak"),
+        FLATPEAK.replace(
+            "{source: flatpeak", "{base_url: 'https://me:hunter2@x', source: flatpeak"
+        ),
+        FLATPEAK + "mqtt: {password: hunter2}\n",
+        FLATPEAK.replace("mqtt: {", "mqtt: {password: other, "),
+        "tariff: sk_live_topsecret\nmqtt: hunter2\n",
+        "mqtt: mqtt://agent:hunter2@broker\n" + SMALL,
+        "sk_live_topsecret",
+        "- hunter2",
+        "tariff: {api_key: sk_live_topsecret\nmqtt: [hunter2",
+        FLATPEAK.replace("battery_kwh: 60", "battery_kwh: 0"),
+    ],
+)
+def test_no_message_tells_a_secret(tmp_path: Path, text: str) -> None:
+    assert faults(tmp_path, text)
+
+
+def test_a_config_does_not_print_its_secrets(tmp_path: Path) -> None:
+    config = load(tmp_path, FLATPEAK)
+    for text in (repr(config), str(config), config.model_dump_json()):
+        assert not any(secret in text for secret in SECRETS)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("site: {idd: x}", "site.idd: unknown key; allowed: id, timezone, latitude"),
+        ("tarif: {}", "tarif: unknown key; allowed: site, tariff, mqtt"),
+        ("site: {id: My House}", "site.id: is 'My House'; expected at most 32 small letters"),
+        ("mqtt: {tls: {ca: x}}", "mqtt.tls.ca: unknown key; allowed: enabled, ca_file"),
+        ("mqtt: {base: 'a b'}", "mqtt.base: is 'a b'"),
+        ("mqtt: {protocol: 4}", "mqtt.protocol: is 4; input should be 'auto', '5' or '3.1.1'"),
+        ("mqtt: {tls: {key_file: k}}", "mqtt.tls: certificate_file and key_file are given"),
+        ("devices: {}", "devices: expected a list"),
+        (
+            "devices: [{id: a, type: toaster}]",
+            "devices[0]: input tag 'toaster' found using 'type' does not match",
+        ),
+        ("devices: [{id: a, type: program, profile: []}]", "devices[0].profile: expected a list"),
+        ("mqtt: 7", "mqtt: expected a section"),
+        (
+            "devices: [{id: a, type: load, power_w: 1, needs: [{hours: 1, window: {begin: x}}]}]",
+            "devices[0].needs[0].window.begin: unknown key; allowed: start, end, days",
+        ),
+        (
+            "devices: [{id: a, type: load, power_w: 1, needs: [{hours: 1, window: {end: 1350}}]}]",
+            "devices[0].needs[0].window.end: is 1350; expected a clock time such as",
+        ),
+        (
+            "devices: [{id: a, type: program, profile: [{duration_s: 1, power_w: 1}], "
+            "ready_by: {mon: '24:00'}}]",
+            "devices[0].ready_by.mon: is '24:00'; expected a clock time in quotes",
+        ),
+        (
+            "devices: [{id: a, type: ev_charger, max_power_w: 900, energy_kwh: 1}]",
+            "devices[0]: max_power_w is 900, but 6 A on 1 phase(s) is 1380 W already",
+        ),
+        (
+            "devices: [{id: a, type: load, power_w: 1, needs: [{hours: 1}]}, "
+            "{id: a, type: load, power_w: 1, needs: [{hours: 1}]}]",
+            "devices: the id 'a' is used twice",
+        ),
+    ],
+)
+def test_a_fault_names_key_value_and_what_is_allowed(tmp_path: Path, text: str, said: str) -> None:
+    found = faults(tmp_path, SMALL + text)
+    assert len(found) == 1, found
+    assert found[0].startswith(said), found
+
+
+def test_all_faults_come_at_once(tmp_path: Path) -> None:
+    text = "site: {id: A, latitude: 91, colour: red}\nmqtt: {port: -1, keepalive_s: 1}\nx: 1\n"
+    found = faults(tmp_path, SMALL + text)
+    assert [line.partition(":")[0] for line in found] == [
+        "site.id",
+        "site.latitude",
+        "site.colour",
+        "mqtt.port",
+        "mqtt.keepalive_s",
+        "x",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: [", "line 1"),
+        ("site:\n  id: x\n bad", "line 3"),
+        ("- 1", "no sections"),
+        ("just words", "no sections"),
+        ("1: 2", "no sections"),
+        ("site: {id: a}\nsite: {id: b}\n", "line 2, column 1: not valid YAML: found duplicate key"),
+        ("a: \x01", "not valid YAML"),
+    ],
+)
+def test_broken_yaml_is_told_with_its_place(tmp_path: Path, text: str, said: str) -> None:
+    [found] = faults(tmp_path, text)
+    assert said in found
+
+
+def test_no_file_and_no_text(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"config\.example\.yaml"):
+        load_config(tmp_path / "none.yaml")
+    (tmp_path / "bad.yaml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(tmp_path / "bad.yaml")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(tmp_path)
+    [found] = faults(tmp_path, "")
+    assert found == "tariff: is missing"

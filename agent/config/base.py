@@ -23,7 +23,10 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 
 class Section(BaseModel):
-    """One section of the file. An unknown key is refused and the known ones are named."""
+    """One section of the file; an empty one is all defaults.
+
+    An unknown key is refused and the known ones are named.
+    """
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True
@@ -31,9 +34,9 @@ class Section(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _name_allowed_keys(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def _validate(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         try:
-            return handler(value)
+            return handler({} if value is None else value)
         except ValidationError as error:
             details = [cls._explained(item) for item in error.errors(include_url=False)]
             raise ValidationError.from_exception_data(

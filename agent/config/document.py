@@ -1,6 +1,7 @@
 """The whole configuration as one model. Defaults make a file of a few lines enough."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import model_validator
 
@@ -18,7 +19,7 @@ class StateSection(Section):
 
 
 class LogSection(Section):
-    level: str = "info"
+    level: Literal["debug", "info", "warning", "error"] = "info"
 
 
 class Config(Section):

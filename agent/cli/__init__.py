@@ -12,7 +12,7 @@ COMMANDS = {
     "run": "keep rates, plan, tell the appliances (what the service does)",
     "demo": "see it at work: sandbox, broker and simulated appliances embedded",
     "plan": "plan one Situation, or one a line, without a running agent",
-    "check": "read the configuration and say what is wrong or missing",
+    "check": "read the configuration, try broker, tariff, folder and clock, say what is wrong",
     "schema": "write the JSON Schemas and the AsyncAPI document of every topic",
     "sandbox": "a FlatPeak that lives on this machine, with real prices",
 }

@@ -19,6 +19,7 @@ EX_USAGE = 64
 EX_DATAERR = 65
 EX_UNAVAILABLE = 69
 EX_CONFIG = 78
+DATABASE = "agent.sqlite"
 THREADS = "flatpeak-work"
 THREADS_END_WITHIN_S = 0.2
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from agent.app import run_agent
 from agent.cli.common import (
+    DATABASE,
     EX_CONFIG,
     EX_OK,
     EX_UNAVAILABLE,
@@ -24,8 +25,6 @@ from agent.store import Store
 from integrations.registry import tariff_source
 
 log = logging.getLogger(__name__)
-
-DATABASE = "agent.sqlite"
 
 
 def main(argv: list[str]) -> int:

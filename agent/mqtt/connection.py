@@ -76,6 +76,11 @@ class MqttConnection:
     def connected(self) -> bool:
         return self._client is not None
 
+    @property
+    def protocol(self) -> str:
+        """What is spoken on the connection there is."""
+        return "MQTT 5" if self._protocol is V5 else "MQTT 3.1.1"
+
     async def publish(
         self,
         topic: str,
@@ -253,8 +258,7 @@ class MqttConnection:
         return taken
 
     def _say_connected(self) -> None:
-        name = "MQTT 5" if self._protocol is V5 else "MQTT 3.1.1"
-        log.info("connected to %s:%d (%s)", self.settings.host, self.settings.port, name)
+        log.info("connected to %s:%d (%s)", self.settings.host, self.settings.port, self.protocol)
         self._said.clear()
         if not self._refused:
             self.health.ok("broker")

@@ -110,15 +110,17 @@ async def run_agent(
         ledger or Ledger(),
         trusted_clock=trusted_clock,
     )
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(job, name=name) for name, job in house.jobs().items()]
-        on_ready()
-        notify("READY=1")
-        await stop.wait()
-        notify("STOPPING=1")
-        await house.post.say_goodbye("offline", GOODBYE_S)
-        await end_all(tasks)
-    await source.close()
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(job, name=name) for name, job in house.jobs().items()]
+            on_ready()
+            notify("READY=1")
+            await stop.wait()
+            notify("STOPPING=1")
+            await house.post.say_goodbye("offline", GOODBYE_S)
+            await end_all(tasks)
+    finally:
+        await source.close()
 
 
 class _House:

@@ -44,6 +44,7 @@ from integrations.registry import tariff_source
 
 OK, WARNING, FAILED = "ok", "warning", "failed"
 BROKER_WITHIN_S = 8.0
+GOODBYE_S = 1.0
 ASKED_AHEAD = timedelta(hours=48)
 DISTRIBUTION = "flatpeak-edge-agent"
 IMPORT_NAMES = ("agent", "integrations")
@@ -226,6 +227,8 @@ async def _broker(config: Config) -> Finding:
     waiting = [asyncio.create_task(event.wait()) for event in (came_back, troubled)]
     await asyncio.wait(waiting, timeout=BROKER_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
     protocol = post.protocol
+    # Leaves nothing behind, not even a last will.
+    await post.say_goodbye("", GOODBYE_S)
     await end_all([running])
     for task in waiting:
         task.cancel()

@@ -45,7 +45,7 @@ class Client(aiomqtt.Client):
         except BaseException:
             self._given_up = True
             # After what paho's thread has asked of the loop already.
-            self._loop.call_soon(self._hang_up)
+            self._loop.call_soon(self.hang_up)
             raise
         if self._lost_with is not None:
             raise LostAtOnce(self._lost_with)
@@ -60,10 +60,11 @@ class Client(aiomqtt.Client):
         except aiomqtt.MqttError as error:
             log.debug("leaving the broker: %s", error)
         finally:
-            self._hang_up()
+            self.hang_up()
 
-    def _hang_up(self) -> None:
-        # paho has no public way to close a connection on which nothing can be sent any more.
+    def hang_up(self) -> None:
+        """Close the socket without a word: the broker publishes the last will."""
+        # paho has no public way to do this.
         self._client._sock_close()
 
     async def send(
@@ -82,7 +83,9 @@ class Client(aiomqtt.Client):
             return None
         answer = self._answers[info.mid] = asyncio.get_running_loop().create_future()
         try:
-            return await asyncio.wait_for(answer, self.timeout)
+            # Not wait_for: before Python 3.12 it swallows a cancellation that meets the answer.
+            async with asyncio.timeout(self.timeout):
+                return await answer
         except TimeoutError:
             raise Unconfirmed("the broker confirms nothing any more") from None
         finally:

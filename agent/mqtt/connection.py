@@ -66,6 +66,7 @@ class MqttConnection:
     first_wait_s: float = FIRST_WAIT_S
     _client: Client | None = None
     _broken: asyncio.Event = field(default_factory=asyncio.Event)
+    _said_goodbye: bool = False
     _protocol: aiomqtt.ProtocolVersion | None = None
     _early_losses: int = 0
     _said: set[str] = field(default_factory=set)
@@ -140,8 +141,10 @@ class MqttConnection:
         """The last words on the will's topic, as far as the broker takes them in time.
 
         Nobody else is heard afterwards: an `online` on its way would contradict it for ever.
+        Where `run` ends without it, as after a crash, the last will is published.
         """
         client, self._client = self._client, None
+        self._said_goodbye = True
         if client is None:
             return
         client.timeout = timeout_s
@@ -171,7 +174,11 @@ class MqttConnection:
                     job.cancel()
                 await asyncio.gather(*jobs, return_exceptions=True)
         finally:
-            await client.leave(LEAVE_TIMEOUT_S)
+            if self._said_goodbye:
+                await client.leave(LEAVE_TIMEOUT_S)
+            else:
+                # A clean end would keep the last will back, and `online` would stand for ever.
+                client.hang_up()
 
     async def _greet(self, client: Client) -> None:
         # Not earlier: what others publish before the greeting would be published twice.

@@ -12,10 +12,14 @@ from typing import Any
 import jsonschema
 import pytest
 
+from agent.app import run_agent
 from agent.contracts.catalogue import TOPICS, Topic, json_schema
 from agent.energy.instants import format_instant
+from agent.energy.plan import Plan
 from agent.energy.schedule import DeviceType
+from agent.energy.situation import Situation
 from agent.store import Store
+from integrations.registry import tariff_source
 from integrations.sandbox.household import DEVICES
 from tests.fakes.brokers import Heard
 from tests.fakes.real_home import BASE, RealHome, listening, real_home
@@ -350,6 +354,27 @@ async def retained(home: RealHome) -> list[str]:
         await late.client.publish(f"{BASE}/end", b"", qos=1)
         await late.until_heard(f"{BASE}/end")
         return [item.topic for item in late.heard if item.retain]
+
+
+async def test_a_crash_leaves_offline_behind() -> None:
+    async with real_home("mosquitto", EVENING) as home:
+
+        async def broken(_situation: Situation) -> Plan:
+            await home.until_status(b"online")
+            raise ZeroDivisionError
+
+        config = home.config([EV])
+        with pytest.raises(ExceptionGroup, match="TaskGroup"):
+            await run_agent(
+                config,
+                clock=home.clock,
+                source=tariff_source(config.tariff, home.clock),
+                store=Store.in_memory(),
+                stop=asyncio.Event(),
+                plan=broken,
+                trusted_clock=True,
+            )
+        await home.until_status(b"offline")
 
 
 # --- what people ask ----------------------------------------------------------------------------

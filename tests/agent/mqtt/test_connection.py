@@ -116,7 +116,12 @@ async def broker(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [item.getMessage() for item in caplog.records if item.levelno >= logging.WARNING]
+    """What the agent said; the watchers' own library speaks too."""
+    return [
+        item.getMessage()
+        for item in caplog.records
+        if item.levelno >= logging.WARNING and item.name != "mqtt"
+    ]
 
 
 # --- both brokers ------------------------------------------------------------------------------
@@ -201,6 +206,14 @@ async def test_a_clean_end_leaves_offline_and_nobody_speaks_after_it(broker: Bro
             assert not await agent.post.publish(STATUS, "online")
         await other.until_heard(STATUS, b"offline")
         assert other.payloads(STATUS) == [b"online", b"offline"]
+
+
+async def test_who_ends_without_a_goodbye_is_offline_by_its_last_will(broker: Broker) -> None:
+    """As after a crash of another part: `online` must not stand for ever."""
+    async with watching(broker.v5_port, STATUS) as other:
+        async with connecting(broker.v5_port) as agent:
+            await agent.until_greeted()
+        await other.until_heard(STATUS, b"offline")
 
 
 async def test_after_the_broker_restarts_everything_retained_comes_once(

@@ -18,7 +18,9 @@ from agent.planning.relaxed import Model, Pass
 from agent.planning.score import Piece
 
 OFF, ON, BORN, ENDED, GOAL, DRIFT = range(6)
-BEAM = 24
+# States that a plan which need not be the best one looks at, and at least at each point.
+BEAM_STATES = 8000
+LEAST_BEAM = 3
 # Below every bound.
 NOTHING = -(1 << 2000)
 
@@ -101,7 +103,7 @@ class Search:
             if mode != DRIFT and self.best.get(node.key, node.cost) < node.cost:
                 continue
             self.expanded += 1
-            if self.expanded > self.budget:
+            if self.expanded > self.budget or len(self.heap) > 4 * self.budget:
                 found = self.beam()
                 return Found(found.pieces, bound, found.cost, False)
             self.expand(node)
@@ -112,11 +114,12 @@ class Search:
         self.best = {}
         self.buckets = [[] for _ in range(self.last + 2)]
         self.roots()
+        width = max(LEAST_BEAM, BEAM_STATES // (self.last + 1))
         goal: Node | None = None
         for bucket in self.buckets:
             bucket.sort(key=lambda node: node.bound)
             taken = 0
-            while bucket and taken < BEAM:
+            while bucket and taken < width:
                 node = bucket.pop(0)
                 if node.key[0] == GOAL:
                     if goal is None or node.cost < goal.cost:

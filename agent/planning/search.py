@@ -427,8 +427,8 @@ class Search:
         high = self.points[j + 1] - t - 1
         # A named point is no place for a free edge: there it would not be free.
         low = 1 if self.loose[j] or node.key[0] in (BORN, ENDED) else 0
-        if on and not self.wants(node.key[2]):
-            # It has enough already: right here or not at all.
+        if on and (not self.wants(node.key[2]) or not self.may(t, t + max(1, high))):
+            # It has enough already, or may get no more: right here or not at all.
             high = 0
         if high < low:
             return
@@ -489,7 +489,8 @@ class Search:
         left_high = self.replay(node, drift, high, b)[1]
         step = (left_high - left_low) // (high - low)
         if abs(step) != 1 or left_low + step * (high - low) != left_high:
-            return [low, high]
+            # The deadline lies between and lets the rest go: what fills the need before it counts.
+            return sorted({low, high, *self.filling(node, drift, low, high)})
         mode = ON if drift.on else OFF
         lefts = self.fill.within(mode, j, min(left_low, left_high), max(left_low, left_high))
         return [low + (left - left_low) * step for left in lefts]
@@ -505,14 +506,31 @@ class Search:
         """The chain was the last of the plan: it ends with the device off."""
         if drift.on:
             return
-        t = drift.ready + low
-        left_low = self.replay(node, drift, low, t)[1]
-        for rest in {0, 1 if not self.need.hard else 0, self.need.need - self.need.top}:
-            for d in {low, drift.high, low + left_low - rest, low - left_low + rest}:
-                if low <= d <= drift.high:
-                    end = drift.ready + d
-                    cost, left, _, runs = self.replay(node, drift, d, end)
-                    self.goal(node, left, cost, end, runs)
+        for d in {low, drift.high, *self.filling(node, drift, low, drift.high)}:
+            end = drift.ready + d
+            cost, left, _, runs = self.replay(node, drift, d, end)
+            self.goal(node, left, cost, end, runs)
+
+    def filling(self, node: Node, drift: Drift, low: int, high: int) -> set[int]:
+        """The d with which just enough is served by the chain's last edge, or by the deadline."""
+        need, found = self.need, set()
+        for due in (None, need.deadline):
+            first, last = (self.lacking(node, drift, d, due) for d in (low, high))
+            slope = (last - first) // (high - low) if high > low else 0
+            if abs(slope) == 1:
+                for rest in (0, need.need - need.top, 0 if need.hard else 1):
+                    found.add(low + (rest - first) * slope)
+        return {d for d in found if low <= d <= high}
+
+    def lacking(self, node: Node, drift: Drift, d: int, due: int | None) -> int:
+        """Seconds still needed after the chain's last edge, or at an instant before it."""
+        until = drift.edges[-1] + d if due is None else min(due, drift.edges[-1] + d)
+        on, at, left = node.key[0] in (ON, BORN), self.points[node.key[1]], node.key[2]
+        for edge in drift.edges:
+            stop = min(edge + d, until)
+            left -= max(0, stop - at) if on else 0
+            at, on = max(at, stop), not on
+        return left
 
     def replay(
         self, node: Node, drift: Drift, d: int, until: int

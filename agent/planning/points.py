@@ -14,7 +14,9 @@ from agent.planning.load import SAME_EDGE_S, Load
 from agent.planning.timeline import Timeline
 
 # More points than this are not searched; what is found is then not called proved.
-MOST_POINTS = 6000
+MOST_POINTS = 1500
+# Several demands are searched on steps of one size, where these are no more than this.
+MOST_STEPS = 6000
 # Steps of one size that are this few are searched instead, without any free chain.
 FEW_STEPS = 300
 
@@ -46,7 +48,7 @@ def points_of(timeline: Timeline, load: Load, end: int) -> Points:
     if load.grid:
         lengths |= {need.anchor % load.grid for need in load.needs}
     step = gcd(*named, *lengths)
-    if step and end // step <= (MOST_POINTS if several else FEW_STEPS):
+    if step and end // step <= (MOST_STEPS if several else FEW_STEPS):
         return Points(named, list(range(0, end + 1, step)), True, True)
     if load.grid:
         return Points(named, sorted({*named, *_grid(load, end)}), False, True)

@@ -18,7 +18,9 @@ from agent.planning.relaxed import Model, Pass
 from agent.planning.score import Piece
 
 OFF, ON, BORN, ENDED, GOAL, DRIFT = range(6)
-BEAM = 24
+# States that a plan which need not be the best one looks at, and at least at each point.
+BEAM_STATES = 8000
+LEAST_BEAM = 3
 # Below every bound.
 NOTHING = -(1 << 2000)
 
@@ -101,7 +103,7 @@ class Search:
             if mode != DRIFT and self.best.get(node.key, node.cost) < node.cost:
                 continue
             self.expanded += 1
-            if self.expanded > self.budget:
+            if self.expanded > self.budget or len(self.heap) > 4 * self.budget:
                 found = self.beam()
                 return Found(found.pieces, bound, found.cost, False)
             self.expand(node)
@@ -112,11 +114,12 @@ class Search:
         self.best = {}
         self.buckets = [[] for _ in range(self.last + 2)]
         self.roots()
+        width = max(LEAST_BEAM, BEAM_STATES // (self.last + 1))
         goal: Node | None = None
         for bucket in self.buckets:
             bucket.sort(key=lambda node: node.bound)
             taken = 0
-            while bucket and taken < BEAM:
+            while bucket and taken < width:
                 node = bucket.pop(0)
                 if node.key[0] == GOAL:
                     if goal is None or node.cost < goal.cost:
@@ -424,8 +427,8 @@ class Search:
         high = self.points[j + 1] - t - 1
         # A named point is no place for a free edge: there it would not be free.
         low = 1 if self.loose[j] or node.key[0] in (BORN, ENDED) else 0
-        if on and not self.wants(node.key[2]):
-            # It has enough already: right here or not at all.
+        if on and (not self.wants(node.key[2]) or not self.may(t, t + max(1, high))):
+            # It has enough already, or may get no more: right here or not at all.
             high = 0
         if high < low:
             return
@@ -486,7 +489,8 @@ class Search:
         left_high = self.replay(node, drift, high, b)[1]
         step = (left_high - left_low) // (high - low)
         if abs(step) != 1 or left_low + step * (high - low) != left_high:
-            return [low, high]
+            # The deadline lies between and lets the rest go: what fills the need before it counts.
+            return sorted({low, high, *self.filling(node, drift, low, high)})
         mode = ON if drift.on else OFF
         lefts = self.fill.within(mode, j, min(left_low, left_high), max(left_low, left_high))
         return [low + (left - left_low) * step for left in lefts]
@@ -502,14 +506,31 @@ class Search:
         """The chain was the last of the plan: it ends with the device off."""
         if drift.on:
             return
-        t = drift.ready + low
-        left_low = self.replay(node, drift, low, t)[1]
-        for rest in {0, 1 if not self.need.hard else 0, self.need.need - self.need.top}:
-            for d in {low, drift.high, low + left_low - rest, low - left_low + rest}:
-                if low <= d <= drift.high:
-                    end = drift.ready + d
-                    cost, left, _, runs = self.replay(node, drift, d, end)
-                    self.goal(node, left, cost, end, runs)
+        for d in {low, drift.high, *self.filling(node, drift, low, drift.high)}:
+            end = drift.ready + d
+            cost, left, _, runs = self.replay(node, drift, d, end)
+            self.goal(node, left, cost, end, runs)
+
+    def filling(self, node: Node, drift: Drift, low: int, high: int) -> set[int]:
+        """The d with which just enough is served by the chain's last edge, or by the deadline."""
+        need, found = self.need, set()
+        for due in (None, need.deadline):
+            first, last = (self.lacking(node, drift, d, due) for d in (low, high))
+            slope = (last - first) // (high - low) if high > low else 0
+            if abs(slope) == 1:
+                for rest in (0, need.need - need.top, 0 if need.hard else 1):
+                    found.add(low + (rest - first) * slope)
+        return {d for d in found if low <= d <= high}
+
+    def lacking(self, node: Node, drift: Drift, d: int, due: int | None) -> int:
+        """Seconds still needed after the chain's last edge, or at an instant before it."""
+        until = drift.edges[-1] + d if due is None else min(due, drift.edges[-1] + d)
+        on, at, left = node.key[0] in (ON, BORN), self.points[node.key[1]], node.key[2]
+        for edge in drift.edges:
+            stop = min(edge + d, until)
+            left -= max(0, stop - at) if on else 0
+            at, on = max(at, stop), not on
+        return left
 
     def replay(
         self, node: Node, drift: Drift, d: int, until: int

@@ -10,7 +10,7 @@ from itertools import count
 
 from agent.planning.relaxed import Model, Pass
 from agent.planning.score import Piece
-from agent.planning.search import BEAM, NOTHING, Found
+from agent.planning.search import BEAM_STATES, LEAST_BEAM, NOTHING, Found
 
 OFF, ON, GOAL = range(3)
 NOBODY = -1
@@ -82,11 +82,12 @@ class SearchSeveral:
         self.best = {}
         self.buckets = [[] for _ in range(self.last + 2)]
         self.roots()
+        width = max(LEAST_BEAM, 2 * BEAM_STATES // (self.last + 1))
         goal: Node | None = None
         for bucket in self.buckets:
             bucket.sort(key=lambda node: node.bound)
             taken = 0
-            while bucket and taken < 4 * BEAM:
+            while bucket and taken < width:
                 node = bucket.pop(0)
                 if node.state.mode == GOAL:
                     if goal is None or node.cost < goal.cost:

@@ -5,9 +5,14 @@ Exact: every second may be on or off by itself, so the best plan takes seconds i
 takes more than one look (`None`), the search in `agent.planning.switching` does it.
 """
 
+from itertools import combinations
+
 from agent.planning.load import Load, Need
 from agent.planning.score import Piece
 from agent.planning.timeline import FOREVER, Cell, Timeline
+
+# Of more spans of one price than this the search chooses.
+FEW = 4
 
 
 def fits(load: Load) -> bool:
@@ -85,14 +90,33 @@ def _cheapest(parts: list[tuple[int, int, Cell]], wanted: int) -> list[tuple[int
         if key[0]:
             return chosen + _latest(spans[key], wanted)
         joined = _joined(spans[key])
-        if len(joined) > 1:
-            return None
-        start, end = joined[0]
-        # Towards a run that follows a start moves forward in time order; nothing else is as early.
-        if any(a == end for a, _ in chosen):
-            return [*chosen, (end - wanted, end)]
-        return [*chosen, (start, start + wanted)]
+        return None if len(joined) > FEW else _tied(chosen, joined, wanted)
     return chosen
+
+
+def _tied(
+    chosen: list[tuple[int, int]], spans: list[tuple[int, int]], wanted: int
+) -> list[tuple[int, int]]:
+    """Of spans of one price those with which the plan starts least, then earliest.
+
+    All of them are taken whole or not at all but one, of which either end is.
+    """
+    best: tuple[int, int, list[int]] | None = None
+    found = chosen
+    for count in range(len(spans)):
+        for some in combinations(spans, count):
+            left = wanted - sum(b - a for a, b in some)
+            if left < 0:
+                continue
+            for a, b in spans:
+                if (a, b) in some or b - a < left:
+                    continue
+                for part in ((a, a + left), (b - left, b)):
+                    runs = _joined(sorted([*chosen, *some, part]))
+                    rank = (len(runs), sum(x for x, _ in runs), [x - y for x, y in runs])
+                    if best is None or rank < best:
+                        best, found = rank, runs
+    return found
 
 
 def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:

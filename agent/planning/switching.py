@@ -1,6 +1,7 @@
 """A device whose seconds depend on each other: minimum times, start costs, old edges, grids."""
 
 from agent.planning.load import Load
+from agent.planning.loose import loose_bound
 from agent.planning.points import points_of
 from agent.planning.relaxed import Model, passes_of
 from agent.planning.score import Piece, Score, score
@@ -22,13 +23,19 @@ def plan_switching(timeline: Timeline, load: Load) -> tuple[list[Piece], int | N
         weights = weights_of(timeline, load, end)
         model = Model(timeline, load, points_of(timeline, load, end), weights)
         passes = passes_of(model)
+        # Where points are left out no search proves anything: then a good plan will do.
+        budget = BUDGET if model.closed else BUDGET // 6
         one = len(load.needs) == 1
-        found = (Search if one else SearchSeveral)(model, passes, BUDGET).run()
+        found = (Search if one else SearchSeveral)(model, passes, budget).run()
         pieces = longer_first(timeline, load, found.pieces)
         result = score(timeline, load, pieces)
-        proved = found.proved and model.closed
-        lower = found.bound if found.proved is model.closed else min(found.bound, passes[0].root)
-        bound = None if proved else _objective(timeline, load, weights, result, lower, end)
+        if found.proved and model.closed:
+            bound = None
+        else:
+            lower = found.bound
+            if not model.closed:
+                lower = loose_bound(timeline, load, model.named, weights)
+            bound = _objective(timeline, load, weights, result, lower, end)
         if not any(result.levels[:4]) or not any(need.hard for need in load.needs):
             break
     return pieces, bound

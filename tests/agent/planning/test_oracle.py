@@ -136,18 +136,20 @@ def fine(draw: st.DrawFn) -> Tiny:
     given_prices = tuple(Fraction(price, 10) for price in seconds)
     hard = draw(st.integers(0, 3)) > 0
     going = draw(st.integers(0, 5))
+    capped = draw(st.integers(0, 2)) == 0
     return Tiny(
         prices=given_prices,
         mean=sum(given_prices, Fraction(0)) / len(given_prices),
-        need=draw(st.integers(1, 5)),
+        need=draw(st.integers(1, 3 if capped else 5)),
         earliest=draw(st.integers(0, 1)),
-        deadline=draw(st.integers(4, 10)),
+        deadline=draw(st.integers(9 if capped else 4, 10)),
         hard=hard,
         value=Fraction(0) if hard else Fraction(draw(st.sampled_from([5, 15, 25])), 100),
         min_on=draw(st.sampled_from([0, 2, 3])),
         min_off=draw(st.sampled_from([0, 1, 2, 3])),
         start_cost=Fraction(draw(st.sampled_from([0, 1, 5])), 100),
-        on_for=draw(st.integers(0, 3)) if going == 0 else None,
+        cap=Fraction(1, 10) if capped else None,
+        on_for=draw(st.integers(0, 3)) if going == 0 and not capped else None,
         off_for=draw(st.integers(0, 3)) if going == 1 else None,
     )
 

@@ -1,4 +1,11 @@
-"""A device whose seconds depend on each other: minimum times, start costs, old edges, grids."""
+"""A device whose seconds depend on each other: minimum times, start costs, old edges, grids.
+
+The search proves its plan where the points to switch at are few enough and its states do not run
+out. Else the best of a few good plans is taken, with a lower bound: what the search was left with,
+and the plan of a device whose minimum times are longer, rounded up to steps that do fit the prices.
+"""
+
+from dataclasses import dataclass, replace
 
 from agent.planning.load import Load
 from agent.planning.loose import loose_bound
@@ -12,33 +19,74 @@ from agent.planning.timeline import Timeline
 from agent.planning.weights import Weights, weights_of
 
 BUDGET = 15_000
+# Where points had to be left out no search proves anything, so less of it will do.
+BUDGET_OPEN = 2_500
+STEPS_S = (60, 300, 900)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Pieces with their score; `lower` bounds all aims in one number where nothing is proved."""
+
+    pieces: list[Piece]
+    score: Score
+    lower: int | None
+    closed: bool
+    weights: Weights
+    end: int
 
 
 def plan_switching(timeline: Timeline, load: Load) -> tuple[list[Piece], int | None]:
     """Pieces and, where they are not proved best, a lower bound of the objective."""
-    pieces: list[Piece] = []
-    bound: int | None = None
-    for late in (False, True):
-        end = _end(timeline, load, late)
-        weights = weights_of(timeline, load, end)
-        model = Model(timeline, load, points_of(timeline, load, end), weights)
-        passes = passes_of(model)
-        # Where points are left out no search proves anything: then a good plan will do.
-        budget = BUDGET if model.closed else BUDGET // 6
-        one = len(load.needs) == 1
-        found = (Search if one else SearchSeveral)(model, passes, budget).run()
-        pieces = longer_first(timeline, load, found.pieces)
-        result = score(timeline, load, pieces)
-        if found.proved and model.closed:
-            bound = None
-        else:
-            lower = found.bound
-            if not model.closed:
-                lower = loose_bound(timeline, load, model.named, weights)
-            bound = _objective(timeline, load, weights, result, lower, end)
-        if not any(result.levels[:4]) or not any(need.hard for need in load.needs):
+    first = last = _attempt(timeline, load, late=False)
+    if _matters(first.score, load):
+        # The deadline stands in the way: look beyond it.
+        last = _attempt(timeline, load, late=True)
+    if last.lower is None:
+        return last.pieces, None
+    pieces, found = min(
+        [(one.pieces, one.score) for one in (first, last)] + _rounded(timeline, load),
+        key=lambda plan: plan[1].levels,
+    )
+    # A plan that is all in time is bound by the look that saw no further.
+    seen = last if _matters(found, load) else first
+    if seen.lower is None:
+        return pieces, None
+    return pieces, _objective(timeline, load, seen.weights, found, seen.lower, seen.end)
+
+
+def _rounded(timeline: Timeline, load: Load) -> list[tuple[list[Piece], Score]]:
+    """Plans with longer minimum times, up to those that fit the prices well enough to be proved."""
+    out = []
+    for step in STEPS_S:
+        min_on, min_off = (-(-time // step) * step for time in (load.min_on, load.min_off))
+        longer = replace(load, min_on=min_on, min_off=min_off)
+        if longer == load or len(load.needs) > 1 or load.needs[0].need < min_on:
+            continue
+        other = _attempt(timeline, longer, late=False)
+        out.append((other.pieces, score(timeline, load, other.pieces)))
+        if other.closed:
             break
-    return pieces, bound
+    return out
+
+
+def _matters(found: Score, load: Load) -> bool:
+    """Whether something is missing, too much or late, so that time after deadlines may help."""
+    return any(found.levels[:4]) and any(need.hard for need in load.needs)
+
+
+def _attempt(timeline: Timeline, load: Load, *, late: bool) -> Attempt:
+    end = _end(timeline, load, late)
+    weights = weights_of(timeline, load, end)
+    model = Model(timeline, load, points_of(timeline, load, end), weights)
+    budget = BUDGET if model.closed else BUDGET_OPEN
+    search = Search if len(load.needs) == 1 else SearchSeveral
+    found = search(model, passes_of(model), budget).run()
+    pieces = longer_first(timeline, load, found.pieces)
+    lower = None if found.proved else found.bound
+    if not model.closed:
+        lower = loose_bound(timeline, load, model.named, weights)
+    return Attempt(pieces, score(timeline, load, pieces), lower, model.closed, weights, end)
 
 
 def _end(timeline: Timeline, load: Load, late: bool) -> int:

@@ -2,12 +2,12 @@
 
 The search proves its plan where the points to switch at are few enough and its states do not run
 out. Else the best of a few good plans is taken, with a lower bound: what the search was left with,
-and the plan of a device whose minimum times are longer, rounded up to steps that do fit the prices.
+and the plans of devices that are easier to plan and have no plan that this one could not follow.
 """
 
 from dataclasses import dataclass, replace
 
-from agent.planning.load import Load
+from agent.planning.load import Load, OldEdges
 from agent.planning.loose import loose_bound
 from agent.planning.points import points_of
 from agent.planning.relaxed import Model, passes_of
@@ -45,7 +45,7 @@ def plan_switching(timeline: Timeline, load: Load) -> tuple[list[Piece], int | N
     if last.lower is None:
         return last.pieces, None
     pieces, found = min(
-        [(one.pieces, one.score) for one in (first, last)] + _rounded(timeline, load),
+        [(one.pieces, one.score) for one in (first, last)] + _simpler(timeline, load),
         key=lambda plan: plan[1].levels,
     )
     # A plan that is all in time is bound by the look that saw no further.
@@ -55,10 +55,15 @@ def plan_switching(timeline: Timeline, load: Load) -> tuple[list[Piece], int | N
     return pieces, _objective(timeline, load, seen.weights, found, seen.lower, seen.end)
 
 
-def _rounded(timeline: Timeline, load: Load) -> list[tuple[list[Piece], Score]]:
-    """Plans with longer minimum times, up to those that fit the prices well enough to be proved."""
+def _simpler(timeline: Timeline, load: Load) -> list[tuple[list[Piece], Score]]:
+    """Plans of devices that are easier to plan, and whose plans are plans of this one too."""
     out = []
+    if load.old.cost:
+        # As if changes were free.
+        other = _attempt(timeline, replace(load, old=OldEdges()), late=False)
+        out.append((other.pieces, score(timeline, load, other.pieces)))
     for step in STEPS_S:
+        # Longer minimum times, up to those that fit the prices well enough to be proved.
         min_on, min_off = (-(-time // step) * step for time in (load.min_on, load.min_off))
         longer = replace(load, min_on=min_on, min_off=min_off)
         if longer == load or len(load.needs) > 1 or load.needs[0].need < min_on:

@@ -26,8 +26,8 @@ from agent.energy.instants import from_unix, to_unix_ceil
 from agent.energy.plan import Plan
 from agent.energy.schedule import Schedule
 from agent.energy.situation import ZERO, Situation
+from agent.home.asked import MET_KWH, PLANNED_AHEAD, Asked
 from agent.home.baseline import cost_at_once
-from agent.home.demands import MET_KWH, PLANNED_AHEAD, Asked
 from agent.home.situation import Prices, build_situation
 from agent.home.windows import Place
 from agent.mqtt.topics import Topics

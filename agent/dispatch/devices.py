@@ -13,7 +13,9 @@ from agent.dispatch.notices import Notices
 from agent.energy.readings import Acknowledgement, AckStatus, Reading
 from agent.errors import Refused
 from agent.health import Health
-from agent.home.demands import Asked, ask, current_window
+from agent.home.asked import Asked
+from agent.home.demands import ask
+from agent.home.loads import current_window
 from agent.home.tracker import STORED, Tracker
 from agent.home.windows import Place
 from agent.home.wishes import Wish, apply_request, expired, from_text, read_request, to_text

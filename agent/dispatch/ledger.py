@@ -11,8 +11,8 @@ from decimal import Decimal
 
 from agent.energy.rates import Rate
 from agent.energy.situation import ZERO
+from agent.home.asked import MET_KWH, OpenNeed
 from agent.home.baseline import cost_at_once, cost_of
-from agent.home.demands import MET_KWH, OpenNeed
 from agent.home.tracker import Taking
 
 

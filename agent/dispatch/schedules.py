@@ -21,7 +21,7 @@ from agent.energy.schedule import (
     Standing,
 )
 from agent.energy.situation import ZERO
-from agent.home.demands import Asked, Override
+from agent.home.asked import Asked, Override
 
 # Device clocks are slow: what holds now must have begun, by their clock too.
 CLOCK_SLACK_S = 300

@@ -17,7 +17,7 @@ from agent.energy.situation import (
     Site,
     Situation,
 )
-from agent.home.demands import Asked
+from agent.home.asked import Asked
 
 
 @dataclass(frozen=True, slots=True)

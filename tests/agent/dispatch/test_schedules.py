@@ -10,7 +10,7 @@ from agent.dispatch.schedules import is_due, nature_of, next_revision, schedule_
 from agent.energy.instants import from_unix
 from agent.energy.plan import DevicePlan, Engine, Slot, Status
 from agent.energy.schedule import Goal, Schedule
-from agent.home.demands import Asked, Override
+from agent.home.asked import Asked, Override
 
 NOW = 1_768_521_600
 HOUR = 3600

@@ -81,7 +81,8 @@ class Client(aiomqtt.Client):
             raise aiomqtt.MqttCodeError(info.rc)
         if qos == 0:
             return None
-        answer = self._answers[info.mid] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[ReasonCode] = asyncio.get_running_loop().create_future()
+        self._answers[info.mid] = answer
         try:
             # Not wait_for: before Python 3.12 it swallows a cancellation that meets the answer.
             async with asyncio.timeout(self.timeout):

@@ -83,10 +83,10 @@ Price = Annotated[Decimal, Field(ge=-MAX_PRICE, le=MAX_PRICE, allow_inf_nan=Fals
 
 
 class FlatPeakConfig(Section):
-    """A location at FlatPeak. Without `location_id` it is the one that was connected."""
+    """A location at FlatPeak: the home whose tariff was connected there."""
 
     source: Literal["flatpeak"]
-    location_id: str = ""
+    location_id: str = Field(min_length=1)
     directions: tuple[Direction, ...] = (Direction.IMPORT,)
     base_url: Url = "https://api.flatpeak.com"
     auth: Literal["basic", "bearer", "none"] = "basic"

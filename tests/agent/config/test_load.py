@@ -16,7 +16,7 @@ SMALL = """
 tariff: {source: fixed, timezone: Europe/Berlin, currency: EUR, import: 0.3}
 """
 FLATPEAK = """
-tariff: {source: flatpeak, account_id: acc_1, api_key: sk_live_topsecret}
+tariff: {source: flatpeak, location_id: loc_1, account_id: acc_1, api_key: sk_live_topsecret}
 mqtt: {username: agent, password: hunter2}
 devices:
   - {id: ev, type: ev_charger, max_power_w: 11000, phases: 3, battery_kwh: 60}

@@ -11,7 +11,12 @@ from agent.config.tariff import FixedConfig, FlatPeakConfig, TariffConfig
 from agent.energy.rates import Direction
 
 CONFIG: TypeAdapter[FlatPeakConfig | FixedConfig] = TypeAdapter(TariffConfig)
-BASIC = {"source": "flatpeak", "account_id": "acc_1", "api_key": "sk_live_secret"}
+BASIC = {
+    "source": "flatpeak",
+    "location_id": "loc_1",
+    "account_id": "acc_1",
+    "api_key": "sk_live_secret",
+}
 FIXED = {"source": "fixed", "timezone": "Europe/Berlin", "currency": "EUR"}
 
 
@@ -31,7 +36,11 @@ def test_flatpeak_needs_little_and_hides_its_secrets() -> None:
 
 
 def test_a_backend_may_stand_between() -> None:
-    common = {"source": "flatpeak", "base_url": "http://192.168.1.5:8080/energy"}
+    common = {
+        "source": "flatpeak",
+        "location_id": "loc_1",
+        "base_url": "http://192.168.1.5:8080/energy",
+    }
     CONFIG.validate_python({**common, "auth": "none"})
     CONFIG.validate_python({**common, "auth": "bearer", "token": "t"})
     CONFIG.validate_python({**common, "auth": "bearer", "token_url": "https://maker.example/t"})
@@ -68,7 +77,7 @@ def test_rules_by_day_month_and_time() -> None:
     [
         ({}, "expected flatpeak or fixed"),
         ({"source": "free"}, "expected flatpeak or fixed"),
-        ({"source": "flatpeak"}, "auth basic needs account_id and api_key"),
+        ({"source": "flatpeak", "location_id": "loc_1"}, "auth basic needs account_id and api_key"),
         ({**BASIC, "auth": "bearer"}, "auth bearer needs token or token_url"),
         ({**BASIC, "auth": "oauth"}, "'basic', 'bearer' or 'none'"),
         ({**BASIC, "base_url": "api.flatpeak.com"}, "expected a URL such as"),

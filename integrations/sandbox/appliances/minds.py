@@ -60,12 +60,12 @@ def _waited(rule: dict[str, Any], offline: dict[str, Any], seconds: int) -> Orde
 
 
 @dataclass(slots=True)
-class ScheduleMind:
-    """Follows the full schedule."""
+class _DocumentMind:
+    """Holds the JSON document of its form; `safe` is done for the first minutes without one."""
 
     safe: Order
     booted: int
-    form: str = "schedule"
+    form: str = ""
     _held: dict[str, Any] | None = None
     _withdrawn: bool = False
 
@@ -73,9 +73,19 @@ class ScheduleMind:
     def revision(self) -> int:
         return int(self._held["revision"]) if self._held else 0
 
+    def _hold(self, document: dict[str, Any] | None) -> None:
+        self._held, self._withdrawn = document, document is None
+
+
+@dataclass(slots=True)
+class ScheduleMind(_DocumentMind):
+    """Follows the full schedule."""
+
+    form: str = "schedule"
+
     def take(self, payload: bytes, now: int) -> str | None:
         if not payload:
-            self._held, self._withdrawn = None, True
+            self._hold(None)
             return "REVOKED"
         try:
             new = json.loads(payload)
@@ -89,7 +99,7 @@ class ScheduleMind:
             over = now >= _unix(held["valid_until"])
             if not (over and _unix(new["valid_from"]) > _unix(held["valid_from"])):
                 return "REJECTED"
-        self._held, self._withdrawn = new, False
+        self._hold(new)
         return "ACCEPTED"
 
     def order(self, now: int) -> Order:
@@ -112,22 +122,14 @@ class ScheduleMind:
 
 
 @dataclass(slots=True)
-class SetpointMind:
+class SetpointMind(_DocumentMind):
     """Follows the one line to obey now, by arrival."""
 
-    safe: Order
-    booted: int
     form: str = "setpoint"
-    _held: dict[str, Any] | None = None
-    _withdrawn: bool = False
-
-    @property
-    def revision(self) -> int:
-        return int(self._held["revision"]) if self._held else 0
 
     def take(self, payload: bytes, now: int) -> str | None:
         if not payload:
-            self._held, self._withdrawn = None, True
+            self._hold(None)
             return "REVOKED"
         try:
             new = json.loads(payload)
@@ -135,7 +137,7 @@ class SetpointMind:
         except (ValueError, KeyError, TypeError):
             return "REJECTED"
         again = self._held is not None and self._held["revision"] == new["revision"]
-        self._held, self._withdrawn = new, False
+        self._hold(new)
         return None if again else "ACCEPTED"
 
     def order(self, now: int) -> Order:

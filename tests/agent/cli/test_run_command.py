@@ -174,7 +174,8 @@ async def test_every_fault_of_a_config_is_named_at_once(tmp_path: Path) -> None:
         """
 site: {id: My House, timezone: Berlin, import_limit_w: -5}
 tariff:
-  {source: flatpeak, location_id: loc_1, account_id: acc, api_key: sk_live_topsecret, directions: [up]}
+  {source: flatpeak, location_id: loc_1, account_id: acc,
+   api_key: sk_live_topsecret, directions: [up]}
 mqtt: {port: 70000, password: hunter2, protocol: 4}
 devices:
   - {id: ev, type: ev_charger, max_power_w: 900}

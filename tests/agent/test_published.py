@@ -67,6 +67,10 @@ async def live(choice: str, hours: float) -> Record:
         began = home.clock.now()
         async with home.living(), home.agent(home.config(DEVICES), store):
             await home.clock.sleep_until(end)
+            # A busy machine sleeps through hours; the night is over when prices have come and gone.
+            async with asyncio.timeout(60):
+                while sum(said.topic == f"{BASE}/tariff/now" for said in home.watcher.heard) < 5:
+                    await home.clock.sleep(1800)
         store.close()
         return Record(home.watcher.heard, home.broker.protocol, began, home.clock.now())
 
@@ -215,9 +219,10 @@ def test_the_house_is_online_while_the_agent_lives(record: Record) -> None:
 
 
 def test_time_follows_online(record: Record) -> None:
-    topics = [item.topic for item in record.heard]
+    from_devices = ("/state", "/ack", "/request")
+    topics = [item.topic for item in record.heard if not item.topic.endswith(from_devices)]
     online = topics.index(f"{BASE}/status")
-    assert f"{BASE}/time" in topics[online : online + 3]
+    assert f"{BASE}/time" in topics[online : online + 6]
 
 
 def unix(text: str) -> int:

@@ -1,0 +1,23 @@
+"""What every test gets: its databases are closed when it ends."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from agent.store import Store
+
+
+@pytest.fixture(autouse=True)
+def close_databases(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Python 3.13 warns of each connection that is left open, and warnings are errors here."""
+    opened: list[Store] = []
+    make = Store.__init__
+
+    def make_and_remember(store: Store, *args: object, **more: object) -> None:
+        make(store, *args, **more)  # type: ignore[arg-type]
+        opened.append(store)
+
+    monkeypatch.setattr(Store, "__init__", make_and_remember)
+    yield
+    for store in opened:
+        store.close()

@@ -14,7 +14,7 @@ from typing import Any
 
 import aiomqtt
 
-from integrations.sandbox.appliances.link import open_link
+from integrations.sandbox.appliances.link import NO_DELAY, open_link
 from integrations.sandbox.broker import HOST, Broker, open_broker
 from integrations.sandbox.household import DEVICES, appliances
 from integrations.sandbox.server import FlatPeakSandbox
@@ -80,7 +80,7 @@ class Bench:
         return figures
 
     def client(self) -> aiomqtt.Client:
-        return aiomqtt.Client(HOST, self.broker.port)
+        return aiomqtt.Client(HOST, self.broker.port, socket_options=NO_DELAY)
 
 
 async def _day(folder: Path) -> list[Row]:

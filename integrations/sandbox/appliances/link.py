@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
 import aiomqtt
 
 Receive = Callable[[str, bytes], None]
+# Small messages that wait for each other's acknowledgement would take 40 ms each.
+NO_DELAY = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
 
 
 class Link(Protocol):
@@ -49,6 +52,7 @@ async def open_link(host: str, port: int, client_id: str) -> AsyncIterator[MqttL
         identifier=client_id,
         protocol=aiomqtt.ProtocolVersion.V311,
         keepalive=30,
+        socket_options=NO_DELAY,
     )
     async with client:
         link = MqttLink(client)

@@ -3,10 +3,12 @@
 The search proves its plan where the points to switch at are few enough and its states do not run
 out. Else the best of a few good plans is taken, with a lower bound: what the search was left with,
 and the plans of devices that are easier to plan and have no plan that this one could not follow.
+No price may spoil the aims before it, so where these are in doubt the device without money is one.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice, permutations
 
 from agent.planning.load import Load, OldEdges
 from agent.planning.loose import loose_bound
@@ -25,6 +27,9 @@ BUDGET = 15_000
 BUDGET_OPEN = 2_500
 # Without money states are fewer and cheaper.
 BUDGET_PLAIN = 25_000
+# Of several demands even so not few; one order of them is soon done.
+BUDGET_ORDER = 4_000
+MOST_ORDERS = 6
 # So many levels of a score come before money.
 AIMS = 5
 STEPS_S = (60, 300, 900)
@@ -93,7 +98,7 @@ def _moneyless(timeline: Timeline, load: Load, *, late: bool) -> Iterator[tuple[
     time, bare, kept = plain(timeline, load)
     if not kept:
         return
-    one = _attempt(time, bare, late=late, budget=BUDGET_PLAIN)
+    one = _attempt(time, bare, late=late, moneyless=True)
     pieces = renamed(one.pieces, kept)
     aims = score(timeline, load, pieces)
     yield replace(one, pieces=pieces, score=aims), False
@@ -133,19 +138,36 @@ def _matters(found: Score, load: Load) -> bool:
     return any(found.levels[:4]) and any(need.hard for need in load.needs)
 
 
-def _attempt(timeline: Timeline, load: Load, *, late: bool, budget: int = BUDGET) -> Attempt:
+def _attempt(timeline: Timeline, load: Load, *, late: bool, moneyless: bool = False) -> Attempt:
     end = _end(timeline, load, late)
     weights = weights_of(timeline, load, end)
     model = Model(timeline, load, points_of(timeline, load, end), weights)
-    if not model.closed:
-        budget = BUDGET_OPEN
-    search = Search if len(load.needs) == 1 else SearchSeveral
-    found = search(model, passes_of(model), budget).run()
+    budget = BUDGET if model.closed else BUDGET_OPEN
+    passes = passes_of(model)
+    if len(load.needs) == 1:
+        found = Search(model, passes, BUDGET_PLAIN if moneyless else budget).run()
+    elif not moneyless:
+        found = SearchSeveral(model, passes, budget).run()
+    else:
+        found = SearchSeveral(model, passes, BUDGET_ORDER).run()
+        if not found.proved:
+            orders = (
+                SearchSeveral(model, passes, BUDGET_ORDER, order).run() for order in _orders(load)
+            )
+            best = min(orders, key=lambda one: one.cost)
+            if best.cost < found.cost:
+                found = replace(found, pieces=best.pieces, cost=best.cost)
     pieces = longer_first(timeline, load, found.pieces)
     lower = None if found.proved else found.bound
     if not model.closed:
         lower = loose_bound(timeline, load, model.named, weights)
     return Attempt(pieces, score(timeline, load, pieces), lower, model.closed, weights, end)
+
+
+def _orders(load: Load) -> list[tuple[int, ...]]:
+    """In which order demands may be served, the nearest deadline first."""
+    urgent = sorted(range(len(load.needs)), key=lambda i: load.needs[i].deadline)
+    return list(islice(permutations(urgent), MOST_ORDERS))
 
 
 def _end(timeline: Timeline, load: Load, late: bool) -> int:

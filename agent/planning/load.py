@@ -35,11 +35,13 @@ class Need:
     gain_of_last: int
     allowance: int | None
     energy_kwh: Fraction
+    # Not in unknown time, even where the rules would let it.
+    known: bool = False
 
     def admits(self, cell: Cell) -> bool:
         """Whether the price of the cell is right for it; the window is another question."""
         if cell.unknown:
-            return self.hard and self.cap is None
+            return self.hard and self.cap is None and not self.known
         return self.cap is None or cell.price <= self.cap
 
     def value(self, served: int) -> int:

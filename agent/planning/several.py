@@ -5,6 +5,7 @@ younger than its minimum on time, because demands may take turns within it.
 """
 
 import heapq
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
 
@@ -42,7 +43,11 @@ class Node:
 
 
 class SearchSeveral:
-    def __init__(self, model: Model, passes: list[Pass], budget: int) -> None:
+    """With an `order` of demands, only plans that always serve the first of it that can be."""
+
+    def __init__(
+        self, model: Model, passes: list[Pass], budget: int, order: tuple[int, ...] | None = None
+    ) -> None:
         self.model = model
         self.passes = passes
         self.load = model.load
@@ -51,6 +56,7 @@ class SearchSeveral:
         self.last = len(model.points) - 1
         self.forced = model.points.index(model.load.forced)
         self.budget = budget
+        self.order = order
         self.best: dict[State, int] = {}
         self.heap: list[tuple[int, int, Node]] = []
         self.buckets: list[list[Node]] | None = None
@@ -165,6 +171,24 @@ class SearchSeveral:
         need = self.needs[i]
         return left[i] <= 0 or not (need.contiguous and need.hard and need.cap is None)
 
+    def whom(self, state: State) -> Iterable[int]:
+        """Demands that may come next."""
+        if self.order is None:
+            return range(len(self.needs))
+        j, t = state.j, self.points[state.j]
+        if not self.may_leave(state.whom, state.left):
+            return (state.whom,)
+        # What is late yields to what can still come in time.
+        for i in sorted(self.order, key=lambda i: t >= self.needs[i].deadline):
+            barred = self.model.barred[i]
+            if state.left[i] <= 0 or barred[j + 1] > barred[j]:
+                continue
+            begun = self.needs[i].contiguous and not self.fresh(i, state.left[i], t)
+            if not begun or state.whom == i:
+                return (i,)
+        # What is full may be served to end a minimum time.
+        return self.order
+
     def expand(self, node: Node) -> None:
         state = node.state
         if state.mode == OFF:
@@ -185,7 +209,7 @@ class SearchSeveral:
         young = self.model.after_on[j]
         if young > self.last:
             return
-        for i in range(len(self.needs)):
+        for i in self.whom(state):
             if not self.load.on_grid(t, i):
                 continue
             edge, decided = self.model.edge(t, True, state.decided)
@@ -195,7 +219,7 @@ class SearchSeveral:
     def on(self, node: Node, state: State) -> None:
         j, t = state.j, self.points[state.j]
         if j < self.last:
-            for i in range(len(self.needs)):
+            for i in self.whom(state):
                 self.serve(node, state, i, node.cost, state.until, state.decided)
             if t < self.load.forced:
                 self.unserved(node, state)

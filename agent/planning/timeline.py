@@ -5,8 +5,9 @@ with a scale that also carries the mean of the rates, so that sums never round.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from copy import copy
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -67,8 +68,12 @@ class Timeline:
         self.mean = Fraction(weighed, length * scale) if length else Fraction(0)
         thin = (self.mean * scale).denominator
         self.scale = scale * thin
-        self.cells = self._cells(spans, situation.planner.estimate_margin_per_kwh)
-        self.starts = [cell.start for cell in self.cells]
+        self._count(self._cells(spans, situation.planner.estimate_margin_per_kwh))
+
+    def _count(self, cells: list[Cell]) -> None:
+        """Takes the cells and sums them up."""
+        self.cells = cells
+        self.starts = [cell.start for cell in cells]
         self._price_before: list[int] = []
         self._choice_before: list[int] = []
         self._unknown_before: list[int] = []
@@ -81,6 +86,21 @@ class Timeline:
             price += cell.price * span
             choice += cell.choice * span
             unknown += span if cell.unknown else 0
+
+    def priced(self, price_of: Callable[[Cell], int]) -> "Timeline":
+        """The same time with other prices; cells that are alike then are one cell."""
+        cells: list[Cell] = []
+        for cell in self.cells:
+            price = price_of(cell)
+            given = None if cell.unknown else Decimal(price)
+            other = Cell(cell.start, cell.end, price, price, cell.unknown, False, given)
+            if cells and _alike(cells[-1], other):
+                cells[-1] = replace(cells[-1], end=cell.end)
+            else:
+                cells.append(other)
+        out = copy(self)
+        out._count(cells)
+        return out
 
     def _last_known(self, situation: Situation) -> int:
         ends = [rate.end for rate in situation.import_rates if rate.confidence > 0]

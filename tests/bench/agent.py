@@ -84,7 +84,7 @@ class Bench:
 
 
 async def _day(folder: Path) -> list[Row]:
-    """A simulated day with all appliances: disk; and an hour of it is what memory asks for."""
+    """A simulated day with all appliances: memory after an hour and at its end, and the disk."""
     async with Bench.open(speed=2880) as bench, contextlib.AsyncExitStack() as stack:
         links = {
             str(device["id"]): await stack.enter_async_context(
@@ -100,7 +100,8 @@ async def _day(folder: Path) -> list[Row]:
             job.cancel()
         await asyncio.gather(*jobs, return_exceptions=True)
     return [
-        ("resident memory after a day of simulated work", figures["resident_mb"], 60, "MB"),
+        ("resident memory after a simulated hour", figures["resident_after_hour_mb"], 60, "MB"),
+        ("resident memory after a simulated day", figures["resident_mb"], 60, "MB"),
         ("written to disk in a simulated day", figures["disk_mb"], 2, "MB"),
     ]
 

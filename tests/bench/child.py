@@ -64,6 +64,12 @@ async def main(task: dict[str, object]) -> None:
         settled.update(cpu=time.process_time(), at=time.monotonic())
 
     asyncio.get_running_loop().call_later(5, settle)
+    after_hour = [0.0]
+
+    def weigh() -> None:
+        after_hour[0] = resident_mb()
+
+    asyncio.get_running_loop().call_later(3600 / float(str(task["speed"])), weigh)
     await run_agent(
         config,
         clock=clock,
@@ -74,6 +80,7 @@ async def main(task: dict[str, object]) -> None:
     )
     ended = time.monotonic()
     figures = {
+        "resident_after_hour_mb": after_hour[0],
         "resident_mb": resident_mb(),
         "idle_cpu_percent": 100
         * (time.process_time() - settled["cpu"])

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from agent.energy.plan import Number, Reason
 from agent.planning.load import KWH, Load
@@ -12,6 +12,12 @@ from agent.planning.timeline import Cell, Timeline
 
 if TYPE_CHECKING:
     from agent.planning.flexible import Solved
+
+
+class Say(Protocol):
+    """Notes one reason."""
+
+    def __call__(self, code: str, text: str, **numbers: Number) -> None: ...
 
 
 def _number(value: Fraction, places: int = 4) -> Decimal:
@@ -112,7 +118,7 @@ def of_flexible(timeline: Timeline, solved: "Solved", saves: Fraction) -> tuple[
     return tuple(out)
 
 
-def _forced(load: Load, solved: "Solved", say) -> None:  # type: ignore[no-untyped-def]
+def _forced(load: Load, solved: "Solved", say: Say) -> None:
     if load.forced:
         text = f"The run under way goes on for {load.forced} s until its minimum time is reached."
         say("min_on", text, seconds=load.forced)
@@ -121,7 +127,7 @@ def _forced(load: Load, solved: "Solved", say) -> None:  # type: ignore[no-untyp
         say("min_off", text, seconds=load.wait)
 
 
-def _caps(timeline: Timeline, load: Load, solved: "Solved", say) -> None:  # type: ignore[no-untyped-def]
+def _caps(timeline: Timeline, load: Load, solved: "Solved", say: Say) -> None:
     for need, got in zip(load.needs, solved.score.served, strict=True):
         if need.cap is None or got >= need.need:
             continue
@@ -136,7 +142,7 @@ def _caps(timeline: Timeline, load: Load, solved: "Solved", say) -> None:  # typ
             say("above_cap", text, price_cap=cap, energy_kwh=missing)
 
 
-def _doubts(timeline: Timeline, load: Load, solved: "Solved", say) -> None:  # type: ignore[no-untyped-def]
+def _doubts(timeline: Timeline, load: Load, solved: "Solved", say: Say) -> None:
     cells = [part for a, b in solved.score.runs for part in timeline.between(a, b)]
     unknown = sum(b - a for a, b, cell in cells if cell.unknown)
     estimated = sum(b - a for a, b, cell in cells if cell.estimated)

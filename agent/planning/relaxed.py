@@ -8,6 +8,7 @@ best one differs from state to state.
 """
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.planning.load import SAME_EDGE_S, Load
@@ -350,7 +351,7 @@ def passes_of(model: Model) -> list[Pass]:
     return kept
 
 
-def _secant(model: Model, at, values: list[int], i: int) -> list[int]:  # type: ignore[no-untyped-def]
+def _secant(model: Model, at: Callable[[list[int]], Pass], values: list[int], i: int) -> list[int]:
     """The multiplier of demand i that makes the bound greatest, the others fixed."""
     need, w = model.load.needs[i], model.weights
     wanted = model.most(i, need.need)

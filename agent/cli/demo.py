@@ -197,8 +197,8 @@ def _summary(
         )
     good = all(
         account.deadlines == account.deadlines_met
-        and account.schedules == account.schedules_followed
-        for account in ledger.accounts.values()
+        and account.schedules == account.schedules_followed > 0
+        for account in (ledger.of(machine.name) for machine in machines)
     )
     return {
         "ok": good,

@@ -12,55 +12,55 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from agent.clock import Clock
-from agent.clockguard import ClockGuard
-from agent.conductor import Conductor, MakePlan
+from agent.clockmonitor import ClockMonitor
 from agent.config import Config
 from agent.contracts.wire import SiteRequest
-from agent.dispatch.devices import Devices
+from agent.controller import Controller, MakePlan
+from agent.dispatch.device_store import DeviceStore
+from agent.dispatch.devices import DeviceManager
 from agent.dispatch.dispatcher import LIMIT, Dispatcher
+from agent.dispatch.event_queue import EventQueue
 from agent.dispatch.inbox import Inbox
-from agent.dispatch.journal import Journal
 from agent.dispatch.ledger import Ledger
-from agent.dispatch.limit import offline_within
-from agent.dispatch.notices import Notices
+from agent.dispatch.limit import fit_offline_rules
 from agent.dispatch.outbox import Outbox
 from agent.dispatch.publisher import Publisher
-from agent.dispatch.schedules import Nature, nature_of
+from agent.dispatch.schedules import DeviceProfile, device_profile
 from agent.energy.instants import format_instant
 from agent.energy.plan import Plan
 from agent.energy.rates import Direction, Rates
 from agent.energy.readings import Acknowledgement
 from agent.energy.situation import Situation
 from agent.health import Health
-from agent.home.situation import Prices
-from agent.home.windows import Place
+from agent.home.situation import PriceForecast
+from agent.home.windows import SiteLocation
 from agent.mqtt.connection import MqttConnection
 from agent.mqtt.topics import Topics
 from agent.planning import make_plan
-from agent.ports import Message, OutMessage, Post, TariffSource
+from agent.ports import Message, MqttPublisher, OutgoingMessage, TariffSource
 from agent.store import Store
 from agent.systemd import feed_watchdog, notify
 from agent.tariff.larder import Larder
-from agent.tasks import end_all
+from agent.tasks import cancel_all
 from integrations.devices.native import NativeDevice
 from integrations.registry import device_adapter
 
 log = logging.getLogger(__name__)
 
-GOODBYE_S = 1.0
+DISCONNECT_TIMEOUT_S = 1.0
 # What may not be said while the clock is doubted: it would switch something at a wrong time.
 TIMED_TOPICS = ("/schedule", "/schedule/compact", "/setpoint")
 
 
-class RunningPost(Post, Protocol):
+class BrokerConnection(MqttPublisher, Protocol):
     """A Post with a life of its own."""
 
     async def run(self) -> None: ...
 
-    async def say_goodbye(self, payload: str, timeout_s: float) -> None: ...
+    async def publish_offline(self, payload: str, timeout_s: float) -> None: ...
 
 
-class MakePost(Protocol):
+class ConnectionFactory(Protocol):
     """How the hall gets its post: the real connection, or a broker within a test."""
 
     def __call__(
@@ -72,7 +72,7 @@ class MakePost(Protocol):
         subscriptions: Callable[[], Sequence[str]],
         on_message: Callable[[Message], None],
         on_connect: Callable[[], Awaitable[None]],
-    ) -> RunningPost: ...
+    ) -> BrokerConnection: ...
 
 
 async def plan_in_thread(situation: Situation) -> Plan:
@@ -90,7 +90,7 @@ async def run_agent(
     source: TariffSource,
     store: Store,
     stop: asyncio.Event,
-    make_post: MakePost | None = None,
+    connection_factory: ConnectionFactory | None = None,
     plan: MakePlan = plan_in_thread,
     ledger: Ledger | None = None,
     trusted_clock: bool = False,
@@ -106,7 +106,7 @@ async def run_agent(
         source,
         store,
         plan,
-        make_post,
+        connection_factory,
         ledger or Ledger(),
         trusted_clock=trusted_clock,
     )
@@ -117,8 +117,8 @@ async def run_agent(
             notify("READY=1")
             await stop.wait()
             notify("STOPPING=1")
-            await house.post.say_goodbye("offline", GOODBYE_S)
-            await end_all(tasks)
+            await house.post.publish_offline("offline", DISCONNECT_TIMEOUT_S)
+            await cancel_all(tasks)
     finally:
         await source.close()
 
@@ -133,7 +133,7 @@ class _House:
         source: TariffSource,
         store: Store,
         plan: MakePlan,
-        make_post: MakePost | None,
+        connection_factory: ConnectionFactory | None,
         ledger: Ledger,
         *,
         trusted_clock: bool,
@@ -141,8 +141,10 @@ class _House:
         topics = Topics(config.base_topic)
         self._config, self._trusted = config, trusted_clock
         self.health = health = Health(clock)
-        journal = Journal(store, health)
-        self.guard = ClockGuard(clock, health, journal.newest_instant(), sane=trusted_clock)
+        device_store = DeviceStore(store, health)
+        self.guard = ClockMonitor(
+            clock, health, device_store.newest_instant(), trusted=trusted_clock
+        )
         self.larder = Larder(
             source,
             store,
@@ -150,46 +152,46 @@ class _House:
             health,
             timezone=config.site.timezone or "UTC",
             contract_start=_contract_start(config),
-            on_server_time=self.guard.server_said,
+            on_server_time=self.guard.on_server_time,
         )
         adapters = {item.id: device_adapter(item, config.base_topic) for item in config.devices}
-        post_factory: MakePost = make_post or _real_post(config)
+        post_factory: ConnectionFactory = connection_factory or _connection_factory(config)
         self.post = post_factory(
             will_topic=topics.status,
             client_id=config.mqtt.client_id or f"flatpeak-agent-{config.site.id}",
             health=health,
             subscriptions=lambda: self.inbox.subscriptions,
             on_message=lambda message: self.inbox.receive(message),
-            on_connect=self._greet,
+            on_connect=self._announce_online,
         )
-        self.outbox = Outbox(self.post, clock, self._held_back)
-        notices = Notices(clock, self.outbox, topics.event)
-        self.devices = Devices(
+        self.outbox = Outbox(self.post, clock, self._blocked_by_clock)
+        events = EventQueue(clock, self.outbox, topics.event)
+        self.devices = DeviceManager(
             clock,
-            journal,
+            device_store,
             health,
             topics,
-            notices,
+            events,
             self._place,
-            on_change=lambda device, anew: self.conductor.on_change(device, anew),
-            on_heard=lambda: self._time_wanted.set(),
+            on_change=lambda device, anew: self.controller.on_change(device, anew),
+            on_reappeared=lambda: self._time_wanted.set(),
         )
-        natures = self._natures()
+        profiles = self._device_profiles()
         dispatcher = Dispatcher(
-            natures,
+            profiles,
             adapters,
             self.outbox,
-            journal,
-            notices,
+            device_store,
+            events,
             health,
             ledger,
             self._place,
-            self._retire,
-            on_switch=lambda device, is_on: self.conductor.on_switch(device, is_on),
-            on_room=lambda: self.conductor.wake(),
+            self._withdraw_device,
+            on_switch=lambda device, is_on: self.controller.on_switch(device, is_on),
+            on_headroom=lambda: self.controller.wake(),
             limited=config.site.import_limit_w is not None,
         )
-        self.conductor = Conductor(
+        self.controller = Controller(
             config,
             clock,
             self.guard,
@@ -197,15 +199,15 @@ class _House:
             plan,
             self.devices,
             dispatcher,
-            notices,
-            journal,
+            events,
+            device_store,
             ledger,
             self._place,
             topics,
         )
-        notices.on_new = self.conductor.on_notice
+        events.on_new = self.controller.on_queued
         sections = {item.id: item for item in config.devices}
-        powers = {name: nature.max_power_w for name, nature in natures.items()}
+        powers = {name: profile.max_power_w for name, profile in profiles.items()}
         self.devices.restore(sections, powers)
         dispatcher.restore()
         self.publisher = Publisher(
@@ -215,7 +217,7 @@ class _House:
             self.guard,
             health,
             self.larder,
-            on_event=lambda kind, text: notices.event(kind, None, text),
+            on_event=lambda kind, text: events.event(kind, None, text),
         )
         self.inbox = Inbox(
             topics,
@@ -227,12 +229,12 @@ class _House:
             on_site_request=self._site_request,
             on_retained_schedule=dispatcher.on_retained_schedule,
         )
-        self._notices, self._dispatcher = notices, dispatcher
+        self._events, self._dispatcher = events, dispatcher
         self._topics = topics
         self._time_wanted = asyncio.Event()
         self._refresh_wanted = asyncio.Event()
-        self._sane_now = asyncio.Event()
-        self.guard.on_sane = self._sane_now.set
+        self._trusted_now = asyncio.Event()
+        self.guard.on_trusted = self._trusted_now.set
         health.on_change.append(lambda part: self.publisher.health_changed())
         if store.damaged is not None:
             health.degraded("disk", f"the database was damaged; moved to {store.damaged.name}")
@@ -242,8 +244,8 @@ class _House:
     def jobs(self) -> Mapping[str, Coroutine[None, None, None]]:
         jobs: dict[str, Coroutine[None, None, None]] = {
             "larder": self.larder.run(),
-            "rates": self._follow_rates(),
-            "conductor": self.conductor.run(),
+            "rates": self._on_new_rates(),
+            "conductor": self.controller.run(),
             "tariff": self.publisher.run_tariff(),
             "health": self.publisher.run_health(),
             "time": self.publisher.run_time(),
@@ -253,28 +255,28 @@ class _House:
             "watchdog": feed_watchdog(),
         }
         if not self._trusted:
-            jobs |= {"clock": self.guard.run(), "sanity": self._follow_sanity()}
+            jobs |= {"clock": self.guard.run(), "sanity": self._on_clock_trusted()}
         return jobs
 
-    async def _greet(self) -> None:
+    async def _announce_online(self) -> None:
         """What is true now, then `online`, then the time: the order that devices rely on."""
-        await self.outbox.republish()
+        await self.outbox.resend_all()
         await self.post.publish(self._topics.status, "online")
         await self.publisher.send_time()
 
-    async def _follow_rates(self) -> None:
+    async def _on_new_rates(self) -> None:
         seen = -1
         while True:
             await self.larder.current.newer_than(seen)
             seen = self.larder.current.version
             self.publisher.rates_changed()
-            self.conductor.wake()
+            self.controller.wake()
 
-    async def _follow_sanity(self) -> None:
+    async def _on_clock_trusted(self) -> None:
         while True:
-            await self._sane_now.wait()
-            self._sane_now.clear()
-            self.conductor.wake()
+            await self._trusted_now.wait()
+            self._trusted_now.clear()
+            self.controller.wake()
             self.publisher.rates_changed()
             await self.outbox.flush()
             await self.publisher.send_time()
@@ -292,34 +294,34 @@ class _House:
             again = await self.larder.refresh_now()
             if again is not None:
                 text = f"prices were asked for a moment ago; again from {format_instant(again)}"
-                self._notices.event("request_refused", None, text)
+                self._events.event("request_refused", None, text)
 
-    def _held_back(self, topic: str) -> bool:
-        if self.guard.sane:
+    def _blocked_by_clock(self, topic: str) -> bool:
+        if self.guard.trusted:
             return False
         return topic.endswith(TIMED_TOPICS) or topic.startswith(f"{self._topics.base}/tariff/")
 
-    def _prices(self, now: datetime, until: datetime) -> Prices | None:
+    def _prices(self, now: datetime, until: datetime) -> PriceForecast | None:
         imported = self.larder.current.value.get(Direction.IMPORT)
         if imported is None:
             return None
-        return Prices(
+        return PriceForecast(
             imported.currency,
             self._place().zone.key,
             self.larder.planning_rates(Direction.IMPORT, now, until),
             self.larder.planning_rates(Direction.EXPORT, now, until),
         )
 
-    def _place(self) -> Place:
+    def _place(self) -> SiteLocation:
         site = self._config.site
         known: Rates | None = self.larder.current.value.get(Direction.IMPORT)
         name = site.timezone or (known.timezone if known else "UTC")
-        return Place(ZoneInfo(name), site.latitude, site.longitude)
+        return SiteLocation(ZoneInfo(name), site.latitude, site.longitude)
 
-    def _retire(self, device: str) -> list[OutMessage]:
+    def _withdraw_device(self, device: str) -> list[OutgoingMessage]:
         """Take back everything of a device that is no longer in the config."""
         base = f"{self._config.base_topic}/device/{device}"
-        own = [OutMessage(f"{base}/{name}", "") for name in ("wish", "state", "ack")]
+        own = [OutgoingMessage(f"{base}/{name}", "") for name in ("wish", "state", "ack")]
         return [*NativeDevice(self._config.base_topic, device).withdraw(), *own]
 
     def _site_request(self, payload: bytes) -> None:
@@ -328,26 +330,26 @@ class _House:
         except ValidationError as error:
             fault = error.errors(include_url=False)[0]
             text = f"site/request: {'.'.join(map(str, fault['loc']))}: {fault['msg']}"
-            self._notices.event("request_refused", None, text)
+            self._events.event("request_refused", None, text)
             return
         if request.refresh:
             self._refresh_wanted.set()
         if request.away_until is not None:
             self.devices.away_until = request.away_until
-            self.conductor.wake()
+            self.controller.wake()
 
     def _acknowledged(self, device: str, ack: Acknowledgement) -> None:
         self._dispatcher.on_ack(device, ack)
         self.devices.on_ack(device, ack)
 
-    def _natures(self) -> dict[str, Nature]:
+    def _device_profiles(self) -> dict[str, DeviceProfile]:
         """What devices are; under a limit with offline rules that fit below it together."""
         config = self._config
-        natures = [nature_of(item) for item in config.devices]
+        profiles = [device_profile(item) for item in config.devices]
         if config.site.import_limit_w is None:
-            return {nature.id: nature for nature in natures}
-        fitted, gave_way = offline_within(
-            natures,
+            return {profile.id: profile for profile in profiles}
+        fitted, gave_way = fit_offline_rules(
+            profiles,
             {item.id: item.priority for item in config.devices},
             config.site.import_limit_w,
             config.site.base_load_w,
@@ -364,7 +366,7 @@ def _contract_start(config: Config) -> datetime | None:
     return None if day is None else datetime.combine(day, time.min, UTC)
 
 
-def _real_post(config: Config) -> MakePost:
+def _connection_factory(config: Config) -> ConnectionFactory:
     def make(
         *,
         will_topic: str,
@@ -373,7 +375,7 @@ def _real_post(config: Config) -> MakePost:
         subscriptions: Callable[[], Sequence[str]],
         on_message: Callable[[Message], None],
         on_connect: Callable[[], Awaitable[None]],
-    ) -> RunningPost:
+    ) -> BrokerConnection:
         return MqttConnection(
             config.mqtt, will_topic, client_id, health, subscriptions, on_message, on_connect
         )
@@ -381,4 +383,4 @@ def _real_post(config: Config) -> MakePost:
     return make
 
 
-__all__ = ["MakePost", "RunningPost", "plan_in_thread", "run_agent"]
+__all__ = ["BrokerConnection", "ConnectionFactory", "plan_in_thread", "run_agent"]

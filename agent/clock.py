@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 # A sleeper looks at the wall clock at least this often, so a clock that was set is noticed.
-LONGEST_NAP_S = 30.0
+MAX_SLEEP_S = 30.0
 
 
 class Clock(Protocol):
@@ -32,7 +32,7 @@ class SystemClock:
 
     async def sleep_until(self, when: datetime) -> None:
         while (left := (when - self.now()).total_seconds()) > 0:
-            await asyncio.sleep(min(left, LONGEST_NAP_S))
+            await asyncio.sleep(min(left, MAX_SLEEP_S))
 
 
 class SteppedClock:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from agent.energy.text import clean_text
+
 
 class AgentError(Exception):
     """Base of all errors that the agent raises on purpose."""
@@ -46,8 +48,8 @@ class Refused(AgentError):
 
 
 class Malformed(AgentError):
-    """An answer that cannot be understood; keeps what was received, shortened to 200 characters."""
+    """An answer that cannot be understood; keeps what was received, cleaned and shortened."""
 
     def __init__(self, message: str, received: str = "") -> None:
-        self.received = received if len(received) <= 200 else received[:199] + "…"
+        self.received = clean_text(received)
         super().__init__(f"{message}: {self.received}" if self.received else message)

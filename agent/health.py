@@ -6,6 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from agent.clock import Clock
+from agent.energy.text import clean_text
+
+# A sentence or two; whatever others said that is quoted in it was shortened before.
+MAX_WHY = 500
 
 
 class State(StrEnum):
@@ -46,24 +50,20 @@ class Health:
     def failed(self, part: str, why: str, who_acts: str = "") -> None:
         self._put(part, State.FAILED, why, who_acts)
 
-    def forget(self, part: str) -> None:
-        """The part is gone (a device taken out of the config)."""
-        if self.parts.pop(part, None) is not None:
-            self._tell(part)
-
     def count(self, what: str) -> int:
         """One more of `what`; the new total."""
         self.counts[what] = self.counts.get(what, 0) + 1
         return self.counts[what]
 
     def _put(self, part: str, state: State, why: str, who_acts: str) -> None:
+        why = clean_text(why, MAX_WHY)
         old = self.parts.get(part)
         if old and (old.state, old.why, old.who_acts) == (state, why, who_acts):
             return
         since = old.since if old and old.state is state else self.clock.now()
         self.parts[part] = Condition(state, since, why, who_acts)
-        self._tell(part)
+        self._notify(part)
 
-    def _tell(self, part: str) -> None:
+    def _notify(self, part: str) -> None:
         for callback in self.on_change:
             callback(part)

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Latest(Generic[T]):
+class LatestValue(Generic[T]):
     """Holds the newest value. Readers are woken by `set`; values in between may be missed.
 
     `version` grows with every `set`, so a reader knows what it has seen.

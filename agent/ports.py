@@ -53,7 +53,7 @@ class Message:
     retain: bool = False
 
 
-class Post(Protocol):
+class MqttPublisher(Protocol):
     """What the agent needs of MQTT: publish and be sure, nothing about connections.
 
     `publish` returns True once the broker confirmed (QoS 1) or the message was handed over
@@ -73,16 +73,22 @@ class Post(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class OutMessage:
-    """One message to publish, QoS 1 and retained. `expires_at` in Unix seconds, None for never."""
+class OutgoingMessage:
+    """One message to publish, QoS 1.
+
+    `timed`: it would switch something or tell a time, so it is kept back while the clock is
+    doubted (an empty payload never is). `expires_at` in Unix seconds, None for never.
+    """
 
     topic: str
     payload: str
+    retain: bool = True
+    timed: bool = False
     expires_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Undated:
+class UntimedReading:
     """A value without a time of its own; when it was true is for the receiver to judge."""
 
     kind: str
@@ -100,12 +106,12 @@ class DeviceAdapter(Protocol):
     @property
     def subscriptions(self) -> Sequence[str]: ...
 
-    def decode(self, message: Message) -> Sequence[Reading | Undated | Acknowledgement]: ...
+    def decode(self, message: Message) -> Sequence[Reading | UntimedReading | Acknowledgement]: ...
 
     def fit(self, schedule: Schedule) -> Schedule: ...
 
-    def encode_schedule(self, schedule: Schedule) -> Sequence[OutMessage]: ...
+    def encode_schedule(self, schedule: Schedule) -> Sequence[OutgoingMessage]: ...
 
-    def encode_setpoint(self, setpoint: Setpoint) -> OutMessage: ...
+    def encode_setpoint(self, setpoint: Setpoint) -> OutgoingMessage: ...
 
-    def withdraw(self) -> Sequence[OutMessage]: ...
+    def withdraw(self) -> Sequence[OutgoingMessage]: ...

@@ -79,13 +79,13 @@ class Store:
             raise
         self.connection.execute("COMMIT")
 
-    def fact(self, name: str) -> str | None:
+    def get_value(self, name: str) -> str | None:
         row = self.connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
-    def put_fact(self, name: str, value: str) -> None:
+    def set_value(self, name: str, value: str) -> None:
         """Store one named value; nothing is written where it stands already."""
-        if self.fact(name) != value:
+        if self.get_value(name) != value:
             self.connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     def close(self) -> None:

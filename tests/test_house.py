@@ -16,11 +16,11 @@ SHELL = WORDS | {"agent.clock", "agent.health", "agent.latest", "agent.ports", "
 ROOMS: list[tuple[str, set[str]]] = [
     ("agent.energy", set()),
     ("agent.planning", {"agent.energy"}),
-    ("agent.errors", set()),
-    ("agent.clockguard", {"agent.clock", "agent.health"}),
+    ("agent.errors", {"agent.energy.text"}),
+    ("agent.clockmonitor", {"agent.clock", "agent.health"}),
     ("agent.clock", set()),
     ("agent.latest", set()),
-    ("agent.health", {"agent.clock"}),
+    ("agent.health", {"agent.clock", "agent.energy"}),
     ("agent.paths", set()),
     ("agent.systemd", set()),
     ("agent.tasks", set()),
@@ -33,13 +33,14 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("agent.mqtt", {"agent.config", "agent.health", "agent.ports"}),
     (
         "agent.dispatch",
-        SHELL | {"agent.clockguard", "agent.config", "agent.contracts", "agent.home", "agent.mqtt"},
+        SHELL
+        | {"agent.clockmonitor", "agent.config", "agent.contracts", "agent.home", "agent.mqtt"},
     ),
     (
-        "agent.conductor",
+        "agent.controller",
         SHELL
         | {
-            "agent.clockguard",
+            "agent.clockmonitor",
             "agent.config",
             "agent.contracts",
             "agent.dispatch",

@@ -28,23 +28,23 @@ from agent.cli.common import (
     run_until_stopped,
 )
 from agent.clock import SystemClock
-from agent.clockguard import BELIEVED_OFF_BY, kernel_synchronised
+from agent.clockmonitor import MAX_CLOCK_OFFSET, kernel_synchronised
 from agent.config import Config
 from agent.config.devices import DeviceSection, EvCharger, ProgramAppliance
 from agent.config.tariff import FlatPeakConfig
-from agent.dispatch.schedules import nature_of
+from agent.dispatch.schedules import device_profile
 from agent.energy.rates import Direction
 from agent.errors import AgentError, Malformed, Refused, Unavailable
 from agent.health import Health, State
 from agent.mqtt.connection import MqttConnection
 from agent.paths import config_file, state_directory
 from agent.ports import FetchedRates, Message
-from agent.tasks import end_all
+from agent.tasks import cancel_all
 from integrations.registry import tariff_source
 
 OK, WARNING, FAILED = "ok", "warning", "failed"
 BROKER_WITHIN_S = 8.0
-GOODBYE_S = 1.0
+DISCONNECT_TIMEOUT_S = 1.0
 ASKED_AHEAD = timedelta(hours=48)
 DISTRIBUTION = "flatpeak-edge-agent"
 IMPORT_NAMES = ("agent", "integrations")
@@ -118,7 +118,7 @@ def _understood(config: Config, path: Path) -> Iterator[Finding]:
 
 
 def _device(device: DeviceSection) -> str:
-    offline = nature_of(device).offline
+    offline = device_profile(device).offline
     alone = f"when nobody answers: {offline.mode}" + (
         f" at {offline.power_w} W" if offline.power_w else ""
     )
@@ -228,8 +228,8 @@ async def _broker(config: Config) -> Finding:
     await asyncio.wait(waiting, timeout=BROKER_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
     protocol = post.protocol
     # Leaves nothing behind, not even a last will.
-    await post.say_goodbye("", GOODBYE_S)
-    await end_all([running])
+    await post.publish_offline("", DISCONNECT_TIMEOUT_S)
+    await cancel_all([running])
     for task in waiting:
         task.cancel()
     if came_back.is_set():
@@ -299,7 +299,7 @@ def _clock_off(fetched: FetchedRates) -> Finding | None:
     if fetched.server_time is None:
         return None
     off = abs(fetched.server_time - datetime.now(UTC))
-    if off <= BELIEVED_OFF_BY:
+    if off <= MAX_CLOCK_OFFSET:
         return None
     seconds = f"{off.total_seconds():.0f} s"
     return Finding("clock", WARNING, f"{seconds} off the tariff source's", "set the clock")

@@ -24,7 +24,7 @@ from agent.dispatch.ledger import Ledger
 from agent.energy.localtime import local_instant
 from agent.errors import Unavailable
 from agent.store import Store
-from agent.tasks import end_all
+from agent.tasks import cancel_all
 from integrations.firmware.compiled import CompiledFollower, compile_follower
 from integrations.firmware.follower import Follower
 from integrations.registry import tariff_source
@@ -127,7 +127,7 @@ async def _demo(speed: float, days: float | None, choice: str, *, as_json: bool)
                 trusted_clock=True,
             )
         finally:
-            await end_all(jobs)
+            await cancel_all(jobs)
             store.close()
         summary = _summary(ledger, machines, clock.now() - start, sandbox, place, screen.messages)
         screen.close()

@@ -24,7 +24,7 @@ from agent.paths import credentials_directory
 PREFIX = "FLATPEAK_AGENT__"
 SECRET_KEYS = {"api_key", "password", "token"}
 SHOWN_CHARACTERS = 60
-PLAIN_WORDS = {
+MESSAGES = {
     "tuple_type": "expected a list",
     "too_short": "expected a list with at least one entry",
     "model_type": "expected a section with keys of its own",
@@ -123,7 +123,7 @@ def _fault(item: Any) -> Fault:
         return Fault(path, "is missing")
     if kind == "unknown_key":
         return Fault(path, message)
-    message = PLAIN_WORDS.get(kind, f"{message[0].lower()}{message[1:]}")
+    message = MESSAGES.get(kind, f"{message[0].lower()}{message[1:]}")
     shown = _shown(path, item["input"])
     return Fault(path, f"is {shown}; {message}" if shown else message)
 

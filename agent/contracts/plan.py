@@ -85,7 +85,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     """The plan as a dict that `json.dumps` takes."""
     return {
         "schema": SCHEMA,
-        "made_at": format_early(plan.made_at, plan.early_us),
+        "made_at": format_early(plan.made_at, plan.now_fraction_us),
         "status": plan.status.value,
         "engine": plan.engine.value,
         "cost": _number(plan.cost),

@@ -115,7 +115,7 @@ def _situation(top: Reader) -> Situation | None:
         site=site or Site(),
         planner=planner or Planner(),
         devices=tuple(devices),
-        early_us=-now.microsecond % 1_000_000,
+        now_fraction_us=-now.microsecond % 1_000_000,
     )
 
 
@@ -471,9 +471,9 @@ def situation_document(situation: Situation) -> dict[str, Any]:
     Numbers are ints and floats: a decimal of more than 17 digits loses its tail.
     """
     document: dict[str, Any] = {"schema": SCHEMA, **_plain(situation)}
-    document["now"] = format_early(situation.now, document.pop("early_us"))
+    document["now"] = format_early(situation.now, document.pop("now_fraction_us"))
     for device, plain in zip(situation.devices, document["devices"], strict=True):
-        plain["kind"] = type(device).__name__.lower()
+        plain["kind"] = device.kind
     return document
 
 

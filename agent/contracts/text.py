@@ -22,7 +22,10 @@ def read_member(payload: bytes, key: str) -> object:
 
 
 def wire_json(value: object) -> str:
-    """JSON text of plain values, Decimals and aware datetimes. Raises ValueError for NaN."""
+    """JSON text of plain values, Decimals and aware datetimes; it can always be encoded.
+
+    Raises ValueError for NaN, and for what has no JSON.
+    """
     parts: list[str] = []
     _write(value, parts)
     return "".join(parts)
@@ -44,7 +47,7 @@ def _write(value: object, parts: list[str]) -> None:
     elif isinstance(value, Enum):
         _write(value.value, parts)
     elif isinstance(value, str):
-        parts.append(json.dumps(value, ensure_ascii=False))
+        parts.append(_string(value))
     elif isinstance(value, int):
         parts.append(str(value))
     elif isinstance(value, Decimal) or (isinstance(value, float) and math.isfinite(value)):
@@ -54,7 +57,7 @@ def _write(value: object, parts: list[str]) -> None:
     elif isinstance(value, Mapping):
         parts.append("{")
         for index, (key, item) in enumerate(value.items()):
-            parts.append(f"{',' if index else ''}{json.dumps(str(key), ensure_ascii=False)}:")
+            parts.append(f"{',' if index else ''}{_string(str(key))}:")
             _write(item, parts)
         parts.append("}")
     elif isinstance(value, list | tuple):
@@ -66,3 +69,8 @@ def _write(value: object, parts: list[str]) -> None:
         parts.append("]")
     else:
         raise ValueError(f"{value!r} has no JSON")
+
+
+def _string(value: str) -> str:
+    # Half a surrogate pair has no UTF-8: nothing that goes out may fail at the socket.
+    return json.dumps(value.encode("utf-8", "replace").decode(), ensure_ascii=False)

@@ -5,22 +5,28 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from agent.contracts.text import read_member
-from agent.dispatch.journal import Journal
+from agent.dispatch.device_store import DeviceStore
+from agent.dispatch.event_queue import EventQueue
 from agent.dispatch.ledger import Ledger
-from agent.dispatch.limit import RoomMade, lower_of, lowers, raises
-from agent.dispatch.notices import Notices
+from agent.dispatch.limit import PendingReductions, decreases, increases, minimum_of
 from agent.dispatch.outbox import Outbox
-from agent.dispatch.schedules import Nature, is_due, next_revision, setpoint_at, told
+from agent.dispatch.schedules import (
+    DeviceProfile,
+    describe_schedule,
+    needs_publishing,
+    next_revision,
+    setpoint_at,
+)
 from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.readings import Acknowledgement, AckStatus
 from agent.energy.schedule import DeviceType, Schedule, Setpoint
 from agent.health import Health
-from agent.home.windows import Place
-from agent.ports import DeviceAdapter, OutMessage
+from agent.home.windows import SiteLocation
+from agent.ports import DeviceAdapter, OutgoingMessage
 
 LIMIT = "limit"
 # Anybody may acknowledge anything; a number at the end of the 32 bits would leave us none.
-HIGHEST_BELIEVED = 2**32 - 1_000_000
+MAX_PLAUSIBLE_REVISION = 2**32 - 1_000_000
 
 
 @dataclass(slots=True)
@@ -32,37 +38,37 @@ class Dispatcher:
     what waited may now be raised.
     """
 
-    natures: Mapping[str, Nature]
+    profiles: Mapping[str, DeviceProfile]
     adapters: Mapping[str, DeviceAdapter]
     outbox: Outbox
-    journal: Journal
-    notices: Notices
+    device_store: DeviceStore
+    events: EventQueue
     health: Health
     ledger: Ledger
-    place: Callable[[], Place]
-    retire: Callable[[str], list[OutMessage]]
+    place: Callable[[], SiteLocation]
+    withdraw_device: Callable[[str], list[OutgoingMessage]]
     on_switch: Callable[[str, bool], None]
-    on_room: Callable[[], None]
+    on_headroom: Callable[[], None]
     limited: bool = False
-    _held: dict[str, Schedule] = field(default_factory=dict)
+    _published: dict[str, Schedule] = field(default_factory=dict)
     _setpoints: dict[str, Setpoint] = field(default_factory=dict)
-    _seen: dict[str, int] = field(default_factory=dict)
+    _highest_seen: dict[str, int] = field(default_factory=dict)
     _unanswered: dict[str, set[int]] = field(default_factory=dict)
-    _room: RoomMade = field(default_factory=RoomMade)
+    _room: PendingReductions = field(default_factory=PendingReductions)
 
     def restore(self) -> None:
         """What devices held when an earlier life ended is true until it is changed."""
-        for device, schedule in self.journal.schedules().items():
-            if device in self.natures:
-                self._held[device] = schedule
-                self.notices.put(*self.adapters[device].encode_schedule(schedule))
+        for device, schedule in self.device_store.schedules().items():
+            if device in self.profiles:
+                self._published[device] = schedule
+                self.events.put(*self.adapters[device].encode_schedule(schedule))
             else:
-                self.notices.put(*self.retire(device))
-                self.journal.forget_schedule(device)
+                self.events.put(*self.withdraw_device(device))
+                self.device_store.forget_schedule(device)
 
     @property
     def holds_any(self) -> bool:
-        return bool(self._held)
+        return bool(self._published)
 
     def next_change(self) -> datetime | None:
         """When the next setpoint is due."""
@@ -72,27 +78,27 @@ class Dispatcher:
     # --- what comes in --------------------------------------------------------------------------
 
     def on_ack(self, device: str, ack: Acknowledgement) -> None:
-        self._saw(device, ack.revision)
+        self._note_revision(device, ack.revision)
         waiting = self._unanswered.get(device, set())
         if ack.status is AckStatus.ACCEPTED and ack.revision in waiting:
             waiting.discard(ack.revision)
             self.ledger.of(device).schedules_followed += 1
         if self._room.acknowledged(device, ack.revision) and self._room.complete:
             self.health.ok(LIMIT)
-            self.on_room()
+            self.on_headroom()
 
     def on_retained_schedule(self, device: str, payload: bytes) -> None:
         """What the broker still holds from an earlier life of ours."""
-        if device not in self.natures:
-            self.notices.put(*self.retire(device))
+        if device not in self.profiles:
+            self.events.put(*self.withdraw_device(device))
             return
         revision = read_member(payload, "revision")
         if isinstance(revision, int):
-            self._saw(device, revision)
+            self._note_revision(device, revision)
 
-    def _saw(self, device: str, revision: int) -> None:
-        if revision <= HIGHEST_BELIEVED:
-            self._seen[device] = max(self._seen.get(device, 0), revision)
+    def _note_revision(self, device: str, revision: int) -> None:
+        if revision <= MAX_PLAUSIBLE_REVISION:
+            self._highest_seen[device] = max(self._highest_seen.get(device, 0), revision)
 
     # --- what goes out --------------------------------------------------------------------------
 
@@ -105,70 +111,76 @@ class Dispatcher:
             fitted = self._within_limit(fitted, now)
         issued = []
         for device, schedule in fitted.items():
-            if is_due(self._held.get(device), schedule, now, exact=exact[device]):
+            if needs_publishing(self._published.get(device), schedule, now, exact=exact[device]):
                 await self._publish(device, schedule, now)
                 issued.append(device)
         return issued
 
     def _within_limit(self, wanted: dict[str, Schedule], now: int) -> dict[str, Schedule]:
         """First everybody takes the lower of old and new; more only when that is acknowledged."""
-        if late := self._room.unproven(now):
+        if late := self._room.overdue(now):
             names = ", ".join(sorted(late))
             self.health.degraded(LIMIT, f"unproven: {names} did not acknowledge to take less")
         making_room = not self._room.complete or any(
-            lowers(self.natures[device], self._held.get(device), item, now)
+            decreases(self.profiles[device], self._published.get(device), item, now)
             for device, item in wanted.items()
         )
         if not making_room:
             return wanted
         out = {}
         for device, item in wanted.items():
-            nature, held = self.natures[device], self._held.get(device)
-            waits = raises(nature, held, item, now)
-            out[device] = lower_of(nature, held, item, now) if waits else item
+            profile, held = self.profiles[device], self._published.get(device)
+            waits = increases(profile, held, item, now)
+            out[device] = minimum_of(profile, held, item, now) if waits else item
         return out
 
     async def _publish(self, device: str, schedule: Schedule, now: int) -> None:
         revision = next_revision(
-            now, self.journal.highest_revision(device), self._seen.get(device, 0)
+            now, self.device_store.highest_revision(device), self._highest_seen.get(device, 0)
         )
         schedule = replace(schedule, revision=revision)
-        if self.limited and lowers(self.natures[device], self._held.get(device), schedule, now):
+        if self.limited and decreases(
+            self.profiles[device], self._published.get(device), schedule, now
+        ):
             self._room.lowered(device, revision, now)
-        self.journal.issue(schedule)
-        self._saw(device, revision)
+        self.device_store.issue(schedule)
+        self._note_revision(device, revision)
         self.ledger.of(device).schedules += 1
         self._unanswered.setdefault(device, set()).add(revision)
-        self._held[device] = schedule
+        self._published[device] = schedule
         await self.outbox.put(*self.adapters[device].encode_schedule(schedule))
-        self.notices.event("plan_changed", device, told(schedule, self.place().zone, now))
+        self.events.event(
+            "plan_changed", device, describe_schedule(schedule, self.place().zone, now)
+        )
 
     @property
-    def room_wanted_until(self) -> datetime | None:
+    def increase_due_at(self) -> datetime | None:
         """When what waits for an acknowledgement is raised without it."""
         when = self._room.waits_until
         return None if when is None else from_unix(when)
 
-    async def move_setpoints(self, now: datetime) -> None:
+    async def publish_due_setpoints(self, now: datetime) -> None:
         """Publish each setpoint whose time has come."""
         second = to_unix_floor(now)
-        for device, schedule in self._held.items():
+        for device, schedule in self._published.items():
             old = self._setpoints.get(device)
             if old and old.revision == schedule.revision and second < old.until:
                 continue
-            nature = self.natures[device]
-            new = setpoint_at(schedule, nature, second)
+            profile = self.profiles[device]
+            new = setpoint_at(schedule, profile, second)
             self._setpoints[device] = new
             await self.outbox.put(self.adapters[device].encode_setpoint(new))
-            is_on = new.mode == nature.on_mode
-            if is_on != (old is not None and old.mode == nature.on_mode):
-                self._tell_switch(nature, new, is_on=is_on)
+            is_on = new.mode == profile.on_mode
+            if is_on != (old is not None and old.mode == profile.on_mode):
+                self._queue_switch_event(profile, new, is_on=is_on)
                 self.on_switch(device, is_on)
 
-    def _tell_switch(self, nature: Nature, setpoint: Setpoint, *, is_on: bool) -> None:
+    def _queue_switch_event(
+        self, profile: DeviceProfile, setpoint: Setpoint, *, is_on: bool
+    ) -> None:
         if is_on:
             text = f"{setpoint.mode} at {setpoint.power_w} W"
-            self.notices.event("window_started", nature.id, text)
-        elif nature.type is not DeviceType.PROGRAM:
+            self.events.event("window_started", profile.id, text)
+        elif profile.type is not DeviceType.PROGRAM:
             # A program runs on when nothing tells it to start any more.
-            self.notices.event("window_ended", nature.id, f"now {setpoint.mode}")
+            self.events.event("window_ended", profile.id, f"now {setpoint.mode}")

@@ -8,7 +8,7 @@ from agent.energy.readings import Acknowledgement, Reading
 from agent.errors import Malformed
 from agent.health import Health
 from agent.mqtt.topics import Topics
-from agent.ports import DeviceAdapter, Message, Undated
+from agent.ports import DeviceAdapter, Message, UntimedReading
 
 log = logging.getLogger(__name__)
 
@@ -22,12 +22,12 @@ class Inbox:
     topics: Topics
     adapters: Mapping[str, DeviceAdapter]
     health: Health
-    on_reading: Callable[[str, Reading | Undated, bool], None]
+    on_reading: Callable[[str, Reading | UntimedReading, bool], None]
     on_ack: Callable[[str, Acknowledgement], None]
     on_request: Callable[[str, bytes], None]
     on_site_request: Callable[[bytes], None]
     on_retained_schedule: Callable[[str, bytes], None]
-    _complained: set[str] = field(default_factory=set)
+    _logged_topics: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._by_topic = {
@@ -53,8 +53,8 @@ class Inbox:
             self._route(message)
         except Malformed as error:
             self.health.count("unreadable_messages")
-            if message.topic not in self._complained:
-                self._complained.add(message.topic)
+            if message.topic not in self._logged_topics:
+                self._logged_topics.add(message.topic)
                 log.warning("%s; later ones on this topic are only counted", error)
 
     def _route(self, message: Message) -> None:

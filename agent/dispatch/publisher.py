@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from agent.clock import Clock, wait_for
-from agent.clockguard import ClockGuard
+from agent.clockmonitor import ClockMonitor
 from agent.contracts.text import wire_json
-from agent.dispatch.bulletin import (
+from agent.dispatch.documents import (
     health_document,
     tariff_document,
     tariff_list,
@@ -19,18 +19,18 @@ from agent.dispatch.outbox import Outbox
 from agent.energy.instants import to_unix_ceil, to_unix_floor
 from agent.energy.rates import Direction, Rate, Rates
 from agent.health import Health
-from agent.latest import Latest
+from agent.latest import LatestValue
 from agent.mqtt.topics import Topics
-from agent.ports import OutMessage
+from agent.ports import OutgoingMessage
 
 SHOWN_AHEAD = timedelta(hours=48)
 TIME_EVERY_S = 60.0
 
 
-class RateBook(Protocol):
+class RatesProvider(Protocol):
     """What the publisher asks of the larder."""
 
-    current: Latest[Mapping[Direction, Rates]]
+    current: LatestValue[Mapping[Direction, Rates]]
 
     def planning_rates(
         self, direction: Direction, now: datetime, until: datetime
@@ -44,9 +44,9 @@ class Publisher:
     topics: Topics
     outbox: Outbox
     clock: Clock
-    guard: ClockGuard
+    guard: ClockMonitor
     health: Health
-    book: RateBook
+    book: RatesProvider
     on_event: Callable[[str, str], None]
     _rates_wake: asyncio.Event = field(default_factory=asyncio.Event)
     _health_wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -78,8 +78,8 @@ class Publisher:
             shown[direction] = self.book.planning_rates(direction, hour, now + SHOWN_AHEAD)
             name = direction.value
             await self.outbox.put(
-                OutMessage(self.topics.tariff(name), tariff_document(rates, shown[direction])),
-                OutMessage(self.topics.tariff(f"{name}/list"), tariff_list(shown[direction])),
+                OutgoingMessage(self.topics.tariff(name), tariff_document(rates, shown[direction])),
+                OutgoingMessage(self.topics.tariff(f"{name}/list"), tariff_list(shown[direction])),
             )
             if direction is Direction.IMPORT and rates.stale != self._was_stale:
                 self._was_stale = rates.stale
@@ -90,14 +90,14 @@ class Publisher:
             return now + timedelta(hours=1)
         text, until = current
         await self.outbox.put(
-            OutMessage(self.topics.tariff("now"), text, expires_at=to_unix_ceil(until))
+            OutgoingMessage(self.topics.tariff("now"), text, expires_at=to_unix_ceil(until))
         )
         return until
 
     async def run_health(self) -> None:
         while True:
             self._health_wake.clear()
-            await self.outbox.put(OutMessage(self.topics.health, health_document(self.health)))
+            await self.outbox.put(OutgoingMessage(self.topics.health, health_document(self.health)))
             await self._health_wake.wait()
 
     async def run_time(self) -> None:
@@ -107,7 +107,7 @@ class Publisher:
 
     async def send_time(self) -> None:
         """The time for devices without a clock; not while our own is doubted."""
-        if self.guard.sane:
+        if self.guard.trusted:
             seconds = to_unix_floor(self.clock.now())
             await self.outbox.post.publish(
                 self.topics.time, wire_json({"t": seconds}), retain=False, qos=0

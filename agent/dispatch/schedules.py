@@ -13,15 +13,15 @@ from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.plan import DevicePlan
 from agent.energy.schedule import (
     HEAT,
+    DefaultCommand,
     DeviceType,
-    Offline,
+    OfflineRule,
     Schedule,
     ScheduleSlot,
     Setpoint,
-    Standing,
 )
 from agent.energy.situation import ZERO
-from agent.home.asked import Asked, Override
+from agent.home.planning_input import Override, PlanningInput
 
 # Device clocks are slow: what holds now must have begun, by their clock too.
 CLOCK_SLACK_S = 300
@@ -35,7 +35,7 @@ LONGEST_BLOCK_S = 7200
 
 
 @dataclass(frozen=True, slots=True)
-class Nature:
+class DeviceProfile:
     """What a schedule has to know of a device: its words, its least, its rules without us."""
 
     id: str
@@ -44,68 +44,68 @@ class Nature:
     pause_mode: str
     max_power_w: int
     min_power_w: int
-    default: Standing
-    offline: Offline
+    default: DefaultCommand
+    offline: OfflineRule
     phases: int | None = None
     voltage_v: int | None = None
 
 
-def nature_of(section: DeviceSection) -> Nature:
+def device_profile(section: DeviceSection) -> DeviceProfile:
     """The device's side of the contract, from its configuration."""
     if isinstance(section, EvCharger):
         offline = section.offline_power_w
         if offline is None:
             offline = min(section.max_power_w, max(section.min_power_w, 3700))
-        return Nature(
+        return DeviceProfile(
             id=section.id,
             type=DeviceType.EVSE,
             on_mode="charge",
             pause_mode="idle",
             max_power_w=section.max_power_w,
             min_power_w=section.min_power_w,
-            default=Standing("idle", 0),
-            offline=Offline(section.offline_after_s, "charge" if offline else "idle", offline),
+            default=DefaultCommand("idle", 0),
+            offline=OfflineRule(section.offline_after_s, "charge" if offline else "idle", offline),
             phases=section.phases,
             voltage_v=section.voltage_v,
         )
     if isinstance(section, ProgramAppliance):
-        return Nature(
+        return DeviceProfile(
             id=section.id,
             type=DeviceType.PROGRAM,
             on_mode="run",
             pause_mode="idle",
             max_power_w=max(part.power_w for part in section.profile),
             min_power_w=0,
-            default=Standing("idle", 0),
-            offline=Offline(section.offline_after_s, "idle", 0),
+            default=DefaultCommand("idle", 0),
+            offline=OfflineRule(section.offline_after_s, "idle", 0),
         )
     if isinstance(section, HeatPump | WaterHeater):
         heats_rooms = isinstance(section, HeatPump)
-        return Nature(
+        return DeviceProfile(
             id=section.id,
             type=DeviceType.SPACE_HEATING if heats_rooms else DeviceType.WATER_HEATING,
             on_mode="boost",
             pause_mode="block",
             max_power_w=section.power_w,
             min_power_w=section.power_w,
-            default=Standing("normal", 0),
-            offline=Offline(section.offline_after_s, "normal", 0),
+            default=DefaultCommand("normal", 0),
+            offline=OfflineRule(section.offline_after_s, "normal", 0),
         )
-    return Nature(
+    return DeviceProfile(
         id=section.id,
         type=DeviceType.FLEXIBLE,
         on_mode="charge",
         pause_mode="idle",
         max_power_w=section.power_w,
         min_power_w=section.power_w,
-        default=Standing("idle", 0),
-        offline=Offline(section.offline_after_s, "release", 0),
+        default=DefaultCommand("idle", 0),
+        offline=OfflineRule(section.offline_after_s, "release", 0),
     )
 
 
 def schedule_for(
-    nature: Nature,
-    asked: Asked,
+    profile: DeviceProfile,
+    asked: PlanningInput,
     plan: DevicePlan | None,
     *,
     now: int,
@@ -114,23 +114,23 @@ def schedule_for(
     baseline_cost: Decimal,
 ) -> Schedule:
     """The device's schedule, revision 0: the dispatcher numbers what is really published."""
-    slots = [] if asked.running else _slots(nature, plan)
+    slots = [] if asked.running else _slots(profile, plan)
     if asked.override is not None:
         until = to_unix_floor(asked.override.until)
-        slots = _overridden(nature, asked.override, now, until, slots)
-    slots = [_begun(slot, now) for slot in slots if slot.end > now]
+        slots = _apply_override(profile, asked.override, now, until, slots)
+    slots = [_backdate_start(slot, now) for slot in slots if slot.end > now]
     ends = [slot.end for slot in slots] + [asked.goal.ready_by or 0]
     return Schedule(
-        device=nature.id,
-        device_type=nature.type,
+        device=profile.id,
+        device_type=profile.type,
         revision=0,
         issued_at=now,
         valid_from=now - CLOCK_SLACK_S,
         valid_until=max(horizon, now + SHORTEST_VALIDITY_S, *ends),
         currency=currency,
         slots=tuple(slots),
-        default=nature.default,
-        offline=nature.offline,
+        default=profile.default,
+        offline=profile.offline,
         goal=asked.goal,
         cost=plan.cost if plan else ZERO,
         baseline_cost=baseline_cost,
@@ -139,33 +139,33 @@ def schedule_for(
     )
 
 
-def _slots(nature: Nature, plan: DevicePlan | None) -> list[ScheduleSlot]:
+def _slots(profile: DeviceProfile, plan: DevicePlan | None) -> list[ScheduleSlot]:
     if plan is None:
         return []
-    if nature.type is DeviceType.PROGRAM:
-        return _one_run(nature, plan)
+    if profile.type is DeviceType.PROGRAM:
+        return _program_slot(profile, plan)
     out = []
     for slot in plan.slots:
         power = int(slot.power_w)
-        if power <= 0 or power < nature.min_power_w:
+        if power <= 0 or power < profile.min_power_w:
             continue
         energy = slot.power_w * (slot.end - slot.start) / 3_600_000
         out.append(
             ScheduleSlot(
                 slot.start,
                 slot.end,
-                nature.on_mode,
+                profile.on_mode,
                 power,
                 energy.quantize(Decimal("1e-6")),
                 slot.price,
                 slot.reason,
-                nature.phases,
+                profile.phases,
             )
         )
     return out
 
 
-def _one_run(nature: Nature, plan: DevicePlan) -> list[ScheduleSlot]:
+def _program_slot(profile: DeviceProfile, plan: DevicePlan) -> list[ScheduleSlot]:
     """A program is one slot from its first to its last second, pauses of its profile included."""
     if not plan.slots:
         return []
@@ -177,8 +177,8 @@ def _one_run(nature: Nature, plan: DevicePlan) -> list[ScheduleSlot]:
         ScheduleSlot(
             first.start,
             last.end,
-            nature.on_mode,
-            nature.max_power_w,
+            profile.on_mode,
+            profile.max_power_w,
             energy.quantize(Decimal("1e-6")),
             (cost / energy).quantize(Decimal("1e-7")) if priced and energy else None,
             first.reason,
@@ -186,37 +186,43 @@ def _one_run(nature: Nature, plan: DevicePlan) -> list[ScheduleSlot]:
     ]
 
 
-def _overridden(
-    nature: Nature, override: Override, now: int, until: int, planned: Iterable[ScheduleSlot]
+def _apply_override(
+    profile: DeviceProfile,
+    override: Override,
+    now: int,
+    until: int,
+    planned: Iterable[ScheduleSlot],
 ) -> list[ScheduleSlot]:
     """The plan after a boost or pause. A blocked heat pump is let go after two hours."""
     out = []
     if override.mode == "boost":
-        energy = Decimal(nature.max_power_w * (until - now)) / 3_600_000
+        energy = Decimal(profile.max_power_w * (until - now)) / 3_600_000
         out.append(
             ScheduleSlot(
                 now,
                 until,
-                nature.on_mode,
-                nature.max_power_w,
+                profile.on_mode,
+                profile.max_power_w,
                 energy.quantize(Decimal("1e-6")),
                 None,
                 override.reason,
-                nature.phases,
+                profile.phases,
             )
         )
-    elif nature.pause_mode != nature.default.mode:
-        end = min(until, now + LONGEST_BLOCK_S) if nature.type in HEAT else until
-        out.append(ScheduleSlot(now, end, nature.pause_mode, 0, ZERO, None, override.reason))
+    elif profile.pause_mode != profile.default.mode:
+        end = min(until, now + LONGEST_BLOCK_S) if profile.type in HEAT else until
+        out.append(ScheduleSlot(now, end, profile.pause_mode, 0, ZERO, None, override.reason))
     out += [replace(slot, start=max(slot.start, until)) for slot in planned if slot.end > until]
     return out
 
 
-def _begun(slot: ScheduleSlot, now: int) -> ScheduleSlot:
+def _backdate_start(slot: ScheduleSlot, now: int) -> ScheduleSlot:
     return replace(slot, start=min(slot.start, now - CLOCK_SLACK_S)) if slot.start <= now else slot
 
 
-def is_due(held: Schedule | None, wanted: Schedule, now: int, *, exact: bool = True) -> bool:
+def needs_publishing(
+    held: Schedule | None, wanted: Schedule, now: int, *, exact: bool = True
+) -> bool:
     """Is a new revision due: would the device do something else, or does its schedule run out?
 
     Not `exact`: nothing was asked or plugged, so what moved is only what metering made of it.
@@ -231,7 +237,7 @@ def is_due(held: Schedule | None, wanted: Schedule, now: int, *, exact: bool = T
         return True
     if held.valid_until - now < RENEW_BELOW_S < wanted.valid_until - now:
         return True
-    old, new = _ahead(held, now), _ahead(wanted, now)
+    old, new = _remaining_slots(held, now), _remaining_slots(wanted, now)
     if len(old) != len(new):
         return True
     return any(
@@ -249,7 +255,7 @@ def _moved(old: int, new: int, now: int, exact: bool) -> bool:
     return abs(old - new) > drift
 
 
-def _ahead(schedule: Schedule, now: int) -> list[ScheduleSlot]:
+def _remaining_slots(schedule: Schedule, now: int) -> list[ScheduleSlot]:
     """Slots that are not over, touching ones of equal mode and power as one."""
     out: list[ScheduleSlot] = []
     for slot in schedule.slots:
@@ -267,7 +273,7 @@ def _ahead(schedule: Schedule, now: int) -> list[ScheduleSlot]:
     return out
 
 
-def told(schedule: Schedule, zone: ZoneInfo, now: int) -> str:
+def describe_schedule(schedule: Schedule, zone: ZoneInfo, now: int) -> str:
     """The schedule in a sentence, in local time."""
     if not schedule.slots:
         return f"nothing to do, {schedule.default.mode}"
@@ -285,22 +291,22 @@ def next_revision(now: int, *seen: int) -> int:
     return min(max(now, *(number + 1 for number in seen)), 2**32 - 1)
 
 
-def setpoint_at(schedule: Schedule, nature: Nature, now: int) -> Setpoint:
+def setpoint_at(schedule: Schedule, profile: DeviceProfile, now: int) -> Setpoint:
     """The line to obey from `now` to the schedule's next change."""
     slot = schedule.slot_at(now)
-    mode, power = (slot.mode, slot.power_w) if slot else (nature.default.mode, 0)
+    mode, power = (slot.mode, slot.power_w) if slot else (profile.default.mode, 0)
     current = None
-    if nature.voltage_v and nature.phases:
-        current = power // (nature.voltage_v * nature.phases)
+    if profile.voltage_v and profile.phases:
+        current = power // (profile.voltage_v * profile.phases)
     return Setpoint(
         revision=schedule.revision,
         at=now,
         mode=mode,
-        power_w=power if slot else nature.default.power_w,
+        power_w=power if slot else profile.default.power_w,
         until=schedule.next_change(now),
         default=schedule.default,
         offline=schedule.offline,
         reason=slot.reason if slot else "default",
         current_a=current,
-        phases=nature.phases,
+        phases=profile.phases,
     )

@@ -3,13 +3,31 @@
 import math
 from datetime import UTC, datetime, timedelta
 
+# Instants outside are nobody's plan, reading or price: at the ends of what datetime can hold every
+# sum of an instant and a span fails.
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
 
 def parse_instant(text: str) -> datetime:
-    """Aware UTC from RFC 3339 text. Raises ValueError where the offset is missing."""
+    """Aware UTC from RFC 3339 text.
+
+    Raises ValueError where the offset is missing or the year lies outside 1970 to 2199.
+    """
     when = datetime.fromisoformat(text)
     if when.tzinfo is None:
         raise ValueError(f"{text!r} has no offset; write it like 2026-01-16T10:00:00Z")
-    return when.astimezone(UTC)
+    return bounded(when)
+
+
+def bounded(when: datetime) -> datetime:
+    """The aware instant in UTC. Raises ValueError where the year lies outside 1970 to 2199."""
+    # Compared before the offset is taken off: that overflows in the first and the last year.
+    if 1970 <= when.year < 2200:
+        when = when.astimezone(UTC)
+        if EARLIEST <= when < LATEST:
+            return when
+    raise ValueError(f"{when.isoformat()} lies outside the years 1970 to 2199")
 
 
 def format_instant(when: datetime) -> str:
@@ -17,15 +35,16 @@ def format_instant(when: datetime) -> str:
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def format_early(seconds: int, early_us: int) -> str:
+def format_early(seconds: int, now_fraction_us: int) -> str:
     """The instant that lies `early_us` microseconds before a whole Unix second."""
-    if not early_us:
+    if not now_fraction_us:
         return format_instant(from_unix(seconds))
-    when = from_unix(seconds) - timedelta(microseconds=early_us)
+    when = from_unix(seconds) - timedelta(microseconds=now_fraction_us)
     return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def from_unix(seconds: int) -> datetime:
+    """Aware UTC. Raises ValueError or OverflowError beyond what datetime can hold."""
     return datetime.fromtimestamp(seconds, UTC)
 
 

@@ -96,4 +96,4 @@ class Plan:
     took_ms: int
     devices: tuple[DevicePlan, ...] = ()
     site: tuple[SiteSpan, ...] = ()
-    early_us: int = 0
+    now_fraction_us: int = 0

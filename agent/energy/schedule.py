@@ -42,7 +42,7 @@ class ScheduleSlot:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class DefaultCommand:
     """What holds outside of slots."""
 
     mode: str
@@ -50,7 +50,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Offline:
+class OfflineRule:
     """What holds `after_s` seconds after the schedule has run out."""
 
     after_s: int
@@ -77,8 +77,8 @@ class Schedule:
     valid_until: int
     currency: str
     slots: tuple[ScheduleSlot, ...]
-    default: Standing
-    offline: Offline
+    default: DefaultCommand
+    offline: OfflineRule
     goal: Goal = Goal()
     cost: Decimal = Decimal(0)
     baseline_cost: Decimal = Decimal(0)
@@ -106,8 +106,8 @@ class Setpoint:
     mode: str
     power_w: int
     until: int
-    default: Standing
-    offline: Offline
+    default: DefaultCommand
+    offline: OfflineRule
     reason: str
     current_a: int | None = None
     phases: int | None = None

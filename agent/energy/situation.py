@@ -7,6 +7,7 @@ Field names and defaults are those of the JSON document; whoever builds a Situat
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import ClassVar
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
@@ -90,6 +91,8 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Flexible:
+    kind: ClassVar[str] = "flexible"
+
     id: str
     max_power_w: Decimal
     min_power_w: Decimal | None = None
@@ -111,6 +114,8 @@ class ProfileSegment:
 
 @dataclass(frozen=True, slots=True)
 class Program:
+    kind: ClassVar[str] = "program"
+
     id: str
     profile: tuple[ProfileSegment, ...]
     deadline: int
@@ -134,6 +139,8 @@ class Availability:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
+    kind: ClassVar[str] = "storage"
+
     id: str
     capacity_kwh: Decimal
     energy_kwh: Decimal
@@ -160,6 +167,8 @@ class Hygiene:
 
 @dataclass(frozen=True, slots=True)
 class Thermal:
+    kind: ClassVar[str] = "thermal"
+
     id: str
     max_power_w: Decimal
     temperature_c: Decimal
@@ -197,4 +206,4 @@ class Situation:
     site: Site = field(default_factory=Site)
     planner: Planner = field(default_factory=Planner)
     devices: tuple[Device, ...] = ()
-    early_us: int = 0
+    now_fraction_us: int = 0

@@ -25,7 +25,7 @@ def cost_of(energy_kwh: Decimal, start: datetime, end: datetime, rates: Sequence
     return cost
 
 
-def cost_at_once(
+def uncontrolled_cost(
     energy_kwh: Decimal, power_w: int, now: datetime, rates: Sequence[Rate]
 ) -> Decimal:
     """What it costs to take that energy at full power from `now` on."""

@@ -9,30 +9,30 @@ from agent.config.devices import (
     ProgramAppliance,
     WaterHeater,
 )
-from agent.home.asked import Asked
-from agent.home.ev import ask_ev
-from agent.home.loads import ask_switched
-from agent.home.programs import ask_program
-from agent.home.tracker import Tracker
-from agent.home.windows import Place
+from agent.home.device_state import DeviceState
+from agent.home.ev import ev_input
+from agent.home.planning_input import PlanningInput
+from agent.home.programs import program_input
+from agent.home.switched import switched_input
+from agent.home.windows import SiteLocation
 from agent.home.wishes import Wish
 
 
 def ask(
     section: DeviceSection,
-    tracker: Tracker,
+    tracker: DeviceState,
     wish: Wish,
-    place: Place,
+    place: SiteLocation,
     now: datetime,
     away_until: datetime | None = None,
-) -> Asked:
+) -> PlanningInput:
     """What the device asks for now. While people are away no heat is made in advance."""
     if tracker.opted_out(now):
-        return Asked(None)
+        return PlanningInput(None)
     if isinstance(section, EvCharger):
-        return ask_ev(section, tracker, wish, place, now)
+        return ev_input(section, tracker, wish, place, now)
     if isinstance(section, ProgramAppliance):
-        return ask_program(section, tracker, wish, place, now)
+        return program_input(section, tracker, wish, place, now)
     if away_until is None or not isinstance(section, HeatPump | WaterHeater):
         away_until = now
-    return ask_switched(section, tracker, wish, place, now, away_until)
+    return switched_input(section, tracker, wish, place, now, away_until)

@@ -17,11 +17,11 @@ from agent.energy.situation import (
     Site,
     Situation,
 )
-from agent.home.asked import Asked
+from agent.home.planning_input import PlanningInput
 
 
 @dataclass(frozen=True, slots=True)
-class Prices:
+class PriceForecast:
     """Rates of both directions with estimates for what is not known, and where they hold."""
 
     currency: str
@@ -32,8 +32,8 @@ class Prices:
 
 def build_situation(
     config: Config,
-    prices: Prices,
-    asked: Mapping[str, Asked],
+    prices: PriceForecast,
+    asked: Mapping[str, PlanningInput],
     previous: Plan | None,
     now: datetime,
 ) -> Situation:

@@ -13,7 +13,7 @@ from agent.energy.localtime import local_instant
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SiteLocation:
     """Where local times are meant: the zone, and the coordinates for sun times (degrees)."""
 
     zone: ZoneInfo
@@ -22,23 +22,23 @@ class Place:
 
 
 def occurrences(
-    window: Window, place: Place, after: datetime, until: datetime
+    window: Window, place: SiteLocation, after: datetime, until: datetime
 ) -> Iterator[tuple[datetime, datetime]]:
     """The spans of the window that end after `after` and begin before `until`, in order."""
     day = after.astimezone(place.zone).date() - timedelta(days=2)
     last = until.astimezone(place.zone).date()
     while day <= last:
         if EVERY_DAY[day.weekday()] in window.days:
-            start = edge_instant(window.start, day, place)
-            end = edge_instant(window.end, day, place)
+            start = resolve_edge(window.start, day, place)
+            end = resolve_edge(window.end, day, place)
             if end is not None and start is not None and end <= start:
-                end = edge_instant(window.end, day + timedelta(days=1), place)
+                end = resolve_edge(window.end, day + timedelta(days=1), place)
             if start is not None and end is not None and end > after and start < until:
                 yield start, end
         day += timedelta(days=1)
 
 
-def edge_instant(edge: str, day: date, place: Place) -> datetime | None:
+def resolve_edge(edge: str, day: date, place: SiteLocation) -> datetime | None:
     """Aware UTC of `"22:30"` or `"sunset-00:30"` on that date.
 
     None where the sun neither rises nor sets that day: the window is left out then.

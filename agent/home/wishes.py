@@ -20,6 +20,8 @@ from agent.errors import Refused
 
 MAX_REQUEST_BYTES = 4096
 LONGEST_MODE = timedelta(hours=24)
+# Stored keys that had another name in earlier versions.
+FORMER_NAMES = {"mode_open": "open_ended", "energy_from_kwh": "counter_start_kwh"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +36,9 @@ class Wish:
 
     mode: str = "auto"
     until: datetime | None = None
-    mode_open: bool = False
+    open_ended: bool = False
     energy_kwh: Decimal | None = None
-    energy_from_kwh: Decimal | None = None
+    counter_start_kwh: Decimal | None = None
     target_soc_percent: Decimal | None = None
     floor_soc_percent: Decimal | None = None
     ready_by: datetime | None = None
@@ -49,7 +51,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RequestResult:
     """What became of a request: the wish that holds now, a SoC that the owner stated."""
 
     wish: Wish
@@ -79,7 +81,7 @@ def apply_request(
     zone: ZoneInfo,
     soc_percent: float | None,
     session_kwh: float | None,
-) -> Outcome:
+) -> RequestResult:
     """The wish after a request. Raises Refused; then the old wish holds unchanged."""
     given = request.model_fields_set - {"id", "keep"}
     if not given:
@@ -100,7 +102,7 @@ def apply_request(
         changes["floor_soc_percent"] = _decimal(request.floor_soc_percent)
     if request.energy_kwh is not None:
         changes["energy_kwh"] = _decimal(request.energy_kwh)
-        changes["energy_from_kwh"] = _decimal(session_kwh or 0.0)
+        changes["counter_start_kwh"] = _decimal(session_kwh or 0.0)
     if request.ready_by is not None:
         changes |= _ready_by(request.ready_by, now, zone, keep=bool(request.keep))
     if request.price_cap is not None:
@@ -112,7 +114,7 @@ def apply_request(
     changes["values_until"] = (
         None if isinstance(section, EvCharger | ProgramAppliance) else now + LONGEST_MODE
     )
-    return Outcome(dataclasses.replace(wish, **changes), request.soc_percent)  # type: ignore[arg-type]  # keys are those of Wish
+    return RequestResult(dataclasses.replace(wish, **changes), request.soc_percent)  # type: ignore[arg-type]  # keys are those of Wish
 
 
 def _check_fits(request: Request, section: DeviceSection) -> None:
@@ -148,11 +150,11 @@ def _mode(request: Request, now: datetime) -> dict[str, object]:
     if request.mode == "auto":
         if request.until or request.for_s:
             raise Refused("mode auto has no end")
-        return {"mode": "auto", "until": None, "mode_open": False}
+        return {"mode": "auto", "until": None, "open_ended": False}
     until = request.until or (now + timedelta(seconds=request.for_s) if request.for_s else None)
     if until is not None and not now < until <= now + LONGEST_MODE:
         raise Refused(f"until {format_instant(until)} is not within the next 24 hours")
-    return {"mode": request.mode, "until": until or now + LONGEST_MODE, "mode_open": until is None}
+    return {"mode": request.mode, "until": until or now + LONGEST_MODE, "open_ended": until is None}
 
 
 def _ready_by(text: str, now: datetime, zone: ZoneInfo, *, keep: bool) -> dict[str, object]:
@@ -181,9 +183,9 @@ def expired(wish: Wish, now: datetime, *, session_over: bool, full: bool) -> Wis
     """
     out = wish
     if out.mode != "auto" and (
-        (out.until is not None and now >= out.until) or (out.mode_open and (session_over or full))
+        (out.until is not None and now >= out.until) or (out.open_ended and (session_over or full))
     ):
-        out = dataclasses.replace(out, mode="auto", until=None, mode_open=False)
+        out = dataclasses.replace(out, mode="auto", until=None, open_ended=False)
     over = session_over or (out.values_until is not None and now >= out.values_until)
     if over and out.loaded_at is not None and session_over:
         out = dataclasses.replace(out, loaded_at=None)
@@ -191,12 +193,12 @@ def expired(wish: Wish, now: datetime, *, session_over: bool, full: bool) -> Wis
         out = Wish(
             mode=out.mode,
             until=out.until,
-            mode_open=out.mode_open,
+            open_ended=out.open_ended,
             loaded_at=out.loaded_at,
             id=out.id,
         )
     elif over and out.energy_kwh is not None:
-        out = dataclasses.replace(out, energy_from_kwh=Decimal(0))
+        out = dataclasses.replace(out, counter_start_kwh=Decimal(0))
     return out
 
 
@@ -219,7 +221,8 @@ def to_text(wish: Wish) -> str:
 
 def from_text(text: str) -> Wish:
     known = {item.name for item in dataclasses.fields(Wish)}
-    raw = {key: value for key, value in json.loads(text).items() if key in known}
+    stored = {FORMER_NAMES.get(key, key): value for key, value in json.loads(text).items()}
+    raw = {key: value for key, value in stored.items() if key in known}
     for key, value in raw.items():
         if key in ("until", "ready_by", "loaded_at", "values_until"):
             raw[key] = datetime.fromisoformat(value)

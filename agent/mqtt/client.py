@@ -21,11 +21,11 @@ class ClosedEarly(aiomqtt.MqttError):
     """Hung up before an answer: the other side speaks another protocol, wants TLS, or none."""
 
 
-class LostAtOnce(aiomqtt.MqttCodeError):
+class DroppedAtConnect(aiomqtt.MqttCodeError):
     """Let in and thrown out in the same moment; aiomqtt would never notice."""
 
 
-class Unconfirmed(aiomqtt.MqttError):
+class AckTimeout(aiomqtt.MqttError):
     """The connection looks alive, but the broker does not answer."""
 
 
@@ -35,24 +35,24 @@ class Client(aiomqtt.Client):
     def __init__(self, *args: Any, connect_timeout_s: float, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self._client.connect_timeout = connect_timeout_s
-        self._given_up = False
-        self._lost_with: ReasonCode | None = None
+        self._cancelled = False
+        self._disconnect_reason: ReasonCode | None = None
         self._answers: dict[int, asyncio.Future[ReasonCode]] = {}
 
     async def __aenter__(self) -> "Client":
         try:
             await super().__aenter__()
         except BaseException:
-            self._given_up = True
+            self._cancelled = True
             # After what paho's thread has asked of the loop already.
-            self._loop.call_soon(self.hang_up)
+            self._loop.call_soon(self.abort)
             raise
-        if self._lost_with is not None:
-            raise LostAtOnce(self._lost_with)
-        self._disconnected.add_done_callback(self._tell_waiting)
+        if self._disconnect_reason is not None:
+            raise DroppedAtConnect(self._disconnect_reason)
+        self._disconnected.add_done_callback(self._fail_pending)
         return self
 
-    async def leave(self, timeout_s: float) -> None:
+    async def disconnect(self, timeout_s: float) -> None:
         """Say goodbye to the broker if it still listens; the socket is closed afterwards."""
         self.timeout = timeout_s
         try:
@@ -60,9 +60,9 @@ class Client(aiomqtt.Client):
         except aiomqtt.MqttError as error:
             log.debug("leaving the broker: %s", error)
         finally:
-            self.hang_up()
+            self.abort()
 
-    def hang_up(self) -> None:
+    def abort(self) -> None:
         """Close the socket without a word: the broker publishes the last will."""
         # paho has no public way to do this.
         self._client._sock_close()
@@ -88,24 +88,24 @@ class Client(aiomqtt.Client):
             async with asyncio.timeout(self.timeout):
                 return await answer
         except TimeoutError:
-            raise Unconfirmed("the broker confirms nothing any more") from None
+            raise AckTimeout("the broker confirms nothing any more") from None
         finally:
             del self._answers[info.mid]
 
-    def _tell_waiting(self, _disconnected: object) -> None:
+    def _fail_pending(self, _disconnected: object) -> None:
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(aiomqtt.MqttError("the connection was lost"))
 
     def _on_socket_open(self, client: PahoClient, userdata: Any, sock: Any) -> None:
         # A connect that was given up goes on in its thread; it must not take over its successor.
-        if self._given_up:
+        if self._cancelled:
             sock.close()
             return
         super()._on_socket_open(client, userdata, sock)
 
     def _on_socket_register_write(self, client: PahoClient, userdata: Any, sock: Any) -> None:
-        if not self._given_up:
+        if not self._cancelled:
             super()._on_socket_register_write(client, userdata, sock)
 
     def _on_disconnect(
@@ -116,10 +116,10 @@ class Client(aiomqtt.Client):
         reason_code: ReasonCode,
         properties: Properties | None = None,
     ) -> None:
-        if not self._connected.done() and not self._given_up:
+        if not self._connected.done() and not self._cancelled:
             self._connected.set_exception(ClosedEarly("the broker hung up before it answered"))
             return
-        self._lost_with = reason_code
+        self._disconnect_reason = reason_code
         super()._on_disconnect(client, userdata, flags, reason_code, properties)
         if self._disconnected.done():
             # Looked at, so that asyncio does not complain where nobody else looks.

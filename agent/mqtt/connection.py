@@ -20,14 +20,14 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.config.mqtt import MqttSection, ProtocolChoice
 from agent.health import Health
-from agent.mqtt.client import Client, ClosedEarly, LostAtOnce, Unconfirmed
-from agent.mqtt.trouble import TlsFileError, Trouble, trouble_of
+from agent.mqtt.client import AckTimeout, Client, ClosedEarly, DroppedAtConnect
+from agent.mqtt.diagnosis import Diagnosis, TlsFileError, diagnose
 from agent.ports import Message
 
 log = logging.getLogger(__name__)
 # What paho says of each failed read is said here once, in the owner's words.
-QUIET = logging.getLogger(f"{__name__}.paho")
-QUIET.setLevel(logging.CRITICAL)
+PAHO_LOG = logging.getLogger(f"{__name__}.paho")
+PAHO_LOG.setLevel(logging.CRITICAL)
 
 V5, V311 = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
 CONFIRM_TIMEOUT_S = 10.0
@@ -35,8 +35,8 @@ CONFIRM_TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 1.5
 HANDSHAKE_TIMEOUT_S = 5.0
 LEAVE_TIMEOUT_S = 0.5
-FIRST_WAIT_S = 1.0
-LONGEST_WAIT_S = 60.0
+BACKOFF_MIN_S = 1.0
+BACKOFF_MAX_S = 60.0
 TAKEN_OVER_WAIT_S = 3600.0
 TAKEN_OVER = 0x8E
 UNSUPPORTED_PROTOCOL = 0x84
@@ -63,10 +63,10 @@ class MqttConnection:
     subscriptions: Callable[[], Sequence[str]]
     on_message: Callable[[Message], None]
     on_connect: Callable[[], Awaitable[None]]
-    first_wait_s: float = FIRST_WAIT_S
+    first_wait_s: float = BACKOFF_MIN_S
     _client: Client | None = None
     _broken: asyncio.Event = field(default_factory=asyncio.Event)
-    _said_goodbye: bool = False
+    _offline_published: bool = False
     _protocol: aiomqtt.ProtocolVersion | None = None
     _early_losses: int = 0
     _said: set[str] = field(default_factory=set)
@@ -100,7 +100,7 @@ class MqttConnection:
             properties.MessageExpiryInterval = min(expiry_s, 2**32 - 1)
         try:
             answer = await client.send(topic, payload, qos, retain, properties)
-        except Unconfirmed:
+        except AckTimeout:
             # What was not confirmed is published again on the next connection: bring it about.
             if client is self._client:
                 self._broken.set()
@@ -108,7 +108,7 @@ class MqttConnection:
         except aiomqtt.MqttError:
             return False
         if answer is not None and answer.value >= FAILURES:
-            self._say_refused(topic, str(answer))
+            self._report_refused(topic, str(answer))
         return True
 
     async def run(self) -> None:
@@ -120,31 +120,31 @@ class MqttConnection:
             except (aiomqtt.MqttError, OSError, TimeoutError) as error:
                 _pass_on_cancellation()
                 stayed = asyncio.get_running_loop().time() - began
-                was_connected = self._client is not None or isinstance(error, LostAtOnce)
+                was_connected = self._client is not None or isinstance(error, DroppedAtConnect)
                 self._client = None
-                if self._lost_to_another(error, was_connected, stayed):
+                if self._client_id_taken(error, was_connected, stayed):
                     await asyncio.sleep(TAKEN_OVER_WAIT_S)
                     continue
-                trouble = trouble_of(error, self.settings)
-                self._say_lost(trouble)
+                trouble = diagnose(error, self.settings)
+                self._report_lost(trouble)
                 if was_connected:
                     wait = self.first_wait_s
                 elif trouble.lasting:
-                    wait = LONGEST_WAIT_S
+                    wait = BACKOFF_MAX_S
                 else:
-                    wait = min(wait * 2, LONGEST_WAIT_S)
+                    wait = min(wait * 2, BACKOFF_MAX_S)
             finally:
                 self._client = None
             await asyncio.sleep(wait * self._random.uniform(0.5, 1.0))
 
-    async def say_goodbye(self, payload: str, timeout_s: float) -> None:
+    async def publish_offline(self, payload: str, timeout_s: float) -> None:
         """The last words on the will's topic, as far as the broker takes them in time.
 
         Nobody else is heard afterwards: an `online` on its way would contradict it for ever.
         Where `run` ends without it, as after a crash, the last will is published.
         """
         client, self._client = self._client, None
-        self._said_goodbye = True
+        self._offline_published = True
         if client is None:
             return
         client.timeout = timeout_s
@@ -159,11 +159,11 @@ class MqttConnection:
         try:
             await self._subscribe(client)
             _pass_on_cancellation()
-            self._say_connected()
+            self._report_connected()
             jobs = [
                 asyncio.create_task(self._read(client), name="mqtt-read"),
                 asyncio.create_task(self._watch(), name="mqtt-watch"),
-                asyncio.create_task(self._greet(client), name="mqtt-greet"),
+                asyncio.create_task(self._announce_online(client), name="mqtt-greet"),
             ]
             try:
                 done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_EXCEPTION)
@@ -174,20 +174,20 @@ class MqttConnection:
                     job.cancel()
                 await asyncio.gather(*jobs, return_exceptions=True)
         finally:
-            if self._said_goodbye:
-                await client.leave(LEAVE_TIMEOUT_S)
+            if self._offline_published:
+                await client.disconnect(LEAVE_TIMEOUT_S)
             else:
                 # A clean end would keep the last will back, and `online` would stand for ever.
-                client.hang_up()
+                client.abort()
 
-    async def _greet(self, client: Client) -> None:
+    async def _announce_online(self, client: Client) -> None:
         # Not earlier: what others publish before the greeting would be published twice.
         self._client = client
         await self.on_connect()
 
     async def _watch(self) -> None:
         await self._broken.wait()
-        raise Unconfirmed("the broker confirms nothing any more")
+        raise AckTimeout("the broker confirms nothing any more")
 
     async def _read(self, client: Client) -> None:
         async for message in client.messages:
@@ -204,7 +204,7 @@ class MqttConnection:
             # MQTT 3.1.1 answers with numbers, 5 with reasons.
             code: int = getattr(answer, "value", answer)
             if code >= FAILURES:
-                self._say_refused(topic, str(answer))
+                self._report_refused(topic, str(answer))
 
     async def _connect(self) -> Client:
         """A connected client, in the newest protocol that the broker speaks."""
@@ -246,12 +246,12 @@ class MqttConnection:
             timeout=HANDSHAKE_TIMEOUT_S,
             tls_context=_tls_context(settings) if settings.tls.enabled else None,
             max_queued_incoming_messages=1000,
-            logger=QUIET,
+            logger=PAHO_LOG,
             # Brokers that do not switch Nagle off confirm 24 messages a second without it.
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
 
-    def _lost_to_another(self, error: BaseException, was_connected: bool, stayed: float) -> bool:
+    def _client_id_taken(self, error: BaseException, was_connected: bool, stayed: float) -> bool:
         taken = _reason_of(error) == TAKEN_OVER
         if was_connected:
             self._early_losses = self._early_losses + 1 if stayed < EARLY_LOSS_S else 0
@@ -264,13 +264,13 @@ class MqttConnection:
             self.health.failed("broker", why, "owner: give mqtt.client_id a name of its own")
         return taken
 
-    def _say_connected(self) -> None:
+    def _report_connected(self) -> None:
         log.info("connected to %s:%d (%s)", self.settings.host, self.settings.port, self.protocol)
         self._said.clear()
         if not self._refused:
             self.health.ok("broker")
 
-    def _say_lost(self, trouble: Trouble) -> None:
+    def _report_lost(self, trouble: Diagnosis) -> None:
         why = f"{self.settings.host}:{self.settings.port}: {trouble.why}"
         if not self._said or (trouble.who_acts and why not in self._said):
             self._said.add(why)
@@ -278,7 +278,7 @@ class MqttConnection:
         self._refused.clear()
         self.health.failed("broker", why, trouble.who_acts)
 
-    def _say_refused(self, topic: str, answer: str) -> None:
+    def _report_refused(self, topic: str, answer: str) -> None:
         """The broker's rules keep us from a topic. MQTT 3.1.1 would not even say so."""
         if topic in self._refused:
             return

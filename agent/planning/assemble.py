@@ -129,7 +129,7 @@ def whole_plan(situation: Situation, timeline: Timeline, parts: Sequence[Part]) 
         took_ms=0,
         devices=devices,
         site=site_spans(situation, timeline, devices),
-        early_us=situation.early_us,
+        now_fraction_us=situation.now_fraction_us,
     )
 
 

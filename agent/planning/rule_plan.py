@@ -58,7 +58,7 @@ def rule_plan(situation: Situation, timeline: Timeline) -> Plan:
         took_ms=0,
         devices=devices,
         site=_site(situation, plan_balances),
-        early_us=situation.early_us,
+        now_fraction_us=situation.now_fraction_us,
     )
 
 

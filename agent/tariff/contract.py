@@ -19,14 +19,14 @@ class Contract:
 
     def __init__(self, disk: Disk, identity: str, timezone: str, currency: str) -> None:
         self._disk = disk
-        if disk.fact(IDENTITY) not in (None, identity):
+        if disk.get_value(IDENTITY) not in (None, identity):
             log.info("the rates on disk belong to another tariff; they are deleted")
             disk.forget_everything()
-        disk.put_fact(IDENTITY, identity)
-        self.zone = _zone(disk.fact(TIMEZONE)) or _zone(timezone) or ZoneInfo("UTC")
-        self.currency = disk.fact(CURRENCY) or currency
-        self._said_currency = disk.fact(CURRENCY) is not None
-        self._said_zone = disk.fact(TIMEZONE) is not None
+        disk.set_value(IDENTITY, identity)
+        self.zone = _zone(disk.get_value(TIMEZONE)) or _zone(timezone) or ZoneInfo("UTC")
+        self.currency = disk.get_value(CURRENCY) or currency
+        self._said_currency = disk.get_value(CURRENCY) is not None
+        self._said_zone = disk.get_value(TIMEZONE) is not None
         self._strange: tuple[str, datetime] | None = None
 
     def learn_currency(self, said: str, now: datetime) -> bool:
@@ -47,7 +47,7 @@ class Contract:
         self._strange = None
         self._said_currency = True
         self.currency = said
-        self._disk.put_fact(CURRENCY, said)
+        self._disk.set_value(CURRENCY, said)
         return changed
 
     def learn_zone(self, said: str) -> None:
@@ -59,7 +59,7 @@ class Contract:
             log.warning("the tariff's time zone is now %s, no longer %s", said, self.zone.key)
         self._said_zone = True
         self.zone = zone
-        self._disk.put_fact(TIMEZONE, said)
+        self._disk.set_value(TIMEZONE, said)
 
 
 def _zone(name: str | None) -> ZoneInfo | None:

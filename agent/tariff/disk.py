@@ -21,12 +21,12 @@ class Disk:
         self._store = store
         self._health = health
 
-    def fact(self, name: str) -> str | None:
-        return self._store.fact(name)
+    def get_value(self, name: str) -> str | None:
+        return self._store.get_value(name)
 
-    def put_fact(self, name: str, value: str) -> None:
+    def set_value(self, name: str, value: str) -> None:
         try:
-            self._store.put_fact(name, value)
+            self._store.set_value(name, value)
         except sqlite3.Error as error:
             self._failed(error)
 
@@ -60,8 +60,8 @@ class Disk:
         except sqlite3.Error as error:
             self._failed(error)
         for direction in Direction:
-            self.put_fact(f"tariff.{direction}", "{}")
+            self.set_value(f"tariff.{direction}", "{}")
 
     def _failed(self, error: sqlite3.Error) -> None:
-        if self._health.count("failed writes of rates") == 1:
+        if self._health.count("failed_writes_of_rates") == 1:
             log.error("rates cannot be written: %s; they are kept in memory", error)

@@ -15,7 +15,7 @@ from agent.clock import Clock
 from agent.energy.rates import Direction, Rate, Rates, merged
 from agent.errors import Malformed, Refused, Unavailable
 from agent.health import Health, State
-from agent.latest import Latest
+from agent.latest import LatestValue
 from agent.ports import FetchedRates, TariffSource
 from agent.store import Store
 from agent.tariff import schedule
@@ -83,7 +83,7 @@ class Larder:
             way.known = self._recent(way, now) or archive.newest(way.direction, HISTORY)
             self._disk.load(way)
             way.resume(now, self._contract.zone, self._spread())
-        self.current: Latest[Mapping[Direction, Rates]] = Latest(self._rates(now))
+        self.current: LatestValue[Mapping[Direction, Rates]] = LatestValue(self._rates(now))
         self._say()
 
     @property
@@ -190,7 +190,7 @@ class Larder:
         self._contract.learn_zone(fetched.timezone)
         found = normalise(fetched.rates, *asked)
         if fetched.dropped or found.dropped:
-            self._health.count("answers with unusable rates")
+            self._health.count("answers_with_unusable_rates")
         return found.rates
 
     def _ordinary(self, way: Way, fetched: FetchedRates, asked: schedule.Window, new: bool) -> None:

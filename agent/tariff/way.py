@@ -76,7 +76,7 @@ class Way:
 
     def load(self, store: Store) -> None:
         """Take up where the last run ended. `resume` decides what follows from it."""
-        kept = _read(store.fact(_fact(self.direction)))
+        kept = _read(store.get_value(_fact(self.direction)))
         self.due = _instant(kept.get("due")) or self.due
         self.fetched_at = _instant(kept.get("fetched_at"))
         self.tried_at = _instant(kept.get("tried_at"))
@@ -113,7 +113,7 @@ class Way:
             "outcome": self.outcome,
             "retries": str(self.retries),
         }
-        store.put_fact(_fact(self.direction), json.dumps({k: v for k, v in kept.items() if v}))
+        store.set_value(_fact(self.direction), json.dumps({k: v for k, v in kept.items() if v}))
 
     def not_too_soon(self, now: datetime) -> None:
         """Move `due` out of the time in which no call is allowed."""

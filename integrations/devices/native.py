@@ -22,7 +22,7 @@ from agent.energy.schedule import (
     Setpoint,
 )
 from agent.errors import Malformed
-from agent.ports import Message, OutMessage, Undated
+from agent.ports import Message, OutgoingMessage, UntimedReading
 
 MAX_STATE_BYTES = 2048
 MAX_SCHEDULE_BYTES = 8192
@@ -41,7 +41,7 @@ class NativeDevice:
     def subscriptions(self) -> Sequence[str]:
         return (f"{self._topic}/state", f"{self._topic}/ack")
 
-    def decode(self, message: Message) -> Sequence[Reading | Undated | Acknowledgement]:
+    def decode(self, message: Message) -> Sequence[Reading | UntimedReading | Acknowledgement]:
         if len(message.payload) > MAX_STATE_BYTES:
             raise Malformed(f"{message.topic}: {len(message.payload)} bytes, at most 2048 are read")
         try:
@@ -58,7 +58,7 @@ class NativeDevice:
             ) from error
         values = state.model_dump(exclude={"at"}, exclude_none=True)
         if state.at is None:
-            return [Undated(kind, value) for kind, value in values.items()]
+            return [UntimedReading(kind, value) for kind, value in values.items()]
         return [Reading(kind, value, state.at) for kind, value in values.items()]
 
     def fit(self, schedule: Schedule) -> Schedule:
@@ -74,22 +74,24 @@ class NativeDevice:
             )
         return fitted
 
-    def encode_schedule(self, schedule: Schedule) -> Sequence[OutMessage]:
+    def encode_schedule(self, schedule: Schedule) -> Sequence[OutgoingMessage]:
         return (
-            OutMessage(f"{self._topic}/schedule", wire_json(schedule_document(schedule))),
-            OutMessage(f"{self._topic}/schedule/compact", wire_json(compact_document(schedule))),
+            OutgoingMessage(f"{self._topic}/schedule", wire_json(schedule_document(schedule))),
+            OutgoingMessage(
+                f"{self._topic}/schedule/compact", wire_json(compact_document(schedule))
+            ),
         )
 
-    def encode_setpoint(self, setpoint: Setpoint) -> OutMessage:
-        return OutMessage(
+    def encode_setpoint(self, setpoint: Setpoint) -> OutgoingMessage:
+        return OutgoingMessage(
             f"{self._topic}/setpoint",
             wire_json(setpoint_document(setpoint)),
             expires_at=setpoint.until + SETPOINT_OUTLIVES_S,
         )
 
-    def withdraw(self) -> Sequence[OutMessage]:
+    def withdraw(self) -> Sequence[OutgoingMessage]:
         forms = ("schedule", "schedule/compact", "setpoint")
-        return [OutMessage(f"{self._topic}/{form}", "") for form in forms]
+        return [OutgoingMessage(f"{self._topic}/{form}", "") for form in forms]
 
 
 def joined(slots: Sequence[ScheduleSlot]) -> tuple[ScheduleSlot, ...]:

@@ -20,7 +20,7 @@ from agent.store import Store
 from integrations.registry import tariff_source
 from integrations.sandbox.appliances.appliance import Appliance
 from integrations.sandbox.server import FlatPeakSandbox
-from tests.fakes.memory_broker import MemoryBroker, MemoryPost
+from tests.fakes.memory_broker import MemoryBroker, MemoryConnection
 
 BASE = "flatpeak/home"
 
@@ -76,7 +76,7 @@ class Home:
                 source=tariff_source(config.tariff, self.clock),
                 store=self.store,
                 stop=stop,
-                make_post=lambda **wiring: MemoryPost(self.broker, **wiring),
+                connection_factory=lambda **wiring: MemoryConnection(self.broker, **wiring),
                 plan=plan_at_once,
                 ledger=self.ledger,
                 trusted_clock=True,

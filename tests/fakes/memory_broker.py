@@ -65,7 +65,7 @@ class MemoryBroker:
 
 
 @dataclass
-class MemoryPost:
+class MemoryConnection:
     """The agent's post on a MemoryBroker; `up` cleared means: the connection is lost."""
 
     broker: MemoryBroker
@@ -102,7 +102,7 @@ class MemoryPost:
         self.broker.subscribe(self.subscriptions(), self.on_message)
         await self.on_connect()
 
-    async def say_goodbye(self, payload: str, timeout_s: float) -> None:
+    async def publish_offline(self, payload: str, timeout_s: float) -> None:
         await self.publish(self.will_topic, payload)
 
 

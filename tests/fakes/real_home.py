@@ -19,7 +19,7 @@ from agent.clock import SteppedClock
 from agent.config import Config
 from agent.dispatch.ledger import Ledger
 from agent.store import Store
-from agent.tasks import end_all
+from agent.tasks import cancel_all
 from integrations.registry import tariff_source
 from integrations.sandbox.appliances.appliance import Appliance
 from integrations.sandbox.appliances.link import open_link
@@ -103,7 +103,7 @@ class RealHome:
             try:
                 yield
             finally:
-                await end_all(jobs)
+                await cancel_all(jobs)
 
     async def say(self, topic: str, body: object, *, retain: bool = False, qos: int = 1) -> None:
         payload = body if isinstance(body, bytes) else json.dumps(body).encode()

@@ -13,7 +13,7 @@ from agent.config.mqtt import MqttSection
 from agent.contracts.catalogue import TOPICS
 from agent.health import Health, State
 from agent.mqtt.connection import MqttConnection
-from agent.tasks import end_all
+from agent.tasks import cancel_all
 from integrations.sandbox.broker import HOST
 from tests.fakes.brokers import Mosquitto, password_file, watching
 
@@ -79,7 +79,7 @@ async def test_the_agent_may_write_all_it_owns_and_clear_what_others_left(
     async with watching(broker.port, f"{BASE}/#", **login("homeassistant")) as reader:
         task = asyncio.create_task(post.run())
         await reader.until(lambda heard: len(heard) == 2 * len(wanted))
-        await end_all([task])
+        await cancel_all([task])
     assert health.parts["broker"].state is State.OK
     assert {item.topic for item in reader.heard} == {f"{BASE}/{topic}" for topic in wanted}
 

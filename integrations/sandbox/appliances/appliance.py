@@ -25,7 +25,7 @@ class Appliance(ABC):
         self.clock = clock
         self.mind = mind
         self.power_w = 0.0
-        self.taken_kwh = 0.0
+        self.session_energy_kwh = 0.0
         self.mode = ""
         self._topic = f"{base}/device/{name}"
         self._status = f"{base}/status"
@@ -80,7 +80,7 @@ class Appliance(ABC):
         seconds = (now - self._lived_to).total_seconds()
         if seconds > 0:
             self._lived_to = now
-            self.taken_kwh += self.power_w * seconds / 3_600_000
+            self.session_energy_kwh += self.power_w * seconds / 3_600_000
             self.live(seconds)
 
     def _hear(self, topic: str, payload: bytes) -> None:

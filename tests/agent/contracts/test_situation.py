@@ -151,7 +151,7 @@ def test_fractions_of_seconds_wait_for_now_and_hurry_for_deadlines() -> None:
         ("devices[0].demands[0].earliest", "2026-01-16T10:00:00.100Z"),
     )
     situation = read_situation(document)
-    assert (situation.now % 60, situation.early_us) == (0, 750_000)
+    assert (situation.now % 60, situation.now_fraction_us) == (0, 750_000)
     device = situation.devices[0]
     assert isinstance(device, Flexible)
     assert (device.demands[0].deadline or 0) % 60 == 59

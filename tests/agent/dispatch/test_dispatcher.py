@@ -8,27 +8,27 @@ from zoneinfo import ZoneInfo
 
 from agent.clock import SteppedClock
 from agent.config.devices import EvCharger
+from agent.dispatch.device_store import DeviceStore
 from agent.dispatch.dispatcher import Dispatcher
-from agent.dispatch.journal import Journal
+from agent.dispatch.event_queue import EventQueue
 from agent.dispatch.ledger import Ledger
-from agent.dispatch.notices import Notices
 from agent.dispatch.outbox import Outbox
-from agent.dispatch.schedules import nature_of
+from agent.dispatch.schedules import device_profile
 from agent.energy.instants import to_unix_floor
 from agent.energy.readings import Acknowledgement, AckStatus
 from agent.energy.schedule import Schedule, ScheduleSlot
 from agent.health import Health, State
-from agent.home.windows import Place
-from agent.ports import Message, OutMessage
+from agent.home.windows import SiteLocation
+from agent.ports import Message, OutgoingMessage
 from agent.store import Store
 from integrations.devices.native import NativeDevice
-from tests.fakes.memory_broker import MemoryBroker, MemoryPost
+from tests.fakes.memory_broker import MemoryBroker, MemoryConnection
 from tests.fakes.virtual_loop import run_virtual
 
 START = datetime(2026, 1, 16, tzinfo=UTC)
 NOW = to_unix_floor(START)
-NATURES = {
-    name: nature_of(
+PROFILES = {
+    name: device_profile(
         EvCharger(id=name, type="ev_charger", max_power_w=7400, battery_kwh=Decimal(50))
     )
     for name in ("ev1", "ev2")
@@ -36,21 +36,21 @@ NATURES = {
 
 
 def schedule(device: str, *spans: tuple[int, int]) -> Schedule:
-    nature = NATURES[device]
+    profile = PROFILES[device]
     slots = tuple(
         ScheduleSlot(NOW + a, NOW + b, "charge", 7400, Decimal(1), None, "limit") for a, b in spans
     )
     return Schedule(
         device=device,
-        device_type=nature.type,
+        device_type=profile.type,
         revision=0,
         issued_at=NOW,
         valid_from=NOW - 300,
         valid_until=NOW + 172_800,
         currency="EUR",
         slots=slots,
-        default=nature.default,
-        offline=nature.offline,
+        default=profile.default,
+        offline=profile.offline,
     )
 
 
@@ -87,24 +87,24 @@ async def switchboard(clock: SteppedClock, *, limited: bool, store: Store) -> Sw
     def ignore(message: Message) -> None:
         return
 
-    def retire(device: str) -> list[OutMessage]:
+    def withdraw_device(device: str) -> list[OutgoingMessage]:
         return list(NativeDevice("b", device).withdraw())
 
-    post = MemoryPost(broker, "b/status", "agent", health, tuple, ignore, greet)
+    post = MemoryConnection(broker, "b/status", "agent", health, tuple, ignore, greet)
     await post.connect()
     outbox = Outbox(post, clock)
     dispatcher = Dispatcher(
-        NATURES,
-        {name: NativeDevice("b", name) for name in NATURES},
+        PROFILES,
+        {name: NativeDevice("b", name) for name in PROFILES},
         outbox,
-        Journal(store, health),
-        Notices(clock, outbox, "b/event"),
+        DeviceStore(store, health),
+        EventQueue(clock, outbox, "b/event"),
         health,
         Ledger(),
-        lambda: Place(ZoneInfo("Europe/Berlin")),
-        retire,
+        lambda: SiteLocation(ZoneInfo("Europe/Berlin")),
+        withdraw_device,
         on_switch=lambda device, is_on: None,
-        on_room=lambda: room.append("room"),
+        on_headroom=lambda: room.append("room"),
         limited=limited,
     )
     return Switchboard(dispatcher, broker, health, room)
@@ -180,11 +180,11 @@ def test_a_device_taken_out_of_the_config_is_released_and_emptied() -> None:
         store = Store.in_memory()
         board = await switchboard(clock, limited=False, store=store)
         await board.issue(schedule("ev1"), schedule("ev2"))
-        Journal(store, board.health).issue(replace(schedule("ev1"), device="old"))
+        DeviceStore(store, board.health).issue(replace(schedule("ev1"), device="old"))
         again = await switchboard(clock, limited=False, store=store)
         again.broker.retained["b/device/old/schedule"] = b"{}"
         again.dispatcher.restore()
-        await again.dispatcher.notices.say()
+        await again.dispatcher.events.flush()
         assert "b/device/old/schedule" not in again.broker.retained
         assert json.loads(again.broker.retained["b/device/ev1/schedule"])["device"] == "ev1"
 

@@ -15,8 +15,8 @@ from agent.energy.readings import Acknowledgement, AckStatus
 from agent.health import Health
 from agent.mqtt.connection import MqttConnection
 from agent.mqtt.topics import Topics
-from agent.ports import Undated
-from agent.tasks import end_all
+from agent.ports import UntimedReading
+from agent.tasks import cancel_all
 from integrations.devices.native import NativeDevice
 from integrations.sandbox.broker import HOST
 from tests.fakes.brokers import PATIENCE_S, Mosquitto, Watcher, cut, watching
@@ -38,14 +38,14 @@ class Desk:
             Topics(BASE),
             {"ev": NativeDevice(BASE, "ev"), "tank": NativeDevice(BASE, "tank")},
             self.health,
-            on_reading=lambda device, item, retained: self._take((device, item)),
-            on_ack=lambda device, ack: self._take((device, ack)),
-            on_request=lambda device, payload: self._take((device, payload)),
-            on_site_request=lambda payload: self._take(payload),
-            on_retained_schedule=lambda device, payload: self._take((device, payload)),
+            on_reading=lambda device, item, retained: self._add_energy((device, item)),
+            on_ack=lambda device, ack: self._add_energy((device, ack)),
+            on_request=lambda device, payload: self._add_energy((device, payload)),
+            on_site_request=lambda payload: self._add_energy(payload),
+            on_retained_schedule=lambda device, payload: self._add_energy((device, payload)),
         )
 
-    def _take(self, item: object) -> None:
+    def _add_energy(self, item: object) -> None:
         self.got.append(item)
         self._news.set()
 
@@ -56,7 +56,7 @@ class Desk:
                 await self._news.wait()
 
     async def greet(self) -> None:
-        self._take("connected")
+        self._add_energy("connected")
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ async def desk(device: Watcher) -> AsyncIterator[Desk]:
     await desk.until_got("connected")
     yield desk
     assert not task.done(), "a message has ended the connection's task"
-    await end_all([task])
+    await cancel_all([task])
 
 
 BROKEN = [
@@ -120,9 +120,9 @@ async def test_broken_state_and_ack_are_said_once_counted_and_harm_nobody(
     await device.client.publish(f"{EV}/state", b'{"soc_percent": 50, "new": [1]}', qos=0)
     await device.client.publish(f"{EV}/ack", b'{"revision": 7, "status_type": "ACCEPTED"}', qos=0)
     await device.client.publish(f"{BASE}/device/tank/state", b'{"temperature_c": 48.5}', qos=1)
-    await desk.until_got(("ev", Undated("soc_percent", 50.0)))
+    await desk.until_got(("ev", UntimedReading("soc_percent", 50.0)))
     await desk.until_got(("ev", Acknowledgement(7, AckStatus.ACCEPTED, "")))
-    await desk.until_got(("tank", Undated("temperature_c", 48.5)))
+    await desk.until_got(("tank", UntimedReading("temperature_c", 48.5)))
     assert len(desk.got) == 4
     # An empty payload is a topic taken back, nothing broken.
     assert desk.health.counts["unreadable_messages"] == 2 * (len(BROKEN) - 1) + 2
@@ -156,7 +156,7 @@ async def test_a_retained_request_is_ignored_and_said_once(
         await desk.until_got(("ev", b"%d" % turn))
         desk.got.clear()
         cut(post)
-    await end_all([task])
+    await cancel_all([task])
     said = [line for line in caplog.messages if "retained request is ignored" in line]
     assert len(said) == 2
     assert desk.health.counts["unreadable_messages"] == 4

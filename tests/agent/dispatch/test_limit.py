@@ -7,17 +7,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.config.devices import EvCharger, HeatPump, Load
-from agent.dispatch.limit import RoomMade, lower_of, lowers, offline_within, raises
-from agent.dispatch.schedules import Nature, nature_of
+from agent.dispatch.limit import (
+    PendingReductions,
+    decreases,
+    fit_offline_rules,
+    increases,
+    minimum_of,
+)
+from agent.dispatch.schedules import DeviceProfile, device_profile
 from agent.energy.schedule import Schedule, ScheduleSlot
 
 NOW = 1_768_521_600
-EV = nature_of(
+EV = device_profile(
     EvCharger(id="ev", type="ev_charger", max_power_w=11_000, phases=3, battery_kwh=Decimal(60))
 )
 
 
-def schedule(nature: Nature, *spans: tuple[int, int, int]) -> Schedule:
+def schedule(profile: DeviceProfile, *spans: tuple[int, int, int]) -> Schedule:
     slots = tuple(
         ScheduleSlot(
             NOW + a, NOW + b, "charge", watt, Decimal(watt * (b - a)) / 3_600_000, None, "limit"
@@ -25,33 +31,33 @@ def schedule(nature: Nature, *spans: tuple[int, int, int]) -> Schedule:
         for a, b, watt in spans
     )
     return Schedule(
-        device=nature.id,
-        device_type=nature.type,
+        device=profile.id,
+        device_type=profile.type,
         revision=1,
         issued_at=NOW,
         valid_from=NOW - 300,
         valid_until=NOW + 10_000,
         currency="EUR",
         slots=slots,
-        default=nature.default,
-        offline=nature.offline,
+        default=profile.default,
+        offline=profile.offline,
     )
 
 
 def test_a_swap_of_two_cars_lowers_before_it_raises() -> None:
     old = schedule(EV, (0, 3600, 11_000))
     new = schedule(EV, (3600, 7200, 11_000))
-    assert lowers(EV, old, new, NOW)
-    assert raises(EV, old, new, NOW)
-    assert not lower_of(EV, old, new, NOW).slots
+    assert decreases(EV, old, new, NOW)
+    assert increases(EV, old, new, NOW)
+    assert not minimum_of(EV, old, new, NOW).slots
 
 
 def test_what_both_allow_goes_on() -> None:
     old = schedule(EV, (0, 3600, 11_000))
     new = schedule(EV, (0, 1800, 5000), (3600, 7200, 11_000))
-    assert [(s.start - NOW, s.end - NOW, s.power_w) for s in lower_of(EV, old, new, NOW).slots] == [
-        (0, 1800, 5000)
-    ]
+    assert [
+        (s.start - NOW, s.end - NOW, s.power_w) for s in minimum_of(EV, old, new, NOW).slots
+    ] == [(0, 1800, 5000)]
 
 
 spans = st.lists(
@@ -73,7 +79,7 @@ def test_at_each_second_it_is_the_lower_of_both(
     one: list[tuple[int, int, int]], other: list[tuple[int, int, int]]
 ) -> None:
     old, new = schedule(EV, *laid_out(one)), schedule(EV, *laid_out(other))
-    low = lower_of(EV, old, new, NOW)
+    low = minimum_of(EV, old, new, NOW)
     for second in range(60):
 
         def power(held: Schedule, at: int = NOW + second) -> int:
@@ -81,31 +87,31 @@ def test_at_each_second_it_is_the_lower_of_both(
             return slot.power_w if slot else 0
 
         assert power(low) == min(power(old), power(new))
-    assert not raises(EV, old, low, NOW)
-    assert not raises(EV, new, low, NOW)
+    assert not increases(EV, old, low, NOW)
+    assert not increases(EV, new, low, NOW)
 
 
 def test_offline_rules_fit_below_the_limit_the_lowest_priority_gives_way() -> None:
     second = replace(EV, id="ev2")
-    pump = nature_of(
+    pump = device_profile(
         HeatPump.model_validate(
             {"id": "hp", "type": "heat_pump", "power_w": 2000, "needs": [{"hours": 3}]}
         )
     )
-    load = nature_of(
+    load = device_profile(
         Load.model_validate({"id": "x", "type": "load", "power_w": 900, "needs": [{"hours": 1}]})
     )
-    natures = [EV, second, pump, load]
+    profiles = [EV, second, pump, load]
     priorities = {"ev": 5, "ev2": 0, "hp": -9, "x": 9}
-    fitted, gave_way = offline_within(natures, priorities, limit_w=8000, base_load_w=500)
-    assert gave_way == ["ev2"]
+    fitted, reduced = fit_offline_rules(profiles, priorities, limit_w=8000, base_load_w=500)
+    assert reduced == ["ev2"]
     assert (fitted["ev2"].offline.mode, fitted["ev2"].offline.power_w) == ("idle", 0)
     assert fitted["ev"] == EV
-    assert offline_within(natures, priorities, limit_w=20_000, base_load_w=500)[1] == []
+    assert fit_offline_rules(profiles, priorities, limit_w=20_000, base_load_w=500)[1] == []
 
 
 def test_room_is_made_when_all_have_answered_or_a_minute_is_over() -> None:
-    room = RoomMade()
+    room = PendingReductions()
     assert room.complete
     room.lowered("ev", 7, NOW)
     assert not room.acknowledged("ev", 6)
@@ -113,6 +119,6 @@ def test_room_is_made_when_all_have_answered_or_a_minute_is_over() -> None:
     assert room.acknowledged("ev", 7)
     assert room.complete
     room.lowered("ev", 8, NOW)
-    assert room.unproven(NOW + 59) == []
-    assert room.unproven(NOW + 60) == ["ev"]
+    assert room.overdue(NOW + 59) == []
+    assert room.overdue(NOW + 60) == ["ev"]
     assert room.complete

@@ -6,26 +6,32 @@ from decimal import Decimal
 import pytest
 
 from agent.config.devices import EvCharger, HeatPump, Load, ProgramAppliance
-from agent.dispatch.schedules import is_due, nature_of, next_revision, schedule_for, setpoint_at
+from agent.dispatch.schedules import (
+    device_profile,
+    needs_publishing,
+    next_revision,
+    schedule_for,
+    setpoint_at,
+)
 from agent.energy.instants import from_unix
 from agent.energy.plan import DevicePlan, Engine, Slot, Status
 from agent.energy.schedule import Goal, Schedule
-from agent.home.asked import Asked, Override
+from agent.home.planning_input import Override, PlanningInput
 
 NOW = 1_768_521_600
 HOUR = 3600
-EV = nature_of(
+EV = device_profile(
     EvCharger(id="ev", type="ev_charger", max_power_w=11_000, phases=3, battery_kwh=Decimal(60))
 )
-PUMP = nature_of(
+PUMP = device_profile(
     HeatPump.model_validate(
         {"id": "hp", "type": "heat_pump", "power_w": 2000, "needs": [{"hours": 3}]}
     )
 )
-LOAD = nature_of(
+LOAD = device_profile(
     Load.model_validate({"id": "x", "type": "load", "power_w": 900, "needs": [{"hours": 1}]})
 )
-DISHES = nature_of(
+DISHES = device_profile(
     ProgramAppliance.model_validate(
         {"id": "dw", "type": "program", "profile": [{"duration_s": 600, "power_w": 2000}]}
     )
@@ -58,10 +64,12 @@ def plan(device: str, *spans: tuple[int, int, int]) -> DevicePlan:
     )
 
 
-def schedule(asked: Asked | None = None, *spans: tuple[int, int, int], now: int = NOW) -> Schedule:
+def schedule(
+    asked: PlanningInput | None = None, *spans: tuple[int, int, int], now: int = NOW
+) -> Schedule:
     return schedule_for(
         EV,
-        asked or Asked(None),
+        asked or PlanningInput(None),
         plan("ev", *spans),
         now=now,
         horizon=NOW + 48 * HOUR,
@@ -78,7 +86,7 @@ def test_a_slow_device_clock_still_finds_the_slot_under_way() -> None:
 
 
 def test_without_prices_a_schedule_still_holds_a_day_and_reaches_the_deadline() -> None:
-    asked = Asked(None, Goal(ready_by=NOW + 30 * HOUR))
+    asked = PlanningInput(None, Goal(ready_by=NOW + 30 * HOUR))
     made = schedule_for(
         EV, asked, None, now=NOW, horizon=NOW, currency="", baseline_cost=Decimal(0)
     )
@@ -87,7 +95,7 @@ def test_without_prices_a_schedule_still_holds_a_day_and_reaches_the_deadline() 
 
 
 def test_a_boost_comes_first_and_the_plan_after_it() -> None:
-    asked = Asked(None, override=Override("boost", from_unix(NOW + HOUR), "boost"))
+    asked = PlanningInput(None, override=Override("boost", from_unix(NOW + HOUR), "boost"))
     made = schedule(asked, (HOUR // 2, 2 * HOUR, 11_000))
     assert [(s.start - NOW, s.end - NOW, s.reason) for s in made.slots] == [
         (-300, HOUR, "boost"),
@@ -96,7 +104,7 @@ def test_a_boost_comes_first_and_the_plan_after_it() -> None:
 
 
 def test_a_pause_keeps_a_heat_pump_blocked_for_two_hours_at_most() -> None:
-    asked = Asked(None, override=Override("pause", from_unix(NOW + 5 * HOUR), "pause"))
+    asked = PlanningInput(None, override=Override("pause", from_unix(NOW + 5 * HOUR), "pause"))
     made = schedule_for(
         PUMP, asked, None, now=NOW, horizon=NOW, currency="", baseline_cost=Decimal(0)
     )
@@ -107,7 +115,7 @@ def test_a_program_is_one_run_pauses_included_and_none_once_it_runs() -> None:
     parts = plan("dw", (0, 600, 2000), (1200, 1800, 2000))
     made = schedule_for(
         DISHES,
-        Asked(None),
+        PlanningInput(None),
         parts,
         now=NOW - HOUR,
         horizon=NOW,
@@ -117,7 +125,7 @@ def test_a_program_is_one_run_pauses_included_and_none_once_it_runs() -> None:
     assert [(s.start - NOW, s.end - NOW, s.mode) for s in made.slots] == [(0, 1800, "run")]
     running = schedule_for(
         DISHES,
-        Asked(None, running=True),
+        PlanningInput(None, running=True),
         parts,
         now=NOW,
         horizon=NOW,
@@ -160,14 +168,14 @@ def test_a_revision_is_due_when_the_device_would_do_something_else(
     after: int, spans: tuple[tuple[int, int, int], ...], due: bool
 ) -> None:
     held = schedule(None, (HOUR, 2 * HOUR, 11_000))
-    assert is_due(held, schedule(None, *spans, now=NOW + after), NOW + after) is due
+    assert needs_publishing(held, schedule(None, *spans, now=NOW + after), NOW + after) is due
 
 
 def test_a_revision_is_due_when_less_than_twelve_hours_are_left() -> None:
     held = schedule()
     later = dataclasses.replace(held, valid_until=held.valid_until + 48 * HOUR)
-    assert not is_due(held, later, NOW + 36 * HOUR)
-    assert is_due(held, later, NOW + 36 * HOUR + 1)
+    assert not needs_publishing(held, later, NOW + 36 * HOUR)
+    assert needs_publishing(held, later, NOW + 36 * HOUR + 1)
 
 
 def test_revisions_only_grow_whatever_the_clock_says() -> None:

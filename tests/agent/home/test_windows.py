@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agent.config.devices import ReadyBy, Window
-from agent.home.windows import Place, edge_instant, next_ready_by, occurrences
+from agent.home.windows import SiteLocation, next_ready_by, occurrences, resolve_edge
 
-BERLIN = Place(ZoneInfo("Europe/Berlin"), 52.5, 13.4)
+BERLIN = SiteLocation(ZoneInfo("Europe/Berlin"), 52.5, 13.4)
 
 
 def at(text: str) -> datetime:
@@ -30,21 +30,21 @@ def test_the_whole_day_has_23_or_25_hours_when_the_clock_changes() -> None:
 
 
 def test_sun_times_move_with_the_sun() -> None:
-    winter = edge_instant("sunset-00:30", date(2026, 12, 21), BERLIN)
-    summer = edge_instant("sunset-00:30", date(2026, 6, 21), BERLIN)
+    winter = resolve_edge("sunset-00:30", date(2026, 12, 21), BERLIN)
+    summer = resolve_edge("sunset-00:30", date(2026, 6, 21), BERLIN)
     assert winter is not None
     assert summer is not None
     # almanac: sunset in Berlin 15:54 CET on 21 December, 21:33 CEST on 21 June
     assert abs(winter - at("2026-12-21T14:24")) < timedelta(minutes=3)
     assert abs(summer - at("2026-06-21T19:03")) < timedelta(minutes=3)
-    rise = edge_instant("sunrise+01:00", date(2026, 12, 21), BERLIN)
+    rise = resolve_edge("sunrise+01:00", date(2026, 12, 21), BERLIN)
     assert rise is not None
     assert abs(rise - at("2026-12-21T08:15")) < timedelta(minutes=3)
 
 
 def test_where_the_sun_does_not_set_the_window_is_left_out() -> None:
-    north = Place(ZoneInfo("Europe/Oslo"), 70.0, 20.0)
-    assert edge_instant("sunset-00:30", date(2026, 6, 21), north) is None
+    north = SiteLocation(ZoneInfo("Europe/Oslo"), 70.0, 20.0)
+    assert resolve_edge("sunset-00:30", date(2026, 6, 21), north) is None
     night = Window(start="sunset-00:30", end="23:59")
     assert not list(occurrences(night, north, at("2026-06-20T00:00"), at("2026-06-22T00:00")))
 

@@ -36,7 +36,7 @@ def ask(
 
 def test_a_boost_without_an_end_lasts_a_day_at_most_or_until_full() -> None:
     wish = ask({"mode": "boost"})
-    assert (wish.mode, wish.until, wish.mode_open) == ("boost", NOW + timedelta(hours=24), True)
+    assert (wish.mode, wish.until, wish.open_ended) == ("boost", NOW + timedelta(hours=24), True)
     assert expired(wish, NOW, session_over=False, full=False).mode == "boost"
     assert expired(wish, NOW, session_over=False, full=True).mode == "auto"
     assert expired(wish, NOW, session_over=True, full=False).mode == "auto"

@@ -17,8 +17,8 @@ from agent.config.mqtt import MqttSection
 from agent.dispatch.outbox import Outbox
 from agent.health import Condition, Health, State
 from agent.mqtt.connection import MqttConnection
-from agent.ports import Message, OutMessage
-from agent.tasks import end_all
+from agent.ports import Message, OutgoingMessage
+from agent.tasks import cancel_all
 from integrations.sandbox.broker import HOST, Broker, open_broker
 from tests.fakes.brokers import (
     PATIENCE_S,
@@ -54,7 +54,7 @@ class Agent:
             self.health,
             lambda: self.topics,
             self._hear,
-            self._greet,
+            self._announce_online,
             first_wait_s=0.2,
         )
         self.outbox = Outbox(self.post, SystemClock())
@@ -63,8 +63,8 @@ class Agent:
         self.heard.append(message)
         self._news.set()
 
-    async def _greet(self) -> None:
-        await self.outbox.republish()
+    async def _announce_online(self) -> None:
+        await self.outbox.resend_all()
         await self.post.publish(STATUS, "online")
         self.greetings += 1
         self._news.set()
@@ -100,7 +100,7 @@ async def connecting(port: int, *topics: str, **settings: Any) -> AsyncIterator[
     finally:
         if task.done():
             task.result()
-        await end_all([task])
+        await cancel_all([task])
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ async def test_auto_falls_back_to_a_broker_that_only_speaks_3_1_1() -> None:
 
 async def test_the_chosen_protocol_is_kept(mosquitto: Mosquitto) -> None:
     """Without MQTT 5 no expiry can be sent, with it the setpoint has one."""
-    setpoint = OutMessage(f"{BASE}/device/ev/setpoint", "{}", expires_at=2_000_000_000)
+    setpoint = OutgoingMessage(f"{BASE}/device/ev/setpoint", "{}", expires_at=2_000_000_000)
     left = 2_000_000_000 - datetime.now(UTC).timestamp()
     for protocol, expires in (("3.1.1", False), ("5", True), ("auto", True)):
         async with connecting(mosquitto.port, protocol=protocol) as agent:
@@ -202,7 +202,7 @@ async def test_a_clean_end_leaves_offline_and_nobody_speaks_after_it(broker: Bro
     async with watching(broker.v5_port, STATUS) as other:
         async with connecting(broker.v5_port) as agent:
             await agent.until_greeted()
-            await agent.post.say_goodbye("offline", 1.0)
+            await agent.post.publish_offline("offline", 1.0)
             assert not await agent.post.publish(STATUS, "online")
         await other.until_heard(STATUS, b"offline")
         assert other.payloads(STATUS) == [b"online", b"offline"]
@@ -225,10 +225,10 @@ async def test_after_the_broker_restarts_everything_retained_comes_once(
     async with connecting(broker.port) as agent:
         await agent.until_greeted()
         for topic in topics:
-            assert await agent.outbox.put(OutMessage(topic, "{}"))
+            assert await agent.outbox.put(OutgoingMessage(topic, "{}"))
         await broker.stop()
         assert (await agent.until_failed()).who_acts == ""
-        assert not await agent.outbox.put(OutMessage(f"{BASE}/plan", "{}"))
+        assert not await agent.outbox.put(OutgoingMessage(f"{BASE}/plan", "{}"))
         await broker.start()
         async with watching(broker.port, "#") as other:
             await agent.until_greeted(2)
@@ -262,7 +262,7 @@ async def test_a_broker_that_freezes_is_left_and_told_everything_again(
     async with Mosquitto(tmp_path) as broker, connecting(broker.port) as agent:
         await agent.until_greeted()
         broker.freeze()
-        assert not await agent.outbox.put(OutMessage(f"{BASE}/plan", "{}"))
+        assert not await agent.outbox.put(OutgoingMessage(f"{BASE}/plan", "{}"))
         condition = await agent.until_failed()
         assert "confirms nothing" in condition.why
         broker.thaw()
@@ -333,8 +333,8 @@ async def test_a_topic_that_the_broker_refuses_is_said_and_the_rest_goes_on(
         connecting(broker.port) as agent,
     ):
         await agent.until_greeted()
-        forbidden = [OutMessage(f"{BASE}/{name}", "{}") for name in ("health", "tariff/now")]
-        assert await agent.outbox.put(*forbidden, OutMessage(f"{BASE}/plan", "{}"))
+        forbidden = [OutgoingMessage(f"{BASE}/{name}", "{}") for name in ("health", "tariff/now")]
+        assert await agent.outbox.put(*forbidden, OutgoingMessage(f"{BASE}/plan", "{}"))
         async with watching(broker.port) as other:
             await other.until_heard(f"{BASE}/plan")
         assert agent.broker.state is State.DEGRADED

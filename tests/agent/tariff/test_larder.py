@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from agent.clock import LONGEST_NAP_S, Clock, SteppedClock
+from agent.clock import MAX_SLEEP_S, Clock, SteppedClock
 from agent.energy.rates import Direction, Rate
 from agent.errors import Malformed, Refused, Unavailable
 from agent.health import Health, State
@@ -102,7 +102,7 @@ class SetClock(SteppedClock):
 
     async def sleep_until(self, when: datetime) -> None:
         while (left := (when - self.now()).total_seconds()) > 0:
-            await asyncio.sleep(max(1e-6, min(left, LONGEST_NAP_S)))
+            await asyncio.sleep(max(1e-6, min(left, MAX_SLEEP_S)))
 
 
 def test_a_confirmed_price_outlives_guesses_and_silence() -> None:
@@ -251,7 +251,7 @@ def test_a_disk_that_refuses_does_not_stop_the_prices(tmp_path: Path) -> None:
         store.connection.execute("PRAGMA query_only = 1")
         await clock.sleep(4 * 3600)
         assert house.larder.current.value[IMPORT].at(clock.now()) is not None
-        assert house.health.counts["failed writes of rates"] > 0
+        assert house.health.counts["failed_writes_of_rates"] > 0
         await house.stop()
         store.connection.execute("PRAGMA query_only = 0")
         with pytest.raises(sqlite3.OperationalError):
@@ -375,8 +375,8 @@ def test_a_damaged_memory_of_the_last_run_is_a_cold_start() -> None:
     async def story(clock: SteppedClock) -> None:
         for kept in ("{", "[]", '{"due": 7, "retries": "x", "asked_day": "no", "outcome": null}'):
             store = Store.in_memory()
-            store.put_fact("tariff.import", kept)
-            store.put_fact("tariff.timezone", "Nowhere")
+            store.set_value("tariff.import", kept)
+            store.set_value("tariff.timezone", "Nowhere")
             house = House(clock, ScriptedSource(clock), store)
             await clock.sleep(60)
             assert house.state[0] is State.OK

@@ -40,8 +40,8 @@ def best(rates: list[Rate], when: datetime) -> Rate | None:
     usable = []
     for held in rates:
         start, end = held.start.replace(microsecond=0), held.end.replace(microsecond=0)
-        sane = held.price.is_finite() and abs(held.price) <= 1_000_000
-        if sane and start <= when < end and held.confidence > 0:
+        trusted = held.price.is_finite() and abs(held.price) <= 1_000_000
+        if trusted and start <= when < end and held.confidence > 0:
             usable.append((held.confidence, start, start - end, held.price, held))
     return max(usable, key=lambda entry: entry[:4])[4] if usable else None
 

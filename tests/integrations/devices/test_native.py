@@ -12,15 +12,15 @@ from agent.contracts.wire import Schedule as ScheduleModel
 from agent.contracts.wire import Setpoint as SetpointModel
 from agent.energy.readings import Acknowledgement, AckStatus, Reading
 from agent.energy.schedule import (
+    DefaultCommand,
     DeviceType,
-    Offline,
+    OfflineRule,
     Schedule,
     ScheduleSlot,
     Setpoint,
-    Standing,
 )
 from agent.errors import Malformed
-from agent.ports import Message, Undated
+from agent.ports import Message, UntimedReading
 from integrations.devices.native import NativeDevice, joined
 from integrations.firmware.follower import OWN, Follower
 
@@ -35,8 +35,8 @@ BASE = Schedule(
     valid_until=NOW + 172_800,
     currency="EUR",
     slots=(),
-    default=Standing("idle", 0),
-    offline=Offline(900, "charge", 3700),
+    default=DefaultCommand("idle", 0),
+    offline=OfflineRule(900, "charge", 3700),
 )
 
 
@@ -55,11 +55,11 @@ def state(body: object) -> Message:
 def test_a_state_with_a_time_is_readings_and_without_one_undated() -> None:
     dated = EV.decode(state({"plugged": True, "soc_percent": 42, "at": "2026-01-16T10:00:00Z"}))
     assert [type(item) for item in dated] == [Reading, Reading]
-    assert EV.decode(state({"power_w": 7300.5})) == [Undated("power_w", 7300.5)]
+    assert EV.decode(state({"power_w": 7300.5})) == [UntimedReading("power_w", 7300.5)]
 
 
 def test_unknown_keys_of_a_device_are_skipped() -> None:
-    assert EV.decode(state({"power_w": 1, "firmware": "1.2"})) == [Undated("power_w", 1.0)]
+    assert EV.decode(state({"power_w": 1, "firmware": "1.2"})) == [UntimedReading("power_w", 1.0)]
 
 
 def test_an_acknowledgement() -> None:
@@ -148,8 +148,8 @@ def test_modes_are_numbered_from_one(kind: DeviceType, modes: list[str]) -> None
             BASE,
             device_type=kind,
             slots=(slot(0, 60, mode=mode),),
-            default=Standing(modes[1], 0),
-            offline=Offline(900, modes[1], 0),
+            default=DefaultCommand(modes[1], 0),
+            offline=OfflineRule(900, modes[1], 0),
         )
         body = json.loads(EV.encode_schedule(made)[1].payload)
         assert body["u"] == "M"
@@ -174,7 +174,7 @@ def test_what_firmware_reads_is_what_the_schedule_says_second_by_second() -> Non
 
 
 def test_release_leaves_the_device_to_itself() -> None:
-    made = replace(BASE, device_type=DeviceType.FLEXIBLE, offline=Offline(0, "release", 0))
+    made = replace(BASE, device_type=DeviceType.FLEXIBLE, offline=OfflineRule(0, "release", 0))
     follower = Follower()
     follower.take(EV.encode_schedule(made)[1].payload.encode(), NOW, 0)
     assert follower.value(made.valid_until, 10) == OWN

@@ -7,7 +7,7 @@ from agent.mqtt.client import ClosedEarly
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class Diagnosis:
     """`who_acts` is empty where only waiting helps; `lasting` is what stays until somebody acts."""
 
     why: str
@@ -19,18 +19,18 @@ class TlsFileError(OSError):
     """A file that mqtt.tls names is no use."""
 
 
-HANGS_UP = Trouble(
+HANGS_UP = Diagnosis(
     "it hangs up before it answers; it may want TLS or a password",
     "owner: check mqtt.port, mqtt.tls.enabled and mqtt.password",
 )
-HANGS_UP_TLS = Trouble(
+HANGS_UP_TLS = Diagnosis(
     "it hangs up; it may not speak TLS on this port, or want a certificate of ours",
     "owner: check mqtt.port, mqtt.tls.certificate_file and mqtt.tls.key_file",
 )
 
 
 # What the libraries say (paho's reason names, OpenSSL's reasons) and what it means to the owner.
-MEANINGS = (
+KNOWN_FAILURES = (
     (
         ("not authorized", "bad user name or password", "not authorised"),
         "it does not let us in",
@@ -65,14 +65,14 @@ MEANINGS = (
 )
 
 
-def trouble_of(error: BaseException, settings: MqttSection) -> Trouble:
+def diagnose(error: BaseException, settings: MqttSection) -> Diagnosis:
     """The meaning of a failed connect or a lost connection."""
     said = str(error) or type(error).__name__
-    for words, why, who_acts in MEANINGS:
+    for words, why, who_acts in KNOWN_FAILURES:
         if any(word in said.lower() for word in words):
-            return Trouble(f"{why} ({said})", who_acts, lasting=True)
+            return Diagnosis(f"{why} ({said})", who_acts, lasting=True)
     if isinstance(error, ClosedEarly) or (settings.tls.enabled and "reset by peer" in said):
         return HANGS_UP_TLS if settings.tls.enabled else HANGS_UP
     if "during message iteration" in said:
-        return Trouble("the connection was lost")
-    return Trouble(said)
+        return Diagnosis("the connection was lost")
+    return Diagnosis(said)

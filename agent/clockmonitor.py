@@ -17,7 +17,7 @@ from agent.health import Health
 
 log = logging.getLogger(__name__)
 
-BELIEVED_OFF_BY = timedelta(minutes=1)
+MAX_CLOCK_OFFSET = timedelta(minutes=1)
 WAIT_FOR_CONFIRMATION_S = 600.0
 LOOK_EVERY_S = 30.0
 NOT_SYNCHRONISED = 5  # adjtimex(2) returns TIME_ERROR
@@ -35,21 +35,21 @@ def kernel_synchronised() -> bool:
 
 
 @dataclass(slots=True)
-class ClockGuard:
+class ClockMonitor:
     """`sane` once confirmed; `on_sane` is called at that moment and after each jump mended."""
 
     clock: Clock
     health: Health
     newest_known: datetime | None = None
     synchronised: Callable[[], bool] = kernel_synchronised
-    on_sane: Callable[[], None] = lambda: None
-    sane: bool = False
+    on_trusted: Callable[[], None] = lambda: None
+    trusted: bool = False
     _confirmed: bool = False
 
-    def server_said(self, server_time: datetime) -> None:
+    def on_server_time(self, server_time: datetime) -> None:
         """The Date header of an answer that just came."""
         off = abs(server_time - self.clock.now())
-        if off <= BELIEVED_OFF_BY:
+        if off <= MAX_CLOCK_OFFSET:
             self._confirm()
         elif not self.synchronised():
             self._distrust(f"the clock is {off} off the tariff source's")
@@ -57,41 +57,41 @@ class ClockGuard:
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         began, steady, wall = loop.time(), loop.time(), self.clock.now()
-        if not self.sane:
+        if not self.trusted:
             self.health.degraded("clock", "the time is not confirmed yet")
         while True:
             if self.synchronised():
                 self._confirm()
-            elif not self.sane and loop.time() - began > WAIT_FOR_CONFIRMATION_S:
-                self._go_on_unconfirmed()
-            await asyncio.sleep(LOOK_EVERY_S if self.sane else 1.0)
+            elif not self.trusted and loop.time() - began > WAIT_FOR_CONFIRMATION_S:
+                self._trust_after_timeout()
+            await asyncio.sleep(LOOK_EVERY_S if self.trusted else 1.0)
             ran = timedelta(seconds=loop.time() - steady)
             jumped = self.clock.now() - wall - ran
             steady, wall = loop.time(), self.clock.now()
-            if abs(jumped) > BELIEVED_OFF_BY:
+            if abs(jumped) > MAX_CLOCK_OFFSET:
                 log.warning("the clock jumped by %s", jumped)
                 began = loop.time()
                 self._distrust(f"the clock jumped by {jumped}")
 
     def _confirm(self) -> None:
-        first = not self.sane
-        self.sane = self._confirmed = True
+        first = not self.trusted
+        self.trusted = self._confirmed = True
         self.health.ok("clock")
         if first:
-            self.on_sane()
+            self.on_trusted()
 
-    def _go_on_unconfirmed(self) -> None:
+    def _trust_after_timeout(self) -> None:
         if self.newest_known is not None and self.clock.now() < self.newest_known:
             self.health.failed(
                 "clock", f"the time lies before {self.newest_known}", "owner: set the clock"
             )
             return
-        self.sane = True
+        self.trusted = True
         self.health.degraded("clock", "nothing confirmed the time; deadlines come before prices")
-        self.on_sane()
+        self.on_trusted()
 
     def _distrust(self, why: str) -> None:
-        if self.sane or self._confirmed:
+        if self.trusted or self._confirmed:
             log.warning("%s: nothing is switched until it is confirmed", why)
-        self.sane = self._confirmed = False
+        self.trusted = self._confirmed = False
         self.health.degraded("clock", why)

@@ -9,11 +9,11 @@ from agent.config.devices import EvCharger, Switched
 from agent.energy.instants import to_unix_ceil, to_unix_floor
 from agent.energy.schedule import Goal
 from agent.energy.situation import Demand, Flexible, Program
-from agent.home.tracker import Tracker
+from agent.home.device_state import DeviceState
 from agent.home.wishes import Wish
 
 # Less than this is full: chargers stop on their own a little early or late.
-MET_KWH = Decimal("0.05")
+SATISFIED_TOLERANCE_KWH = Decimal("0.05")
 PLANNED_AHEAD = timedelta(hours=48)
 # A car or a program without any deadline is served within a day.
 WITHOUT_DEADLINE = timedelta(hours=24)
@@ -33,7 +33,7 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenNeed:
+class ActiveNeed:
     """A need that has begun: what is missing of it and until when, named by its beginning."""
 
     key: str
@@ -43,7 +43,7 @@ class OpenNeed:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PlanningInput:
     """`device` is None where there is nothing to plan; `full`: it cannot take any more.
 
     `running`: a program says that it runs, so nothing may start it again.
@@ -54,15 +54,15 @@ class Asked:
     override: Override | None = None
     full: bool = True
     latest: datetime | None = None
-    needs: tuple[OpenNeed, ...] = ()
+    needs: tuple[ActiveNeed, ...] = ()
     running: bool = False
 
 
-def override_of(wish: Wish, tracker: Tracker, now: datetime) -> Override | None:
+def override_of(wish: Wish, tracker: DeviceState, now: datetime) -> Override | None:
     if wish.mode == "auto" or wish.until is None:
         return None
     until = wish.until
-    if wish.mode == "boost" and wish.mode_open:
+    if wish.mode == "boost" and wish.open_ended:
         published = tracker.boost_until
         if published is None or published - now <= BOOST_RENEWED_BEFORE:
             published = now + BOOST_AHEAD
@@ -99,7 +99,7 @@ def demand_of(
 
 
 def with_minimum_times(
-    device: Flexible, section: EvCharger | Switched, tracker: Tracker
+    device: Flexible, section: EvCharger | Switched, tracker: DeviceState
 ) -> Flexible:
     """Minimum times, and since when the device is on or off where they or a start cost count."""
     if not (section.min_on_s or section.min_off_s or device.start_cost):

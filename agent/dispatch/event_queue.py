@@ -4,23 +4,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agent.clock import Clock
-from agent.dispatch.bulletin import event_document
+from agent.dispatch.documents import event_document
 from agent.dispatch.outbox import Outbox
-from agent.ports import OutMessage
+from agent.ports import OutgoingMessage
 
 
 @dataclass(slots=True)
-class Notices:
-    """`on_new` is called when there is something to say; `say` says it."""
+class EventQueue:
+    """`on_new` is called when there is something to say; `flush` says it."""
 
     clock: Clock
     outbox: Outbox
     event_topic: str
     on_new: Callable[[], None] = lambda: None
-    _documents: list[OutMessage] = field(default_factory=list)
+    _documents: list[OutgoingMessage] = field(default_factory=list)
     _events: list[str] = field(default_factory=list)
 
-    def put(self, *messages: OutMessage) -> None:
+    def put(self, *messages: OutgoingMessage) -> None:
         self._documents += messages
         self.on_new()
 
@@ -28,7 +28,7 @@ class Notices:
         self._events.append(event_document(self.clock.now(), kind, device, text))
         self.on_new()
 
-    async def say(self) -> None:
+    async def flush(self) -> None:
         documents, self._documents = self._documents, []
         await self.outbox.put(*documents)
         events, self._events = self._events, []

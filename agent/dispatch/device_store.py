@@ -12,12 +12,12 @@ from decimal import Decimal
 from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.readings import Reading
 from agent.energy.schedule import (
+    DefaultCommand,
     DeviceType,
     Goal,
-    Offline,
+    OfflineRule,
     Schedule,
     ScheduleSlot,
-    Standing,
 )
 from agent.health import Health
 from agent.store import Store
@@ -28,7 +28,7 @@ PLANS_KEPT = timedelta(days=14)
 PLANS_A_DAY = 64
 
 
-class Journal:
+class DeviceStore:
     """The dispatch room's tables. Every call that returns has reached the disk, or the health of
     the part `disk` says that it has not: a full or broken disk stops no appliance.
     """
@@ -99,7 +99,7 @@ class Journal:
         self._write(("INSERT OR REPLACE INTO wishes VALUES (?, ?)", (device, text)))
 
     def state(self, device: str) -> str | None:
-        return self._store.fact(f"tracker:{device}")
+        return self._store.get_value(f"tracker:{device}")
 
     def keep_state(self, device: str, text: str) -> None:
         self._write(("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"tracker:{device}", text)))
@@ -150,8 +150,8 @@ def _from_text(text: str) -> Schedule:
             **raw,
             "device_type": DeviceType(raw["device_type"]),
             "slots": slots,
-            "default": Standing(**raw["default"]),
-            "offline": Offline(**raw["offline"]),
+            "default": DefaultCommand(**raw["default"]),
+            "offline": OfflineRule(**raw["offline"]),
             "goal": Goal(
                 _decimal(goal["energy_kwh"]), _decimal(goal["target_soc_percent"]), goal["ready_by"]
             ),

@@ -3,31 +3,31 @@
 from datetime import UTC, datetime, timedelta
 
 from agent.energy.readings import Acknowledgement, AckStatus, Reading
-from agent.home.tracker import Tracker
+from agent.home.device_state import DeviceState
 
 NOW = datetime(2026, 1, 16, 20, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-def tracker() -> Tracker:
-    return Tracker("ev", 7400.0)
+def tracker() -> DeviceState:
+    return DeviceState("ev", 7400.0)
 
 
 def test_power_between_readings_becomes_energy() -> None:
     t = tracker()
     t.note(Reading("power_w", 6000.0, NOW), NOW)
     t.note(Reading("power_w", 0.0, NOW + 5 * MINUTE), NOW + 5 * MINUTE)
-    t.settle(NOW + 60 * MINUTE)
-    assert round(t.taken_kwh, 6) == 0.5
-    assert [round(taking.energy_kwh, 6) for taking in t.drain()] == [0.5]
-    assert not t.drain()
+    t.integrate_to(NOW + 60 * MINUTE)
+    assert round(t.session_energy_kwh, 6) == 0.5
+    assert [round(taking.energy_kwh, 6) for taking in t.pop_intervals()] == [0.5]
+    assert not t.pop_intervals()
 
 
 def test_a_device_that_falls_silent_is_not_metered_for_ever() -> None:
     t = tracker()
     t.note(Reading("power_w", 6000.0, NOW), NOW)
-    t.settle(NOW + 5 * 60 * MINUTE)
-    assert round(t.taken_kwh, 6) == 6.0
+    t.integrate_to(NOW + 5 * 60 * MINUTE)
+    assert round(t.session_energy_kwh, 6) == 6.0
     assert t.number("power_w", NOW + 5 * 60 * MINUTE) is None
 
 
@@ -43,9 +43,11 @@ def test_a_car_keeps_its_place_but_a_soc_grows_old() -> None:
 def test_a_retained_repeat_keeps_its_time_and_another_counts_as_a_day_old() -> None:
     t = tracker()
     t.note(Reading("soc_percent", 40.0, NOW - MINUTE), NOW)
-    assert t.undated("soc_percent", 40.0, retained=True, now=NOW).at == NOW - MINUTE
-    assert t.undated("soc_percent", 55.0, retained=True, now=NOW).at == NOW - timedelta(days=1)
-    assert t.undated("soc_percent", 55.0, retained=False, now=NOW).at == NOW
+    assert t.untimed_reading("soc_percent", 40.0, retained=True, now=NOW).at == NOW - MINUTE
+    assert t.untimed_reading("soc_percent", 55.0, retained=True, now=NOW).at == NOW - timedelta(
+        days=1
+    )
+    assert t.untimed_reading("soc_percent", 55.0, retained=False, now=NOW).at == NOW
 
 
 def test_what_is_older_than_what_is_known_changes_nothing() -> None:

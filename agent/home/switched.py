@@ -7,32 +7,32 @@ from agent.config.devices import Need, Switched
 from agent.energy.instants import format_instant, to_unix_floor
 from agent.energy.schedule import Goal
 from agent.energy.situation import ZERO, Flexible
-from agent.home.asked import (
-    MET_KWH,
+from agent.home.device_state import DeviceState
+from agent.home.planning_input import (
     PLANNED_AHEAD,
-    Asked,
-    OpenNeed,
+    SATISFIED_TOLERANCE_KWH,
+    ActiveNeed,
+    PlanningInput,
     demand_of,
     energy_kwh_of,
     override_of,
     with_minimum_times,
 )
-from agent.home.tracker import Tracker
-from agent.home.windows import Place, occurrences
+from agent.home.windows import SiteLocation, occurrences
 from agent.home.wishes import Wish
 
 # A window just over is still looked at, so that it can be settled.
-JUST_OVER = timedelta(minutes=10)
+SETTLE_GRACE = timedelta(minutes=10)
 
 
-def ask_switched(
+def switched_input(
     section: Switched,
-    tracker: Tracker,
+    tracker: DeviceState,
     wish: Wish,
-    place: Place,
+    place: SiteLocation,
     now: datetime,
     away_until: datetime,
-) -> Asked:
+) -> PlanningInput:
     override = override_of(wish, tracker, now)
     begin = max(now, override.until) if override else now
     cap = wish.price_cap if wish.price_cap is not None else section.price_cap
@@ -42,7 +42,7 @@ def ask_switched(
             missing = _need_kwh(need, section) - _taken_kwh(tracker, start)
             if override and override.mode == "boost" and start <= now:
                 missing -= energy_kwh_of(section.power_w, (override.until - now).total_seconds())
-            if missing < MET_KWH or end <= away_until:
+            if missing < SATISFIED_TOLERANCE_KWH or end <= away_until:
                 continue
             if max(start, begin) < end:
                 demands.append(
@@ -53,7 +53,7 @@ def ask_switched(
     goal = Goal(still, None, to_unix_floor(ready_by) if ready_by else None)
     needs = _open_needs(section, tracker, place, now, away_until)
     if not demands:
-        return Asked(None, goal, override, full=False, needs=needs)
+        return PlanningInput(None, goal, override, full=False, needs=needs)
     demands.sort(key=lambda demand: (demand.deadline or 0, demand.earliest or 0))
     device = Flexible(
         id=section.id,
@@ -65,7 +65,7 @@ def ask_switched(
     )
     device = with_minimum_times(device, section, tracker)
     latest = max(demand.deadline or 0 for demand in demands)
-    return Asked(
+    return PlanningInput(
         device,
         goal,
         override,
@@ -76,15 +76,19 @@ def ask_switched(
 
 
 def _open_needs(
-    section: Switched, tracker: Tracker, place: Place, now: datetime, away_until: datetime
-) -> tuple[OpenNeed, ...]:
+    section: Switched,
+    tracker: DeviceState,
+    place: SiteLocation,
+    now: datetime,
+    away_until: datetime,
+) -> tuple[ActiveNeed, ...]:
     """Windows that have begun; those just over too, so that they can be settled."""
     out = []
     for need in section.needs:
-        for start, end in occurrences(need.window, place, now - JUST_OVER, now):
+        for start, end in occurrences(need.window, place, now - SETTLE_GRACE, now):
             if end > away_until or away_until <= now:
                 missing = max(ZERO, _need_kwh(need, section) - _taken_kwh(tracker, start))
-                out.append(OpenNeed(format_instant(start), missing, section.power_w, end))
+                out.append(ActiveNeed(format_instant(start), missing, section.power_w, end))
     return tuple(out)
 
 
@@ -94,11 +98,11 @@ def _need_kwh(need: Need, section: Switched) -> Decimal:
     return (need.hours or ZERO) * section.power_w / 1000
 
 
-def _taken_kwh(tracker: Tracker, window_start: datetime) -> Decimal:
+def _taken_kwh(tracker: DeviceState, window_start: datetime) -> Decimal:
     return Decimal(repr(round(tracker.progress.get(format_instant(window_start), 0.0), 6)))
 
 
-def current_window(section: Switched, place: Place, now: datetime) -> str | None:
+def current_window(section: Switched, place: SiteLocation, now: datetime) -> str | None:
     """The window that energy taken now counts for, as the tracker's key."""
     best: tuple[datetime, datetime] | None = None
     for need in section.needs:

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.clock import SystemClock
-from agent.dispatch.journal import PLANS_A_DAY, Journal
+from agent.dispatch.device_store import PLANS_A_DAY, DeviceStore
 from agent.energy.readings import Reading
-from agent.energy.schedule import DeviceType, Offline, Schedule, Standing
+from agent.energy.schedule import DefaultCommand, DeviceType, OfflineRule, Schedule
 from agent.health import Health, State
 from agent.store import Store
 
@@ -23,25 +23,25 @@ def schedule(revision: int) -> Schedule:
         valid_until=1000,
         currency="EUR",
         slots=(),
-        default=Standing("idle", 0),
-        offline=Offline(900, "charge", 3700),
+        default=DefaultCommand("idle", 0),
+        offline=OfflineRule(900, "charge", 3700),
     )
 
 
-def journal(store: Store) -> tuple[Journal, Health]:
+def device_store(store: Store) -> tuple[DeviceStore, Health]:
     health = Health(SystemClock())
-    return Journal(store, health), health
+    return DeviceStore(store, health), health
 
 
 def test_everything_comes_back_after_a_restart(tmp_path: Path) -> None:
     store = Store.open(tmp_path / "a.sqlite", NOW)
-    book, _ = journal(store)
+    book, _ = device_store(store)
     book.issue(schedule(7))
     book.keep_reading("ev", Reading("plugged", True, NOW))
     book.keep_wish("ev", "{}")
     book.keep_state("ev", "state")
     store.close()
-    again, _ = journal(Store.open(tmp_path / "a.sqlite", NOW))
+    again, _ = device_store(Store.open(tmp_path / "a.sqlite", NOW))
     assert again.highest_revision("ev") == 7
     assert again.schedules() == {"ev": schedule(7)}
     assert again.readings("ev") == {"plugged": Reading("plugged", True, NOW)}
@@ -50,7 +50,7 @@ def test_everything_comes_back_after_a_restart(tmp_path: Path) -> None:
 
 def test_a_disk_that_cannot_be_written_stops_nothing_and_is_said(tmp_path: Path) -> None:
     store = Store.open(tmp_path / "a.sqlite", NOW)
-    book, health = journal(store)
+    book, health = device_store(store)
     store.connection.execute("PRAGMA query_only = ON")
     book.issue(schedule(7))
     assert health.parts["disk"].state is State.FAILED
@@ -63,18 +63,18 @@ def test_a_disk_that_cannot_be_written_stops_nothing_and_is_said(tmp_path: Path)
 def test_a_damaged_database_is_moved_aside_and_the_agent_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "a.sqlite"
     store = Store.open(path, NOW)
-    journal(store)[0].issue(schedule(7))
+    device_store(store)[0].issue(schedule(7))
     store.close()
     path.write_bytes(b"SQLite format 3\x00" + b"broken" * 1000)
     again = Store.open(path, NOW)
     assert again.damaged is not None
     assert again.damaged.read_bytes().startswith(b"SQLite format 3")
-    assert journal(again)[0].highest_revision("ev") == 0
+    assert device_store(again)[0].highest_revision("ev") == 0
 
 
 def test_at_most_so_many_plans_a_day_and_two_weeks_of_them() -> None:
     store = Store.in_memory()
-    book, _ = journal(store)
+    book, _ = device_store(store)
     for minute in range(100):
         book.keep_plan(minute * 60, "{}", "{}")
     count = "SELECT count(*) FROM plans"

@@ -1,13 +1,20 @@
 """The sockets in the wall: what the agent asks of integrations, not how they do it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from agent.energy.rates import Direction, Rate
-from agent.energy.readings import Acknowledgement, Reading
+from agent.energy.rates import Direction, Rate, Rates
+from agent.energy.readings import (
+    Acknowledgement,
+    DeviceInfo,
+    Presence,
+    Reading,
+    Unreadable,
+)
 from agent.energy.schedule import Schedule, Setpoint
+from agent.latest import LatestValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,18 @@ class TariffSource(Protocol):
     async def fetch(self, direction: Direction, start: datetime, end: datetime) -> FetchedRates: ...
 
     async def close(self) -> None: ...
+
+
+class RatesProvider(Protocol):
+    """What the agent asks of the rate cache."""
+
+    current: LatestValue[Mapping[Direction, Rates]]
+
+    def planning_rates(
+        self, direction: Direction, now: datetime, until: datetime
+    ) -> Sequence[Rate]: ...
+
+    def set_forecast(self, direction: Direction, spans: Sequence[Rate] | None) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,23 +114,53 @@ class UntimedReading:
     value: float | bool | str
 
 
+@dataclass(frozen=True, slots=True)
+class UnknownKeys:
+    """Keys that nobody knows, such as a misspelt one; said once."""
+
+    keys: Sequence[str]
+
+
+Decoded = (
+    Reading | UntimedReading | Unreadable | UnknownKeys | Acknowledgement | DeviceInfo | Presence
+)
+
+
 class DeviceAdapter(Protocol):
     """Translates between one device's topics and the agent's words. No socket, no task.
 
-    `decode` raises Malformed. `fit` cuts a schedule to what the device's forms can carry;
-    `encode_schedule` gives its forms in the order in which they are published, `withdraw` the
-    empty payloads that take everything back.
+    `acknowledges`: the device confirms what it was told. `decode` raises Malformed. `fit` cuts a
+    schedule to what the device's forms can carry; `encode_schedule` gives its forms in the order
+    in which they are published, `withdraw` the empty payloads that take everything back.
     """
+
+    @property
+    def acknowledges(self) -> bool: ...
 
     @property
     def subscriptions(self) -> Sequence[str]: ...
 
-    def decode(self, message: Message) -> Sequence[Reading | UntimedReading | Acknowledgement]: ...
+    def decode(self, message: Message) -> Sequence[Decoded]: ...
 
     def fit(self, schedule: Schedule) -> Schedule: ...
 
     def encode_schedule(self, schedule: Schedule) -> Sequence[OutgoingMessage]: ...
 
-    def encode_setpoint(self, setpoint: Setpoint) -> OutgoingMessage: ...
+    def encode_setpoint(self, setpoint: Setpoint) -> Sequence[OutgoingMessage]: ...
 
     def withdraw(self) -> Sequence[OutgoingMessage]: ...
+
+
+class Companion(Protocol):
+    """Something that reads what is published and may be spoken to: discovery, pages, metrics.
+
+    `subscriptions` are topics of its own, `receive` gets their messages and must not wait, `run`
+    is a task for as long as the agent lives.
+    """
+
+    @property
+    def subscriptions(self) -> Sequence[str]: ...
+
+    def receive(self, message: Message) -> None: ...
+
+    async def run(self) -> None: ...

@@ -33,6 +33,9 @@ MIGRATIONS = (
     CREATE TABLE wishes (device TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE plans (made_at INTEGER PRIMARY KEY, situation BLOB NOT NULL, plan BLOB NOT NULL);
     """,
+    """
+    CREATE TABLE limits (at INTEGER PRIMARY KEY, limit_w REAL, sent_w REAL, measured_w REAL);
+    """,
 )
 
 

@@ -1,54 +1,67 @@
-"""Kind to adapter: one line each. The hall asks here, so no other room knows a vendor."""
+"""Which tariff sources, device families and kinds of devices there are: one line each.
+
+The hall asks here, so no other room knows a vendor.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from agent.clock import Clock
+from agent.config import Config, config_model
+from agent.config import load_config as load
 from agent.config.devices import DeviceSection
-from agent.config.tariff import FixedConfig, FlatPeakConfig, PriceRuleConfig, TariffConfig
-from agent.energy.rates import Direction
-from agent.ports import DeviceAdapter, TariffSource
-from integrations.devices.native import NativeDevice
-from integrations.tariffs.fixed import FixedTariff, PriceRule
-from integrations.tariffs.flatpeak import Auth, BasicLogin, Bearer, FlatPeakTariff, NoAuth
+from agent.config.tariff import TariffSection
+from agent.home.kinds import KINDS
+from agent.ports import Companion, DeviceAdapter, OutgoingMessage, TariffSource
+from integrations.devices import native
+from integrations.tariffs import fixed_settings, flatpeak_settings
+
+Snapshot = Callable[[], Mapping[str, OutgoingMessage]]
+
+
+@dataclass(frozen=True, slots=True)
+class TariffKind:
+    """A tariff source: its settings model, and how it is built from them."""
+
+    section: type[TariffSection]
+    build: Callable[[Any, Clock], TariffSource]
+
+
+TARIFFS: Mapping[str, TariffKind] = {
+    "flatpeak": TariffKind(flatpeak_settings.FlatPeakConfig, flatpeak_settings.build),
+    "fixed": TariffKind(fixed_settings.FixedConfig, fixed_settings.build),
+}
+# How a device is spoken to: built from its section and the base topic.
+ADAPTERS: Mapping[str, Callable[[DeviceSection, str], DeviceAdapter]] = {
+    "native": native.build,
+}
+
+# What reads everything that is published and may be spoken to: given the config and a snapshot.
+COMPANIONS: Sequence[Callable[[Config, Snapshot], Companion]] = ()
+
+AgentConfig = config_model(
+    (kind.section for kind in TARIFFS.values()),
+    (kind.section for kind in KINDS.values()),
+    ADAPTERS,
+)
+
+
+def load_config(path: Path) -> Config:
+    """The config at `path` with everything that is registered. Raises ConfigError."""
+    return load(path, AgentConfig)
 
 
 def device_adapter(section: DeviceSection, base_topic: str) -> DeviceAdapter:
-    """Every type of the config speaks our own contract for now."""
-    return NativeDevice(base_topic, section.id)
+    return ADAPTERS[section.adapter](section, base_topic)
 
 
-def tariff_source(config: TariffConfig, clock: Clock) -> TariffSource:
+def tariff_source(config: TariffSection, clock: Clock) -> TariffSource:
     """The source that the config's `tariff.source` names."""
-    return _flatpeak(config, clock) if isinstance(config, FlatPeakConfig) else _fixed(config)
+    return TARIFFS[config.source].build(config, clock)
 
 
-def _flatpeak(config: FlatPeakConfig, clock: Clock) -> FlatPeakTariff:
-    return FlatPeakTariff(
-        config.location_id,
-        _auth(config),
-        clock,
-        directions=config.directions,
-        base_url=config.base_url,
-        version=config.version,
-        include_carbon=config.include_carbon,
-        timeout_s=config.timeout_s,
-    )
-
-
-def _auth(config: FlatPeakConfig) -> Auth:
-    if config.auth == "basic":
-        return BasicLogin(config.account_id, config.api_key.get_secret_value())
-    if config.auth == "bearer":
-        return Bearer(config.token.get_secret_value(), config.token_url or "")
-    return NoAuth()
-
-
-def _fixed(config: FixedConfig) -> FixedTariff:
-    rules = {Direction.IMPORT: config.import_rules, Direction.EXPORT: config.export_rules}
-    return FixedTariff(
-        config.timezone,
-        config.currency,
-        {direction: [_rule(rule) for rule in some] for direction, some in rules.items()},
-    )
-
-
-def _rule(rule: PriceRuleConfig) -> PriceRule:
-    return PriceRule(rule.price, rule.days, rule.months, rule.start, rule.end)
+def companions(config: Config, snapshot: Snapshot) -> list[Companion]:
+    """All that read what is published; `snapshot` gives every retained message by topic."""
+    return [make(config, snapshot) for make in COMPANIONS]

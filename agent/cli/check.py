@@ -30,12 +30,11 @@ from agent.cli.common import (
 from agent.clock import SystemClock
 from agent.clockmonitor import MAX_CLOCK_OFFSET, kernel_synchronised
 from agent.config import Config
-from agent.config.devices import DeviceSection, EvCharger, ProgramAppliance
-from agent.config.tariff import FlatPeakConfig
-from agent.dispatch.schedules import device_profile
+from agent.config.devices import DeviceSection
 from agent.energy.rates import Direction
 from agent.errors import AgentError, Malformed, Refused, Unavailable
 from agent.health import Health, State
+from agent.home.kinds import KINDS
 from agent.mqtt.connection import MqttConnection
 from agent.paths import config_file, state_directory
 from agent.ports import FetchedRates, Message
@@ -118,26 +117,10 @@ def _understood(config: Config, path: Path) -> Iterator[Finding]:
 
 
 def _device(device: DeviceSection) -> str:
-    offline = device_profile(device).offline
-    alone = f"when nobody answers: {offline.mode}" + (
-        f" at {offline.power_w} W" if offline.power_w else ""
-    )
-    if isinstance(device, EvCharger):
-        amount = (
-            f"to {device.target_soc_percent:g} % of {device.battery_kwh} kWh"
-            if device.battery_kwh
-            else f"{device.energy_kwh} kWh a stay"
-        )
-        return f"charger up to {device.max_power_w} W, {amount}; {alone}"
-    if isinstance(device, ProgramAppliance):
-        minutes = sum(part.duration_s for part in device.profile) // 60
-        return f"program of {minutes} minutes; {alone}"
-    needs = ", ".join(
-        (f"{need.hours:g} h" if need.hours is not None else f"{need.energy_kwh:g} kWh")
-        + f" from {need.window.start} to {need.window.end}"
-        for need in device.needs
-    )
-    return f"{device.type.replace('_', ' ')} of {device.power_w} W, {needs}; {alone}"
+    kind = KINDS[device.type]
+    offline = kind.profile(device).offline
+    power = f" at {offline.power_w} W" if offline.power_w else ""
+    return f"{kind.describe(device)}; when nobody answers: {offline.mode}{power}"
 
 
 def _names() -> Iterator[Finding]:
@@ -268,7 +251,7 @@ async def _tariff(config: Config) -> AsyncIterator[Finding]:
 
 
 def _no_prices(config: Config, direction: Direction, error: AgentError) -> Finding:
-    where = config.tariff.base_url if isinstance(config.tariff, FlatPeakConfig) else "fixed prices"
+    where = config.tariff.address
     todo = {
         Refused: "check account_id, api_key, location_id and directions",
         Unavailable: "try again later; check tariff.base_url and this machine's network",

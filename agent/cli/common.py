@@ -10,9 +10,10 @@ from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from agent.config import Config, load_config
+from agent.config import Config
 from agent.errors import ConfigError
 from agent.paths import config_file
+from integrations.registry import load_config
 
 EX_OK = 0
 EX_USAGE = 64

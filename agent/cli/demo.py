@@ -20,14 +20,14 @@ from agent.cli.common import EX_OK, EX_UNAVAILABLE, run_until_stopped, set_up_lo
 from agent.cli.screen import Screen, summary_text
 from agent.clock import Clock, SteppedClock, SystemClock
 from agent.config import Config
-from agent.dispatch.ledger import Ledger
 from agent.energy.localtime import local_instant
 from agent.errors import Unavailable
+from agent.records.ledger import Ledger
 from agent.store import Store
 from agent.tasks import cancel_all
 from integrations.firmware.compiled import CompiledFollower, compile_follower
 from integrations.firmware.follower import Follower
-from integrations.registry import tariff_source
+from integrations.registry import AgentConfig, tariff_source
 from integrations.sandbox.appliances.appliance import Appliance
 from integrations.sandbox.appliances.link import open_link
 from integrations.sandbox.broker import HOST, Broker, open_broker
@@ -138,7 +138,7 @@ async def _demo(speed: float, days: float | None, choice: str, *, as_json: bool)
 
 
 def _config(sandbox: FlatPeakSandbox, place: Place, broker: Broker) -> Config:
-    return Config.model_validate(
+    return AgentConfig.model_validate(
         {
             "site": {"id": "home"},
             "tariff": {

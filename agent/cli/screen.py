@@ -15,7 +15,7 @@ from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
 from agent.clock import Clock
-from agent.dispatch.ledger import Ledger
+from agent.records.ledger import Ledger
 
 REFRESH_S = 0.5
 BARS = " ▁▂▃▄▅▆▇█"

@@ -3,7 +3,7 @@
 `load_config` reports every fault at once; nothing is started from a wrong file.
 """
 
-from agent.config.document import Config
+from agent.config.document import Config, config_model
 from agent.config.load import load_config
 
-__all__ = ["Config", "load_config"]
+__all__ = ["Config", "config_model", "load_config"]

@@ -1,15 +1,19 @@
-"""The whole configuration as one model. Defaults make a file of a few lines enough."""
+"""The whole configuration as one model. Defaults make a file of a few lines enough.
 
+Which tariff sources and which kinds of devices there are, the config is given (`config_model`).
+"""
+
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal, Union, get_args
 
-from pydantic import model_validator
+from pydantic import AfterValidator, Discriminator, Tag, create_model, model_validator
 
 from agent.config.base import Section
 from agent.config.devices import DeviceSection
 from agent.config.mqtt import MqttSection
 from agent.config.site import PlannerSection, SiteSection
-from agent.config.tariff import TariffConfig
+from agent.config.tariff import TariffSection
 
 
 class StateSection(Section):
@@ -24,7 +28,7 @@ class LogSection(Section):
 
 class Config(Section):
     site: SiteSection = SiteSection()
-    tariff: TariffConfig
+    tariff: TariffSection
     mqtt: MqttSection = MqttSection()
     planner: PlannerSection = PlannerSection()
     devices: tuple[DeviceSection, ...] = ()
@@ -55,3 +59,59 @@ class Config(Section):
             for edge in (need.window.start, need.window.end)
         ]
         return any(edge.startswith("sun") for edge in edges)
+
+
+def config_model(
+    tariffs: Iterable[type[TariffSection]],
+    devices: Iterable[type[DeviceSection]],
+    adapters: Iterable[str],
+) -> type[Config]:
+    """The Config that knows these tariff sources, kinds of devices and adapters.
+
+    Raises ValueError where two of them have the same name.
+    """
+    sources, kinds = _by_name(tariffs, "source"), _by_name(devices, "type")
+    names = tuple(sorted(adapters))
+
+    def adapter_is_known(section: DeviceSection) -> DeviceSection:
+        if section.adapter not in names:
+            raise ValueError(f"adapter: expected one of {', '.join(names)}")
+        return section
+
+    device: Any = Annotated[_choice(kinds, "type"), AfterValidator(adapter_is_known)]
+    model: type[Config] = create_model(
+        "Config",
+        __base__=Config,
+        tariff=(_choice(sources, "source"), ...),
+        devices=(tuple[device, ...], ()),
+    )
+    return model
+
+
+def _by_name(sections: Iterable[type[Section]], key: str) -> dict[str, type[Section]]:
+    out: dict[str, type[Section]] = {}
+    for section in sections:
+        (name,) = get_args(section.model_fields[key].annotation)
+        if name in out:
+            raise ValueError(
+                f"{name!r} is the {key} of {out[name].__name__} and {section.__name__}"
+            )
+        out[name] = section
+    return out
+
+
+def _choice(sections: Mapping[str, type[Section]], key: str) -> Any:
+    """A section told apart by `key`."""
+    names = list(sections)
+    expected = " or ".join((", ".join(names[:-1]), names[-1]) if len(names) > 1 else names)
+
+    def found(value: object) -> object:
+        return value.get(key) if isinstance(value, dict) else getattr(value, key, None)
+
+    tagged = [Annotated[section, Tag(name)] for name, section in sections.items()]
+    discriminator = Discriminator(
+        found,
+        custom_error_type=f"{key}_unknown",
+        custom_error_message=f"{key}: expected {expected}",
+    )
+    return Annotated[Union[tuple(tagged)], discriminator]  # noqa: UP007  # of a list of types

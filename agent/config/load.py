@@ -1,19 +1,13 @@
 """Read the config: environment over secret files over YAML. Every fault at once, with its key."""
 
-from collections.abc import Sequence
+import json
+import os
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
-from pydantic_settings.exceptions import SettingsError
-from pydantic_settings.sources import NestedSecretsSettingsSource
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -33,45 +27,67 @@ MESSAGES = {
 }
 
 
-class _Sources(Config, BaseSettings):
-    """The config with where its values come from; never leaves this file."""
-
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
-    )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        sources: list[PydanticBaseSettingsSource] = [EnvSettingsSource(settings_cls)]
-        if folder := credentials_directory():
-            sources.append(
-                NestedSecretsSettingsSource(
-                    file_secret_settings,
-                    secrets_dir=folder,
-                    secrets_nested_delimiter="__",
-                    secrets_prefix="",
-                )
-            )
-        return (*sources, init_settings)
-
-
-def load_config(path: Path) -> Config:
-    """The config at `path`. Raises ConfigError with every fault."""
+def load_config(path: Path, model: type[Config]) -> Config:
+    """The config at `path`, read by `model`. Raises ConfigError with every fault."""
     document = _read_yaml(path)
+    sections = set(model.model_fields)
+    for source in (_from_files(credentials_directory(), sections), _from_environment(os.environ)):
+        document = _laid_over(document, source)
     try:
-        return _Sources(**document)
+        return model.model_validate(document)
     except ValidationError as error:
         raise ConfigError(faults_of(error), str(path)) from None
-    except SettingsError as error:
-        # The cause quotes the value, which may be secret.
-        raise ConfigError([Fault("environment", f"{error}; lists are written as JSON")]) from None
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """`FLATPEAK_AGENT__MQTT__HOST=broker.lan`; lists and sections as JSON."""
+    out: dict[str, Any] = {}
+    for name, text in sorted(environ.items()):
+        if not name.upper().startswith(PREFIX):
+            continue
+        keys = name[len(PREFIX) :].lower().split("__")
+        value: Any = text
+        if text[:1] in ("[", "{"):
+            try:
+                value = json.loads(text)
+            except ValueError:
+                fault = f"is no JSON; lists and sections are written as JSON ({name})"
+                raise ConfigError([Fault(".".join(keys), fault)], "environment") from None
+        _put(out, keys, value)
+    return out
+
+
+def _from_files(folder: Path | None, sections: set[str]) -> dict[str, Any]:
+    """systemd's credentials: a file `mqtt__password` holds `mqtt.password`."""
+    out: dict[str, Any] = {}
+    if folder is None or not folder.is_dir():
+        return out
+    for file in sorted(folder.iterdir()):
+        keys = file.name.lower().split("__")
+        if len(keys) < 2 or keys[0] not in sections or not file.is_file():
+            continue
+        try:
+            _put(out, keys, file.read_text(encoding="utf-8").strip())
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError([Fault(".".join(keys), f"{file} cannot be read: {error}")]) from error
+    return out
+
+
+def _put(document: dict[str, Any], keys: Sequence[str], value: Any) -> None:
+    *parents, last = keys
+    for key in parents:
+        below = document.get(key)
+        document[key] = document = below if isinstance(below, dict) else {}
+    document[last] = value
+
+
+def _laid_over(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    out = dict(below)
+    for key, value in above.items():
+        known = out.get(key)
+        both = isinstance(known, dict | None) and isinstance(value, dict)
+        out[key] = _laid_over(known or {}, value) if both else value
+    return out
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -148,7 +164,7 @@ def _dotted(location: Sequence[str | int]) -> str:
         before = location[index - 1] if index else None
         if isinstance(before, int) and location[0] == "devices" and index == 2:
             continue
-        if index == 1 and location[0] == "tariff" and part in ("flatpeak", "fixed"):
+        if index == 1 and location[0] == "tariff" and len(location) > 2:
             continue
         out += f".{part}" if out else part
     return out

@@ -14,6 +14,7 @@ class SiteSection(Section):
     longitude: float | None = Field(default=None, ge=-180, le=180)
     import_limit_w: Watts | None = Field(default=None, gt=0)
     base_load_w: Watts = 0
+    failsafe_limit_w: Watts | None = Field(default=None, gt=0)
 
 
 class PlannerSection(Section):
@@ -21,3 +22,4 @@ class PlannerSection(Section):
 
     estimate_margin_per_kwh: float = Field(default=0.0, ge=0)
     change_cost: float = Field(default=0.0, ge=0)
+    time_limit_s: float = Field(default=2.0, ge=0.1, le=60)

@@ -1,190 +1,21 @@
-"""The section `tariff` of the configuration: FlatPeak, or fixed prices that need no network."""
+"""What the settings of every tariff source have; each source's own are in its file."""
 
-import re
-from collections.abc import Iterable
-from datetime import date, time
-from decimal import Decimal
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from datetime import date
 
-from pydantic import (
-    BeforeValidator,
-    Discriminator,
-    Field,
-    SecretStr,
-    Tag,
-    model_validator,
-)
-
-from agent.config.base import ClockTime, Section, Zone, clock_time
-from agent.energy.rates import Direction
-
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-DAY_WORDS = {"all": "mon-sun", "weekdays": "mon-fri", "weekend": "sat-sun"}
-MONTH_WORDS = {"all": "jan-dec"}
-MAX_PRICE = 1_000_000
+from agent.config.base import Section
 
 
-def _end_time(value: object) -> time:
-    """`24:00` is the end of the day."""
-    return time(0) if value == "24:00" else clock_time(value)
+class TariffSection(Section):
+    """`source` names the source of the prices."""
 
+    source: str
 
-def _currency(value: object) -> str:
-    if isinstance(value, str) and re.fullmatch("[A-Z]{3}", value):
-        return value
-    raise ValueError("expected a currency code of three capitals such as EUR")
+    @property
+    def address(self) -> str:
+        """Where the prices come from, in words for people."""
+        return self.source
 
-
-def _url(value: object) -> str:
-    if isinstance(value, str):
-        parts = urlsplit(value)
-        if parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc:
-            return value
-    raise ValueError("expected a URL such as https://api.flatpeak.com, without user and password")
-
-
-def _numbers(value: object, names: tuple[str, ...], words: dict[str, str]) -> frozenset[int]:
-    """Positions of names, from "mon", "fri-sun", "weekend" or a list of such."""
-    said: Iterable[object] = value if isinstance(value, list | tuple) else [value]
-    out: set[int] = set()
-    for entry in said:
-        text = str(entry).strip().lower()
-        first, _, last = words.get(text, text).partition("-")
-        if first not in names or (last or first) not in names:
-            allowed = ", ".join((*names, f"{names[0]}-{names[4]}", *words))
-            raise ValueError(f"expected one or a list of {allowed}")
-        at = names.index(first)
-        out.add(at)
-        while names[at] != (last or first):
-            at = (at + 1) % len(names)
-            out.add(at)
-    if not out:
-        raise ValueError("expected at least one; leave the key out for all")
-    return frozenset(out)
-
-
-def _days(value: object) -> frozenset[int]:
-    if isinstance(value, frozenset):
-        return value
-    return _numbers(value, DAYS, DAY_WORDS)
-
-
-def _months(value: object) -> frozenset[int]:
-    if isinstance(value, frozenset):
-        return value
-    return frozenset(number + 1 for number in _numbers(value, MONTHS, MONTH_WORDS))
-
-
-Currency = Annotated[str, BeforeValidator(_currency)]
-Url = Annotated[str, BeforeValidator(_url)]
-Price = Annotated[Decimal, Field(ge=-MAX_PRICE, le=MAX_PRICE, allow_inf_nan=False)]
-
-
-class FlatPeakConfig(Section):
-    """A location at FlatPeak: the home whose tariff was connected there."""
-
-    source: Literal["flatpeak"]
-    location_id: str = Field(min_length=1)
-    directions: tuple[Direction, ...] = (Direction.IMPORT,)
-    base_url: Url = "https://api.flatpeak.com"
-    auth: Literal["basic", "bearer", "none"] = "basic"
-    account_id: str = ""
-    api_key: SecretStr = SecretStr("")
-    token: SecretStr = SecretStr("")
-    token_url: Url | None = None
-    version: str = Field(default="2024-08-24.zero", pattern=r"^[!-~]*$")
-    include_carbon: bool = False
-    timeout_s: float = Field(default=20.0, ge=1, le=300)
-    contract_start: date | None = None
-
-    @model_validator(mode="after")
-    def _credentials(self) -> "FlatPeakConfig":
-        if not self.directions or len(set(self.directions)) < len(self.directions):
-            raise ValueError("directions: expected import, export or both, each once")
-        if self.auth == "basic" and not (self.account_id and self.api_key.get_secret_value()):
-            raise ValueError(
-                "auth basic needs account_id and api_key; other ways are auth bearer and auth none"
-            )
-        if self.auth == "bearer" and not (self.token.get_secret_value() or self.token_url):
-            raise ValueError("auth bearer needs token or token_url, or both")
-        return self
-
-
-class PriceRuleConfig(Section):
-    """One price and when it holds. What is left out means always."""
-
-    price: Price
-    days: Annotated[frozenset[int], BeforeValidator(_days)] = frozenset(range(7))
-    months: Annotated[frozenset[int], BeforeValidator(_months)] = frozenset(range(1, 13))
-    start: ClockTime = Field(default=time(0), alias="from")
-    end: Annotated[ClockTime, BeforeValidator(_end_time)] = Field(default=time(0), alias="to")
-
-    @model_validator(mode="after")
-    def _a_span(self) -> "PriceRuleConfig":
-        if self.start == self.end and self.start != time(0):
-            raise ValueError("from and to are the same; leave both out for the whole day")
-        return self
-
-
-def _rules(value: object) -> object:
-    """A bare price is one rule that always holds."""
-    return [{"price": value}] if isinstance(value, int | float | str | Decimal) else value
-
-
-Rules = Annotated[tuple[PriceRuleConfig, ...], BeforeValidator(_rules)]
-
-
-class FixedConfig(Section):
-    """Prices by weekday, month and local time; of each direction the first rule that fits."""
-
-    source: Literal["fixed"]
-    timezone: Zone
-    currency: Currency
-    import_rules: Rules = Field(alias="import")
-    export_rules: Rules = Field(default=(), alias="export")
-
-    @model_validator(mode="after")
-    def _whole(self) -> "FixedConfig":
-        for name, rules in (("import", self.import_rules), ("export", self.export_rules)):
-            if name == "import" and not rules:
-                raise ValueError("import: expected a price or a list of rules")
-            if rules and (missing := _uncovered(rules)):
-                raise ValueError(
-                    f"{name}: no rule fits {missing}; end the list with a price alone, "
-                    "which holds at all other times"
-                )
-        return self
-
-
-def _uncovered(rules: tuple[PriceRuleConfig, ...]) -> str:
-    """The first day and time without a price, in words; empty where there is none."""
-    clocks = sorted({time(0), *(clock for rule in rules for clock in (rule.start, rule.end))})
-    for month in range(1, 13):
-        for day in range(7):
-            of_day = [rule for rule in rules if month in rule.months and day in rule.days]
-            for clock in clocks:
-                if not any(_holds(rule, clock) for rule in of_day):
-                    return f"{DAYS[day]} {clock:%H:%M} in {MONTHS[month - 1]}"
-    return ""
-
-
-def _holds(rule: PriceRuleConfig, clock: time) -> bool:
-    if rule.start < rule.end:
-        return rule.start <= clock < rule.end
-    return rule.start == rule.end or clock >= rule.start or clock < rule.end
-
-
-def _source(value: object) -> object:
-    return value.get("source") if isinstance(value, dict) else getattr(value, "source", None)
-
-
-TariffConfig = Annotated[
-    Annotated[FlatPeakConfig, Tag("flatpeak")] | Annotated[FixedConfig, Tag("fixed")],
-    Discriminator(
-        _source,
-        custom_error_type="tariff_source",
-        custom_error_message="source: expected flatpeak or fixed",
-    ),
-]
+    @property
+    def contract_since(self) -> date | None:
+        """The first local day of the contract, where the owner gave it."""
+        return None

@@ -17,7 +17,10 @@ COMPONENTS = "#/components/schemas/{model}"
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """`name` below the base, with `{device}` for an id. `model` None means plain words."""
+    """`name` below the base, with `{device}` for an id. `model` None means a bare word, no JSON.
+
+    `may_be_empty`: an empty payload takes back what stood there.
+    """
 
     key: str
     name: str
@@ -25,8 +28,9 @@ class Topic:
     retained: bool
     summary: str
     model: type[BaseModel] | None = None
-    words: Sequence[str] = ()
+    enum_values: Sequence[str] = ()
     qos: int = 1
+    may_be_empty: bool = False
 
 
 TOPICS = (
@@ -52,7 +56,15 @@ TOPICS = (
     Topic("plan", "plan", True, True, "The plan with its proof and reasons", PlanDocument),
     Topic("health", "health", True, True, "What works and what does not", wire.HealthDocument),
     Topic("event", "event", True, False, "What has just happened", wire.Event),
-    Topic("schedule", "device/{device}/schedule", True, True, "What to do when", wire.Schedule),
+    Topic(
+        "schedule",
+        "device/{device}/schedule",
+        True,
+        True,
+        "What to do when",
+        wire.Schedule,
+        may_be_empty=True,
+    ),
     Topic(
         "compact",
         "device/{device}/schedule/compact",
@@ -60,20 +72,65 @@ TOPICS = (
         True,
         "The same for small firmware",
         wire.CompactSchedule,
+        may_be_empty=True,
     ),
-    Topic("setpoint", "device/{device}/setpoint", True, True, "What to do now", wire.Setpoint),
+    Topic(
+        "setpoint",
+        "device/{device}/setpoint",
+        True,
+        True,
+        "What to do now",
+        wire.Setpoint,
+        may_be_empty=True,
+    ),
     Topic("wish", "device/{device}/wish", True, True, "The owner's wishes that hold", wire.Wish),
     Topic("state", "device/{device}/state", False, True, "A reading", wire.DeviceState),
     Topic("ack", "device/{device}/ack", False, True, "What became of a schedule", wire.Ack),
     Topic("request", "device/{device}/request", False, False, "An owner's wish", wire.Request),
+    Topic("info", "device/{device}/info", False, True, "What a device is", wire.DeviceInfo),
+    Topic(
+        "presence",
+        "device/{device}/status",
+        False,
+        True,
+        "Is the device there (its own last will)",
+        None,
+        ("online", "offline"),
+    ),
     Topic("siteRequest", "site/request", False, False, "A wish for the site", wire.SiteRequest),
+    Topic("siteWish", "site/wish", True, True, "The wishes for the site", wire.SiteWish),
+    Topic(
+        "siteLimit",
+        "site/limit",
+        False,
+        True,
+        "What the grid allows",
+        wire.SiteLimit,
+        may_be_empty=True,
+    ),
+    *(
+        Topic(
+            f"forecast{name.capitalize()}",
+            f"site/forecast/{name}",
+            False,
+            True,
+            f"A forecast of {what}",
+            wire.Forecast,
+            may_be_empty=True,
+        )
+        for name, what in (
+            ("load", "what the house draws besides the devices, W"),
+            ("import", "prices beyond what is known, per kWh"),
+            ("export", "what is paid for export beyond what is known, per kWh"),
+        )
+    ),
 )
 
 
 def json_schema(topic: Topic) -> dict[str, Any]:
     """The JSON Schema of a topic's payload."""
     if topic.model is None:
-        return {"$schema": JSON_SCHEMA, "title": topic.key, "enum": list(topic.words)}
+        return {"$schema": JSON_SCHEMA, "title": topic.key, "enum": list(topic.enum_values)}
     return {"$schema": JSON_SCHEMA, **TypeAdapter(topic.model).json_schema()}
 
 
@@ -104,15 +161,24 @@ def asyncapi() -> dict[str, Any]:
 
 def _channel(topic: Topic) -> dict[str, Any]:
     payload: dict[str, Any] = (
-        {"enum": list(topic.words)}
+        {"type": "string", "enum": list(topic.enum_values)}
         if topic.model is None
         else {"$ref": COMPONENTS.format(model=topic.model.__name__)}
     )
+    # A bare word is no JSON text: JSON would stand in quotes.
+    content = "text/plain" if topic.model is None else "application/json"
+    messages: dict[str, Any] = {topic.key: {"contentType": content, "payload": payload}}
+    if topic.may_be_empty:
+        messages["empty"] = {
+            "summary": "An empty payload: taken back",
+            "contentType": "text/plain",
+            "payload": {"type": "string", "maxLength": 0},
+        }
     channel: dict[str, Any] = {
         "address": f"{{base}}/{topic.name}",
         "summary": topic.summary,
         "parameters": {"base": {"description": "mqtt.base and site.id, such as flatpeak/home"}},
-        "messages": {topic.key: {"contentType": "application/json", "payload": payload}},
+        "messages": messages,
     }
     if "{device}" in topic.name:
         channel["parameters"]["device"] = {"description": "the id of a device in the config"}

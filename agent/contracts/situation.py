@@ -194,6 +194,7 @@ def _signed_power_span(reader: Reader, start: int, end: int) -> PowerSpan:
 def _site(reader: Reader) -> Site:
     site = Site(
         import_limit_w=reader.optional_number("import_limit_w", least=0),
+        import_limits=tuple(_spans(reader, "import_limits", _power_span)),
         export_limit_w=reader.optional_number("export_limit_w", least=0),
         pv_curtailable=reader.flag("pv_curtailable", default=False),
         base_load=tuple(_spans(reader, "base_load", _power_span)),
@@ -306,7 +307,10 @@ def _demand(reader: Reader) -> Demand:
         hard=hard,
         price_cap=reader.optional_number("price_cap"),
         value_per_kwh=value,
+        under_way=reader.flag("under_way", default=False),
     )
+    if demand.under_way and not demand.contiguous:
+        reader.fault("under_way", "is true; expected contiguous: true with it")
     reader.close()
     return demand
 

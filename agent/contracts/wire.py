@@ -5,7 +5,7 @@ The tests hold what is really published against these models, so the schemas can
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel
 
@@ -26,7 +26,7 @@ Text = Annotated[str, Field(max_length=200)]
 class Outgoing(BaseModel):
     """A payload of ours. Readers skip keys they do not know: we may add some."""
 
-    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="constants")
+    model_config = ConfigDict(extra="allow", ser_json_inf_nan="constants")
 
 
 class Incoming(BaseModel):
@@ -52,7 +52,7 @@ class TariffRate(Outgoing):
 class Tariff(Outgoing):
     """The rates of one direction, major units per kWh; estimates have confidence below 1."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(extra="allow", populate_by_name=True)
 
     schema_: Literal["tariff/1"] = Field(alias="schema")
     currency: str
@@ -183,62 +183,133 @@ class Setpoint(Outgoing):
 
 
 class Wish(Outgoing):
-    """What holds of the owner's wishes now, or why the last request was refused."""
+    """What holds of the owner's wishes now, or why the last request was refused.
+
+    `kept` names the values that stand until they are changed, `pending` those that wait for the
+    next stay.
+    """
 
     id: str | None
+    at: Instant
     accepted: bool
     reason: str
     mode: Literal["auto", "boost", "pause"]
     until: Instant | None
     energy_kwh: Money | None
+    hours: Money | None
     target_soc_percent: Money | None
-    ready_by: Instant | None
+    floor_soc_percent: Money | None
+    ready_by: str | None
     price_cap: Money | None
+    kept: list[str]
     loaded: bool
+    pending: bool
+
+
+class SiteWish(Outgoing):
+    """What holds for the whole house, or why the last request was refused."""
+
+    id: str | None
+    at: Instant
+    accepted: bool
+    reason: str
+    away_until: Instant | None
+
+
+class LimitWindow(Incoming):
+    start: AwareDatetime
+    end: AwareDatetime
+    import_w: Annotated[float, Field(ge=0, le=1_000_000)]
+
+
+class SiteLimit(Incoming):
+    """What the house may draw from the grid for a time: `import_w` (to `until`) or `windows`."""
+
+    import_w: Number | None = Field(default=None, ge=0, le=1_000_000)
+    until: AwareDatetime | None = None
+    windows: list[LimitWindow] | None = Field(default=None, max_length=200)
+    failsafe_w: Number | None = Field(default=None, ge=0, le=1_000_000)
+
+
+class ForecastSpan(Incoming):
+    start: AwareDatetime
+    end: AwareDatetime
+    value: Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Forecast(RootModel[list[ForecastSpan]]):
+    """W for loads, currency per kWh for prices."""
 
 
 class DeviceState(Incoming):
-    """What a device says of itself; any of the keys, `at` where it has a clock."""
+    """What a device says of itself; any of the keys, `at` where it has a clock.
 
-    plugged: bool | None = Field(default=None, strict=True)
+    This describes what is right; a key that is not is skipped alone (see agent.contracts.state).
+    """
+
+    plugged: bool | None = None
     soc_percent: Number | None = Field(default=None, ge=0, le=100)
     power_w: Number | None = Field(default=None, ge=-1_000_000, le=1_000_000)
     energy_kwh: Number | None = Field(default=None, ge=0, le=10_000_000)
+    energy_total_kwh: Number | None = Field(default=None, ge=0, le=1_000_000_000)
     temperature_c: Number | None = Field(default=None, ge=-100, le=200)
     mode: Text | None = None
     error: Text | None = None
+    following: Text | None = None
     at: AwareDatetime | None = None
+
+
+class DeviceInfo(Incoming):
+    """What a device is, for people and for comparison with the config; all may be left out."""
+
+    maker: Text | None = None
+    model: Text | None = None
+    firmware: Text | None = None
+    serial: Text | None = None
+    follows: Literal["schedule", "compact", "setpoint"] | None = None
+    min_power_w: Number | None = Field(default=None, ge=0, le=1_000_000)
+    max_power_w: Number | None = Field(default=None, ge=0, le=1_000_000)
+    phases: int | None = Field(default=None, ge=1, le=3)
 
 
 class Ack(Incoming):
     revision: Revision
     status_type: AckStatus
-    diagnostic: Text = ""
+    diagnostic: str = ""
 
 
 class Request(BaseModel):
-    """A wish of the owner. Any of the keys; unknown ones refuse the whole request."""
+    """A wish of the owner. Any of the keys; unknown ones refuse the whole request.
+
+    `null` for a key returns it to the config's value. `until` and `ready_by` are a clock time
+    ("07:00") or an instant with offset.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
-    id: Text | None = None
+    id: Any = None
     mode: Literal["auto", "boost", "pause"] | None = None
-    until: AwareDatetime | None = None
+    until: Text | None = None
     for_s: int | None = Field(default=None, gt=0, le=86_400, strict=True)
     energy_kwh: Number | None = Field(default=None, ge=0, le=1000)
+    hours: Number | None = Field(default=None, gt=0, le=24)
     target_soc_percent: Number | None = Field(default=None, ge=0, le=100)
     soc_percent: Number | None = Field(default=None, ge=0, le=100)
     floor_soc_percent: Number | None = Field(default=None, ge=0, le=100)
-    ready_by: str | None = None
-    price_cap: Number | None = None
+    ready_by: Text | None = None
+    price_cap: Number | None = Field(default=None, ge=-1000, le=1000)
     comfort_min_c: Number | None = Field(default=None, ge=0, le=90)
     comfort_max_c: Number | None = Field(default=None, ge=0, le=90)
     start: bool | None = Field(default=None, strict=True)
     keep: bool | None = Field(default=None, strict=True)
+    reset: Literal[True] | None = None
 
 
 class SiteRequest(BaseModel):
+    """A wish for the whole house; answered on `site/wish`."""
+
     model_config = ConfigDict(extra="forbid")
 
+    id: Any = None
     away_until: AwareDatetime | None = None
     refresh: bool | None = Field(default=None, strict=True)

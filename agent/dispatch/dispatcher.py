@@ -1,79 +1,133 @@
-"""What each device holds: revisions, schedules, the setpoint of the moment, acknowledgements."""
+"""What each device holds: revisions, schedules, the setpoint of the moment, acknowledgements.
 
-from collections.abc import Callable, Mapping
+Plain calls: what is published goes into the outbox, what has to survive into the store, and neither
+is waited for here.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from agent.contracts.text import read_member
-from agent.dispatch.device_store import DeviceStore
-from agent.dispatch.event_queue import EventQueue
-from agent.dispatch.ledger import Ledger
-from agent.dispatch.limit import PendingReductions, decreases, increases, minimum_of
-from agent.dispatch.outbox import Outbox
+from agent.dispatch.finish import finished
+from agent.dispatch.limit import Published, curtailed, granted
+from agent.dispatch.outbox import Outbox, device_lane
 from agent.dispatch.schedules import (
-    DeviceProfile,
     describe_schedule,
     needs_publishing,
     next_revision,
     setpoint_at,
 )
 from agent.energy.instants import from_unix, to_unix_floor
+from agent.energy.profile import DeviceProfile
 from agent.energy.readings import Acknowledgement, AckStatus
 from agent.energy.schedule import DeviceType, Schedule, Setpoint
+from agent.energy.steps import Steps
 from agent.health import Health
 from agent.home.windows import SiteLocation
-from agent.ports import DeviceAdapter, OutgoingMessage
+from agent.ports import DeviceAdapter
+from agent.records.device_store import DeviceStore
+from agent.records.ledger import Ledger
+from agent.report.event_queue import EventQueue
 
 LIMIT = "limit"
 # Anybody may acknowledge anything; a number at the end of the 32 bits would leave us none.
 MAX_PLAUSIBLE_REVISION = 2**32 - 1_000_000
+# One device causes at most one new revision in this time; a person's request does not wait.
+REVISION_EVERY_S = 5
+REMEMBERED_REVISIONS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A schedule that a device should hold.
+
+    `urgent`: a person asked, or a limit came. `ignore_drift`: only metering moved it.
+    """
+
+    schedule: Schedule
+    urgent: bool = False
+    ignore_drift: bool = False
 
 
 @dataclass(slots=True)
 class Dispatcher:
-    """`limited`: a site limit holds, so what raises waits for what lowers.
+    """`on_told(device, schedule)` hears what a device holds from now on, `on_switch(device, is_on)`
 
-    `retire` gives the messages that empty all topics of a device that is not in the config;
-    `on_switch(device, is_on)` is told when a setpoint turns a device on or off, `on_room` when
-    what waited may now be raised.
+    when a setpoint turns it on or off, `on_headroom` when what waited may now be raised.
     """
 
     profiles: Mapping[str, DeviceProfile]
     adapters: Mapping[str, DeviceAdapter]
     outbox: Outbox
-    device_store: DeviceStore
+    store: DeviceStore
     events: EventQueue
     health: Health
     ledger: Ledger
-    place: Callable[[], SiteLocation]
-    withdraw_device: Callable[[str], list[OutgoingMessage]]
+    location: Callable[[], SiteLocation]
+    on_told: Callable[[str, Schedule | None], None]
     on_switch: Callable[[str, bool], None]
     on_headroom: Callable[[], None]
-    limited: bool = False
-    _published: dict[str, Schedule] = field(default_factory=dict)
-    _setpoints: dict[str, Setpoint] = field(default_factory=dict)
-    _highest_seen: dict[str, int] = field(default_factory=dict)
-    _unanswered: dict[str, set[int]] = field(default_factory=dict)
-    _room: PendingReductions = field(default_factory=PendingReductions)
+    _published: dict[str, Published] = field(default_factory=dict, init=False)
+    _setpoints: dict[str, Setpoint] = field(default_factory=dict, init=False)
+    _highest_seen: dict[str, int] = field(default_factory=dict, init=False)
+    _ours: dict[str, list[int]] = field(default_factory=dict, init=False)
+    _unanswered: dict[str, set[int]] = field(default_factory=dict, init=False)
+    _last_revision_at: dict[str, int] = field(default_factory=dict, init=False)
+    _retry_at: int | None = field(default=None, init=False)
+    _waits: bool = field(default=False, init=False)
+    _unproven: bool = field(default=False, init=False)
 
-    def restore(self) -> None:
+    def restore(self, now: datetime) -> None:
         """What devices held when an earlier life ended is true until it is changed."""
-        for device, schedule in self.device_store.schedules().items():
-            if device in self.profiles:
-                self._published[device] = schedule
-                self.events.put(*self.adapters[device].encode_schedule(schedule))
-            else:
-                self.events.put(*self.withdraw_device(device))
-                self.device_store.forget_schedule(device)
+        for device, schedule in self.store.schedules().items():
+            if device not in self.profiles:
+                self.store.forget_schedule(device)
+                continue
+            if schedule.device_type is not self.profiles[device].type:
+                continue
+            self._published[device] = Published(schedule, [], schedule)
+            self._note_ours(device, schedule.revision)
+            self.outbox.set(device_lane(device), *self.adapters[device].encode_schedule(schedule))
+            self.on_told(device, schedule)
 
     @property
     def holds_any(self) -> bool:
-        return bool(self._published)
+        return any(item.latest is not None for item in self._published.values())
+
+    def held(self, device: str) -> Schedule | None:
+        """What was published last for the device."""
+        item = self._published.get(device)
+        return item.latest if item else None
+
+    def sent_w(self, now: datetime) -> int:
+        """The sum of what devices are told to take now."""
+        second, total = to_unix_floor(now), 0
+        for device, item in self._published.items():
+            if item.latest is not None:
+                slot = item.latest.slot_at(second)
+                profile = self.profiles[device]
+                total += profile.max_draw_w(slot.mode, slot.power_w) if slot else 0
+        return total
 
     def next_change(self) -> datetime | None:
-        """When the next setpoint is due."""
-        ends = [setpoint.until for setpoint in self._setpoints.values()]
-        return from_unix(min(ends)) if ends else None
+        """When the next setpoint is due, or what had to wait may be published."""
+        moments = [setpoint.until for setpoint in self._setpoints.values()]
+        return from_unix(min(moments)) if moments else None
+
+    @property
+    def retry_at(self) -> datetime | None:
+        """When a schedule that came too soon after another may be published."""
+        return None if self._retry_at is None else from_unix(self._retry_at)
+
+    @property
+    def increase_due_at(self) -> datetime | None:
+        """When what waits for an acknowledgement is raised without it."""
+        if not self._waits:
+            return None
+        times = [item.overdue_at for item in self._published.values()]
+        known = [when for when in times if when is not None]
+        return from_unix(min(known)) if known else None
 
     # --- what comes in --------------------------------------------------------------------------
 
@@ -81,106 +135,152 @@ class Dispatcher:
         self._note_revision(device, ack.revision)
         waiting = self._unanswered.get(device, set())
         if ack.status is AckStatus.ACCEPTED and ack.revision in waiting:
-            waiting.discard(ack.revision)
+            waiting -= {revision for revision in waiting if revision <= ack.revision}
             self.ledger.of(device).schedules_followed += 1
-        if self._room.acknowledged(device, ack.revision) and self._room.complete:
-            self.health.ok(LIMIT)
-            self.on_headroom()
-
-    def on_retained_schedule(self, device: str, payload: bytes) -> None:
-        """What the broker still holds from an earlier life of ours."""
-        if device not in self.profiles:
-            self.events.put(*self.withdraw_device(device))
+        item = self._published.get(device)
+        if item is None or not item.answer(ack.revision):
             return
+        if self._waits:
+            self.on_headroom()
+        if self._unproven and not any(other.unanswered for other in self._published.values()):
+            self._unproven = False
+            self.health.ok(LIMIT)
+
+    def on_schedule_seen(self, device: str, payload: bytes, *, retained: bool) -> bool:
+        """A schedule on the broker: ours or an earlier life's (True), or another agent's."""
+        if not payload:
+            return True
         revision = read_member(payload, "revision")
-        if isinstance(revision, int):
+        if isinstance(revision, bool) or not isinstance(revision, int):
+            return True
+        if retained:
             self._note_revision(device, revision)
+            return device in self.profiles
+        return revision in self._ours.get(device, ())
 
     def _note_revision(self, device: str, revision: int) -> None:
-        if revision <= MAX_PLAUSIBLE_REVISION:
+        if device in self.profiles and revision <= MAX_PLAUSIBLE_REVISION:
             self._highest_seen[device] = max(self._highest_seen.get(device, 0), revision)
 
     # --- what goes out --------------------------------------------------------------------------
 
-    async def issue(
-        self, wanted: Mapping[str, Schedule], exact: Mapping[str, bool], now: int
+    def issue(
+        self, wanted: Mapping[str, Wanted], now: int, headroom: Steps | None = None
     ) -> list[str]:
-        """Publish those schedules that are due; the devices whose schedule is new."""
-        fitted = {device: self.adapters[device].fit(item) for device, item in wanted.items()}
-        if self.limited:
-            fitted = self._within_limit(fitted, now)
+        """Publish those schedules that are due; the devices whose schedule is new.
+
+        `headroom` is what devices may draw together at each instant, None without a limit.
+        """
+        limited = headroom is not None
+        self._retry_at = None
+        ready = {}
+        for device, item in wanted.items():
+            schedule = finished(item.schedule, now, never_more=limited)
+            ready[device] = self.adapters[device].fit(schedule)
+        if headroom is not None:
+            self._look_for_overdue(now)
+            known = {name: self._published.setdefault(name, Published()) for name in ready}
+            ready, complete = granted(
+                self.profiles, {**self._published, **known}, ready, headroom, now
+            )
+            self._waits = not complete
+            for device, schedule in ready.items():
+                schedule = finished(schedule, now, never_more=True)
+                ready[device] = self.adapters[device].fit(schedule)
+        else:
+            self._waits = False
         issued = []
-        for device, schedule in fitted.items():
-            if needs_publishing(self._published.get(device), schedule, now, exact=exact[device]):
-                await self._publish(device, schedule, now)
-                issued.append(device)
+        for device, schedule in ready.items():
+            item = wanted[device]
+            if not needs_publishing(
+                self.held(device), schedule, now, ignore_drift=item.ignore_drift
+            ):
+                continue
+            earliest = self._last_revision_at.get(device, now - REVISION_EVERY_S) + REVISION_EVERY_S
+            if not item.urgent and now < earliest <= now + REVISION_EVERY_S:
+                self._retry_at = min(self._retry_at or earliest, earliest)
+                continue
+            self._publish(device, schedule, now)
+            issued.append(device)
         return issued
 
-    def _within_limit(self, wanted: dict[str, Schedule], now: int) -> dict[str, Schedule]:
-        """First everybody takes the lower of old and new; more only when that is acknowledged."""
-        if late := self._room.overdue(now):
-            names = ", ".join(sorted(late))
-            self.health.degraded(LIMIT, f"unproven: {names} did not acknowledge to take less")
-        making_room = not self._room.complete or any(
-            decreases(self.profiles[device], self._published.get(device), item, now)
-            for device, item in wanted.items()
-        )
-        if not making_room:
-            return wanted
-        out = {}
-        for device, item in wanted.items():
-            profile, held = self.profiles[device], self._published.get(device)
-            waits = increases(profile, held, item, now)
-            out[device] = minimum_of(profile, held, item, now) if waits else item
-        return out
+    def curtail(self, headroom: Steps, unswitchable: Iterable[str], now: int) -> list[str]:
+        """A stricter limit holds: in one step, setpoints first, nobody is waited for."""
+        lower = curtailed(self.profiles, self._published, headroom, unswitchable, now)
+        for device, schedule in lower.items():
+            schedule = self.adapters[device].fit(finished(schedule, now, never_more=True))
+            self._publish(device, replace(schedule, issued_at=now), now, setpoint_first=True)
+        return list(lower)
 
-    async def _publish(self, device: str, schedule: Schedule, now: int) -> None:
+    def withdraw(self, device: str) -> None:
+        """Take everything back: the device is on its own logic."""
+        if device not in self._published or self._published[device].latest is None:
+            return
+        self._published[device].withdraw()
+        self._setpoints.pop(device, None)
+        self.store.forget_schedule(device)
+        self.outbox.set(device_lane(device), *self.adapters[device].withdraw())
+        self.on_told(device, None)
+
+    def _look_for_overdue(self, now: int) -> None:
+        late = [name for name, item in self._published.items() if item.overdue(now)]
+        late = [name for name in late if self.adapters[name].acknowledges]
+        if late and self._waits:
+            self._unproven = True
+            why = f"unproven: {', '.join(sorted(late))} did not acknowledge to take less"
+            self.health.degraded(LIMIT, why, "owner: look at the device")
+
+    def _publish(
+        self, device: str, schedule: Schedule, now: int, *, setpoint_first: bool = False
+    ) -> None:
         revision = next_revision(
-            now, self.device_store.highest_revision(device), self._highest_seen.get(device, 0)
+            now, self.store.highest_revision(device), self._highest_seen.get(device, 0)
         )
         schedule = replace(schedule, revision=revision)
-        if self.limited and decreases(
-            self.profiles[device], self._published.get(device), schedule, now
-        ):
-            self._room.lowered(device, revision, now)
-        self.device_store.issue(schedule)
+        self.store.issue(schedule)
         self._note_revision(device, revision)
+        self._note_ours(device, revision)
+        self._last_revision_at[device] = now
         self.ledger.of(device).schedules += 1
         self._unanswered.setdefault(device, set()).add(revision)
-        self._published[device] = schedule
-        await self.outbox.put(*self.adapters[device].encode_schedule(schedule))
-        self.events.event(
-            "plan_changed", device, describe_schedule(schedule, self.place().zone, now)
-        )
+        self._published.setdefault(device, Published()).publish(schedule, now)
+        forms = self.adapters[device].encode_schedule(schedule)
+        if setpoint_first:
+            self._publish_setpoint(device, schedule, now)
+        self.outbox.set(device_lane(device), *forms)
+        self.on_told(device, schedule)
+        text = describe_schedule(schedule, self.location().zone, now)
+        self.events.event("plan_changed", device, text, often=True)
 
-    @property
-    def increase_due_at(self) -> datetime | None:
-        """When what waits for an acknowledgement is raised without it."""
-        when = self._room.waits_until
-        return None if when is None else from_unix(when)
+    def _note_ours(self, device: str, revision: int) -> None:
+        self._ours[device] = [*self._ours.get(device, [])[-REMEMBERED_REVISIONS:], revision]
 
-    async def publish_due_setpoints(self, now: datetime) -> None:
+    def publish_due_setpoints(self, now: datetime) -> None:
         """Publish each setpoint whose time has come."""
         second = to_unix_floor(now)
-        for device, schedule in self._published.items():
-            old = self._setpoints.get(device)
+        for device, item in self._published.items():
+            schedule, old = item.latest, self._setpoints.get(device)
+            if schedule is None:
+                continue
             if old and old.revision == schedule.revision and second < old.until:
                 continue
-            profile = self.profiles[device]
-            new = setpoint_at(schedule, profile, second)
-            self._setpoints[device] = new
-            await self.outbox.put(self.adapters[device].encode_setpoint(new))
-            is_on = new.mode == profile.on_mode
-            if is_on != (old is not None and old.mode == profile.on_mode):
-                self._queue_switch_event(profile, new, is_on=is_on)
-                self.on_switch(device, is_on)
+            self._publish_setpoint(device, schedule, second)
+
+    def _publish_setpoint(self, device: str, schedule: Schedule, second: int) -> None:
+        profile, old = self.profiles[device], self._setpoints.get(device)
+        new = self._setpoints[device] = setpoint_at(schedule, profile, second)
+        self.outbox.set(device_lane(device), *self.adapters[device].encode_setpoint(new))
+        is_on = new.mode == profile.on_mode
+        if is_on != (old is not None and old.mode == profile.on_mode):
+            self._queue_switch_event(profile, new, is_on=is_on)
+            self.on_switch(device, is_on)
 
     def _queue_switch_event(
         self, profile: DeviceProfile, setpoint: Setpoint, *, is_on: bool
     ) -> None:
         if is_on:
             text = f"{setpoint.mode} at {setpoint.power_w} W"
-            self.events.event("window_started", profile.id, text)
+            self.events.event("window_started", profile.id, text, often=True)
         elif profile.type is not DeviceType.PROGRAM:
             # A program runs on when nothing tells it to start any more.
-            self.events.event("window_ended", profile.id, f"now {setpoint.mode}")
+            self.events.event("window_ended", profile.id, f"now {setpoint.mode}", often=True)

@@ -1,33 +1,42 @@
 """Every message that comes in, to whom it concerns. A bad one is said once and harms nobody."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agent.energy.readings import Acknowledgement, Reading
+from agent.contracts.topics import Topics
+from agent.energy.text import clean_text
 from agent.errors import Malformed
 from agent.health import Health
-from agent.mqtt.topics import Topics
-from agent.ports import DeviceAdapter, Message, UntimedReading
+from agent.ports import Companion, Decoded, DeviceAdapter, Message
 
 log = logging.getLogger(__name__)
 
 MAX_BYTES = 16_384
+# The base, an id of 32 characters and what follows it are far below; others are nobody's.
+MAX_TOPIC = 256
+MOST_LOGGED_TOPICS = 64
+SHOWN_TOPIC = 80
 
 
 @dataclass(slots=True)
 class Inbox:
-    """Routes by topic. The handlers are plain calls; none of them waits."""
+    """Routes by topic. The handlers are plain calls; none of them waits.
+
+    `site_topics` go to `on_site`; what none of them subscribed goes to the companions that did.
+    """
 
     topics: Topics
     adapters: Mapping[str, DeviceAdapter]
     health: Health
-    on_reading: Callable[[str, Reading | UntimedReading, bool], None]
-    on_ack: Callable[[str, Acknowledgement], None]
+    site_topics: Sequence[str]
+    on_decoded: Callable[[str, Decoded, bool], None]
     on_request: Callable[[str, bytes], None]
-    on_site_request: Callable[[bytes], None]
-    on_retained_schedule: Callable[[str, bytes], None]
-    _logged_topics: set[str] = field(default_factory=set)
+    on_site: Callable[[Message], None]
+    on_schedule_seen: Callable[[str, bytes, bool], None]
+    companions: Sequence[Companion] = ()
+    _logged_topics: set[str] = field(default_factory=set, init=False)
+    _by_topic: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
         self._by_topic = {
@@ -36,50 +45,53 @@ class Inbox:
             for topic in adapter.subscriptions
         }
 
-    _by_topic: dict[str, str] = field(init=False)
-
     @property
     def subscriptions(self) -> list[str]:
         topics = self.topics
-        return [
-            *self._by_topic,
-            topics.any_request,
-            topics.site_request,
-            topics.any_schedule,
-        ]
+        own = [*self._by_topic, topics.any_request, topics.any_schedule, *self.site_topics]
+        others = [topic for item in self.companions for topic in item.subscriptions]
+        return list(dict.fromkeys([*own, *others]))
 
     def receive(self, message: Message) -> None:
+        """Take one message in; raises nothing for anything that a broker can send."""
         try:
             self._route(message)
-        except Malformed as error:
-            self.health.count("unreadable_messages")
-            if message.topic not in self._logged_topics:
-                self._logged_topics.add(message.topic)
-                log.warning("%s; later ones on this topic are only counted", error)
+        except (Malformed, ValueError, OverflowError, RecursionError) as error:
+            self._drop(message.topic, error)
+
+    def _drop(self, topic: str, error: Exception) -> None:
+        self.health.count("unreadable_messages")
+        shown = clean_text(topic, SHOWN_TOPIC)
+        if shown in self._logged_topics or len(self._logged_topics) >= MOST_LOGGED_TOPICS:
+            return
+        self._logged_topics.add(shown)
+        reason = clean_text(str(error), 300)
+        log.warning("%s: %s; later ones on this topic are only counted", shown, reason)
 
     def _route(self, message: Message) -> None:
-        part = self.topics.device_part(message.topic)
+        topic, payload = message.topic, message.payload
+        if len(topic) > MAX_TOPIC:
+            raise Malformed(f"a topic of {len(topic)} characters is nobody's")
+        part = self.topics.device_part(topic)
         if part is not None and part[1] == "schedule":
-            if message.retain and message.payload:
-                self.on_retained_schedule(part[0], message.payload)
+            self.on_schedule_seen(part[0], payload, message.retain)
             return
-        if len(message.payload) > MAX_BYTES:
-            raise Malformed(f"{message.topic}: {len(message.payload)} bytes are too many to read")
-        if message.topic == self.topics.site_request or (part and part[1] == "request"):
+        if topic in self.site_topics:
+            self.on_site(message)
+            return
+        if len(payload) > MAX_BYTES:
+            raise Malformed(f"{len(payload)} bytes are too many to read")
+        if part is not None and part[1] == "request":
             if message.retain:
-                raise Malformed(f"{message.topic}: a retained request is ignored")
-            if not message.payload:
-                return
-            if part is not None:
-                self.on_request(part[0], message.payload)
-            else:
-                self.on_site_request(message.payload)
+                raise Malformed("a retained request is ignored")
+            if payload:
+                self.on_request(part[0], payload)
             return
-        device = self._by_topic.get(message.topic)
-        if device is None or not message.payload:
+        device = self._by_topic.get(topic)
+        if device is not None:
+            if payload:
+                for item in self.adapters[device].decode(message):
+                    self.on_decoded(device, item, message.retain)
             return
-        for item in self.adapters[device].decode(message):
-            if isinstance(item, Acknowledgement):
-                self.on_ack(device, item)
-            else:
-                self.on_reading(device, item, message.retain)
+        for companion in self.companions:
+            companion.receive(message)

@@ -1,127 +1,228 @@
-"""Schedules under a site limit: what lowers goes first, what raises waits until it is obeyed. Pure.
+"""Schedules under a limit: what is published never adds up to more than the house may draw. Pure.
 
-The rule of the wire contract's section 2 ("Under a site limit"). It binds what is planned; a device
-on its own logic does not know it.
+The rules are those of the wire contract's sections 2 ("under a site limit") and 2a. A device may
+follow anything that was published since what it acknowledged last; it counts with the most of it.
+The limit binds what is planned; a device on its own logic does not know it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from itertools import pairwise
 
-from agent.dispatch.schedules import DeviceProfile
-from agent.energy.schedule import HEAT, OfflineRule, Schedule, ScheduleSlot
+from agent.energy.profile import DeviceProfile
+from agent.energy.schedule import OfflineRule, Schedule, ScheduleSlot
+from agent.energy.steps import Steps, combined
 
 # One that never acknowledged counts as following what was published after this time.
 ANSWERS_WITHIN_S = 60
+SIX_DIGITS = Decimal("1e-6")
+NOTHING = Steps.constant(0)
 
 
-def max_draw_w(profile: DeviceProfile, mode: str, power_w: int) -> int:
-    """The most that a device takes when told so."""
-    return profile.max_power_w if mode == "release" else max(0, power_w)
-
-
-def increases(profile: DeviceProfile, old: Schedule | None, new: Schedule, now: int) -> bool:
-    """Does the new schedule let the device take more at any instant from now on?"""
-    return any(
-        _draw_at(profile, new, at) > _draw_at(profile, old, at) for at in _instants(old, new, now)
-    )
-
-
-def decreases(profile: DeviceProfile, old: Schedule | None, new: Schedule, now: int) -> bool:
-    return any(
-        _draw_at(profile, new, at) < _draw_at(profile, old, at) for at in _instants(old, new, now)
-    )
-
-
-def minimum_of(profile: DeviceProfile, old: Schedule | None, new: Schedule, now: int) -> Schedule:
-    """`new`, but at each instant no more than `old` lets the device take."""
-    if old is None:
-        return replace(new, slots=())
-    slots: list[ScheduleSlot] = []
-    instants = [*_instants(old, new, now), max(old.valid_until, new.valid_until)]
-    for start, end in pairwise(instants):
-        takes_less = _draw_at(profile, old, start) < _draw_at(profile, new, start)
-        slot = (old if takes_less else new).slot_at(start)
-        if slot is not None and end > start:
-            energy = slot.energy_kwh * (end - start) / (slot.end - slot.start)
-            energy = energy.quantize(Decimal("1e-6"))
-            slots.append(replace(slot, start=start, end=end, energy_kwh=energy))
-    return replace(new, slots=tuple(slots))
-
-
-def _instants(old: Schedule | None, new: Schedule, now: int) -> list[int]:
-    edges = {now}
-    for schedule in (old, new):
-        for slot in schedule.slots if schedule else ():
-            edges |= {edge for edge in (slot.start, slot.end) if edge > now}
-    return sorted(edges)
-
-
-def _draw_at(profile: DeviceProfile, schedule: Schedule | None, at: int) -> int:
+def power_of(profile: DeviceProfile, schedule: Schedule | None) -> Steps:
+    """The most that the device takes while it follows the schedule, to its end and beyond."""
     if schedule is None:
-        return 0
-    slot = schedule.slot_at(at)
-    if slot is not None:
-        return max_draw_w(profile, slot.mode, slot.power_w)
-    return max_draw_w(profile, schedule.default.mode, schedule.default.power_w)
+        return NOTHING
+    rest = profile.max_draw_w(schedule.default.mode, schedule.default.power_w)
+    at, values = [0], [float(rest)]
+    for slot in schedule.slots:
+        power = profile.max_draw_w(slot.mode, slot.power_w)
+        if slot.start == at[-1]:
+            values[-1] = power
+        else:
+            at.append(slot.start)
+            values.append(power)
+        at.append(slot.end)
+        values.append(rest)
+    return Steps(tuple(at), tuple(values))
 
 
-def offline_draw_w(profile: DeviceProfile) -> int:
-    """What the device may take when it is on its offline rule; heat its highest."""
-    if profile.type in HEAT:
-        return profile.max_power_w
-    return max_draw_w(profile, profile.offline.mode, profile.offline.power_w)
+@dataclass(slots=True)
+class Published:
+    """What one device may be following: what it acknowledged, and all that came after."""
+
+    latest: Schedule | None = None
+    unanswered: list[tuple[Schedule, int]] = field(default_factory=list)
+    acknowledged: Schedule | None = None
+
+    def publish(self, schedule: Schedule, now: int) -> None:
+        self.latest = schedule
+        self.unanswered.append((schedule, now))
+
+    def withdraw(self) -> None:
+        self.latest = self.acknowledged = None
+        self.unanswered.clear()
+
+    def answer(self, revision: int) -> bool:
+        """It holds that revision: what came before is over. True where that is news."""
+        for index, (schedule, _) in enumerate(self.unanswered):
+            if schedule.revision == revision:
+                self.acknowledged = schedule
+                del self.unanswered[: index + 1]
+                return True
+        return False
+
+    def overdue(self, now: int) -> bool:
+        """Has it let the time pass? Then it counts as following what was published last."""
+        if not self.unanswered or now - self.unanswered[-1][1] < ANSWERS_WITHIN_S:
+            return False
+        self.acknowledged = self.latest
+        self.unanswered.clear()
+        return True
+
+    @property
+    def overdue_at(self) -> int | None:
+        return self.unanswered[-1][1] + ANSWERS_WITHIN_S if self.unanswered else None
+
+    def most(self, profile: DeviceProfile) -> Steps:
+        """The most it may take at each instant."""
+        held = [schedule for schedule, _ in self.unanswered]
+        parts = [power_of(profile, schedule) for schedule in (self.acknowledged, *held)]
+        return combined(parts, max)
+
+
+def granted(
+    profiles: Mapping[str, DeviceProfile],
+    published: Mapping[str, Published],
+    wanted: Mapping[str, Schedule],
+    headroom: Steps,
+    now: int,
+) -> tuple[dict[str, Schedule], bool]:
+    """What may be published now of what is wanted, and whether all of it may.
+
+    Where more would not fit beside what the others may still be taking, a device gets the lower of
+    what it holds and what is wanted, until they have acknowledged to take less.
+    """
+    most = {name: published[name].most(profiles[name]) for name in published}
+    order = sorted(wanted, key=lambda name: -profiles[name].priority)
+    out: dict[str, Schedule] = {}
+    complete = True
+    # First whoever takes nowhere more than it may take already: nobody waits to take less.
+    rises = {
+        name: _rises(power_of(profiles[name], wanted[name]), most.get(name, NOTHING), now)
+        for name in order
+    }
+    for name in sorted(order, key=lambda name: rises[name]):
+        schedule = wanted[name]
+        if rises[name]:
+            others = [steps for other, steps in most.items() if other != name]
+            taken = combined(others, sum) if others else NOTHING
+            held = published[name].latest if name in published else None
+            schedule, whole = _fitted(
+                profiles[name], schedule, held, most.get(name, NOTHING), headroom, taken, now
+            )
+            complete = complete and whole
+        out[name] = schedule
+        power = power_of(profiles[name], schedule)
+        most[name] = combined([most[name], power], max) if name in most else power
+    return out, complete
+
+
+def _rises(new: Steps, most: Steps, now: int) -> bool:
+    edges = {now, *(at for at in (*new.at, *most.at) if at > now)}
+    return any(new.value(at) > most.value(at) for at in edges)
+
+
+def _fitted(
+    profile: DeviceProfile,
+    wanted: Schedule,
+    held: Schedule | None,
+    most: Steps,
+    headroom: Steps,
+    taken: Steps,
+    now: int,
+) -> tuple[Schedule, bool]:
+    """`wanted`, but the lower of it and `held` where it does not fit; whether all of it fits."""
+    power, old = power_of(profile, wanted), power_of(profile, held)
+
+    def fits(at: int) -> bool:
+        new = power.value(at)
+        return new <= most.value(at) or new <= headroom.value(at) - taken.value(at)
+
+    edges = sorted({now, *(at for s in (power, old, most, headroom, taken) for at in s.at)})
+    edges = [at for at in edges if at >= now]
+    end = max(wanted.valid_until, edges[-1] + 1)
+    pieces: list[ScheduleSlot] = []
+    whole = True
+    for at, until in zip(edges, [*edges[1:], end], strict=True):
+        slot = wanted.slot_at(at)
+        if not fits(at):
+            whole = False
+            lower = held is not None and old.value(at) < power.value(at)
+            slot = held.slot_at(at) if held is not None and lower else None
+        if slot is not None and until > at:
+            pieces.append(piece(slot, at, min(until, slot.end)))
+    return (wanted, True) if whole else (replace(wanted, slots=tuple(pieces)), False)
+
+
+def curtailed(
+    profiles: Mapping[str, DeviceProfile],
+    published: Mapping[str, Published],
+    headroom: Steps,
+    unswitchable: Iterable[str],
+    now: int,
+) -> dict[str, Schedule]:
+    """Of what devices hold, the schedules that have to be lower for a limit; no others.
+
+    The higher priority keeps its power. What cannot be switched keeps it before all others.
+    """
+    fixed = set(unswitchable)
+    names = [name for name, item in published.items() if item.latest is not None]
+    names.sort(key=lambda name: (name not in fixed, -profiles[name].priority))
+    taken, out = NOTHING, {}
+    for name in names:
+        profile, held = profiles[name], published[name].latest
+        assert held is not None
+        schedule = held if name in fixed else _lowered(profile, held, headroom, taken, now)
+        if schedule is not held:
+            out[name] = schedule
+        taken = combined([taken, power_of(profile, schedule)], sum)
+    return out
+
+
+def _lowered(
+    profile: DeviceProfile, held: Schedule, headroom: Steps, taken: Steps, now: int
+) -> Schedule:
+    slots: list[ScheduleSlot] = []
+    changed = False
+    for slot in held.slots:
+        if slot.end <= now or profile.max_draw_w(slot.mode, slot.power_w) <= 0:
+            slots.append(slot)
+            continue
+        begin = max(slot.start, now)
+        edges = sorted({begin, *headroom.between(begin, slot.end), *taken.between(begin, slot.end)})
+        for at, until in zip(edges, [*edges[1:], slot.end], strict=True):
+            room = int(headroom.value(at) - taken.value(at))
+            draw = profile.max_draw_w(slot.mode, slot.power_w)
+            if draw <= room:
+                slots.append(piece(slot, at, until))
+                continue
+            changed = True
+            if room >= max(1, profile.min_power_w) and slot.mode != "release":
+                slots.append(piece(replace(slot, power_w=room), at, until))
+    return replace(held, slots=tuple(slots)) if changed else held
+
+
+def piece(slot: ScheduleSlot, start: int, end: int) -> ScheduleSlot:
+    """A part of a slot, with its share of the energy."""
+    share = slot.energy_kwh * (end - start) / (slot.end - slot.start)
+    return replace(slot, start=start, end=end, energy_kwh=share.quantize(SIX_DIGITS))
 
 
 def fit_offline_rules(
-    profiles: Sequence[DeviceProfile], priorities: Mapping[str, int], limit_w: int, base_load_w: int
+    profiles: Sequence[DeviceProfile], limit_w: float, base_load_w: float
 ) -> tuple[dict[str, DeviceProfile], list[str]]:
-    """Natures whose offline rules fit below the limit together, and whose rule became 0 W.
+    """Profiles whose offline rules fit below the limit together, and whose rule became 0 W.
 
     The lowest priority gives way first. Heat cannot: its normal is its own.
     """
     out = {profile.id: profile for profile in profiles}
     reduced: list[str] = []
-    for profile in sorted(profiles, key=lambda item: priorities[item.id]):
-        if base_load_w + sum(map(offline_draw_w, out.values())) < limit_w:
+    for profile in sorted(profiles, key=lambda item: item.priority):
+        if base_load_w + sum(item.offline_draw_w for item in out.values()) < limit_w:
             break
-        if profile.type not in HEAT and offline_draw_w(profile) > 0:
+        if not profile.is_heat and profile.offline_draw_w > 0:
             idle = OfflineRule(profile.offline.after_s, "idle", 0)
             out[profile.id] = replace(profile, offline=idle)
             reduced.append(profile.id)
     return out, reduced
-
-
-@dataclass(slots=True)
-class PendingReductions:
-    """Who was told to take less and has not acknowledged it: revision and since when."""
-
-    _waiting: dict[str, tuple[int, int]] = field(default_factory=dict)
-
-    def lowered(self, device: str, revision: int, now: int) -> None:
-        self._waiting[device] = (revision, now)
-
-    def acknowledged(self, device: str, revision: int) -> bool:
-        """True where that was what somebody waited for."""
-        held = self._waiting.get(device)
-        if held is None or revision < held[0]:
-            return False
-        del self._waiting[device]
-        return True
-
-    def overdue(self, now: int) -> list[str]:
-        """Who has let the time pass; they are not waited for any more."""
-        late = [name for name, (_, at) in self._waiting.items() if now - at >= ANSWERS_WITHIN_S]
-        for name in late:
-            del self._waiting[name]
-        return late
-
-    @property
-    def waits_until(self) -> int | None:
-        """When the first of them is not waited for any more."""
-        return min((at + ANSWERS_WITHIN_S for _, at in self._waiting.values()), default=None)
-
-    @property
-    def complete(self) -> bool:
-        return not self._waiting

@@ -1,73 +1,193 @@
-"""What is true now on every retained topic; published when it changes, and all of it on connect."""
+"""What is true now on every retained topic; published when it changes, and all of it on connect.
+
+Messages go out in lanes: within one each is sent after the broker confirmed the one before, and no
+lane waits for another. Callers never wait: they say what is true, the lanes bring it out.
+"""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from agent.clock import Clock
 from agent.energy.instants import to_unix_floor
+from agent.health import Health
 from agent.ports import MqttPublisher, OutgoingMessage
+
+# Not retained and said while nobody listens: the newest of them are said on return.
+KEPT_WHILE_AWAY = 100
+DEVICE = "device:"
+DOCUMENTS = "documents"
+EVENTS = "events"
+# Long documents go last after a connect: a broker may hang up at one that is too big for it.
+LARGE = "large"
+
+Key = tuple[str, int]
+
+
+def device_lane(device: str) -> str:
+    """The lane of what a device obeys: schedule, compact, setpoint, in this order."""
+    return f"{DEVICE}{device}"
+
+
+@dataclass(slots=True)
+class _Lane:
+    pending: dict[Key, OutgoingMessage] = field(default_factory=dict)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    idle: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(slots=True)
 class Outbox:
-    """Retained messages by topic, in the order in which they first came.
+    """`clock_doubted`: what is timed is remembered, not sent. `on_topic(topic, published)` is told
 
-    While there is no connection `put` only remembers; `republish` sends everything once. While
-    `holds` says so of a topic (the clock is not sane) it is remembered, not sent.
+    when a retained topic is used for the first time and when it was emptied.
     """
 
-    post: MqttPublisher
+    publisher: MqttPublisher
     clock: Clock
-    blocks: Callable[[str], bool] = lambda topic: False
-    _current: dict[str, OutgoingMessage] = field(default_factory=dict)
-    _sent: dict[str, str] = field(default_factory=dict)
-    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    published: int = 0
+    health: Health
+    clock_doubted: Callable[[], bool] = lambda: False
+    on_topic: Callable[[str, bool], None] = lambda topic, published: None
+    _current: dict[str, OutgoingMessage] = field(default_factory=dict, init=False)
+    _lane_of: dict[str, str] = field(default_factory=dict, init=False)
+    _sent: dict[str, str] = field(default_factory=dict, init=False)
+    _lanes: dict[str, _Lane] = field(default_factory=dict, init=False)
+    _group: asyncio.TaskGroup | None = field(default=None, init=False)
+    _number: int = field(default=0, init=False)
 
-    async def put(self, *messages: OutgoingMessage) -> bool:
-        """Make these true, each after the broker confirmed the one before.
-
-        An empty payload takes its topic back. False where one is not confirmed yet.
-        """
+    def set(self, lane: str, *messages: OutgoingMessage) -> None:
+        """Make these true, in this order. An empty payload takes its topic back."""
         for message in messages:
+            if not message.retain:
+                self._number += 1
+                self._queue(lane, (message.topic, self._number), message)
+                continue
+            if message.topic not in self._current and message.payload:
+                self.on_topic(message.topic, True)
+            known = message.topic in self._current
             self._current[message.topic] = message
-        async with self._lock:
-            return await self._send(messages)
+            self._lane_of[message.topic] = lane
+            number = 0
+            if known and not message.payload:
+                # What is taken back is really empty for a moment, whatever follows.
+                self._number += 1
+                number = self._number
+            self._queue(lane, (message.topic, number), message)
 
-    async def _send(self, messages: Sequence[OutgoingMessage]) -> bool:
-        for message in messages:
-            latest = self._current.get(message.topic)
-            if latest is None or self._sent.get(message.topic) == latest.payload:
-                continue
-            if latest.payload and self.blocks(message.topic):
-                continue
-            if not await self.post.publish(
-                latest.topic, latest.payload, expiry_s=self._expiry(latest)
-            ):
-                return False
-            self.published += 1
-            self._sent[latest.topic] = latest.payload
-            if not latest.payload:
-                self._current.pop(latest.topic, None)
-        return True
-
-    def _expiry(self, message: OutgoingMessage) -> int | None:
-        if message.expires_at is None:
-            return None
-        return max(1, message.expires_at - to_unix_floor(self.clock.now()))
-
-    async def resend_all(self) -> bool:
-        """Everything once, as after a (re)connect."""
-        async with self._lock:
-            self._sent.clear()
-            return await self._send(list(self._current.values()))
-
-    async def flush(self) -> None:
-        """Send what was held back."""
-        async with self._lock:
-            await self._send(list(self._current.values()))
+    def snapshot(self) -> Mapping[str, OutgoingMessage]:
+        """Everything that is true now on retained topics, by topic."""
+        return dict(self._current)
 
     def current(self, topic: str) -> str | None:
+        """The payload that is true on a retained topic."""
         message = self._current.get(topic)
         return message.payload if message else None
+
+    async def run(self) -> None:
+        """Never ends: a task a lane."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            for name, lane in self._lanes.items():
+                group.create_task(self._bring_out(lane), name=f"lane-{name}")
+            await asyncio.Event().wait()
+
+    async def resend_all(self, lanes: Callable[[str], bool]) -> None:
+        """After a connect: all that is true in these lanes, once; until it is out or cannot be."""
+        topics = [topic for topic, lane in self._lane_of.items() if lanes(lane)]
+        for topic in topics:
+            self._sent.pop(topic, None)
+        for topic in topics:
+            self._queue(self._lane_of[topic], (topic, 0), self._current[topic])
+        for name in self._lanes:
+            if name == EVENTS and lanes(name):
+                self._lanes[name].wake.set()
+        await self.drained(lanes)
+
+    async def drained(self, lanes: Callable[[str], bool] = lambda lane: True) -> None:
+        """Until nothing waits in these lanes."""
+        waiting = [lane for name, lane in self._lanes.items() if lanes(name)]
+        for lane in waiting:
+            await lane.idle.wait()
+
+    def flush_timed(self) -> None:
+        """The clock is trusted again: what was kept back goes out."""
+        for topic, message in self._current.items():
+            if message.timed and self._sent.get(topic) != message.payload:
+                self._queue(self._lane_of[topic], (topic, 0), message)
+
+    def connection_lost(self) -> None:
+        """What was sent before is sent again by `resend_all`."""
+        self._sent.clear()
+
+    def _queue(self, name: str, key: Key, message: OutgoingMessage) -> None:
+        lane = self._lanes.get(name)
+        if lane is None:
+            lane = self._lanes[name] = _Lane()
+            lane.idle.set()
+            if self._group is not None:
+                self._group.create_task(self._bring_out(lane), name=f"lane-{name}")
+        # The newest order counts: schedule, compact and setpoint of one revision stay together.
+        lane.pending.pop(key, None)
+        lane.pending[key] = message
+        if not message.retain and len(lane.pending) > KEPT_WHILE_AWAY:
+            lane.pending.pop(next(iter(lane.pending)))
+            self.health.count("messages_dropped_while_away")
+        lane.idle.clear()
+        lane.wake.set()
+
+    async def _bring_out(self, lane: _Lane) -> None:
+        while True:
+            await lane.wake.wait()
+            lane.wake.clear()
+            while lane.pending:
+                key = next(iter(lane.pending))
+                message = lane.pending.pop(key)
+                if not await self._send(message):
+                    self._keep(lane, key, message)
+                    break
+            lane.idle.set()
+
+    def _keep(self, lane: _Lane, key: Key, message: OutgoingMessage) -> None:
+        """There is no connection: what is retained comes with the next one, events wait."""
+        events = {k: m for k, m in lane.pending.items() if not m.retain and not m.timed}
+        if not message.retain and not message.timed:
+            events = {key: message, **events}
+        lane.pending.clear()
+        lane.pending.update(events)
+
+    async def _send(self, message: OutgoingMessage) -> bool:
+        if message.retain:
+            latest = self._current.get(message.topic)
+            if latest is None:
+                return True
+            # An empty payload is sent as it is, else the latest counts.
+            message = latest if message.payload else message
+            if self._sent.get(message.topic) == message.payload:
+                return True
+        if message.timed and message.payload and self.clock_doubted():
+            return True
+        expiry_s = None
+        if message.expires_at is not None:
+            expiry_s = max(1, message.expires_at - to_unix_floor(self.clock.now()))
+        if not await self.publisher.publish(
+            message.topic, message.payload, retain=message.retain, expiry_s=expiry_s
+        ):
+            return False
+        if message.retain:
+            self._was_sent(message)
+        return True
+
+    def _was_sent(self, message: OutgoingMessage) -> None:
+        self._sent[message.topic] = message.payload
+        if not message.payload and self._current.get(message.topic) is message:
+            del self._current[message.topic], self._lane_of[message.topic]
+            self.on_topic(message.topic, False)
+
+
+def is_device_lane(lane: str) -> bool:
+    return lane.startswith(DEVICE)
+
+
+def in_lanes(names: Iterable[str]) -> Callable[[str], bool]:
+    known = frozenset(names)
+    return lambda lane: lane in known

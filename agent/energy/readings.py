@@ -9,12 +9,14 @@ Value = float | bool | str
 # How long a reading is believed: a car stays where it is until it says otherwise, its power not.
 AGE_LIMITS = {
     "plugged": timedelta(days=7),
-    "soc_percent": timedelta(hours=24),
+    "soc_percent": timedelta(days=7),
     "energy_kwh": timedelta(hours=24),
+    "energy_total_kwh": timedelta(days=7),
     "power_w": timedelta(hours=1),
     "temperature_c": timedelta(hours=2),
     "mode": timedelta(hours=24),
     "error": timedelta(hours=24),
+    "following": timedelta(hours=24),
 }
 
 
@@ -28,6 +30,35 @@ class Reading:
 
     def holds(self, now: datetime) -> bool:
         return now - self.at <= AGE_LIMITS[self.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A key of a device's state that cannot be read, and why; the others count."""
+
+    kind: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """What a device says of itself once; powers in W. Every part may be missing."""
+
+    maker: str = ""
+    model: str = ""
+    firmware: str = ""
+    serial: str = ""
+    follows: str = ""
+    min_power_w: float | None = None
+    max_power_w: float | None = None
+    phases: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """The device's own `status`: is it there?"""
+
+    online: bool
 
 
 class AckStatus(StrEnum):

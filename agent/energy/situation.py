@@ -57,6 +57,7 @@ class CapacityCharge:
 @dataclass(frozen=True, slots=True)
 class Site:
     import_limit_w: Decimal | None = None
+    import_limits: tuple[PowerSpan, ...] = ()
     export_limit_w: Decimal | None = None
     pv_curtailable: bool = False
     base_load: tuple[PowerSpan, ...] = ()
@@ -87,6 +88,7 @@ class Demand:
     hard: bool = True
     price_cap: Decimal | None = None
     value_per_kwh: Decimal | None = None
+    under_way: bool = False
 
 
 @dataclass(frozen=True, slots=True)

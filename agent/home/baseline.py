@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from agent.energy.instants import from_unix
 from agent.energy.rates import Rate
-from agent.energy.situation import ZERO
+from agent.energy.situation import ZERO, Flexible, Program
 
 
 def cost_of(energy_kwh: Decimal, start: datetime, end: datetime, rates: Sequence[Rate]) -> Decimal:
@@ -25,12 +26,42 @@ def cost_of(energy_kwh: Decimal, start: datetime, end: datetime, rates: Sequence
     return cost
 
 
-def uncontrolled_cost(
+def cost_at_once(
     energy_kwh: Decimal, power_w: int, now: datetime, rates: Sequence[Rate]
 ) -> Decimal:
     """What it costs to take that energy at full power from `now` on."""
     seconds = float(energy_kwh * 3_600_000 / power_w)
     return cost_of(energy_kwh, now, now + timedelta(seconds=seconds), rates)
+
+
+def uncontrolled_cost(
+    device: Flexible | Program | None, power_w: int, now: datetime, rates: Sequence[Rate]
+) -> Decimal:
+    """What the device's demands cost without a planner: one after the other, each from when it
+
+    may begin, at full power.
+    """
+    if device is None or not rates:
+        return ZERO
+    if isinstance(device, Program):
+        return _program_cost(device, now, rates)
+    total, at = ZERO, now
+    for demand in device.demands:
+        begin = at if demand.earliest is None else max(at, from_unix(demand.earliest))
+        total += cost_at_once(demand.energy_kwh, power_w, begin, rates)
+        at = begin + timedelta(seconds=float(demand.energy_kwh * 3_600_000 / power_w))
+    return total
+
+
+def _program_cost(device: Program, now: datetime, rates: Sequence[Rate]) -> Decimal:
+    if device.started_at is not None:
+        return ZERO
+    total, at = ZERO, now
+    for part in device.profile:
+        end = at + timedelta(seconds=part.duration_s)
+        total += cost_of(part.power_w * part.duration_s / 3_600_000, at, end, rates)
+        at = end
+    return total
 
 
 def _mean(rates: Sequence[Rate]) -> Decimal:

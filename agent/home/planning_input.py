@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from agent.config.devices import EvCharger, Switched
 from agent.energy.instants import to_unix_ceil, to_unix_floor
 from agent.energy.schedule import Goal
 from agent.energy.situation import Demand, Flexible, Program
-from agent.home.device_state import DeviceState
+from agent.home.model.device_model import DeviceModel
+from agent.home.windows import SiteLocation
 from agent.home.wishes import Wish
 
 # Less than this is full: chargers stop on their own a little early or late.
@@ -24,12 +24,22 @@ BOOST_RENEWED_BEFORE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
+class PlanningContext:
+    """When and where; `away_until` (None: at home) is when heat in advance is wanted again."""
+
+    now: datetime
+    location: SiteLocation
+    away_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Override:
-    """What holds until `until` whatever the prices: boost at full power, or pause."""
+    """What holds until `until` whatever the prices: boost at `power_w`, or pause."""
 
     mode: str
     until: datetime
     reason: str
+    power_w: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +56,8 @@ class ActiveNeed:
 class PlanningInput:
     """`device` is None where there is nothing to plan; `full`: it cannot take any more.
 
-    `running`: a program says that it runs, so nothing may start it again.
+    `running`: a program says that it runs, so nothing may start it again. `notes` say what was
+    assumed, for health and the plan's reasons.
     """
 
     device: Flexible | Program | None
@@ -56,18 +67,22 @@ class PlanningInput:
     latest: datetime | None = None
     needs: tuple[ActiveNeed, ...] = ()
     running: bool = False
+    notes: tuple[str, ...] = ()
 
 
-def override_of(wish: Wish, tracker: DeviceState, now: datetime) -> Override | None:
-    if wish.mode == "auto" or wish.until is None:
+def override_of(wish: Wish, model: DeviceModel, power_w: int, now: datetime) -> Override | None:
+    """A boost or pause that a person asked for, as far ahead as it is published."""
+    mode = wish.mode
+    if mode.name == "auto" or mode.until is None or mode.until <= now:
         return None
-    until = wish.until
-    if wish.mode == "boost" and wish.open_ended:
-        published = tracker.boost_until
+    until = mode.until
+    if mode.name == "boost" and mode.open_ended:
+        published = model.boost_until
         if published is None or published - now <= BOOST_RENEWED_BEFORE:
             published = now + BOOST_AHEAD
         until = min(until, published)
-    return Override(wish.mode, whole_second(until), wish.mode)
+    power = power_w if mode.name == "boost" else 0
+    return Override(mode.name, whole_second(until), mode.name, power)
 
 
 def whole_second(when: datetime) -> datetime:
@@ -78,6 +93,13 @@ def energy_kwh_of(power_w: int, seconds: float) -> Decimal:
     return Decimal(power_w) * Decimal(repr(round(seconds, 3))) / 3_600_000
 
 
+def boosted_kwh(override: Override | None, now: datetime) -> Decimal:
+    """What a boost under way brings by its published end."""
+    if override is None or override.mode != "boost":
+        return Decimal(0)
+    return energy_kwh_of(override.power_w, (override.until - now).total_seconds())
+
+
 def demand_of(
     energy: Decimal,
     earliest: datetime,
@@ -86,6 +108,7 @@ def demand_of(
     cap: Decimal | None,
     *,
     contiguous: bool,
+    under_way: bool = False,
 ) -> Demand:
     first, last = to_unix_ceil(earliest), to_unix_floor(deadline)
     return Demand(
@@ -95,20 +118,21 @@ def demand_of(
         deadline=last,
         contiguous=contiguous,
         price_cap=cap,
+        under_way=under_way,
     )
 
 
 def with_minimum_times(
-    device: Flexible, section: EvCharger | Switched, tracker: DeviceState
+    device: Flexible, min_on_s: int, min_off_s: int, model: DeviceModel
 ) -> Flexible:
     """Minimum times, and since when the device is on or off where they or a start cost count."""
-    if not (section.min_on_s or section.min_off_s or device.start_cost):
+    if not (min_on_s or min_off_s or device.start_cost):
         return device
-    on, off = tracker.on_since, tracker.off_since
+    on, off = model.on_since, model.off_since
     return dataclasses.replace(
         device,
-        min_on_s=section.min_on_s,
-        min_off_s=section.min_off_s,
+        min_on_s=min_on_s,
+        min_off_s=min_off_s,
         on_since=to_unix_floor(on) if on else None,
         off_since=to_unix_floor(off) if off and not on else None,
     )

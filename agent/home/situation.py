@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
 
 from agent.config import Config
 from agent.energy.instants import to_unix_ceil, to_unix_floor
@@ -17,6 +18,8 @@ from agent.energy.situation import (
     Site,
     Situation,
 )
+from agent.energy.steps import Steps, combined
+from agent.home.grid_limit import pieces
 from agent.home.planning_input import PlanningInput
 
 
@@ -33,33 +36,59 @@ class PriceForecast:
 def build_situation(
     config: Config,
     prices: PriceForecast,
-    asked: Mapping[str, PlanningInput],
+    inputs: Mapping[str, PlanningInput],
     previous: Plan | None,
     now: datetime,
+    *,
+    limit: Steps | None = None,
+    base_load: Steps | None = None,
 ) -> Situation:
-    """The snapshot that a plan is made from."""
+    """The snapshot that a plan is made from.
+
+    `limit` is what the house may import, `base_load` what everything else draws, W. Under a limit
+    what a person has asked for at once is a load of the house like any other.
+    """
     start = to_unix_ceil(now)
     horizon = max((to_unix_floor(rate.end) for rate in prices.import_rates), default=start)
-    site = config.site
-    limited = site.import_limit_w is not None
+    latest = [to_unix_ceil(item.latest) for item in inputs.values() if item.latest is not None]
+    end = max([horizon, start + 3600, *latest])
+    site = Site()
+    if limit is not None:
+        site = _limited_site(limit, base_load or Steps.constant(0), inputs, start, end)
     return Situation(
         now=start,
         timezone=prices.timezone,
         currency=prices.currency,
         import_rates=tuple(_span(rate) for rate in prices.import_rates if rate.end > now),
         export_rates=tuple(_span(rate) for rate in prices.export_rates if rate.end > now),
-        site=Site(
-            import_limit_w=Decimal(site.import_limit_w) if site.import_limit_w else None,
-            base_load=(PowerSpan(start, horizon, Decimal(site.base_load_w)),)
-            if limited and site.base_load_w and horizon > start
-            else (),
-        ),
+        site=site,
         planner=Planner(
             estimate_margin_per_kwh=Decimal(repr(config.planner.estimate_margin_per_kwh)),
             change_cost=Decimal(repr(config.planner.change_cost)),
             previous=_previous(previous) if config.planner.change_cost else (),
         ),
-        devices=tuple(item.device for item in asked.values() if item.device is not None),
+        devices=tuple(item.device for item in inputs.values() if item.device is not None),
+    )
+
+
+def _limited_site(
+    limit: Steps, base_load: Steps, inputs: Mapping[str, PlanningInput], start: int, end: int
+) -> Site:
+    boosts = [
+        Steps.of_spans([(start, to_unix_floor(item.override.until), item.override.power_w)], 0)
+        for item in inputs.values()
+        if item.override is not None
+        and item.override.mode == "boost"
+        and to_unix_floor(item.override.until) > start
+    ]
+    loads = combined([base_load, *boosts], sum)
+    limits = [PowerSpan(a, b, Decimal(round(watts))) for a, b, watts in pieces(limit, start, end)]
+    edges = [start, *loads.between(start, end), end]
+    return Site(
+        import_limits=tuple(limits),
+        base_load=tuple(
+            PowerSpan(a, b, Decimal(round(loads.value(a)))) for a, b in pairwise(edges) if b > a
+        ),
     )
 
 

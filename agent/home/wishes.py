@@ -4,15 +4,15 @@ The words are those of the wire contract's section 4. A refusal changes nothing.
 """
 
 import dataclasses
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from agent.config.devices import DeviceSection, EvCharger, ProgramAppliance
+from agent.contracts.explain import explain
 from agent.contracts.wire import Request
 from agent.energy.instants import format_instant, parse_instant
 from agent.energy.localtime import next_local_instant
@@ -20,34 +20,103 @@ from agent.errors import Refused
 
 MAX_REQUEST_BYTES = 4096
 LONGEST_MODE = timedelta(hours=24)
-# Stored keys that had another name in earlier versions.
-FORMER_NAMES = {"mode_open": "open_ended", "energy_from_kwh": "counter_start_kwh"}
+LONGEST_READY_BY = timedelta(days=7)
+MAX_ID_LENGTH = 64
+COMMON_KEYS = frozenset({"id", "keep", "reset"})
+MODE_KEYS = frozenset({"mode", "until", "for_s"})
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What the owner wants of one device beyond the config; None means: as configured.
+class ModeWish:
+    """Boost or pause until `until`; `open_ended`: it also ends when full or unplugged."""
 
-    `until` ends `mode`; `mode_open` marks a boost or pause that also ends when full or unplugged.
-    `energy_from_kwh` is the device's session counter when `energy_kwh` was asked. `loaded_at`:
-    since when a program waits. `keep`: the values outlive the session. Values that are one-off and
-    have no session end at `values_until`.
-    """
-
-    mode: str = "auto"
+    name: str = "auto"
     until: datetime | None = None
     open_ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WishValues:
+    """Values that replace the config's; None: as configured. kWh, percent, currency per kWh.
+
+    `counter_start_kwh` is what the meter showed when `energy_kwh` or `hours` was asked.
+    """
+
     energy_kwh: Decimal | None = None
+    hours: Decimal | None = None
     counter_start_kwh: Decimal | None = None
     target_soc_percent: Decimal | None = None
     floor_soc_percent: Decimal | None = None
     ready_by: datetime | None = None
     ready_by_clock: time | None = None
     price_cap: Decimal | None = None
+
+
+# What a value brings along: cleared together with it.
+COMPANIONS = {
+    "energy_kwh": ("energy_kwh", "counter_start_kwh"),
+    "hours": ("hours", "counter_start_kwh"),
+    "ready_by": ("ready_by", "ready_by_clock"),
+}
+VALUE_KEYS = (
+    "energy_kwh",
+    "hours",
+    "target_soc_percent",
+    "floor_soc_percent",
+    "ready_by",
+    "price_cap",
+)
+NO_VALUES = WishValues()
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the owner wants of one device beyond the config.
+
+    `once` ends with the session (or at `once_until`, where a device has none), `kept` stands until
+    it is changed. `pending`: asked while nothing was plugged in, for the next stay. `loaded_at`:
+    since when a program waits. `asked_at` and `id` are of the last request.
+    """
+
+    mode: ModeWish = field(default_factory=ModeWish)
+    once: WishValues = NO_VALUES
+    kept: WishValues = NO_VALUES
+    once_until: datetime | None = None
+    pending: bool = False
     loaded_at: datetime | None = None
-    keep: bool = False
-    values_until: datetime | None = None
+    asked_at: datetime | None = None
     id: str | None = None
+
+    @property
+    def values(self) -> WishValues:
+        """What holds: what was asked once before what was kept."""
+        merged = {}
+        for item in dataclasses.fields(WishValues):
+            once = getattr(self.once, item.name)
+            merged[item.name] = once if once is not None else getattr(self.kept, item.name)
+        return WishValues(**merged)
+
+    @property
+    def holds_anything(self) -> bool:
+        return self.mode.name != "auto" or self.values != NO_VALUES or self.loaded_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """What a request is judged by. `has_stays`: the device comes and goes; `plugged`: it is there.
+
+    `keys` are those the device knows, `counter_kwh` what its session has taken.
+    """
+
+    device: str
+    kind: str
+    keys: frozenset[str]
+    now: datetime
+    zone: ZoneInfo
+    soc_percent: float | None = None
+    counter_kwh: float = 0.0
+    has_stays: bool = False
+    plugged: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,175 +128,188 @@ class RequestResult:
 
 
 def read_request(payload: bytes) -> Request:
-    """Raises Refused with the key and what would be right."""
+    """Raises Refused with the key, what was found and what would be right."""
     if len(payload) > MAX_REQUEST_BYTES:
         raise Refused(f"{len(payload)} bytes; a request has at most {MAX_REQUEST_BYTES}")
     try:
         return Request.model_validate_json(payload)
     except ValidationError as error:
-        faults = [
-            f"{'.'.join(map(str, item['loc'])) or 'request'}: {item['msg']}"
-            for item in error.errors(include_url=False)
-        ]
-        raise Refused("; ".join(faults)) from error
+        raise Refused(explain(error, "request")) from error
 
 
-def apply_request(
-    request: Request,
-    wish: Wish,
-    section: DeviceSection,
-    *,
-    now: datetime,
-    zone: ZoneInfo,
-    soc_percent: float | None,
-    session_kwh: float | None,
-) -> RequestResult:
+def echoed_id(found: object) -> str | None:
+    """The id of a request where it may stand in the answer."""
+    fits = isinstance(found, str) and len(found) <= MAX_ID_LENGTH and found.isprintable()
+    return found if isinstance(found, str) and fits else None
+
+
+def apply_request(request: Request, wish: Wish, context: RequestContext) -> RequestResult:
     """The wish after a request. Raises Refused; then the old wish holds unchanged."""
     given = request.model_fields_set - {"id", "keep"}
     if not given:
         raise Refused("asks for nothing; give mode, target_soc_percent, ready_by, start …")
-    _check_fits(request, section)
-    changes: dict[str, object] = {"id": request.id}
-    if request.mode is not None or request.until or request.for_s:
-        changes |= _mode(request, now)
-    soc = request.soc_percent if request.soc_percent is not None else soc_percent
+    allowed = context.keys | COMMON_KEYS
+    if wrong := sorted(request.model_fields_set - allowed):
+        known = ", ".join(sorted(allowed))
+        raise Refused(
+            f"{wrong[0]}: {context.device} ({context.kind}) does not know it; it takes {known}"
+        )
+    now = context.now
+    out = dataclasses.replace(wish, id=echoed_id(request.id), asked_at=now)
+    if request.reset:
+        out = dataclasses.replace(
+            out, mode=ModeWish(), once=NO_VALUES, kept=NO_VALUES, once_until=None, pending=False
+        )
+    if given & MODE_KEYS:
+        out = dataclasses.replace(out, mode=_mode(request, context))
+    changes = _values(request, context)
+    cleared = [
+        part
+        for key in VALUE_KEYS
+        if key in given and getattr(request, key) is None
+        for part in COMPANIONS.get(key, (key,))
+    ]
+    if changes or cleared:
+        nothing = dict.fromkeys([*cleared, *changes])
+        once = dataclasses.replace(out.once, **nothing)
+        kept = dataclasses.replace(out.kept, **dict.fromkeys(cleared))
+        if request.keep:
+            kept = dataclasses.replace(kept, **changes)
+        else:
+            once = dataclasses.replace(once, **changes)
+        out = dataclasses.replace(out, once=once, kept=kept)
+    if request.start is not None:
+        out = dataclasses.replace(out, loaded_at=now if request.start else None)
+    lasting = "start" in context.keys or context.has_stays
+    asked_once = changes and not request.keep
+    if asked_once and not lasting:
+        out = dataclasses.replace(out, once_until=_end_of_once(changes, now))
+    if context.has_stays and not context.plugged and (asked_once or out.mode.name != "auto"):
+        out = dataclasses.replace(out, pending=True)
+    stated = request.soc_percent if "soc_percent" in given else None
+    return RequestResult(out, stated)
+
+
+def _end_of_once(changes: dict[str, Any], now: datetime) -> datetime:
+    ready_by = changes.get("ready_by")
+    return ready_by if isinstance(ready_by, datetime) else now + LONGEST_MODE
+
+
+def _values(request: Request, context: RequestContext) -> dict[str, Any]:
+    """The values that the request gives, by the fields of WishValues."""
+    out: dict[str, Any] = {}
     if request.target_soc_percent is not None:
-        if soc is not None and request.target_soc_percent < soc:
+        soc = request.soc_percent if request.soc_percent is not None else context.soc_percent
+        if soc is not None and context.plugged and request.target_soc_percent < soc:
             raise Refused(
                 f"target_soc_percent {request.target_soc_percent:g} lies below the present "
-                f"{soc:g} %"
+                f"{soc:.0f} %; ask for more than that, or pause"
             )
-        changes["target_soc_percent"] = _decimal(request.target_soc_percent)
+        out["target_soc_percent"] = _decimal(request.target_soc_percent)
     if request.floor_soc_percent is not None:
-        changes["floor_soc_percent"] = _decimal(request.floor_soc_percent)
-    if request.energy_kwh is not None:
-        changes["energy_kwh"] = _decimal(request.energy_kwh)
-        changes["counter_start_kwh"] = _decimal(session_kwh or 0.0)
+        out["floor_soc_percent"] = _decimal(request.floor_soc_percent)
+    if request.energy_kwh is not None and request.hours is not None:
+        raise Refused("energy_kwh and hours: give one of them")
+    for key in ("energy_kwh", "hours"):
+        if (amount := getattr(request, key)) is not None:
+            out[key] = _decimal(amount)
+            out["hours" if key == "energy_kwh" else "energy_kwh"] = None
+            out["counter_start_kwh"] = _decimal(context.counter_kwh if context.plugged else 0.0)
     if request.ready_by is not None:
-        changes |= _ready_by(request.ready_by, now, zone, keep=bool(request.keep))
+        out |= _ready_by(request.ready_by, context, keep=bool(request.keep))
     if request.price_cap is not None:
-        changes["price_cap"] = _decimal(request.price_cap)
-    if request.start is not None:
-        changes["loaded_at"] = now if request.start else None
-    if request.keep is not None:
-        changes["keep"] = request.keep
-    changes["values_until"] = (
-        None if isinstance(section, EvCharger | ProgramAppliance) else now + LONGEST_MODE
-    )
-    return RequestResult(dataclasses.replace(wish, **changes), request.soc_percent)  # type: ignore[arg-type]  # keys are those of Wish
+        out["price_cap"] = _decimal(request.price_cap)
+    return out
 
 
-def _check_fits(request: Request, section: DeviceSection) -> None:
-    given = request.model_fields_set
-    allowed = {"id", "mode", "until", "for_s", "keep"}
-    if isinstance(section, EvCharger):
-        allowed |= {
-            "energy_kwh",
-            "target_soc_percent",
-            "soc_percent",
-            "floor_soc_percent",
-            "ready_by",
-            "price_cap",
-        }
-        if section.battery_kwh is None:
-            allowed -= {"target_soc_percent", "soc_percent", "floor_soc_percent"}
-    elif isinstance(section, ProgramAppliance):
-        allowed = {"id", "start", "ready_by", "keep"}
-    else:
-        allowed |= {"price_cap"}
-    if wrong := sorted(given - allowed):
-        raise Refused(
-            f"{wrong[0]}: {section.id} ({section.type}) does not know it; "
-            f"it takes {', '.join(sorted(allowed))}"
-        )
-
-
-def _mode(request: Request, now: datetime) -> dict[str, object]:
+def _mode(request: Request, context: RequestContext) -> ModeWish:
+    now = context.now
     if request.mode is None:
-        raise Refused("until and for_s go with a mode")
-    if request.until and request.for_s:
+        if "mode" in request.model_fields_set:
+            return ModeWish()
+        raise Refused("until and for_s go with a mode, boost or pause")
+    if request.until is not None and request.for_s is not None:
         raise Refused("give until or for_s, not both")
     if request.mode == "auto":
-        if request.until or request.for_s:
-            raise Refused("mode auto has no end")
-        return {"mode": "auto", "until": None, "open_ended": False}
-    until = request.until or (now + timedelta(seconds=request.for_s) if request.for_s else None)
+        if request.until is not None or request.for_s is not None:
+            raise Refused("mode auto has no end; leave until and for_s out")
+        return ModeWish()
+    until = None
+    if request.until is not None:
+        until = _instant(request.until, "until", context)
+    elif request.for_s is not None:
+        until = now + timedelta(seconds=request.for_s)
     if until is not None and not now < until <= now + LONGEST_MODE:
         raise Refused(f"until {format_instant(until)} is not within the next 24 hours")
-    return {"mode": request.mode, "until": until or now + LONGEST_MODE, "open_ended": until is None}
+    return ModeWish(request.mode, until or now + LONGEST_MODE, open_ended=until is None)
 
 
-def _ready_by(text: str, now: datetime, zone: ZoneInfo, *, keep: bool) -> dict[str, object]:
-    if len(text) == 5 and text[2] == ":":
-        try:
-            clock = time.fromisoformat(text)
-        except ValueError:
-            raise Refused(f"ready_by {text!r} is no clock time; write 00:00 to 23:59") from None
-        when = next_local_instant(now, clock, zone)
-        return {"ready_by": when, "ready_by_clock": clock if keep else None}
-    try:
-        when = parse_instant(text)
-    except ValueError:
-        raise Refused(
-            f'ready_by {text!r} is neither a clock time ("07:00") nor an instant with offset'
-        ) from None
-    if not now < when <= now + timedelta(days=7):
+def _ready_by(text: str, context: RequestContext, *, keep: bool) -> dict[str, Any]:
+    now = context.now
+    when = _instant(text, "ready_by", context)
+    if not now < when <= now + LONGEST_READY_BY:
         raise Refused(f"ready_by {text} is not within the next seven days")
+    clock = _clock_time(text)
+    if keep and clock is None:
+        raise Refused(
+            f'ready_by {text} is one instant; to keep it give a clock time such as "07:00"'
+        )
+    if keep:
+        return {"ready_by": None, "ready_by_clock": clock}
     return {"ready_by": when, "ready_by_clock": None}
 
 
-def expired(wish: Wish, now: datetime, *, session_over: bool, full: bool) -> Wish:
-    """The wish without what has ended by now.
+def _instant(text: str, key: str, context: RequestContext) -> datetime:
+    clock = _clock_time(text)
+    if clock is not None:
+        return next_local_instant(context.now, clock, context.zone)
+    try:
+        return parse_instant(text)
+    except (ValueError, OverflowError):
+        raise Refused(
+            f'{key} {text!r} is neither a clock time ("00:00" to "23:59") nor an instant with '
+            "offset (2026-01-16T07:00:00Z)"
+        ) from None
 
-    `session_over`: unplugged, or the program has run. `full`: the car has what was asked.
-    """
-    out = wish
-    if out.mode != "auto" and (
-        (out.until is not None and now >= out.until) or (out.open_ended and (session_over or full))
-    ):
-        out = dataclasses.replace(out, mode="auto", until=None, open_ended=False)
-    over = session_over or (out.values_until is not None and now >= out.values_until)
-    if over and out.loaded_at is not None and session_over:
-        out = dataclasses.replace(out, loaded_at=None)
-    if over and not out.keep:
-        out = Wish(
-            mode=out.mode,
-            until=out.until,
-            open_ended=out.open_ended,
-            loaded_at=out.loaded_at,
-            id=out.id,
-        )
-    elif over and out.energy_kwh is not None:
-        out = dataclasses.replace(out, counter_start_kwh=Decimal(0))
-    return out
+
+def _clock_time(text: str) -> time | None:
+    if len(text) != 5 or text[2] != ":":
+        return None
+    try:
+        return time.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _decimal(value: float) -> Decimal:
     return Decimal(repr(value))
 
 
-def to_text(wish: Wish) -> str:
-    """For the store; `from_text` reads it back."""
-    out: dict[str, object] = {}
-    for item in dataclasses.fields(wish):
-        value = getattr(wish, item.name)
-        if value == item.default:
-            continue
-        if isinstance(value, datetime | time):
-            value = value.isoformat()
-        out[item.name] = str(value) if isinstance(value, Decimal) else value
-    return json.dumps(out, separators=(",", ":"))
+def expired(wish: Wish, now: datetime, *, plugged: bool, session_over: bool, full: bool) -> Wish:
+    """The wish without what has ended by now.
 
-
-def from_text(text: str) -> Wish:
-    known = {item.name for item in dataclasses.fields(Wish)}
-    stored = {FORMER_NAMES.get(key, key): value for key, value in json.loads(text).items()}
-    raw = {key: value for key, value in stored.items() if key in known}
-    for key, value in raw.items():
-        if key in ("until", "ready_by", "loaded_at", "values_until"):
-            raw[key] = datetime.fromisoformat(value)
-        elif key == "ready_by_clock":
-            raw[key] = time.fromisoformat(value)
-        elif key.endswith(("_kwh", "_percent", "_cap")):
-            raw[key] = Decimal(value)
-    return Wish(**raw)
+    `session_over`: a stay has ended, or the program has run. `full`: the car has what was asked.
+    """
+    out = wish
+    if out.pending and plugged:
+        out = dataclasses.replace(out, pending=False)
+    ended = session_over and not out.pending
+    mode = out.mode
+    if mode.name != "auto" and (
+        (mode.until is not None and now >= mode.until)
+        or (mode.open_ended and not out.pending and (ended or full))
+    ):
+        out = dataclasses.replace(out, mode=ModeWish())
+    over = ended or (out.once_until is not None and now >= out.once_until)
+    if over:
+        out = dataclasses.replace(out, once=NO_VALUES, once_until=None)
+    if ended and out.loaded_at is not None:
+        out = dataclasses.replace(out, loaded_at=None)
+    if ended and out.kept.energy_kwh is not None:
+        kept = dataclasses.replace(out.kept, counter_start_kwh=Decimal(0))
+        out = dataclasses.replace(out, kept=kept)
+    passed = out.once.ready_by is not None and out.once.ready_by <= now and not out.pending
+    if passed and not session_over and plugged and full:
+        once = dataclasses.replace(out.once, ready_by=None)
+        out = dataclasses.replace(out, once=once)
+    return out

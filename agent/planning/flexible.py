@@ -23,11 +23,31 @@ class Solved:
 
 def solve(timeline: Timeline, load: Load) -> Solved:
     load = with_allowances(timeline, load)
+    going_on = next((i for i, need in enumerate(load.needs) if need.under_way), None)
+    if going_on is not None:
+        return _block_goes_on(timeline, load, going_on)
     pieces, bound = _asked(timeline, load)
     found = score(timeline, load, pieces)
     if bound is None or bound >= found.objective:
         return Solved(load, pieces, found, Status.OPTIMAL, found.objective)
     return Solved(load, pieces, found, Status.BEST_FOUND, bound)
+
+
+def _block_goes_on(timeline: Timeline, load: Load, index: int) -> Solved:
+    """The block under way from now to its end, the other demands after it."""
+    end = max(load.needs[index].top, load.forced)
+    pieces: list[Piece] = [(0, end, index)]
+    others = [i for i, need in enumerate(load.needs) if i != index and need.need]
+    if others:
+        needs = tuple(
+            replace(load.needs[i], earliest=max(load.needs[i].earliest, end)) for i in others
+        )
+        rest = replace(load, needs=needs, forced=0, going=False, wait=end + load.min_off)
+        found, _ = _asked(timeline, rest)
+        pieces += [(a, b, None if i is None else others[i]) for a, b, i in found]
+    result = score(timeline, load, pieces)
+    status = Status.BEST_FOUND if others else Status.OPTIMAL
+    return Solved(load, pieces, result, status, result.objective)
 
 
 def _asked(timeline: Timeline, load: Load) -> tuple[list[Piece], int | None]:

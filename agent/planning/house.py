@@ -33,6 +33,7 @@ class Span:
     choice: float
     export_price: float
     unknown: bool
+    limit_w: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,11 @@ class House:
         self.end = end
         now = situation.now
         site = situation.site
-        self.limit_w = None if site.import_limit_w is None else float(site.import_limit_w)
+        self.limited = site.import_limit_w is not None or bool(site.import_limits)
         self.export_limit_w = None if site.export_limit_w is None else float(site.export_limit_w)
         edges = {0, end, *timeline.edges(0, end)}
         edges |= set(range(-now % QUARTER_S, end, QUARTER_S))
-        for spans in (site.base_load, site.pv, situation.export_rates):
+        for spans in (site.base_load, site.pv, site.import_limits, situation.export_rates):
             edges |= {t - now for span in spans for t in (span.start, span.end)}
         self.edges = sorted(t for t in edges if 0 <= t <= end)
         self.spans = [self.span(a, b) for a, b in zip(self.edges, self.edges[1:], strict=False)]
@@ -78,14 +79,24 @@ class House:
             cell.choice / scale,
             float(export.price) if export is not None and export.confidence > 0 else 0.0,
             cell.unknown,
+            self._limit_at(when),
         )
 
     def room_w(self, span: Span, drawn_w: float) -> float:
         """What devices may still draw beside `drawn_w` of others."""
-        if self.limit_w is None:
+        if not self.limited:
             return float("inf")
         # Where the house alone breaks the limit, devices may not add to it.
-        return max(0.0, max(self.limit_w, span.base_w) - span.base_w - drawn_w)
+        return max(0.0, max(span.limit_w, span.base_w) - span.base_w - drawn_w)
+
+    def _limit_at(self, when: int) -> float:
+        """The lower of the limit that always holds and the one that holds then."""
+        site = self.situation.site
+        limit = float("inf") if site.import_limit_w is None else float(site.import_limit_w)
+        for piece in site.import_limits:
+            if piece.start <= when < piece.end:
+                limit = min(limit, float(piece.power_w))
+        return limit
 
     def balances(self, draws: Iterable[Draw], until: int, *, idle: bool = False) -> list[Balance]:
         """Import and export by cell up to `until`; an idle house curtails only what it must."""

@@ -1,6 +1,6 @@
 """A flexible device and its demands in whole seconds from now and whole units of money."""
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
@@ -37,6 +37,8 @@ class Need:
     energy_kwh: Fraction
     # Not in unknown time, even where the rules would let it.
     known: bool = False
+    # Its block has begun: it goes on from now without a gap.
+    under_way: bool = False
 
     def admits(self, cell: Cell) -> bool:
         """Whether the price of the cell is right for it; the window is another question."""
@@ -201,6 +203,7 @@ def load_of(situation: Situation, device: Flexible, timeline: Timeline) -> Load:
                 gain_of_last=last,
                 allowance=0 if hard and demand.price_cap is not None else None,
                 energy_kwh=Fraction(energy),
+                under_way=demand.under_way and demand.contiguous and need > 0,
             )
         )
     if grid and going:
@@ -227,8 +230,3 @@ def load_of(situation: Situation, device: Flexible, timeline: Timeline) -> Load:
         ),
         needs=tuple(needs),
     )
-
-
-def hits(edges: list[int], at: int) -> int:
-    """How many of the sorted edges are decided by an edge at `at` or lie too far back."""
-    return bisect_right(edges, at + SAME_EDGE_S)

@@ -19,10 +19,16 @@ def make_plan(situation: Situation) -> Plan:
     return whole_plan(situation, timeline, [part for part in parts if part is not None])
 
 
+def make_rule_plan(situation: Situation) -> Plan:
+    """The rule's plan: kept for when nothing better was there in time. Raises nothing."""
+    return rule_plan(situation, Timeline(situation))
+
+
 def is_alone(situation: Situation) -> bool:
     """Whether no device touches another: no limit, PV, capacity charge, storage or heat."""
     site = situation.site
-    shared = site.import_limit_w is not None or site.export_limit_w is not None
+    shared = site.import_limit_w is not None or bool(site.import_limits)
+    shared = shared or site.export_limit_w is not None
     shared = shared or bool(site.pv) or site.capacity_charge is not None
     return not shared and all(isinstance(one, (Flexible, Program)) for one in situation.devices)
 

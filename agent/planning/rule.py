@@ -91,7 +91,7 @@ class Ruler:
         return out
 
     def fits(self, draws: list[Draw]) -> bool:
-        if self.house.limit_w is None:
+        if not self.house.limited:
             return True
         edges = [t for a, b, _ in draws for t in (a, b)]
         for span, room in self.rooms(*edges):

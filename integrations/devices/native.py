@@ -7,65 +7,74 @@ import dataclasses
 from collections.abc import Sequence
 from decimal import Decimal
 
-from pydantic import ValidationError
-
-from agent.contracts.text import wire_json
-from agent.contracts.wire import Ack, DeviceState
-from agent.energy.instants import from_unix
-from agent.energy.readings import Acknowledgement, Reading
-from agent.energy.schedule import (
-    HEAT,
-    MODES,
-    DeviceType,
-    Schedule,
-    ScheduleSlot,
-    Setpoint,
+from agent.config.devices import DeviceSection
+from agent.contracts.schedule import (
+    MAX_COMPACT_BYTES,
+    MAX_COMPACT_PAIRS,
+    MAX_COMPACT_S,
+    MAX_SCHEDULE_BYTES,
+    SETPOINT_OUTLIVES_S,
+    compact_document,
+    schedule_document,
+    setpoint_document,
 )
+from agent.contracts.state import ReadState, read_ack, read_info, read_presence
+from agent.contracts.text import wire_json
+from agent.energy.readings import Presence, Reading
+from agent.energy.schedule import DeviceType, Schedule, ScheduleSlot, Setpoint
 from agent.errors import Malformed
-from agent.ports import Message, OutgoingMessage, UntimedReading
+from agent.ports import Decoded, Message, OutgoingMessage, UnknownKeys, UntimedReading
 
-MAX_STATE_BYTES = 2048
-MAX_SCHEDULE_BYTES = 8192
-MAX_COMPACT_BYTES = 1000
-MAX_COMPACT_PAIRS = 64
-SETPOINT_OUTLIVES_S = 7 * 86_400
+MAX_BYTES = 2048
+FORMS = ("schedule", "schedule/compact", "setpoint")
+STORAGE_STEP_W = 100
 
 
 class NativeDevice:
     """One device below `<base>/device/<id>`."""
+
+    acknowledges = True
 
     def __init__(self, base_topic: str, device: str) -> None:
         self._topic = f"{base_topic}/device/{device}"
 
     @property
     def subscriptions(self) -> Sequence[str]:
-        return (f"{self._topic}/state", f"{self._topic}/ack")
+        return tuple(f"{self._topic}/{name}" for name in ("state", "ack", "info", "status"))
 
-    def decode(self, message: Message) -> Sequence[Reading | UntimedReading | Acknowledgement]:
-        if len(message.payload) > MAX_STATE_BYTES:
-            raise Malformed(f"{message.topic}: {len(message.payload)} bytes, at most 2048 are read")
-        try:
-            if message.topic.endswith("/ack"):
-                ack = Ack.model_validate_json(message.payload)
-                return [Acknowledgement(ack.revision, ack.status_type, ack.diagnostic)]
-            state = DeviceState.model_validate_json(message.payload)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            raise Malformed(
-                f"{message.topic}: {where + ': ' if where else ''}{first['msg']}",
-                message.payload.decode("utf-8", "replace"),
-            ) from error
-        values = state.model_dump(exclude={"at"}, exclude_none=True)
-        if state.at is None:
-            return [UntimedReading(kind, value) for kind, value in values.items()]
-        return [Reading(kind, value, state.at) for kind, value in values.items()]
+    def decode(self, message: Message) -> Sequence[Decoded]:
+        topic, payload = message.topic, message.payload
+        if len(payload) > MAX_BYTES:
+            raise Malformed(f"{topic}: {len(payload)} bytes, at most {MAX_BYTES} are read")
+        name = topic.removeprefix(f"{self._topic}/")
+        if name == "ack":
+            return [read_ack(payload, topic)]
+        if name == "info":
+            return [read_info(payload, topic)]
+        if name == "status":
+            return [Presence(read_presence(payload, topic))]
+        state = ReadState(payload, topic)
+        out: list[Decoded] = list(state.unreadable)
+        values = state.values | dict.fromkeys(state.cleared, "")
+        for kind, value in values.items():
+            if state.at is None:
+                out.append(UntimedReading(kind, value))
+            else:
+                out.append(Reading(kind, value, state.at))
+        if state.unknown:
+            out.append(UnknownKeys(state.unknown))
+        return out
 
     def fit(self, schedule: Schedule) -> Schedule:
         """The schedule, cut at the end until all its forms fit; the earlier cut counts for all."""
-        slots = joined(schedule.slots)
-        fitted = dataclasses.replace(schedule, slots=slots)
-        while not _fits(fitted):
+        fitted = dataclasses.replace(schedule, slots=merge_adjacent(schedule.slots))
+        if not _within_sizes(fitted) and schedule.device_type is DeviceType.BATTERY:
+            fitted = dataclasses.replace(fitted, slots=merge_adjacent(_coarser(fitted.slots)))
+        longest = fitted.valid_from + MAX_COMPACT_S
+        if fitted.valid_until > longest:
+            slots = tuple(slot for slot in fitted.slots if slot.end <= longest)
+            fitted = dataclasses.replace(fitted, slots=slots, valid_until=longest)
+        while not _within_sizes(fitted):
             if not fitted.slots:
                 raise ValueError(f"{schedule.device}: a schedule without slots is too long")
             last = fitted.slots[-1]
@@ -75,26 +84,31 @@ class NativeDevice:
         return fitted
 
     def encode_schedule(self, schedule: Schedule) -> Sequence[OutgoingMessage]:
+        documents = schedule_document(schedule), compact_document(schedule)
+        return tuple(
+            OutgoingMessage(f"{self._topic}/{form}", wire_json(document), timed=True)
+            for form, document in zip(FORMS, documents, strict=False)
+        )
+
+    def encode_setpoint(self, setpoint: Setpoint) -> Sequence[OutgoingMessage]:
         return (
-            OutgoingMessage(f"{self._topic}/schedule", wire_json(schedule_document(schedule))),
             OutgoingMessage(
-                f"{self._topic}/schedule/compact", wire_json(compact_document(schedule))
+                f"{self._topic}/setpoint",
+                wire_json(setpoint_document(setpoint)),
+                timed=True,
+                expires_at=setpoint.until + SETPOINT_OUTLIVES_S,
             ),
         )
 
-    def encode_setpoint(self, setpoint: Setpoint) -> OutgoingMessage:
-        return OutgoingMessage(
-            f"{self._topic}/setpoint",
-            wire_json(setpoint_document(setpoint)),
-            expires_at=setpoint.until + SETPOINT_OUTLIVES_S,
-        )
-
     def withdraw(self) -> Sequence[OutgoingMessage]:
-        forms = ("schedule", "schedule/compact", "setpoint")
-        return [OutgoingMessage(f"{self._topic}/{form}", "") for form in forms]
+        return [OutgoingMessage(f"{self._topic}/{form}", "") for form in FORMS]
 
 
-def joined(slots: Sequence[ScheduleSlot]) -> tuple[ScheduleSlot, ...]:
+def build(section: DeviceSection, base_topic: str) -> NativeDevice:
+    return NativeDevice(base_topic, section.id)
+
+
+def merge_adjacent(slots: Sequence[ScheduleSlot]) -> tuple[ScheduleSlot, ...]:
     """Touching slots of equal mode and power as one; the price is their mean by energy."""
     out: list[ScheduleSlot] = []
     for slot in slots:
@@ -115,7 +129,15 @@ def joined(slots: Sequence[ScheduleSlot]) -> tuple[ScheduleSlot, ...]:
     return tuple(out)
 
 
-def _fits(schedule: Schedule) -> bool:
+def _coarser(slots: Sequence[ScheduleSlot]) -> list[ScheduleSlot]:
+    """Powers rounded towards 0 to steps that let neighbours be joined."""
+    return [
+        dataclasses.replace(slot, power_w=int(slot.power_w / STORAGE_STEP_W) * STORAGE_STEP_W)
+        for slot in slots
+    ]
+
+
+def _within_sizes(schedule: Schedule) -> bool:
     compact = compact_document(schedule)
     pairs = compact["p"]
     return (
@@ -124,95 +146,3 @@ def _fits(schedule: Schedule) -> bool:
         and len(wire_json(compact).encode()) <= MAX_COMPACT_BYTES
         and len(wire_json(schedule_document(schedule)).encode()) <= MAX_SCHEDULE_BYTES
     )
-
-
-def schedule_document(schedule: Schedule) -> dict[str, object]:
-    """The body of `schedule`, as in the wire contract's section 2."""
-    goal = schedule.goal
-    return {
-        "schema": "schedule/1",
-        "device": schedule.device,
-        "device_type": schedule.device_type,
-        "revision": schedule.revision,
-        "issued_at": from_unix(schedule.issued_at),
-        "valid_from": from_unix(schedule.valid_from),
-        "valid_until": from_unix(schedule.valid_until),
-        "currency": schedule.currency,
-        "slots": [_slot_document(slot) for slot in schedule.slots],
-        "default": dataclasses.asdict(schedule.default),
-        "offline": dataclasses.asdict(schedule.offline),
-        "goal": {
-            "energy_kwh": goal.energy_kwh,
-            "target_soc_percent": goal.target_soc_percent,
-            "ready_by": None if goal.ready_by is None else from_unix(goal.ready_by),
-        },
-        "cost": schedule.cost,
-        "baseline_cost": schedule.baseline_cost,
-        "status": schedule.status,
-        "estimated": schedule.estimated,
-    }
-
-
-def _slot_document(slot: ScheduleSlot) -> dict[str, object]:
-    out: dict[str, object] = {
-        "start": from_unix(slot.start),
-        "end": from_unix(slot.end),
-        "mode": slot.mode,
-        "power_w": slot.power_w,
-    }
-    if slot.phases is not None:
-        out["phases"] = slot.phases
-    out |= {"energy_kwh": slot.energy_kwh, "price": slot.price, "reason": slot.reason}
-    return out
-
-
-def compact_document(schedule: Schedule) -> dict[str, object]:
-    """The body of `schedule/compact`, as in the wire contract's section 3."""
-    kind = schedule.device_type
-
-    def value(mode: str, power_w: int) -> int | None:
-        if kind in HEAT or kind is DeviceType.PROGRAM:
-            return MODES[kind].index(mode) + 1
-        return None if mode in ("release", "auto") else power_w
-
-    default = value(schedule.default.mode, schedule.default.power_w)
-    start = schedule.valid_from
-    pairs: list[list[int | None]] = []
-    end = None
-    for slot in schedule.slots:
-        if end is not None and end != slot.start:
-            pairs.append([end - start, default])
-        pairs.append([slot.start - start, value(slot.mode, slot.power_w)])
-        end = slot.end
-    if end is not None and end < schedule.valid_until:
-        pairs.append([end - start, default])
-    return {
-        "r": schedule.revision,
-        "s": start,
-        "u": "M" if kind in HEAT or kind is DeviceType.PROGRAM else "W",
-        "p": pairs,
-        "e": schedule.valid_until,
-        "d": default,
-        "o": [schedule.offline.after_s, value(schedule.offline.mode, schedule.offline.power_w)],
-    }
-
-
-def setpoint_document(setpoint: Setpoint) -> dict[str, object]:
-    """The body of `setpoint`, as in the wire contract's section 2."""
-    out: dict[str, object] = {
-        "revision": setpoint.revision,
-        "at": from_unix(setpoint.at),
-        "mode": setpoint.mode,
-        "power_w": setpoint.power_w,
-    }
-    if setpoint.current_a is not None:
-        out["current_a"] = setpoint.current_a
-    if setpoint.phases is not None:
-        out["phases"] = setpoint.phases
-    out |= {
-        "until": from_unix(setpoint.until),
-        "default": dataclasses.asdict(setpoint.default),
-        "offline": dataclasses.asdict(setpoint.offline),
-        "reason": setpoint.reason,
-    }
-    return out

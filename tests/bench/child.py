@@ -12,7 +12,7 @@ from agent.app import run_agent
 from agent.clock import Clock
 from agent.config import Config
 from agent.store import Store
-from integrations.registry import tariff_source
+from integrations.registry import AgentConfig, tariff_source
 
 
 class SharedClock:
@@ -53,7 +53,7 @@ async def main(task: dict[str, object]) -> None:
         float(str(task["epoch"])),
         float(str(task["speed"])),
     )
-    config = Config.model_validate(task["config"])
+    config = AgentConfig.model_validate(task["config"])
     store = Store.open(Path(str(task["database"])), clock.now())
     stop = asyncio.Event()
     asyncio.get_running_loop().call_later(float(str(task["seconds"])), stop.set)

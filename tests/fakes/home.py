@@ -12,12 +12,12 @@ from datetime import datetime
 from agent.app import run_agent
 from agent.clock import SteppedClock
 from agent.config import Config
-from agent.dispatch.ledger import Ledger
+from agent.records.ledger import Ledger
 from agent.energy.plan import Plan
 from agent.energy.situation import Situation
 from agent.planning import make_plan
 from agent.store import Store
-from integrations.registry import tariff_source
+from integrations.registry import AgentConfig, tariff_source
 from integrations.sandbox.appliances.appliance import Appliance
 from integrations.sandbox.server import FlatPeakSandbox
 from tests.fakes.memory_broker import MemoryBroker, MemoryConnection
@@ -42,7 +42,7 @@ class Home:
 
     def config(self, devices: Sequence[object], place: int = 0) -> Config:
         location = list(self.sandbox.places)[place]
-        return Config.model_validate(
+        return AgentConfig.model_validate(
             {
                 "tariff": {
                     "source": "flatpeak",

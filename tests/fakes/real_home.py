@@ -17,10 +17,10 @@ import aiomqtt
 from agent.app import run_agent
 from agent.clock import SteppedClock
 from agent.config import Config
-from agent.dispatch.ledger import Ledger
+from agent.records.ledger import Ledger
 from agent.store import Store
 from agent.tasks import cancel_all
-from integrations.registry import tariff_source
+from integrations.registry import AgentConfig, tariff_source
 from integrations.sandbox.appliances.appliance import Appliance
 from integrations.sandbox.appliances.link import open_link
 from integrations.sandbox.broker import HOST, Broker, open_broker
@@ -44,7 +44,7 @@ class RealHome:
     machines: list[Appliance] = field(default_factory=list)
 
     def config(self, devices: Sequence[object], **sections: object) -> Config:
-        return Config.model_validate(
+        return AgentConfig.model_validate(
             {
                 "tariff": {
                     "source": "flatpeak",

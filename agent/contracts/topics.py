@@ -32,20 +32,34 @@ class Topics:
     def event(self) -> str:
         return f"{self.base}/event"
 
+    def device(self, device: str, name: str) -> str:
+        return f"{self.base}/device/{device}/{name}"
+
     def wish(self, device: str) -> str:
-        return f"{self.base}/device/{device}/wish"
+        return self.device(device, "wish")
 
     @property
     def any_request(self) -> str:
-        return f"{self.base}/device/+/request"
+        return self.device("+", "request")
 
     @property
     def any_schedule(self) -> str:
-        return f"{self.base}/device/+/schedule"
+        return self.device("+", "schedule")
 
     @property
     def site_request(self) -> str:
         return f"{self.base}/site/request"
+
+    @property
+    def site_wish(self) -> str:
+        return f"{self.base}/site/wish"
+
+    @property
+    def site_limit(self) -> str:
+        return f"{self.base}/site/limit"
+
+    def forecast(self, name: str) -> str:
+        return f"{self.base}/site/forecast/{name}"
 
     def device_part(self, topic: str) -> tuple[str, str] | None:
         """(`<id>`, what follows) of a topic below `device/`, else None."""

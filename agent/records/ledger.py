@@ -1,7 +1,8 @@
 """What each device took and what it cost, beside the frozen baseline: starting at once.
 
-Energy is booked at the price that held when it was taken. The baseline of a need is fixed when the
-need begins, from the prices known then; it counts once the need is over.
+Energy is booked at the price that held when it was taken, and beside it at the mean price that its
+need would have cost without a planner: fixed when the need begins, from the prices known then. So
+both sides always stand for the same energy, also in the middle of a night.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,35 +12,39 @@ from decimal import Decimal
 
 from agent.energy.rates import Rate
 from agent.energy.situation import ZERO
-from agent.home.baseline import cost_of, uncontrolled_cost
-from agent.home.device_state import MeteredInterval
+from agent.home.baseline import cost_at_once, cost_of
+from agent.home.model.meter import MeteredInterval
 from agent.home.planning_input import SATISFIED_TOLERANCE_KWH, ActiveNeed
 
 
 @dataclass(slots=True)
 class Account:
-    """Totals of one device since the start, in kWh and currency."""
+    """Totals of one device since the start, in kWh and currency. `open_needs` have not ended."""
 
     energy_kwh: Decimal = ZERO
     cost: Decimal = ZERO
     baseline_cost: Decimal = ZERO
     deadlines: int = 0
     deadlines_met: int = 0
+    open_needs: int = 0
     schedules: int = 0
     schedules_followed: int = 0
 
 
 @dataclass(slots=True)
 class _OpenNeed:
+    """`price_per_kwh` is the frozen baseline's, `left_kwh` what it still stands for."""
+
     deadline: datetime
-    baseline: Decimal
+    price_per_kwh: Decimal
+    left_kwh: Decimal
     settled: bool = False
 
 
 @dataclass(slots=True)
 class Ledger:
     accounts: dict[str, Account] = field(default_factory=dict)
-    _open: dict[tuple[str, str], _OpenNeed] = field(default_factory=dict)
+    _open: dict[tuple[str, str], _OpenNeed] = field(default_factory=dict, init=False)
 
     def of(self, device: str) -> Account:
         return self.accounts.setdefault(device, Account())
@@ -47,26 +52,40 @@ class Ledger:
     def book(
         self, device: str, intervals: Iterable[MeteredInterval], rates: Sequence[Rate]
     ) -> None:
+        """Book what was metered; energy of no need costs the same with and without a planner."""
         account = self.of(device)
-        for taking in intervals:
-            energy = Decimal(repr(taking.energy_kwh))
+        for interval in intervals:
+            energy = Decimal(repr(round(interval.energy_kwh, 9)))
+            cost = cost_of(energy, interval.start, interval.end, rates)
             account.energy_kwh += energy
-            account.cost += cost_of(energy, taking.start, taking.end, rates)
+            account.cost += cost
+            account.baseline_cost += self._baseline(device, energy, cost)
 
-    def follow(
+    def _baseline(self, device: str, energy: Decimal, cost: Decimal) -> Decimal:
+        if not energy:
+            return cost
+        mean, left, total = cost / energy, energy, ZERO
+        for (name, _), need in self._open.items():
+            if name != device or left <= 0:
+                continue
+            share = min(left, need.left_kwh)
+            total += share * need.price_per_kwh
+            need.left_kwh -= share
+            left -= share
+        return total + left * mean
+
+    def track(
         self, device: str, needs: Sequence[ActiveNeed], rates: Sequence[Rate], now: datetime
     ) -> None:
         """Open new needs, settle those that are met or whose deadline has come."""
         keys = {(device, need.key) for need in needs}
         for need in needs:
             key = (device, need.key)
-            if (
-                key not in self._open
-                and need.missing_kwh >= SATISFIED_TOLERANCE_KWH
-                and now < need.deadline
-            ):
-                baseline = uncontrolled_cost(need.missing_kwh, need.power_w, now, rates)
-                self._open[key] = _OpenNeed(need.deadline, baseline)
+            begins = need.missing_kwh >= SATISFIED_TOLERANCE_KWH and now < need.deadline
+            if key not in self._open and begins:
+                cost = cost_at_once(need.missing_kwh, need.power_w, now, rates)
+                price = cost / need.missing_kwh
+                self._open[key] = _OpenNeed(need.deadline, price, need.missing_kwh)
             held = self._open.get(key)
             if held is None or held.settled:
                 continue
@@ -77,10 +96,11 @@ class Ledger:
             held = self._open.pop(key)
             if not held.settled and now >= held.deadline:
                 self._settle(device, held, met=False)
+        mine = [need for (name, _), need in self._open.items() if name == device]
+        self.of(device).open_needs = sum(not need.settled for need in mine)
 
     def _settle(self, device: str, held: _OpenNeed, *, met: bool) -> None:
         account = self.of(device)
         held.settled = True
-        account.baseline_cost += held.baseline
         account.deadlines += 1
         account.deadlines_met += met

@@ -5,8 +5,11 @@ from datetime import datetime
 
 from agent.contracts.text import wire_json
 from agent.energy.rates import Rate, Rates
+from agent.energy.text import clean_text
 from agent.health import Health, State
-from agent.home.wishes import Wish
+from agent.home.wishes import VALUE_KEYS, Wish
+
+MAX_REASON = 300
 
 
 def tariff_document(rates: Rates, shown: Sequence[Rate]) -> str:
@@ -91,20 +94,58 @@ def health_document(health: Health) -> str:
     )
 
 
-def wish_document(wish: Wish, request_id: str | None, refusal: str | None = None) -> str:
-    """What holds now, or why the last request was refused."""
+def wish_document(
+    wish: Wish, at: datetime, request_id: str | None, *, accepted: bool, reason: str
+) -> str:
+    """What holds now and since when it is said; why the last request was refused."""
+    values, mode = wish.values, wish.mode
+    ready_by: datetime | str | None = values.ready_by
+    if ready_by is None and values.ready_by_clock is not None:
+        ready_by = f"{values.ready_by_clock:%H:%M}"
     return wire_json(
         {
             "id": request_id,
-            "accepted": refusal is None,
-            "reason": refusal or "",
-            "mode": wish.mode,
-            "until": wish.until,
-            "energy_kwh": wish.energy_kwh,
-            "target_soc_percent": wish.target_soc_percent,
-            "ready_by": wish.ready_by,
-            "price_cap": wish.price_cap,
+            "at": at,
+            "accepted": accepted,
+            "reason": clean_text(reason, MAX_REASON),
+            "mode": mode.name,
+            "until": mode.until,
+            "energy_kwh": values.energy_kwh,
+            "hours": values.hours,
+            "target_soc_percent": values.target_soc_percent,
+            "floor_soc_percent": values.floor_soc_percent,
+            "ready_by": ready_by,
+            "price_cap": values.price_cap,
+            "kept": [key for key in VALUE_KEYS if _is_kept(wish, key)],
             "loaded": wish.loaded_at is not None,
+            "pending": wish.pending,
+        }
+    )
+
+
+def _is_kept(wish: Wish, key: str) -> bool:
+    kept = getattr(wish.kept, key) is not None
+    if key == "ready_by":
+        kept = kept or wish.kept.ready_by_clock is not None
+    return kept
+
+
+def site_wish_document(
+    away_until: datetime | None,
+    at: datetime,
+    request_id: str | None,
+    *,
+    accepted: bool,
+    reason: str,
+) -> str:
+    """The answer to `site/request`, and what holds."""
+    return wire_json(
+        {
+            "id": request_id,
+            "at": at,
+            "accepted": accepted,
+            "reason": clean_text(reason, MAX_REASON),
+            "away_until": away_until,
         }
     )
 

@@ -1,40 +1,28 @@
 """Keeps the topics for people true: tariff, the price now, health, time."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from agent.clock import Clock, wait_for
-from agent.clockmonitor import ClockMonitor
 from agent.contracts.text import wire_json
-from agent.dispatch.documents import (
+from agent.contracts.topics import Topics
+from agent.dispatch.outbox import DOCUMENTS, LARGE, Outbox
+from agent.energy.instants import to_unix_ceil, to_unix_floor
+from agent.energy.rates import Direction, Rate
+from agent.health import Health
+from agent.ports import OutgoingMessage, RatesProvider
+from agent.report.documents import (
     health_document,
     tariff_document,
     tariff_list,
     tariff_now,
 )
-from agent.dispatch.outbox import Outbox
-from agent.energy.instants import to_unix_ceil, to_unix_floor
-from agent.energy.rates import Direction, Rate, Rates
-from agent.health import Health
-from agent.latest import LatestValue
-from agent.mqtt.topics import Topics
-from agent.ports import OutgoingMessage
 
 SHOWN_AHEAD = timedelta(hours=48)
 TIME_EVERY_S = 60.0
-
-
-class RatesProvider(Protocol):
-    """What the publisher asks of the larder."""
-
-    current: LatestValue[Mapping[Direction, Rates]]
-
-    def planning_rates(
-        self, direction: Direction, now: datetime, until: datetime
-    ) -> Sequence[Rate]: ...
+HEALTH_SETTLES_S = 0.2
 
 
 @dataclass(slots=True)
@@ -44,13 +32,13 @@ class Publisher:
     topics: Topics
     outbox: Outbox
     clock: Clock
-    guard: ClockMonitor
+    clock_trusted: Callable[[], bool]
     health: Health
     book: RatesProvider
     on_event: Callable[[str, str], None]
-    _rates_wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _health_wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _was_stale: bool = False
+    _rates_wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _health_wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _was_stale: bool = field(default=False, init=False)
 
     def rates_changed(self) -> None:
         self._rates_wake.set()
@@ -62,11 +50,11 @@ class Publisher:
         """`tariff/…` when the rates change, `tariff/now` at every change of the price."""
         while True:
             self._rates_wake.clear()
-            again = await self._publish_tariff(self.clock.now())
+            again = self._publish_tariff(self.clock.now())
             if not self._rates_wake.is_set():
                 await wait_for(self._rates_wake, self.clock, again)
 
-    async def _publish_tariff(self, now: datetime) -> datetime:
+    def _publish_tariff(self, now: datetime) -> datetime:
         shown: dict[Direction, Sequence[Rate]] = {Direction.IMPORT: (), Direction.EXPORT: ()}
         currency = ""
         for direction in shown:
@@ -77,8 +65,11 @@ class Publisher:
             hour = now.replace(minute=0, second=0, microsecond=0)
             shown[direction] = self.book.planning_rates(direction, hour, now + SHOWN_AHEAD)
             name = direction.value
-            await self.outbox.put(
-                OutgoingMessage(self.topics.tariff(name), tariff_document(rates, shown[direction])),
+            self.outbox.set(
+                LARGE,
+                OutgoingMessage(
+                    self.topics.tariff(name), tariff_document(rates, shown[direction]), timed=True
+                ),
                 OutgoingMessage(self.topics.tariff(f"{name}/list"), tariff_list(shown[direction])),
             )
             if direction is Direction.IMPORT and rates.stale != self._was_stale:
@@ -89,16 +80,22 @@ class Publisher:
         if current is None:
             return now + timedelta(hours=1)
         text, until = current
-        await self.outbox.put(
-            OutgoingMessage(self.topics.tariff("now"), text, expires_at=to_unix_ceil(until))
+        self.outbox.set(
+            DOCUMENTS,
+            OutgoingMessage(
+                self.topics.tariff("now"), text, timed=True, expires_at=to_unix_ceil(until)
+            ),
         )
         return until
 
     async def run_health(self) -> None:
         while True:
             self._health_wake.clear()
-            await self.outbox.put(OutgoingMessage(self.topics.health, health_document(self.health)))
+            document = health_document(self.health)
+            self.outbox.set(DOCUMENTS, OutgoingMessage(self.topics.health, document))
             await self._health_wake.wait()
+            # What changes many times in a moment is said once.
+            await asyncio.sleep(HEALTH_SETTLES_S)
 
     async def run_time(self) -> None:
         while True:
@@ -107,8 +104,8 @@ class Publisher:
 
     async def send_time(self) -> None:
         """The time for devices without a clock; not while our own is doubted."""
-        if self.guard.trusted:
+        if self.clock_trusted():
             seconds = to_unix_floor(self.clock.now())
-            await self.outbox.post.publish(
+            await self.outbox.publisher.publish(
                 self.topics.time, wire_json({"t": seconds}), retain=False, qos=0
             )

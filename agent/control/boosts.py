@@ -1,0 +1,73 @@
+"""What a person asked for at once, under a limit: a load of the plan like any other. Pure.
+
+The rule is that of the wire contract's section 2 ("What a person asked"): the limit holds, the
+others yield, and where it does not fit it gets what is left.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from agent.energy.instants import to_unix_floor
+from agent.energy.profile import DeviceProfile
+from agent.energy.schedule import DeviceType
+from agent.energy.steps import Steps
+from agent.home.model.device_model import DeviceModel
+from agent.home.planning_input import PlanningInput
+
+
+def allocated(
+    inputs: Mapping[str, PlanningInput],
+    profiles: Mapping[str, DeviceProfile],
+    models: Mapping[str, DeviceModel],
+    headroom: Steps,
+    now: datetime,
+) -> tuple[dict[str, PlanningInput], dict[str, str]]:
+    """The inputs with the power that each boost gets, and why one gets less than it asked."""
+    out = dict(inputs)
+    less: dict[str, str] = {}
+    start = to_unix_floor(now)
+    taken = sum(
+        profiles[name].max_power_w
+        for name in unswitchable(profiles, models, now)
+        if not _boosts(inputs.get(name))
+    )
+    boosting = [name for name, item in inputs.items() if _boosts(item)]
+    boosting.sort(key=lambda name: -profiles[name].priority)
+    for name in boosting:
+        item, profile = inputs[name], profiles[name]
+        assert item.override is not None
+        until = max(start + 1, to_unix_floor(item.override.until))
+        room = int(headroom.lowest(start, until) - taken)
+        asked = item.override.power_w
+        power = min(asked, max(0, room))
+        if power < profile.min_power_w:
+            power = 0
+        if power < asked:
+            less[name] = f"the limit leaves {power} W of the {asked} W that were asked"
+            out[name] = replace(item, override=replace(item.override, power_w=power))
+        taken += power
+    for name in inputs:
+        less.setdefault(name, "")
+    return out, less
+
+
+def unswitchable(
+    profiles: Mapping[str, DeviceProfile], models: Mapping[str, DeviceModel], now: datetime
+) -> list[str]:
+    """Who must go on: programs under way, and runs whose least time is not over."""
+    out = []
+    for name, model in models.items():
+        profile = profiles[name]
+        if profile.type is DeviceType.PROGRAM:
+            if model.session.started_at is not None:
+                out.append(name)
+            continue
+        ran_s = (now - model.on_since).total_seconds() if model.on_since else profile.min_on_s
+        if ran_s < profile.min_on_s:
+            out.append(name)
+    return out
+
+
+def _boosts(item: PlanningInput | None) -> bool:
+    return item is not None and item.override is not None and item.override.mode == "boost"

@@ -1,0 +1,421 @@
+"""The main loop: what is known becomes a Situation, a plan, schedules, setpoints.
+
+Two tasks side by side. One keeps setpoints on the second and what a person or the grid asks for
+within it; the other plans, and however long that takes nothing waits for it: what is in force
+stays in force. What is published goes through the outbox, so a lost broker stops neither.
+"""
+
+import asyncio
+import logging
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from agent.clock import Clock, wait_for
+from agent.config import Config
+from agent.contracts.plan import plan_document
+from agent.contracts.situation import situation_document
+from agent.contracts.text import wire_json
+from agent.contracts.topics import Topics
+from agent.control.boosts import allocated, unswitchable
+from agent.control.deadlines import DeadlineWatch
+from agent.control.device_manager import DeviceManager
+from agent.control.site import Site
+from agent.dispatch.blocks import BlockHistory
+from agent.dispatch.dispatcher import Dispatcher, Wanted
+from agent.dispatch.outbox import LARGE, Outbox
+from agent.dispatch.schedules import ScheduleContext, schedule_for
+from agent.energy.instants import from_unix, to_unix_ceil, to_unix_floor
+from agent.energy.plan import DevicePlan, Plan
+from agent.energy.profile import DeviceProfile
+from agent.energy.schedule import Schedule
+from agent.energy.situation import Situation
+from agent.home.baseline import uncontrolled_cost
+from agent.home.kinds import KINDS
+from agent.home.planning_input import PLANNED_AHEAD, PlanningInput
+from agent.home.situation import PriceForecast, build_situation
+from agent.ports import OutgoingMessage
+from agent.records.device_store import DeviceStore
+from agent.records.ledger import Ledger
+from agent.records.limit_log import LimitLog
+from agent.report.event_queue import EventQueue
+
+log = logging.getLogger(__name__)
+
+CYCLE_PERIOD = timedelta(minutes=5)
+# After a switching the device is given this long to tell what it took.
+REPORT_GRACE = timedelta(seconds=30)
+# Energy of the last readings is booked at the prices that held then.
+BOOKING_LOOKBACK = timedelta(minutes=30)
+# Without any price the first plan waits this long for the first answer of the tariff source.
+FIRST_PRICES_WITHIN_S = 10.0
+# One device causes at most one new plan in this time; what a person asks does not wait.
+PLAN_EVERY = timedelta(seconds=5)
+# What was sent for a limit is recorded when the meters have had time to show it.
+LIMIT_SHOWN_AFTER = timedelta(seconds=60)
+
+MakePlan = Callable[[Situation], Awaitable[Plan]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cycle:
+    """What one plan is made from; `changes` is the count of changes seen when it began."""
+
+    now: datetime
+    inputs: Mapping[str, PlanningInput]
+    prices: PriceForecast
+    situation: Situation
+    user_triggered: frozenset[str]
+    changes: int
+
+
+@dataclass(slots=True)
+class Controller:
+    """`clock_trusted()` says whether anything may be switched now; `on_turn(part)` hears that a
+
+    task is alive. `fallback` plans where `make_plan` was not done in time and nothing is in force.
+    """
+
+    config: Config
+    clock: Clock
+    clock_trusted: Callable[[], bool]
+    make_plan: MakePlan
+    fallback: MakePlan
+    site: Site
+    devices: DeviceManager
+    dispatcher: Dispatcher
+    outbox: Outbox
+    events: EventQueue
+    store: DeviceStore
+    ledger: Ledger
+    limit_log: LimitLog
+    topics: Topics
+    profiles: Mapping[str, DeviceProfile]
+    on_turn: Callable[[str], None] = lambda part: None
+    _plan: Plan | None = field(default=None, init=False)
+    _plan_published: bool = field(default=False, init=False)
+    _late: asyncio.Task[Plan] | None = field(default=None, init=False)
+    _deadlines: DeadlineWatch = field(init=False)
+    _user_triggered: set[str] = field(default_factory=set, init=False)
+    _triggered_at: dict[str, datetime] = field(default_factory=dict, init=False)
+    _changes: int = field(default=0, init=False)
+    _plan_wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _serve_wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _next_cycle: datetime | None = field(default=None, init=False)
+    _limit_check_at: datetime | None = field(default=None, init=False)
+    _limit_came_at: datetime | None = field(default=None, init=False)
+    _began: float = field(default=math.nan, init=False)
+
+    def __post_init__(self) -> None:
+        self._deadlines = DeadlineWatch(self.events)
+
+    # --- what calls in: plain and quick ---------------------------------------------------------
+
+    def wake(self) -> None:
+        """Something has changed for every device (prices, the clock): plan again at once."""
+        self._changes += 1
+        self._user_triggered |= set(self.devices)
+        self._plan_again(self.clock.now())
+
+    def on_change(self, device: str, user_triggered: bool) -> None:
+        """A device said something that matters; one of them causes a plan every few seconds."""
+        if user_triggered:
+            self._user_triggered.add(device)
+        now = self.clock.now()
+        last = self._triggered_at.get(device)
+        due = now if last is None or last > now else max(now, last + PLAN_EVERY)
+        self._triggered_at[device] = due
+        self._plan_again(due)
+
+    def on_request(self, device: str) -> None:
+        """A person asked: what can be done at once is done at once, then it is planned."""
+        self._changes += 1
+        self._user_triggered.add(device)
+        now = self.clock.now()
+        if self.clock_trusted():
+            self._apply_override_now(device, now)
+        self._plan_again(now)
+
+    def on_stricter_limit(self) -> None:
+        """Less may be drawn: setpoints first, in one step, before anything is planned."""
+        self._changes += 1
+        now = self.clock.now()
+        self._limit_came_at, self._limit_check_at = now, now + LIMIT_SHOWN_AFTER
+        self._curtail(now)
+
+    def on_switch(self, device: str, is_on: bool) -> None:
+        model = self.devices.model(device)
+        if is_on and self.devices.section(device).type == "program":
+            model.begin_run(self.clock.now())
+        if is_on:
+            model.following.try_again(self.clock.now())
+        else:
+            # What comes next may look different once the device has told what it took.
+            soon = self.clock.now() + REPORT_GRACE
+            self._next_cycle = min(self._next_cycle or soon, soon)
+
+    def take_back(self, device: str) -> None:
+        """Its schedule is taken back; the next plan gives it anew."""
+        self.dispatcher.withdraw(device)
+
+    def _plan_again(self, when: datetime) -> None:
+        if self._next_cycle is None or when < self._next_cycle:
+            self._next_cycle = when
+        self._plan_wake.set()
+        self._serve_wake.set()
+
+    # --- the two tasks --------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Never ends."""
+        loop = asyncio.get_running_loop()
+        self._began = loop.time()
+        loop.call_later(FIRST_PRICES_WITHIN_S, self.wake)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._serve(), name="setpoints")
+            group.create_task(self._plan_for_ever(), name="planning")
+
+    async def _serve(self) -> None:
+        """Setpoints on the second, whatever the planner does."""
+        while True:
+            self._serve_wake.clear()
+            now = self.clock.now()
+            self.on_turn("setpoints")
+            if self.clock_trusted():
+                self.dispatcher.publish_due_setpoints(now)
+            self.store.flush()
+            self._record_limit(now)
+            moments = [now + CYCLE_PERIOD, self.dispatcher.next_change(), self._limit_check_at]
+            await wait_for(
+                self._serve_wake, self.clock, min(when for when in moments if when is not None)
+            )
+
+    async def _plan_for_ever(self) -> None:
+        while True:
+            self._plan_wake.clear()
+            now = self.clock.now()
+            self.on_turn("planning")
+            if self.clock_trusted() and self._is_due(now):
+                await self._run_cycle(now)
+            if not self._plan_wake.is_set():
+                await wait_for(self._plan_wake, self.clock, self._next_moment())
+
+    def _is_due(self, now: datetime) -> bool:
+        moments = [self.dispatcher.increase_due_at, self.dispatcher.retry_at]
+        due = any(when is not None and now >= when for when in moments)
+        return due or self._next_cycle is None or now >= self._next_cycle
+
+    def _next_moment(self) -> datetime:
+        now = self.clock.now()
+        if not self.clock_trusted():
+            return now + CYCLE_PERIOD
+        moments = [
+            self._next_cycle or now + CYCLE_PERIOD,
+            self.dispatcher.increase_due_at,
+            self.dispatcher.retry_at,
+        ]
+        return max(now, min(moment for moment in moments if moment is not None))
+
+    # --- one plan -------------------------------------------------------------------------------
+
+    async def _run_cycle(self, now: datetime) -> None:
+        cycle = self._gather(now)
+        if cycle is None:
+            return
+        plan = await self._planned(cycle)
+        if plan is None:
+            return
+        self._plan = plan
+        issued = self._issue(cycle, plan, self.clock.now())
+        self.dispatcher.publish_due_setpoints(self.clock.now())
+        self._serve_wake.set()
+        self._publish_plan(plan, cycle.situation, changed=bool(issued))
+        self._deadlines.look(cycle.inputs, plan)
+
+    def _gather(self, now: datetime) -> _Cycle | None:
+        """What is known now, as a Situation; None while the first prices may still come."""
+        self.devices.advance(now)
+        inputs = {device: self.devices.planning_input(device, now) for device in self.devices}
+        ready = [from_unix(item.goal.ready_by) for item in inputs.values() if item.goal.ready_by]
+        self._next_cycle = min([now + CYCLE_PERIOD, *(when for when in ready if when > now)])
+        latest = [item.latest for item in inputs.values() if item.latest is not None]
+        prices = self.site.prices(now - BOOKING_LOOKBACK, max([now + PLANNED_AHEAD, *latest]))
+        if prices is None or not prices.import_rates:
+            if not self.dispatcher.holds_any and self._awaiting_first_prices():
+                return None
+            prices = prices or PriceForecast("", self.site.location().zone.key)
+        triggered, self._user_triggered = frozenset(self._user_triggered), set()
+        inputs = self._within_limit(inputs, now)
+        for device, item in inputs.items():
+            self.devices.note_input(device, item, now)
+        self._book(inputs, prices, now)
+        situation = build_situation(
+            self.config,
+            prices,
+            inputs,
+            self._plan,
+            now,
+            limit=self.site.limit(),
+            base_load=self.site.base_load(),
+        )
+        return _Cycle(now, inputs, prices, situation, triggered, self._changes)
+
+    async def _planned(self, cycle: _Cycle) -> Plan | None:
+        """The plan, or None where it was not there in time or no longer fits what is asked."""
+        if self._late is not None and not self._late.done():
+            # The planner is still at an older question: one search at a time on a slow gateway.
+            return await self._without_planner(cycle)
+        task = asyncio.ensure_future(self.make_plan(cycle.situation))
+        try:
+            done, _ = await asyncio.wait({task}, timeout=self.config.planner.time_limit_s)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if not done:
+            log.warning(
+                "no plan within %g s; what is in force stays", self.config.planner.time_limit_s
+            )
+            self._late = task
+            task.add_done_callback(self._late_plan_came)
+            return await self._without_planner(cycle)
+        if cycle.changes != self._changes:
+            self._next_cycle = self.clock.now()
+            self._user_triggered |= cycle.user_triggered
+            self._plan_wake.set()
+            return None
+        return task.result()
+
+    async def _without_planner(self, cycle: _Cycle) -> Plan | None:
+        """Nothing where a plan is in force for everybody who asks, else the rule's."""
+        self._user_triggered |= cycle.user_triggered
+        asking = {name for name, item in cycle.inputs.items() if item.device is not None}
+        served = {name for name in asking if self.dispatcher.held(name) is not None}
+        if asking <= served and not cycle.user_triggered:
+            return None
+        return await self.fallback(cycle.situation)
+
+    def _late_plan_came(self, task: asyncio.Task[Plan]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            log.error("the planner failed: %r", task.exception())
+        self._plan_again(self.clock.now())
+
+    def _awaiting_first_prices(self) -> bool:
+        return asyncio.get_running_loop().time() < self._began + FIRST_PRICES_WITHIN_S
+
+    def _book(
+        self, inputs: Mapping[str, PlanningInput], prices: PriceForecast, now: datetime
+    ) -> None:
+        for device, item in inputs.items():
+            self.ledger.track(device, item.needs, prices.import_rates, now)
+            intervals = self.devices.model(device).pop_booked()
+            self.ledger.book(device, intervals, prices.import_rates)
+
+    # --- schedules ------------------------------------------------------------------------------
+
+    def _issue(self, cycle: _Cycle, plan: Plan, now: datetime) -> list[str]:
+        """Publish what each device should hold by this plan, where that is something new.
+
+        One that a person has overridden keeps the person's choice, one that does not follow keeps
+        its schedule until it is tried again.
+        """
+        wanted = {}
+        for device, item in cycle.inputs.items():
+            model, asked = self.devices.model(device), device in cycle.user_triggered
+            if model.opted_out(now) or (model.following.holds_still(now) and not asked):
+                continue
+            schedule = self._schedule(device, item, plan, cycle.prices, now)
+            wanted[device] = Wanted(schedule, urgent=asked, ignore_drift=not asked)
+        return self.dispatcher.issue(wanted, to_unix_ceil(now), self.site.headroom())
+
+    def _schedule(
+        self,
+        device: str,
+        item: PlanningInput,
+        plan: Plan | None,
+        prices: PriceForecast | None,
+        now: datetime,
+    ) -> Schedule:
+        profile, section = self.profiles[device], self.devices.section(device)
+        part = _part_of(plan, device)
+        model = self.devices.model(device)
+        most_w = None
+        if not self.site.limited and model.following.learned_power_w is not None:
+            # Planned with what it takes, allowed its most: else it could never take more again.
+            most_w = profile.max_power_w
+        slots = KINDS[section.type].slots(profile, part, most_w=most_w) if part else ()
+        context = ScheduleContext(
+            now=to_unix_ceil(now),
+            horizon=plan.horizon if plan else 0,
+            currency=plan.currency if plan else "",
+            baseline_cost=uncontrolled_cost(
+                item.device, profile.max_power_w, now, prices.import_rates if prices else ()
+            ),
+            blocks=BlockHistory(*self.devices.model(device).block_history(now)),
+        )
+        return schedule_for(profile, item, part, slots, context)
+
+    def _apply_override_now(self, device: str, now: datetime) -> None:
+        """A boost, a pause or their end by the plan in force: the planner is not waited for."""
+        inputs = {name: self.devices.planning_input(name, now) for name in self.devices}
+        item = self._within_limit(inputs, now)[device]
+        self.devices.note_input(device, item, now)
+        held = self.dispatcher.held(device)
+        if held is None and item.override is None:
+            return
+        if self._plan is None and item.override is None:
+            return
+        schedule = self._schedule(device, item, self._plan, None, now)
+        wanted = {device: Wanted(schedule, urgent=True)}
+        if self.dispatcher.issue(wanted, to_unix_ceil(now), self.site.headroom()):
+            self.dispatcher.publish_due_setpoints(now)
+        self._serve_wake.set()
+
+    def _within_limit(
+        self, inputs: Mapping[str, PlanningInput], now: datetime
+    ) -> dict[str, PlanningInput]:
+        """Boosts with the power that is left for them under a limit; said on the wish."""
+        headroom = self.site.headroom()
+        if headroom is None:
+            return dict(inputs)
+        models = {name: self.devices.model(name) for name in inputs}
+        out, less = allocated(inputs, self.profiles, models, headroom, now)
+        for device, why in less.items():
+            self.devices.say_less(device, why)
+        return out
+
+    def _curtail(self, now: datetime) -> None:
+        headroom = self.site.headroom()
+        if headroom is None or not self.clock_trusted():
+            return
+        models = {name: self.devices.model(name) for name in self.devices}
+        fixed = unswitchable(self.profiles, models, now)
+        self.dispatcher.curtail(headroom, fixed, to_unix_floor(now))
+        self._serve_wake.set()
+
+    def _record_limit(self, now: datetime) -> None:
+        """What was sent for a limit and what the devices then told, for the record."""
+        if self._limit_check_at is None or now < self._limit_check_at:
+            return
+        came, self._limit_check_at = self._limit_came_at, None
+        if came is None:
+            return
+        models = [self.devices.model(name) for name in self.devices]
+        measured = sum(model.meter.power_w(now) for model in models)
+        self.limit_log.obeyed(came, self.dispatcher.sent_w(now), measured)
+
+    def _publish_plan(self, plan: Plan, situation: Situation, *, changed: bool) -> None:
+        """Publish and keep the plan behind a change; a plan that changes nothing is not news."""
+        if not changed and self._plan_published:
+            return
+        self._plan_published = True
+        text = wire_json(plan_document(plan))
+        if changed:
+            self.store.keep_plan(plan.made_at, wire_json(situation_document(situation)), text)
+        self.outbox.set(LARGE, OutgoingMessage(self.topics.plan, text))
+
+
+def _part_of(plan: Plan | None, device: str) -> DevicePlan | None:
+    if plan is None:
+        return None
+    return next((item for item in plan.devices if item.id == device), None)

@@ -1,0 +1,423 @@
+"""Every device as it is known: its model, its wish, its health. Plain calls; nothing here waits."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from agent.clock import Clock
+from agent.config.devices import DeviceSection
+from agent.contracts.text import read_member
+from agent.contracts.topics import Topics
+from agent.dispatch.outbox import Outbox
+from agent.energy.profile import DeviceProfile
+from agent.energy.readings import (
+    Acknowledgement,
+    AckStatus,
+    DeviceInfo,
+    Presence,
+    Reading,
+    Unreadable,
+)
+from agent.energy.schedule import Schedule
+from agent.errors import Refused
+from agent.health import Health
+from agent.home import stored_wishes
+from agent.home.kinds import KINDS
+from agent.home.model import stored
+from agent.home.model.device_model import PERSISTED_KINDS, DeviceModel
+from agent.home.planning_input import PlanningContext, PlanningInput
+from agent.home.wishes import (
+    RequestContext,
+    Wish,
+    apply_request,
+    echoed_id,
+    expired,
+    read_request,
+)
+from agent.ports import Decoded, OutgoingMessage, UnknownKeys, UntimedReading
+from agent.records.device_store import UNBELIEVABLE, DeviceStore
+from agent.report.documents import wish_document
+from agent.report.event_queue import EventQueue
+
+STATE_SAVED_EVERY = timedelta(minutes=15)
+SILENT_AFTER = timedelta(hours=24)
+# A state after this silence is answered with the time, for devices without a clock.
+SILENCE_BEFORE_TIME = timedelta(seconds=60)
+ACTION_INSPECT = "owner: look at the device"
+ACTION_PUBLISH = "owner: connect the device to the broker; it publishes its state"
+# A person at a dashboard asks a few times in a row, a program gone wild all the time.
+REQUESTS_AT_ONCE = 10
+REQUESTS_A_SECOND = 0.2
+WAITS_FOR_CLOCK = "accepted; it waits until the gateway's clock is confirmed"
+NOT_STORED = "accepted, but it could not be stored: a restart would forget it"
+
+
+@dataclass(slots=True)
+class ManagedDevice:
+    """`notes` are what the last planning input had to assume."""
+
+    section: DeviceSection
+    profile: DeviceProfile
+    model: DeviceModel
+    wish: Wish
+    notes: tuple[str, ...] = ()
+    why_less: str = ""
+    info: DeviceInfo | None = None
+    rejected: str = ""
+    stored_text: str = ""
+    save_again_at: datetime | None = None
+    unsaved: dict[str, Reading] = field(default_factory=dict)
+    said_unknown: set[str] = field(default_factory=set)
+    tokens: float = float(REQUESTS_AT_ONCE)
+    tokens_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class DeviceManager:
+    """`on_change(device, user_triggered)`: something matters for the plan; user-triggered where a
+
+    person did something, so that even small changes are published. `on_asked(device)`: a person
+    has asked for something by a request. `on_reappeared` comes after a
+    silence, `on_take_back(device)` when its schedule is to be taken back before it is given anew.
+    """
+
+    clock: Clock
+    store: DeviceStore
+    health: Health
+    topics: Topics
+    outbox: Outbox
+    events: EventQueue
+    context: Callable[[datetime], PlanningContext]
+    clock_trusted: Callable[[], bool]
+    on_change: Callable[[str, bool], None]
+    on_asked: Callable[[str], None]
+    on_reappeared: Callable[[], None]
+    on_take_back: Callable[[str], None]
+    _by_id: dict[str, ManagedDevice] = field(default_factory=dict, init=False)
+
+    def restore(
+        self, sections: Mapping[str, DeviceSection], profiles: Mapping[str, DeviceProfile]
+    ) -> None:
+        """Take up what an earlier life left: readings, models, wishes."""
+        for name, section in sections.items():
+            model = DeviceModel(name, KINDS[section.type].traits(section))
+            model.restore_readings(self.store.readings(name))
+            text = self.store.state(name)
+            if text is not None:
+                try:
+                    stored.restore(model, text)
+                except UNBELIEVABLE:
+                    self.health.count("unreadable_rows")
+            device = ManagedDevice(section, profiles[name], model, self._stored_wish(name))
+            device.stored_text = text or ""
+            self._by_id[name] = device
+            self._publish_wish(name)
+
+    def _stored_wish(self, name: str) -> Wish:
+        text = self.store.wish(name)
+        if text is None:
+            return Wish()
+        try:
+            return stored_wishes.from_text(text)
+        except UNBELIEVABLE:
+            self.health.count("unreadable_rows")
+            return Wish()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_id)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_id
+
+    def model(self, name: str) -> DeviceModel:
+        return self._by_id[name].model
+
+    def section(self, name: str) -> DeviceSection:
+        return self._by_id[name].section
+
+    def wish(self, name: str) -> Wish:
+        return self._by_id[name].wish
+
+    # --- what comes in --------------------------------------------------------------------------
+
+    def on_decoded(self, name: str, item: Decoded, *, retained: bool) -> None:
+        """One thing that the device said."""
+        now, device = self.clock.now(), self._by_id[name]
+        model = device.model
+        if isinstance(item, UnknownKeys):
+            self._say_unknown(name, device, item)
+            return
+        if isinstance(item, DeviceInfo):
+            device.info = item
+            self._update_health(name, now)
+            return
+        if isinstance(item, Presence):
+            self._presence(name, item, now)
+            return
+        silent = model.last_seen_at is None or now - model.last_seen_at > SILENCE_BEFORE_TIME
+        if isinstance(item, Acknowledgement):
+            self._on_ack(name, item, now)
+        elif isinstance(item, Unreadable):
+            model.cannot_read(item, now)
+            self._update_health(name, now)
+        else:
+            if isinstance(item, UntimedReading):
+                item = model.untimed_reading(item.kind, item.value, retained=retained, now=now)
+            self._on_reading(name, item, now)
+        if silent and not retained:
+            self.on_reappeared()
+
+    def _on_reading(self, name: str, item: Reading, now: datetime) -> None:
+        device = self._by_id[name]
+        was_in = device.model.plugged(now)
+        matters = device.model.report(item, now)
+        believed = device.model.readings[item.kind]
+        if matters and item.kind in PERSISTED_KINDS:
+            device.unsaved[item.kind] = believed
+        self._update_health(name, now)
+        plug_changed = item.kind == "plugged" and device.model.plugged(now) != was_in
+        if plug_changed:
+            self._save_state(name, now, at_once=True)
+        if matters or plug_changed:
+            self.on_change(name, plug_changed)
+
+    def _on_ack(self, name: str, ack: Acknowledgement, now: datetime) -> None:
+        device = self._by_id[name]
+        was_out = device.model.opted_out(now)
+        matters = device.model.acknowledge(ack, now)
+        if ack.status is AckStatus.REJECTED:
+            device.rejected = f"rejected its schedule: {ack.diagnostic or 'no reason given'}"
+            self.events.event("device_refuses", name, device.rejected)
+        elif ack.status is AckStatus.ACCEPTED:
+            device.rejected = ""
+        if device.model.opted_out(now) and not was_out:
+            text = "a person at the device has overridden its schedule; it is planned around"
+            self.events.event("user_opt_out", name, text)
+        self._update_health(name, now)
+        if matters:
+            self.on_change(name, False)
+
+    def _presence(self, name: str, item: Presence, now: datetime) -> None:
+        model = self._by_id[name].model
+        came_back = item.online and model.online is False
+        model.online = item.online
+        if item.online:
+            model.last_seen_at = now
+            self.on_reappeared()
+        self._update_health(name, now)
+        if came_back:
+            self.on_change(name, False)
+
+    def _say_unknown(self, name: str, device: ManagedDevice, item: UnknownKeys) -> None:
+        new = [key for key in item.keys if key not in device.said_unknown]
+        if not new or len(device.said_unknown) >= 16:
+            return
+        device.said_unknown.update(new)
+        text = f"its state has unknown key(s) {', '.join(new)}; they are skipped"
+        self.events.event("unknown_keys", name, text)
+
+    def on_request(self, name: str, payload: bytes) -> None:
+        now = self.clock.now()
+        request_id = echoed_id(read_member(payload, "id"))
+        device = self._by_id.get(name)
+        if device is None:
+            known = ", ".join(self._by_id) or "none is configured"
+            self.events.event("request_refused", name, f"there is no such device; known: {known}")
+            return
+        if not self._may_ask(device, now):
+            self.health.count("requests_dropped")
+            return
+        try:
+            result = apply_request(
+                read_request(payload), device.wish, self._request_context(name, now)
+            )
+        except Refused as refusal:
+            self._publish_wish(name, request_id, refused=str(refusal))
+            return
+        self._take_wish(name, result.wish, now)
+        if result.stated_soc_percent is not None:
+            device.model.state_soc(result.stated_soc_percent, now)
+            device.unsaved["soc_percent"] = device.model.readings["soc_percent"]
+            self._save_state(name, now, at_once=True)
+        stored_now = self._save_wish(name)
+        self._publish_wish(name, request_id, note="" if stored_now else NOT_STORED)
+        self.on_asked(name)
+
+    def _may_ask(self, device: ManagedDevice, now: datetime) -> bool:
+        """A bucket of requests: the first come through, a flood is counted."""
+        since = (now - device.tokens_at).total_seconds() if device.tokens_at else 0.0
+        device.tokens_at = now
+        refilled = device.tokens + max(0.0, since) * REQUESTS_A_SECOND
+        device.tokens = min(float(REQUESTS_AT_ONCE), refilled)
+        if device.tokens < 1:
+            return False
+        device.tokens -= 1
+        return True
+
+    def _request_context(self, name: str, now: datetime) -> RequestContext:
+        device = self._by_id[name]
+        kind, model = KINDS[device.section.type], device.model
+        model.advance(now)
+        return RequestContext(
+            device=name,
+            kind=device.section.type,
+            keys=kind.wish_keys(device.section),
+            now=now,
+            zone=self.context(now).location.zone,
+            soc_percent=model.soc_percent(now),
+            counter_kwh=model.session_kwh if kind.has_stays else model.meter.total_kwh,
+            has_stays=kind.has_stays,
+            plugged=model.plugged(now) if kind.has_stays else True,
+        )
+
+    def _take_wish(self, name: str, wish: Wish, now: datetime) -> None:
+        device = self._by_id[name]
+        model = device.model
+        if wish.loaded_at != device.wish.loaded_at:
+            model.session.started_at, model.session.confirmed = None, False
+        device.wish, model.boost_until = wish, None
+        device.why_less = ""
+        if model.opted_out(now):
+            # The person's choice at the device ends: its schedule is taken back and given anew.
+            model.session.opted_out_at = None
+            self.on_take_back(name)
+
+    # --- what is told to it ---------------------------------------------------------------------
+
+    def on_told(self, name: str, schedule: Schedule | None) -> None:
+        device = self._by_id.get(name)
+        if device is not None:
+            device.model.told(schedule, self.clock.now())
+
+    def say_less(self, name: str, why: str) -> None:
+        """A person's boost gets less than was asked: said on its wish."""
+        device = self._by_id[name]
+        if device.why_less != why:
+            device.why_less = why
+            self._publish_wish(name)
+
+    # --- what is asked of it --------------------------------------------------------------------
+
+    def advance(self, now: datetime) -> None:
+        """Carry every device on to now: energy counted, wishes that have ended taken off."""
+        context = self.context(now)
+        for name, device in self._by_id.items():
+            kind = KINDS[device.section.type]
+            kind.advance(device.section, device.model, device.wish, context)
+            self._end_wishes(name, context)
+            self._save_state(name, now)
+            self._update_health(name, now)
+
+    def planning_input(self, name: str, now: datetime) -> PlanningInput:
+        """What the device asks of the planner now; changes nothing."""
+        device = self._by_id[name]
+        if device.model.opted_out(now):
+            return PlanningInput(None)
+        kind = KINDS[device.section.type]
+        return kind.planning_input(device.section, device.model, device.wish, self.context(now))
+
+    def note_input(self, name: str, wanted: PlanningInput, now: datetime) -> None:
+        """Remember what the plan in force was made from."""
+        device = self._by_id[name]
+        override = wanted.override
+        boosts = override is not None and override.reason == "boost"
+        device.model.boost_until = override.until if override is not None and boosts else None
+        if device.notes != wanted.notes:
+            device.notes = wanted.notes
+            self._update_health(name, now)
+
+    def _end_wishes(self, name: str, context: PlanningContext) -> None:
+        now, device = context.now, self._by_id[name]
+        kind, model = KINDS[device.section.type], device.model
+        wanted = kind.planning_input(device.section, model, device.wish, context)
+        if wanted.full and kind.has_stays and model.plugged(now):
+            model.session.satisfied_at = now
+        over = kind.session_over(device.section, model, device.wish, context)
+        plugged = model.plugged(now) if kind.has_stays else True
+        wish = expired(device.wish, now, plugged=plugged, session_over=over, full=wanted.full)
+        if wish != device.wish:
+            device.wish, device.why_less = wish, ""
+            self._save_wish(name)
+            self._publish_wish(name)
+
+    # --- what is kept and said ------------------------------------------------------------------
+
+    def _save_wish(self, name: str) -> bool:
+        return self.store.save_wish(name, stored_wishes.to_text(self._by_id[name].wish))
+
+    def _publish_wish(
+        self, name: str, request_id: str | None = None, *, refused: str = "", note: str = ""
+    ) -> None:
+        device = self._by_id[name]
+        if not refused:
+            request_id = request_id or device.wish.id
+            if not note and device.wish.mode.name == "boost" and not self.clock_trusted():
+                note = WAITS_FOR_CLOCK
+            note = note or device.why_less
+        text = wish_document(
+            device.wish, self.clock.now(), request_id, accepted=not refused, reason=refused or note
+        )
+        self.outbox.set(f"wish:{name}", OutgoingMessage(self.topics.wish(name), text))
+
+    def _save_state(self, name: str, now: datetime, *, at_once: bool = False) -> None:
+        """At once where the session changed, the energy taken only now and then: an SD card."""
+        device = self._by_id[name]
+        text = stored.to_text(device.model)
+        if text == device.stored_text and not device.unsaved:
+            return
+        same_session = stored.urgent_part(text) == stored.urgent_part(device.stored_text)
+        soon = device.save_again_at is not None and now < device.save_again_at
+        if same_session and soon and not at_once:
+            return
+        self.store.save_state(name, text, list(device.unsaved.values()))
+        device.unsaved.clear()
+        device.stored_text, device.save_again_at = text, now + STATE_SAVED_EVERY
+
+    def _update_health(self, name: str, now: datetime) -> None:
+        part, device = f"device:{name}", self._by_id[name]
+        model = device.model
+        problems = model.problems(now)
+        if device.rejected:
+            problems.append(device.rejected)
+        problems += _contradictions(device)
+        if model.last_seen_at is None:
+            self.health.degraded(part, "not heard from yet", ACTION_PUBLISH)
+        elif now - model.last_seen_at > SILENT_AFTER:
+            why = "silent for a day"
+            known = self.health.parts.get(part)
+            if known is None or known.why != why:
+                self.events.event("device_silent", name, why)
+            self.health.degraded(part, why, ACTION_INSPECT)
+        elif model.online is False:
+            self.health.degraded(part, "offline by its own word", ACTION_INSPECT)
+        elif problems:
+            self.health.degraded(part, "; ".join(problems), ACTION_INSPECT)
+        elif device.notes:
+            self.health.degraded(part, "; ".join(device.notes), "owner: state soc_percent")
+        else:
+            self.health.ok(part)
+        self._say_not_following(name, model)
+
+    def _say_not_following(self, name: str, model: DeviceModel) -> None:
+        since = model.following.not_following_since
+        if since is not None and model.said_not_following != since:
+            text = "takes nothing though it is told to run; tried again in half an hour"
+            self.events.event("not_following", name, text)
+        model.said_not_following = since
+
+
+def _contradictions(device: ManagedDevice) -> list[str]:
+    """Where the device's own words differ from the config."""
+    info, profile = device.info, device.profile
+    out: list[str] = []
+    if info is None:
+        return out
+    if info.max_power_w is not None and info.max_power_w + 50 < profile.max_power_w:
+        out.append(f"says it can take {info.max_power_w:g} W, the config {profile.max_power_w} W")
+    if info.min_power_w is not None and info.min_power_w > profile.max_power_w:
+        out.append(
+            f"says it needs {info.min_power_w:g} W, the config at most {profile.max_power_w}"
+        )
+    if info.phases is not None and profile.phases is not None and info.phases != profile.phases:
+        out.append(f"says it has {info.phases} phase(s), the config {profile.phases}")
+    return out

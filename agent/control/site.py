@@ -1,0 +1,247 @@
+"""The site: where it stands, what its prices are, what it may draw, who is away. Nothing waits."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from agent.clock import Clock
+from agent.config import Config
+from agent.contracts.explain import explain
+from agent.contracts.spans import read_spans
+from agent.contracts.text import read_member
+from agent.contracts.topics import Topics
+from agent.contracts.wire import SiteRequest
+from agent.dispatch.outbox import DOCUMENTS, Outbox
+from agent.energy.instants import bounded, to_unix_floor
+from agent.energy.rates import Direction, Rate
+from agent.energy.steps import Steps, combined
+from agent.errors import Malformed
+from agent.health import Health
+from agent.home.grid_limit import UNLIMITED_W, GridLimit, from_stored, read_limit, stored_text
+from agent.home.planning_input import PlanningContext
+from agent.home.situation import PriceForecast
+from agent.home.windows import SiteLocation
+from agent.home.wishes import echoed_id
+from agent.ports import Message, OutgoingMessage, RatesProvider
+from agent.records.device_store import UNBELIEVABLE, DeviceStore
+from agent.records.limit_log import LimitLog
+from agent.report.documents import site_wish_document
+from agent.report.event_queue import EventQueue
+
+log = logging.getLogger(__name__)
+
+PART = "grid_limit"
+LONGEST_AWAY = timedelta(days=366)
+FORECASTS = ("load", "import", "export")
+
+
+@dataclass(slots=True)
+class Site:
+    """`on_stricter()` is called when less may be drawn than before, `on_change()` when anything
+
+    changed that a plan depends on, `on_refresh()` when a person wants fresh prices.
+    """
+
+    config: Config
+    clock: Clock
+    health: Health
+    topics: Topics
+    outbox: Outbox
+    events: EventQueue
+    store: DeviceStore
+    limit_log: LimitLog
+    rates: RatesProvider
+    on_stricter: Callable[[], None]
+    on_change: Callable[[], None]
+    on_refresh: Callable[[], None]
+    away_until: datetime | None = field(default=None, init=False)
+    _grid: GridLimit = field(init=False)
+    _load: Steps | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        failsafe = self.config.site.failsafe_limit_w
+        self._grid = GridLimit((), failsafe)
+        text = self.store.grid_limit()
+        if text is not None:
+            try:
+                self._grid = from_stored(text)
+            except UNBELIEVABLE:
+                self.health.count("unreadable_rows")
+        away = self.store.away_until()
+        if away is not None and away > self.clock.now():
+            self.away_until = away
+        self._judge_limit()
+
+    @property
+    def subscriptions(self) -> list[str]:
+        forecasts = [self.topics.forecast(name) for name in FORECASTS]
+        return [self.topics.site_request, self.topics.site_limit, *forecasts]
+
+    def receive(self, message: Message) -> None:
+        """A message on one of the subscriptions. Raises Malformed."""
+        if message.topic == self.topics.site_limit:
+            self._receive_limit(message.payload)
+        elif message.topic == self.topics.site_request:
+            if message.retain:
+                raise Malformed(f"{message.topic}: a retained request is ignored")
+            if message.payload:
+                self._receive_request(message.payload)
+        else:
+            self._receive_forecast(message)
+
+    # --- where and what -------------------------------------------------------------------------
+
+    def location(self) -> SiteLocation:
+        site = self.config.site
+        known = self.rates.current.value.get(Direction.IMPORT)
+        name = site.timezone or (known.timezone if known else "UTC")
+        return SiteLocation(ZoneInfo(name), site.latitude, site.longitude)
+
+    def context(self, now: datetime) -> PlanningContext:
+        away = self.away_until
+        if away is not None and away <= now:
+            self.away_until = away = None
+            self.store.save_away_until(None)
+            self._publish_wish(None)
+        return PlanningContext(now, self.location(), away)
+
+    def prices(self, now: datetime, until: datetime) -> PriceForecast | None:
+        imported = self.rates.current.value.get(Direction.IMPORT)
+        if imported is None:
+            return None
+        return PriceForecast(
+            imported.currency,
+            self.location().zone.key,
+            self.rates.planning_rates(Direction.IMPORT, now, until),
+            self.rates.planning_rates(Direction.EXPORT, now, until),
+        )
+
+    # --- what it may draw -----------------------------------------------------------------------
+
+    @property
+    def limited(self) -> bool:
+        return self.limit() is not None
+
+    def limit(self) -> Steps | None:
+        """What the house may import at each instant, None where nothing limits it."""
+        parts = []
+        if self.config.site.import_limit_w is not None:
+            parts.append(Steps.constant(self.config.site.import_limit_w))
+        grid = self._grid.steps()
+        if any(value < UNLIMITED_W for value in grid.values):
+            parts.append(grid)
+        return combined(parts, min) if parts else None
+
+    def base_load(self) -> Steps:
+        """What everything else draws while devices run: the forecast, else the config's."""
+        return self._load or Steps.constant(self.config.site.base_load_w)
+
+    def highest_base_load_w(self) -> float:
+        """The most that everything else is expected to draw."""
+        return max(self.base_load().values)
+
+    def headroom(self) -> Steps | None:
+        """What devices may draw together."""
+        limit = self.limit()
+        if limit is None:
+            return None
+        return combined([limit, self.base_load()], lambda pair: max(0.0, pair[0] - pair[1]))
+
+    def _receive_limit(self, payload: bytes) -> None:
+        now = self.clock.now()
+        failsafe = self.config.site.failsafe_limit_w
+        try:
+            new = read_limit(payload, self.topics.site_limit, now, failsafe)
+        except Malformed as error:
+            why = f"{error}; the last known limit holds to its end"
+            self.health.degraded(PART, why, "grid operator or energy manager: send it again")
+            raise
+        if new == self._grid:
+            return
+        old = self._grid
+        self._grid = new
+        self.store.save_grid_limit(stored_text(new))
+        self._judge_limit()
+        second = to_unix_floor(now)
+        self.limit_log.received(now, new.steps().value(second))
+        stricter = _is_stricter(old.steps(), new.steps(), second)
+        text = "a stricter limit is obeyed at once" if stricter else "the limit has changed"
+        self.events.event("limit_changed", None, text)
+        if stricter:
+            self.on_stricter()
+        self.on_change()
+
+    def _judge_limit(self) -> None:
+        if self.config.site.failsafe_limit_w is None and not self._grid.windows:
+            if PART in self.health.parts:
+                self.health.ok(PART)
+            return
+        self.health.ok(PART)
+
+    def _receive_forecast(self, message: Message) -> None:
+        name = message.topic.rpartition("/")[2]
+        spans = read_spans(message.payload, message.topic)
+        if name == "load":
+            if spans:
+                steps = [(to_unix_floor(a), to_unix_floor(b), max(0.0, v)) for a, b, v in spans]
+                self._load = Steps.of_spans(steps, float(self.config.site.base_load_w))
+            else:
+                self._load = None
+        else:
+            rates = [Rate(a, b, Decimal(repr(v)), 0.5) for a, b, v in spans]
+            self.rates.set_forecast(Direction(name), rates or None)
+        self.on_change()
+
+    # --- what a person asks ---------------------------------------------------------------------
+
+    def _receive_request(self, payload: bytes) -> None:
+        request_id = echoed_id(read_member(payload, "id"))
+        try:
+            request = SiteRequest.model_validate_json(payload)
+            away = None if request.away_until is None else bounded(request.away_until)
+        except ValidationError as error:
+            self._refuse(request_id, explain(error, "request"))
+            return
+        except (ValueError, OverflowError):
+            self._refuse(request_id, "away_until: is not a time that can be")
+            return
+        now = self.clock.now()
+        if not request.model_fields_set - {"id"}:
+            self._refuse(request_id, "asks for nothing; give away_until or refresh")
+            return
+        if away is not None and not now < away <= now + LONGEST_AWAY:
+            self._refuse(request_id, "away_until: expected an instant within the next year")
+            return
+        note = ""
+        if "away_until" in request.model_fields_set:
+            self.away_until = away
+            if not self.store.save_away_until(away):
+                note = "accepted, but it could not be stored: a restart would forget it"
+            self.on_change()
+        if request.refresh:
+            self.on_refresh()
+        self._publish_wish(request_id, note=note)
+
+    def _refuse(self, request_id: str | None, why: str) -> None:
+        self._publish_wish(request_id, refused=why)
+        self.events.event("request_refused", None, f"site/request: {why}")
+
+    def _publish_wish(self, request_id: str | None, *, refused: str = "", note: str = "") -> None:
+        text = site_wish_document(
+            self.away_until,
+            self.clock.now(),
+            request_id,
+            accepted=not refused,
+            reason=refused or note,
+        )
+        self.outbox.set(DOCUMENTS, OutgoingMessage(self.topics.site_wish, text))
+
+
+def _is_stricter(old: Steps, new: Steps, now: int) -> bool:
+    edges = {now, *(at for at in (*old.at, *new.at) if at > now)}
+    return any(new.value(at) < old.value(at) for at in edges)

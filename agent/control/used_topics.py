@@ -1,0 +1,44 @@
+"""Which retained topics are ours: only what our own database says was published is ever emptied."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from agent.contracts.topics import Topics
+from agent.dispatch.outbox import Outbox
+from agent.ports import OutgoingMessage
+from agent.records.device_store import DeviceStore
+
+CLEANING = "cleaning"
+
+
+@dataclass(slots=True)
+class UsedTopics:
+    """`devices` are those of the config. Topics of an earlier base, site or device are emptied."""
+
+    store: DeviceStore
+    outbox: Outbox
+    topics: Topics
+    devices: Collection[str]
+    _used: set[str] = field(default_factory=set, init=False)
+
+    def __post_init__(self) -> None:
+        self._used = self.store.published_topics()
+
+    def note(self, topic: str, published: bool) -> None:
+        """A topic is used for the first time, or was emptied."""
+        if published == (topic in self._used):
+            return
+        self._used ^= {topic}
+        self.store.save_published_topics(self._used)
+
+    def empty_what_is_nobodys(self) -> None:
+        """Take back what an earlier life published under names that are no longer ours."""
+        for topic in sorted(self._used):
+            if not self._is_ours(topic):
+                self.outbox.set(CLEANING, OutgoingMessage(topic, ""))
+
+    def _is_ours(self, topic: str) -> bool:
+        part = self.topics.device_part(topic)
+        if part is not None:
+            return part[0] in self.devices
+        return topic.startswith(f"{self.topics.base}/")

@@ -1,0 +1,90 @@
+"""The last touches of a schedule before it is fitted to its forms. Pure.
+
+No slot and no gap is shorter than a minute, so that rounding never makes a relay click, and what
+holds now began five minutes ago, for device clocks are slow (wire contract, section 2).
+"""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from agent.dispatch.schedules import CLOCK_SLACK_S
+from agent.energy.schedule import Schedule, ScheduleSlot
+
+SHORTEST_S = 60
+SIX_DIGITS = Decimal("1e-6")
+
+
+def finished(schedule: Schedule, now: int, *, never_more: bool) -> Schedule:
+    """`never_more`: a site limit holds, so nothing may take more at any instant than it did."""
+    slots = [slot for slot in schedule.slots if slot.end > now]
+    slots = _without_slivers(slots, now, never_more=never_more)
+    return replace(schedule, slots=tuple(_backdate_start(slot, now) for slot in slots))
+
+
+def _without_slivers(
+    slots: list[ScheduleSlot], now: int, *, never_more: bool
+) -> list[ScheduleSlot]:
+    out: list[ScheduleSlot] = []
+    for slot in slots:
+        last = out[-1] if out else None
+        if last is None:
+            gap = slot.start - now
+            if 0 < gap < SHORTEST_S and not never_more:
+                slot = _moved(slot, now, slot.end)
+            out.append(slot)
+            continue
+        gap = slot.start - last.end
+        if 0 < gap < SHORTEST_S:
+            if not never_more:
+                last = out[-1] = _moved(last, last.start, slot.start)
+            elif slot.end - slot.start > SHORTEST_S:
+                slot = _moved(slot, last.end + SHORTEST_S, slot.end)
+        out.append(slot)
+    return _merge_short(out, now, never_more=never_more)
+
+
+def _merge_short(slots: list[ScheduleSlot], now: int, *, never_more: bool) -> list[ScheduleSlot]:
+    """Slots of less than a minute go to a neighbour that touches, else they last a minute."""
+    out = list(slots)
+    index = 0
+    while index < len(out):
+        slot = out[index]
+        length = slot.end - max(slot.start, now)
+        # What is under way ends when it ends: its beginning was long enough.
+        if length >= SHORTEST_S or slot.start < now:
+            index += 1
+            continue
+        before = out[index - 1] if index else None
+        after = out[index + 1] if index + 1 < len(out) else None
+        touches = [
+            (one, place)
+            for one, place in ((before, index - 1), (after, index + 1))
+            if one is not None and slot.start <= one.end and one.start <= slot.end
+        ]
+        weaker = [item for item in touches if item[0].power_w <= slot.power_w]
+        if weaker or (touches and not never_more):
+            taker, place = (weaker or touches)[0]
+            out[place] = _moved(taker, min(taker.start, slot.start), max(taker.end, slot.end))
+            del out[index]
+        elif never_more:
+            del out[index]
+        else:
+            end = max(slot.end, slot.start + SHORTEST_S)
+            if after is not None and after.start < end + SHORTEST_S:
+                out[index + 1] = _moved(after, slot.start, after.end)
+                del out[index]
+            else:
+                out[index] = _moved(slot, slot.start, end)
+                index += 1
+    return out
+
+
+def _moved(slot: ScheduleSlot, start: int, end: int) -> ScheduleSlot:
+    energy = slot.energy_kwh
+    if slot.end > slot.start:
+        energy = (energy * (end - start) / (slot.end - slot.start)).quantize(SIX_DIGITS)
+    return replace(slot, start=start, end=end, energy_kwh=energy)
+
+
+def _backdate_start(slot: ScheduleSlot, now: int) -> ScheduleSlot:
+    return replace(slot, start=min(slot.start, now - CLOCK_SLACK_S)) if slot.start <= now else slot

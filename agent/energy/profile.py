@@ -1,0 +1,46 @@
+"""What a schedule has to know of a device: its words, its least and its most, its rules without us.
+
+Powers are whole W, durations whole seconds. The rules are those of the wire contract's section 2.
+"""
+
+from dataclasses import dataclass
+
+from agent.energy.schedule import HEAT, DefaultCommand, DeviceType, OfflineRule
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceProfile:
+    """`on_mode` is what it is told to run, `pause_mode` what a person's pause means.
+
+    `min_power_w` is the least that it can run at; `min_on_s` and `min_off_s` the least times that
+    a run and a pause last.
+    """
+
+    id: str
+    type: DeviceType
+    on_mode: str
+    pause_mode: str
+    max_power_w: int
+    min_power_w: int
+    default: DefaultCommand
+    offline: OfflineRule
+    priority: int = 0
+    phases: int | None = None
+    voltage_v: int | None = None
+    min_on_s: int = 0
+    min_off_s: int = 0
+
+    @property
+    def is_heat(self) -> bool:
+        return self.type in HEAT
+
+    def max_draw_w(self, mode: str, power_w: int) -> int:
+        """The most that the device takes when told so; on its own logic its most of all."""
+        return self.max_power_w if mode == "release" else max(0, power_w)
+
+    @property
+    def offline_draw_w(self) -> int:
+        """The most it takes on its offline rule; heat its highest, for its thermostat decides."""
+        if self.is_heat:
+            return self.max_power_w
+        return self.max_draw_w(self.offline.mode, self.offline.power_w)

@@ -1,0 +1,138 @@
+"""What the house may draw: the owner's own limit, and what the grid allows for a time. Pure.
+
+The rules are those of the wire contract's section 2a.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from agent.contracts.text import UNREADABLE
+from agent.energy.instants import parse_instant, to_unix_ceil, to_unix_floor
+from agent.energy.steps import Steps
+from agent.errors import Malformed
+
+MAX_BYTES = 8192
+MAX_WINDOWS = 200
+MAX_W = 1_000_000
+# Unlimited, as a number that adds and compares.
+UNLIMITED_W = 1e9
+FOR_EVER = 2**33
+
+
+@dataclass(frozen=True, slots=True)
+class LimitWindow:
+    """The house may import at most `import_w` over `[start, end)`, Unix seconds."""
+
+    start: int
+    end: int
+    import_w: float
+
+
+@dataclass(frozen=True, slots=True)
+class GridLimit:
+    """`windows` in order; `failsafe_w` holds after the last of them, where one is expected."""
+
+    windows: tuple[LimitWindow, ...] = ()
+    failsafe_w: float | None = None
+
+    def steps(self) -> Steps:
+        """The limit at each instant; UNLIMITED_W where there is none."""
+        spans = [(window.start, window.end, window.import_w) for window in self.windows]
+        if self.failsafe_w is not None:
+            last = max((window.end for window in self.windows), default=0)
+            spans.append((last, FOR_EVER, self.failsafe_w))
+        return Steps.of_spans(spans, UNLIMITED_W)
+
+
+def read_limit(payload: bytes, topic: str, now: datetime, failsafe_w: float | None) -> GridLimit:
+    """The limit that a message gives; an empty one lifts it, down to the failsafe.
+
+    `failsafe_w` is the config's, None where no limit is expected. Raises Malformed with what was
+    found and what would be right.
+    """
+    if len(payload) > MAX_BYTES:
+        raise Malformed(f"{topic}: {len(payload)} bytes, at most {MAX_BYTES} are read")
+    if not payload.strip():
+        return GridLimit((), failsafe_w)
+    try:
+        raw = json.loads(payload)
+    except UNREADABLE:
+        raise Malformed(f"{topic}: is no JSON") from None
+    if not isinstance(raw, dict):
+        raise Malformed(f'{topic}: expected {{"import_w": 4200, "until": …}} or {{"windows": […]}}')
+    if raw.get("failsafe_w") is not None:
+        failsafe_w = _watts(raw["failsafe_w"], "failsafe_w", topic)
+    if "windows" in raw:
+        return GridLimit(_windows(raw["windows"], topic), failsafe_w)
+    if "import_w" not in raw:
+        raise Malformed(f"{topic}: neither import_w nor windows is given")
+    start = to_unix_floor(now)
+    end = FOR_EVER
+    if raw.get("until") is not None:
+        end = to_unix_ceil(_when(raw["until"], "until", topic))
+    window = LimitWindow(start, end, _watts(raw["import_w"], "import_w", topic))
+    return GridLimit((window,) if end > start else (), failsafe_w)
+
+
+def _windows(raw: Any, topic: str) -> tuple[LimitWindow, ...]:
+    if not isinstance(raw, list) or len(raw) > MAX_WINDOWS:
+        raise Malformed(f"{topic}: windows: expected a list of at most {MAX_WINDOWS}")
+    out: list[LimitWindow] = []
+    for index, item in enumerate(raw):
+        if not isinstance(item, dict):
+            raise Malformed(f"{topic}: windows[{index}]: expected {{start, end, import_w}}")
+        start = to_unix_floor(_when(item.get("start"), f"windows[{index}].start", topic))
+        end = to_unix_ceil(_when(item.get("end"), f"windows[{index}].end", topic))
+        if end <= start:
+            raise Malformed(f"{topic}: windows[{index}]: end is not after start")
+        power = _watts(item.get("import_w"), f"windows[{index}].import_w", topic)
+        out.append(LimitWindow(start, end, power))
+    return tuple(sorted(out, key=lambda window: window.start))
+
+
+def _watts(value: object, key: str, topic: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Malformed(f"{topic}: {key}: expected a number of W")
+    if not (math.isfinite(value) and 0 <= value <= MAX_W):
+        raise Malformed(f"{topic}: {key}: expected 0 to {MAX_W} W")
+    return float(value)
+
+
+def _when(value: object, key: str, topic: str) -> datetime:
+    try:
+        if isinstance(value, str):
+            return parse_instant(value)
+    except (ValueError, OverflowError):
+        pass
+    raise Malformed(f"{topic}: {key}: expected an instant such as 2026-01-16T10:00:00Z")
+
+
+def stored_text(limit: GridLimit) -> str:
+    """For the store; `from_stored` reads it back."""
+    windows = [[window.start, window.end, window.import_w] for window in limit.windows]
+    return json.dumps({"windows": windows, "failsafe_w": limit.failsafe_w}, separators=(",", ":"))
+
+
+def from_stored(text: str) -> GridLimit:
+    """Raises ValueError, KeyError or TypeError for what cannot be believed."""
+    raw = json.loads(text)
+    windows = tuple(
+        LimitWindow(int(start), int(end), float(power)) for start, end, power in raw["windows"]
+    )
+    if any(w.end <= w.start or not 0 <= w.import_w <= MAX_W for w in windows):
+        raise ValueError("a limit that cannot be")
+    failsafe = raw["failsafe_w"]
+    return GridLimit(windows, None if failsafe is None else float(failsafe))
+
+
+def pieces(limit: Steps, start: int, end: int) -> Sequence[tuple[int, int, float]]:
+    """Where a limit holds within `[start, end)`."""
+    edges = [start, *limit.between(start, end), end]
+    return [
+        (a, b, limit.value(a)) for a, b in pairwise(edges) if b > a and limit.value(a) < UNLIMITED_W
+    ]

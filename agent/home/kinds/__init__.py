@@ -1,0 +1,21 @@
+"""The kinds of devices: `KINDS` by the `type` of a config section. One file and one line each."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from agent.home.kinds.ev_charger import EvChargerKind
+from agent.home.kinds.heat import HeatPumpKind, WaterHeaterKind
+from agent.home.kinds.kind import DeviceKind
+from agent.home.kinds.load import LoadKind
+from agent.home.kinds.program import ProgramKind
+
+_ALL: tuple[DeviceKind[Any], ...] = (
+    EvChargerKind(),
+    HeatPumpKind(),
+    WaterHeaterKind(),
+    LoadKind(),
+    ProgramKind(),
+)
+KINDS: Mapping[str, DeviceKind[Any]] = {kind.type: kind for kind in _ALL}
+
+__all__ = ["KINDS", "DeviceKind"]

@@ -1,0 +1,279 @@
+"""A charger and the car at it: energy to a SoC or of a stay, by its ready-by. Pure."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from agent.config.base import Percent, Watts
+from agent.config.devices import DeviceSection, Energy, ReadyBy, Seconds
+from agent.energy.instants import format_instant, to_unix_floor
+from agent.energy.profile import DeviceProfile
+from agent.energy.schedule import DefaultCommand, DeviceType, Goal, OfflineRule
+from agent.energy.situation import ZERO, Flexible
+from agent.home.kinds.kind import DeviceKind
+from agent.home.model.device_model import FULL_PERCENT, DeviceModel, Traits
+from agent.home.planning_input import (
+    SATISFIED_TOLERANCE_KWH,
+    WITHOUT_DEADLINE,
+    ActiveNeed,
+    Override,
+    PlanningContext,
+    PlanningInput,
+    boosted_kwh,
+    demand_of,
+    override_of,
+    whole_second,
+    with_minimum_times,
+)
+from agent.home.windows import next_ready_by
+from agent.home.wishes import MODE_KEYS, Wish
+
+# A car is charged this much beyond its target, so that metering cannot leave a rest behind.
+MARGIN_KWH = Decimal("0.05")
+USUAL_OFFLINE_W = 3700
+HUNDRED = Decimal(100)
+# At 100 % a car that still takes power is let go on a while at a time.
+TOPPING_UP = timedelta(minutes=10)
+SOC_KEYS = frozenset({"target_soc_percent", "soc_percent", "floor_soc_percent"})
+
+
+class EvCharger(DeviceSection):
+    """A charger and the car at it.
+
+    Demand comes from `target_soc_percent` with `battery_kwh`, else from `energy_kwh` a session.
+    `assumed_soc_percent` counts where the car has told none in this stay. `floor_soc_percent` is
+    charged at once, whatever it costs.
+    """
+
+    type: Literal["ev_charger"]
+    max_power_w: Watts = Field(gt=0)
+    phases: Literal[1, 3] = 1
+    voltage_v: int = Field(default=230, ge=100, le=260)
+    battery_kwh: Energy | None = None
+    target_soc_percent: Percent = 80
+    floor_soc_percent: Percent = 0
+    assumed_soc_percent: Percent = 40
+    charge_efficiency: Decimal = Field(default=Decimal("0.9"), gt=0, le=1)
+    energy_kwh: Energy | None = None
+    ready_by: ReadyBy = ReadyBy(every_day="07:00")
+    price_cap: Decimal | None = None
+    contiguous: bool = False
+    min_on_s: Seconds = 0
+    min_off_s: Seconds = 0
+    offline_power_w: Watts | None = None
+    offline_after_s: Seconds = 900
+
+    @property
+    def min_power_w(self) -> int:
+        """6 A on each phase, the least a charger can offer (IEC 61851)."""
+        return 6 * self.voltage_v * self.phases
+
+    @model_validator(mode="after")
+    def _check_sizes(self) -> "EvCharger":
+        if self.max_power_w < self.min_power_w:
+            raise ValueError(
+                f"max_power_w is {self.max_power_w}, but 6 A on {self.phases} phase(s) "
+                f"is {self.min_power_w} W already"
+            )
+        if self.battery_kwh is None and self.energy_kwh is None:
+            raise ValueError("give battery_kwh (with a car that tells its SoC) or energy_kwh")
+        if self.offline_power_w and self.offline_power_w < self.min_power_w:
+            raise ValueError(f"offline_power_w is 0 or at least {self.min_power_w} (6 A)")
+        if self.offline_power_w and self.offline_power_w > self.max_power_w:
+            raise ValueError(f"offline_power_w is at most max_power_w, {self.max_power_w}")
+        if self.floor_soc_percent > self.target_soc_percent:
+            raise ValueError("floor_soc_percent lies above target_soc_percent")
+        return self
+
+
+class EvChargerKind(DeviceKind[EvCharger]):
+    type = "ev_charger"
+    section = EvCharger
+    has_stays = True
+
+    def profile(self, section: EvCharger) -> DeviceProfile:
+        offline = section.offline_power_w
+        if offline is None:
+            offline = min(section.max_power_w, max(section.min_power_w, USUAL_OFFLINE_W))
+        return DeviceProfile(
+            id=section.id,
+            type=DeviceType.EVSE,
+            on_mode="charge",
+            pause_mode="idle",
+            max_power_w=section.max_power_w,
+            min_power_w=section.min_power_w,
+            default=DefaultCommand("idle", 0),
+            offline=OfflineRule(section.offline_after_s, "charge" if offline else "idle", offline),
+            priority=section.priority,
+            phases=section.phases,
+            voltage_v=section.voltage_v,
+            min_on_s=section.min_on_s,
+            min_off_s=section.min_off_s,
+        )
+
+    def traits(self, section: EvCharger) -> Traits:
+        battery = section.battery_kwh
+        return Traits(
+            float(section.max_power_w),
+            None if battery is None else float(battery),
+            float(section.charge_efficiency),
+            has_stays=True,
+        )
+
+    def wish_keys(self, section: EvCharger) -> frozenset[str]:
+        keys = MODE_KEYS | SOC_KEYS | {"energy_kwh", "ready_by", "price_cap"}
+        return keys - SOC_KEYS if section.battery_kwh is None else keys
+
+    def session_over(
+        self, section: EvCharger, model: DeviceModel, wish: Wish, context: PlanningContext
+    ) -> bool:
+        return not model.plugged(context.now)
+
+    def describe(self, section: EvCharger) -> str:
+        amount = (
+            f"to {section.target_soc_percent:g} % of {section.battery_kwh:g} kWh"
+            if section.battery_kwh
+            else f"{section.energy_kwh:g} kWh a stay"
+        )
+        return f"charger up to {section.max_power_w} W, {amount}"
+
+    def planning_input(
+        self, section: EvCharger, model: DeviceModel, wish: Wish, context: PlanningContext
+    ) -> PlanningInput:
+        now = context.now
+        if not model.plugged(now):
+            return PlanningInput(None)
+        values = wish.values
+        boosting = wish.mode.name == "boost"
+        target = values.target_soc_percent
+        if target is None:
+            target = _exactly(section.target_soc_percent)
+        power_w = round(model.following.learned_power_w or section.max_power_w)
+        power_w = max(power_w, section.min_power_w)
+        missing = _missing_kwh(section, model, wish, now, target)
+        boost_to = _missing_kwh(section, model, wish, now, HUNDRED) if boosting else ZERO
+        deadline = _deadline(section, model, wish, context)
+        full = max(missing, boost_to) < SATISFIED_TOLERANCE_KWH
+        override = override_of(wish, model, section.max_power_w, now)
+        if full and boosting:
+            override = None
+        goal = Goal(missing, target if section.battery_kwh else None, to_unix_floor(deadline))
+        since = model.session.since or now
+        needs = (ActiveNeed(format_instant(since), missing, section.max_power_w, deadline),)
+        notes = _notes(section, model, now)
+        if override is None:
+            override = _floor_charge(section, model, wish, now) or _topping_up(
+                section, model, target, now
+            )
+        rest = missing - boosted_kwh(override, now)
+        if rest < SATISFIED_TOLERANCE_KWH:
+            return PlanningInput(None, goal, override, full=full, needs=needs, notes=notes)
+        begin = max(now, override.until) if override else now
+        cap = values.price_cap if values.price_cap is not None else section.price_cap
+        demand = demand_of(
+            rest + MARGIN_KWH,
+            begin,
+            deadline,
+            now,
+            cap,
+            contiguous=section.contiguous,
+            under_way=section.contiguous and override is None and _block_has_begun(model, now),
+        )
+        device = Flexible(
+            id=section.id,
+            max_power_w=Decimal(power_w),
+            min_power_w=Decimal(section.min_power_w),
+            demands=(demand,),
+            priority=section.priority,
+        )
+        device = with_minimum_times(device, section.min_on_s, section.min_off_s, model)
+        return PlanningInput(
+            device, goal, override, full=False, latest=deadline, needs=needs, notes=notes
+        )
+
+
+def _floor_charge(
+    section: EvCharger, model: DeviceModel, wish: Wish, now: datetime
+) -> Override | None:
+    """Up to the floor it is charged at once."""
+    floor = wish.values.floor_soc_percent
+    if floor is None:
+        floor = _exactly(section.floor_soc_percent)
+    if not floor or wish.values.energy_kwh is not None or wish.mode.name == "pause":
+        return None
+    urgent = _missing_kwh(section, model, wish, now, floor)
+    if urgent < SATISFIED_TOLERANCE_KWH:
+        return None
+    power = model.following.learned_power_w or section.max_power_w
+    seconds = float(urgent) * 3_600_000 / power
+    until = whole_second(now + timedelta(seconds=seconds))
+    return Override("boost", until, "floor", section.max_power_w)
+
+
+def _topping_up(
+    section: EvCharger, model: DeviceModel, target: Decimal, now: datetime
+) -> Override | None:
+    """At a target of 100 the charge ends when the car takes no more, not at the first 100."""
+    soc = model.soc_percent(now)
+    if target < HUNDRED or soc is None or soc < FULL_PERCENT or model.is_full_at_100(now):
+        return None
+    if not model.meter.commanded_w(now):
+        return None
+    return Override("boost", whole_second(now + TOPPING_UP), "topping_up", section.max_power_w)
+
+
+def _block_has_begun(model: DeviceModel, now: datetime) -> bool:
+    return model.on_since is not None and model.meter.commanded_w(now) > 0
+
+
+def _deadline(
+    section: EvCharger, model: DeviceModel, wish: Wish, context: PlanningContext
+) -> datetime:
+    """The ready-by of this stay: the first one after the car came, or after it was last full."""
+    now = context.now
+    since = max(
+        when
+        for when in (model.session.since, model.session.satisfied_at, now - WITHOUT_DEADLINE)
+        if when is not None
+    )
+    values = wish.values
+    if values.ready_by is not None and values.ready_by > since:
+        return values.ready_by
+    ready_by = section.ready_by
+    if values.ready_by_clock is not None:
+        ready_by = ReadyBy(every_day=values.ready_by_clock)
+    found = next_ready_by(ready_by, since, context.location.zone)
+    return found if found is not None else since + WITHOUT_DEADLINE
+
+
+def _missing_kwh(
+    section: EvCharger, model: DeviceModel, wish: Wish, now: datetime, target: Decimal
+) -> Decimal:
+    """Energy from the grid still missing to that SoC; by what was taken where none is told."""
+    values, taken = wish.values, _exactly(round(model.session_kwh, 6))
+    if values.energy_kwh is not None and not (wish.mode.name == "boost" and target == HUNDRED):
+        since = taken - (values.counter_start_kwh or ZERO)
+        return max(ZERO, values.energy_kwh - max(ZERO, since))
+    soc = model.soc_percent(now)
+    if section.battery_kwh is None or (soc is None and section.energy_kwh is not None):
+        return max(ZERO, (section.energy_kwh or ZERO) - taken)
+    to_go = section.battery_kwh / section.charge_efficiency / 100
+    if soc is not None:
+        return max(ZERO, (target - _exactly(soc)) * to_go)
+    return max(ZERO, (target - _exactly(section.assumed_soc_percent)) * to_go - taken)
+
+
+def _notes(section: EvCharger, model: DeviceModel, now: datetime) -> tuple[str, ...]:
+    if section.battery_kwh is None or section.energy_kwh is not None:
+        return ()
+    if model.soc_percent(now) is not None:
+        return ()
+    return (
+        f"no state of charge is known of this stay: {section.assumed_soc_percent:g} % is assumed",
+    )
+
+
+def _exactly(value: float) -> Decimal:
+    return Decimal(repr(value))

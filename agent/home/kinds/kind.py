@@ -1,0 +1,111 @@
+"""What the agent has to know of a kind of device: one file a kind, one line in `KINDS`. Pure."""
+
+import builtins
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import ClassVar, Generic, TypeVar
+
+from agent.config.devices import DeviceSection
+from agent.energy.plan import DevicePlan
+from agent.energy.profile import DeviceProfile
+from agent.energy.schedule import ScheduleSlot
+from agent.energy.situation import ZERO
+from agent.home.model.device_model import DeviceModel, Traits
+from agent.home.planning_input import PlanningContext, PlanningInput
+from agent.home.wishes import MODE_KEYS, Wish
+
+S = TypeVar("S", bound=DeviceSection)
+SIX_DIGITS = Decimal("1e-6")
+SEVEN_DIGITS = Decimal("1e-7")
+
+
+class DeviceKind(ABC, Generic[S]):
+    """All that is special to one kind. Methods are given the device's section of the config.
+
+    `has_stays`: it comes and goes, like a car, and wishes end with its stay.
+    """
+
+    type: ClassVar[str]
+    section: builtins.type[S]
+    has_stays: ClassVar[bool] = False
+
+    @abstractmethod
+    def profile(self, section: S) -> DeviceProfile:
+        """The device's side of the wire contract."""
+
+    @abstractmethod
+    def planning_input(
+        self, section: S, model: DeviceModel, wish: Wish, context: PlanningContext
+    ) -> PlanningInput:
+        """What it asks of the planner now. Changes nothing."""
+
+    @abstractmethod
+    def describe(self, section: S) -> str:
+        """What is configured, in words for people."""
+
+    def traits(self, section: S) -> Traits:
+        return Traits(float(self.profile(section).max_power_w), has_stays=self.has_stays)
+
+    def wish_keys(self, section: S) -> frozenset[str]:
+        """The keys of a request that it knows, besides id, keep and reset."""
+        return MODE_KEYS | {"price_cap"}
+
+    def advance(self, section: S, model: DeviceModel, wish: Wish, context: PlanningContext) -> None:
+        """Carry the model on to now, with what is this kind's own."""
+        model.advance(context.now)
+        model.pop_unassigned()
+
+    def session_over(
+        self, section: S, model: DeviceModel, wish: Wish, context: PlanningContext
+    ) -> bool:
+        """Has what the wish was made for come to its end?"""
+        return False
+
+    def slots(
+        self, profile: DeviceProfile, plan: DevicePlan, *, most_w: int | None = None
+    ) -> Sequence[ScheduleSlot]:
+        """The slots of a plan as they are published. `most_w`: may be told where it is planned
+
+        with less, because the device was seen to take less (None: as planned).
+        """
+        out = []
+        for slot in plan.slots:
+            power = int(slot.power_w)
+            if power <= 0 or power < profile.min_power_w:
+                continue
+            energy = slot.power_w * (slot.end - slot.start) / 3_600_000
+            out.append(
+                ScheduleSlot(
+                    slot.start,
+                    slot.end,
+                    profile.on_mode,
+                    max(power, most_w or 0),
+                    energy.quantize(SIX_DIGITS),
+                    slot.price,
+                    slot.reason,
+                    profile.phases,
+                )
+            )
+        return out
+
+
+def one_slot(profile: DeviceProfile, plan: DevicePlan) -> list[ScheduleSlot]:
+    """A plan that runs through as one slot, pauses of its profile included."""
+    if not plan.slots:
+        return []
+    first, last = plan.slots[0], plan.slots[-1]
+    energy = sum((slot.power_w * (slot.end - slot.start) / 3_600_000 for slot in plan.slots), ZERO)
+    priced = [slot for slot in plan.slots if slot.price is not None and slot.power_w > 0]
+    cost = sum((slot.cost for slot in priced), ZERO)
+    return [
+        ScheduleSlot(
+            first.start,
+            last.end,
+            profile.on_mode,
+            profile.max_power_w,
+            energy.quantize(SIX_DIGITS),
+            (cost / energy).quantize(SEVEN_DIGITS) if priced and energy else None,
+            first.reason,
+        )
+    ]

@@ -1,0 +1,159 @@
+"""A dishwasher or the like: starts once a person has loaded it, and runs through. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import Field
+
+from agent.config.devices import DeviceSection, ProfilePart, ReadyBy, Seconds
+from agent.energy.instants import format_instant, to_unix_floor
+from agent.energy.plan import DevicePlan
+from agent.energy.profile import DeviceProfile
+from agent.energy.schedule import DefaultCommand, DeviceType, Goal, OfflineRule, ScheduleSlot
+from agent.energy.situation import ZERO, ProfileSegment, Program
+from agent.home.kinds.kind import DeviceKind, one_slot
+from agent.home.model.device_model import DeviceModel
+from agent.home.model.meter import CommandedSpan
+from agent.home.planning_input import (
+    WITHOUT_DEADLINE,
+    ActiveNeed,
+    PlanningContext,
+    PlanningInput,
+    energy_kwh_of,
+)
+from agent.home.windows import next_ready_by
+from agent.home.wishes import Wish
+
+
+class ProgramAppliance(DeviceSection):
+    """A dishwasher or the like: starts once a person has loaded it, runs through."""
+
+    type: Literal["program"]
+    profile: tuple[ProfilePart, ...] = Field(min_length=1, max_length=32)
+    ready_by: ReadyBy = ReadyBy(every_day="07:00")
+    offline_after_s: Seconds = 900
+
+    @property
+    def duration(self) -> timedelta:
+        return timedelta(seconds=sum(part.duration_s for part in self.profile))
+
+
+class ProgramKind(DeviceKind[ProgramAppliance]):
+    type = "program"
+    section = ProgramAppliance
+
+    def profile(self, section: ProgramAppliance) -> DeviceProfile:
+        return DeviceProfile(
+            id=section.id,
+            type=DeviceType.PROGRAM,
+            on_mode="run",
+            pause_mode="idle",
+            max_power_w=max(part.power_w for part in section.profile),
+            min_power_w=0,
+            default=DefaultCommand("idle", 0),
+            offline=OfflineRule(section.offline_after_s, "idle", 0),
+            priority=section.priority,
+        )
+
+    def wish_keys(self, section: ProgramAppliance) -> frozenset[str]:
+        return frozenset({"start", "ready_by"})
+
+    def describe(self, section: ProgramAppliance) -> str:
+        return f"program of {int(section.duration.total_seconds()) // 60} minutes"
+
+    def advance(
+        self,
+        section: ProgramAppliance,
+        model: DeviceModel,
+        wish: Wish,
+        context: PlanningContext,
+    ) -> None:
+        now, started = context.now, model.session.started_at
+        if started is not None:
+            model.expect(_spans(section, started), now)
+            if (told := model.value("power_w", now)) is not None and float(told) > 0:
+                model.confirm_run()
+        model.advance(now)
+        model.pop_unassigned()
+        if started is not None and now >= started + section.duration:
+            # One that does not tell its end has ended when its time is over.
+            model.end_run(now)
+
+    def session_over(
+        self,
+        section: ProgramAppliance,
+        model: DeviceModel,
+        wish: Wish,
+        context: PlanningContext,
+    ) -> bool:
+        loaded, done = wish.loaded_at, model.session.satisfied_at
+        return loaded is not None and done is not None and done > loaded
+
+    def slots(
+        self, profile: DeviceProfile, plan: DevicePlan, *, most_w: int | None = None
+    ) -> Sequence[ScheduleSlot]:
+        return one_slot(profile, plan)
+
+    def planning_input(
+        self,
+        section: ProgramAppliance,
+        model: DeviceModel,
+        wish: Wish,
+        context: PlanningContext,
+    ) -> PlanningInput:
+        if wish.loaded_at is None:
+            return PlanningInput(None)
+        now, zone = context.now, context.location.zone
+        ready_by = section.ready_by
+        if wish.values.ready_by_clock is not None:
+            ready_by = ReadyBy(every_day=wish.values.ready_by_clock)
+        deadline = wish.values.ready_by or next_ready_by(ready_by, wish.loaded_at, zone)
+        if deadline is None:
+            deadline = wish.loaded_at + WITHOUT_DEADLINE
+        started = model.session.started_at
+        energy = sum(
+            (energy_kwh_of(part.power_w, part.duration_s) for part in section.profile), ZERO
+        )
+        ran = (now - started).total_seconds() if started else 0.0
+        missing = sum(
+            (energy_kwh_of(part.power_w, left) for part, left in _remaining_parts(section, ran)),
+            ZERO,
+        )
+        peak = max(part.power_w for part in section.profile)
+        device = Program(
+            id=section.id,
+            profile=tuple(
+                ProfileSegment(part.duration_s, Decimal(part.power_w)) for part in section.profile
+            ),
+            deadline=to_unix_floor(deadline),
+            started_at=None if started is None else min(to_unix_floor(started), to_unix_floor(now)),
+            priority=section.priority,
+        )
+        return PlanningInput(
+            device,
+            Goal(energy, None, to_unix_floor(deadline)),
+            full=False,
+            latest=deadline,
+            needs=(ActiveNeed(format_instant(wish.loaded_at), missing, peak, deadline),),
+            running=model.session.confirmed,
+        )
+
+
+def _spans(section: ProgramAppliance, started: datetime) -> list[CommandedSpan]:
+    out, at = [], started
+    for part in section.profile:
+        end = at + timedelta(seconds=part.duration_s)
+        out.append(CommandedSpan(at, end, float(part.power_w)))
+        at = end
+    return out
+
+
+def _remaining_parts(section: ProgramAppliance, ran_s: float) -> list[tuple[ProfilePart, float]]:
+    """What is left of each part of the profile, in seconds."""
+    out = []
+    for part in section.profile:
+        out.append((part, max(0.0, part.duration_s - max(0.0, ran_s))))
+        ran_s -= part.duration_s
+    return out

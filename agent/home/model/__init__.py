@@ -1,0 +1,1 @@
+"""One model of a device: told, acknowledged, reported, believed, delivered, learned. Pure."""

@@ -1,0 +1,383 @@
+"""What is known of one device: told, acknowledged, reported, believed, delivered, learned. Pure.
+
+The rules are those of the wire contract's section 1a. Everything is given `now`; nothing waits.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from agent.energy.instants import from_unix, to_unix_floor
+from agent.energy.readings import Acknowledgement, AckStatus, Reading, Unreadable, Value
+from agent.energy.schedule import Schedule
+from agent.home.model.following import Following
+from agent.home.model.meter import (
+    REPORTS_WITHIN,
+    SESSION,
+    TOTAL,
+    CommandedSpan,
+    EnergyMeter,
+    MeteredInterval,
+)
+from agent.home.model.soc import SocEstimate
+
+# A retained reading without a time of its own may be this old.
+UNTIMED_RETAINED_AGE = timedelta(days=1)
+OPT_OUT_LASTS = timedelta(hours=24)
+# A device's clock may be this far ahead; a reading dated later counts as of its arrival.
+AHEAD_BELIEVED = timedelta(minutes=5)
+FIRST_BELIEVED = from_unix(1_577_836_800)  # 2020
+ON_POWER_FRACTION = 0.05
+BLOCK = "block"
+# At a target of 100 a charge ends when the car has taken no more for so long.
+FULL_WHEN_IDLE_FOR = timedelta(minutes=10)
+FULL_PERCENT = 99.0
+# Smaller changes are not worth a new plan, nor a write to the SD card.
+REPLAN_THRESHOLDS = {
+    "soc_percent": 0.5,
+    SESSION: 0.1,
+    TOTAL: 0.1,
+    "temperature_c": 0.5,
+}
+PERSISTED_KINDS = ("plugged", "soc_percent", SESSION, TOTAL, "mode", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What the configuration says of the device. `has_stays`: it comes and goes, like a car."""
+
+    max_power_w: float
+    battery_kwh: float | None = None
+    charge_efficiency: float = 1.0
+    has_stays: bool = False
+
+
+@dataclass(slots=True)
+class Session:
+    """A stay of a car or a run of a program: since when, when its need was last met.
+
+    `started_at` is when a program was told to run, `confirmed` whether it said that it does.
+    """
+
+    since: datetime | None = None
+    satisfied_at: datetime | None = None
+    opted_out_at: datetime | None = None
+    started_at: datetime | None = None
+    confirmed: bool = False
+
+
+@dataclass(slots=True)
+class DeviceModel:
+    """`progress` is kWh taken by window (its start as text); `never_plugged`: it tells no plug."""
+
+    device: str
+    traits: Traits
+    readings: dict[str, Reading] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    doubts: dict[str, str] = field(default_factory=dict)
+    session: Session = field(default_factory=Session)
+    progress: dict[str, float] = field(default_factory=dict)
+    on_since: datetime | None = None
+    off_since: datetime | None = None
+    idle_since: datetime | None = None
+    last_seen_at: datetime | None = None
+    online: bool | None = None
+    acknowledged: Acknowledgement | None = None
+    boost_until: datetime | None = None
+    block_since: int | None = None
+    block_ended: int | None = None
+    said_not_following: datetime | None = None
+    meter: EnergyMeter = field(init=False)
+    soc: SocEstimate = field(init=False)
+    following: Following = field(init=False)
+    _told: list[Schedule] = field(default_factory=list, init=False)
+    _spans: list[MeteredInterval] = field(default_factory=list, init=False)
+    _booked: list[MeteredInterval] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        traits = self.traits
+        self.meter = EnergyMeter(traits.max_power_w)
+        self.soc = SocEstimate(traits.battery_kwh, traits.charge_efficiency, traits.max_power_w)
+        self.following = Following(traits.max_power_w, learns=traits.has_stays)
+
+    # --- what is believed -----------------------------------------------------------------------
+
+    def value(self, kind: str, now: datetime) -> Value | None:
+        """The last reading of that kind; None where there is none or it is too old to believe."""
+        reading = self.readings.get(kind)
+        return reading.value if reading and reading.holds(now) else None
+
+    def soc_percent(self, now: datetime) -> float | None:
+        """The state of charge in this stay, carried on by what was taken since it was told."""
+        return self.soc.percent(self.meter.total_kwh, self.meter.session_kwh)
+
+    def plugged(self, now: datetime) -> bool:
+        """Is the car there? One that never tells its plug is there as long as it is heard."""
+        if "plugged" in self.readings:
+            return self.value("plugged", now) is True
+        return self.last_seen_at is not None
+
+    @property
+    def session_kwh(self) -> float:
+        return self.meter.session_kwh
+
+    def is_full_at_100(self, now: datetime) -> bool:
+        """Has a car at 100 % taken no more for ten minutes, as far as it tells?"""
+        if not self.meter.reports(now):
+            return True
+        return self.idle_since is not None and now - self.idle_since >= FULL_WHEN_IDLE_FOR
+
+    def opted_out(self, now: datetime) -> bool:
+        """A person at the device has overridden it; for 24 hours at most."""
+        since = self.session.opted_out_at
+        return since is not None and now - since < OPT_OUT_LASTS
+
+    # --- what it was told -----------------------------------------------------------------------
+
+    def told(self, schedule: Schedule | None, now: datetime) -> None:
+        """It holds this schedule from now on; None: none, it is on its own logic."""
+        self._note_block(now)
+        if schedule is None:
+            self._told.clear()
+        else:
+            self._told = [*self._told[-1:], schedule]
+        self._command(now)
+
+    def expect(self, spans: Iterable[CommandedSpan], now: datetime) -> None:
+        """What it takes where its schedule does not say so: the profile of a program under way."""
+        self.meter.command(tuple(spans), now)
+        self._switch_as_commanded(now)
+
+    def _command(self, now: datetime) -> None:
+        held = self._told[-1] if self._told else None
+        slots = held.slots if held else ()
+        spans = [
+            CommandedSpan(from_unix(slot.start), from_unix(slot.end), float(slot.power_w))
+            for slot in slots
+        ]
+        self._switch_as_commanded(now)
+        self.meter.command(spans, now)
+        self._switch_as_commanded(now)
+
+    def block_history(self, now: datetime) -> tuple[int | None, int | None]:
+        """Since when it has been blocked, or when its last block ended, Unix seconds."""
+        self._note_block(now)
+        return self.block_since, self.block_ended
+
+    def _note_block(self, now: datetime) -> None:
+        held = self._told[-1] if self._told else None
+        second = to_unix_floor(now)
+        slot = held.slot_at(second) if held else None
+        if slot is not None and slot.mode == BLOCK:
+            # The start of a slot under way is told five minutes early: it began when it was told.
+            begun = max(slot.start, held.issued_at) if held else slot.start
+            self.block_since = self.block_since or begun
+        elif self.block_since is not None:
+            last = (
+                [s.end for s in held.slots if s.mode == BLOCK and s.end <= second] if held else []
+            )
+            self.block_since, self.block_ended = None, max(last, default=second)
+
+    # --- what it tells --------------------------------------------------------------------------
+
+    def untimed_reading(self, kind: str, value: Value, *, retained: bool, now: datetime) -> Reading:
+        """A reading without a time: now, but a retained one is as old as what it repeats."""
+        if not retained:
+            return Reading(kind, value, now)
+        old = self.readings.get(kind)
+        if old is not None and old.value == value:
+            return old
+        return Reading(kind, value, now - UNTIMED_RETAINED_AGE)
+
+    def report(self, reading: Reading, now: datetime) -> bool:
+        """Take a reading in. True where it matters for the plan."""
+        self.last_seen_at = now
+        self.unreadable.pop(reading.kind, None)
+        if not FIRST_BELIEVED <= reading.at <= now + AHEAD_BELIEVED:
+            reading = Reading(reading.kind, reading.value, now)
+        reading = Reading(reading.kind, reading.value, min(reading.at, now))
+        old = self.readings.get(reading.kind)
+        if old is not None and reading.at < old.at:
+            return False
+        self.readings[reading.kind] = reading
+        if reading.kind == "plugged":
+            return self._plug(old, reading, now)
+        if reading.kind == "power_w":
+            self._power(float(reading.value), reading.at, now)
+            return False
+        if reading.kind in (SESSION, TOTAL):
+            doubt = self.meter.report_counter(reading.kind, float(reading.value), reading.at, now)
+            self._doubt(reading.kind, doubt)
+            matters = doubt is None
+        elif reading.kind == "soc_percent":
+            matters = self._charge(float(reading.value), reading.at, now)
+        else:
+            matters = True
+        return matters and _differs(old, reading)
+
+    def state_soc(self, percent: float, now: datetime) -> None:
+        """A person who can read the car has said so."""
+        self.meter.integrate_to(now)
+        self.soc.state(percent, now, self.meter.total_kwh)
+        self.readings["soc_percent"] = Reading("soc_percent", percent, now)
+        self.doubts.pop("soc_percent", None)
+
+    def cannot_read(self, item: Unreadable, now: datetime) -> None:
+        """A key of its state cannot be read; it stands until a good value comes."""
+        self.last_seen_at = now
+        self.unreadable[item.kind] = item.why
+
+    def acknowledge(self, ack: Acknowledgement, now: datetime) -> bool:
+        """Take an acknowledgement in. True where it matters for the plan."""
+        self.last_seen_at = now
+        self.acknowledged = ack
+        session = self.session
+        if ack.status is AckStatus.REJECTED and self._told:
+            held = [item for item in self._told if item.revision == ack.revision]
+            self._told = held
+            self._command(now)
+            return False
+        if ack.status is AckStatus.ABORTED and ack.diagnostic == "user_opt_out":
+            changed = session.opted_out_at is None
+            session.opted_out_at = session.opted_out_at or now
+            return changed
+        if ack.status is AckStatus.ACCEPTED and session.opted_out_at is not None:
+            session.opted_out_at = None
+            return True
+        if ack.status is AckStatus.STARTED and not session.confirmed:
+            session.started_at = session.started_at or now
+            session.confirmed = True
+            return True
+        if ack.status in (AckStatus.SUCCEEDED, AckStatus.ABORTED) and session.started_at:
+            self.end_run(now)
+            return True
+        return False
+
+    def _plug(self, old: Reading | None, reading: Reading, now: datetime) -> bool:
+        if old is not None and old.value == reading.value:
+            return False
+        self.meter.begin_session(reading.at, now, seen=old is not None)
+        self.soc.begin_session()
+        self.following.begin_session(probe=False)
+        self.doubts.clear()
+        self.idle_since = None
+        self.session = Session(since=reading.at if reading.value else None)
+        soc = self.readings.get("soc_percent")
+        if reading.value and soc is not None and soc.at >= reading.at:
+            self._charge(float(soc.value), soc.at, now)
+        return True
+
+    def _power(self, power_w: float, at: datetime, now: datetime) -> None:
+        self.meter.report_power(power_w, at, now)
+        on = power_w >= ON_POWER_FRACTION * self.traits.max_power_w
+        self._switch(on, at)
+        self.idle_since = None if on else self.idle_since or at
+
+    def _charge(self, percent: float, at: datetime, now: datetime) -> bool:
+        since = self.session.since
+        if since is not None and at < since:
+            return False
+        self.meter.integrate_to(now)
+        meter = self.meter
+        total = meter.total_kwh - meter.power_w(at) * (now - at).total_seconds() / 3_600_000
+        believed = self.soc.report(percent, at, total, meter.session_kwh, now)
+        doubt = None if believed else f"soc_percent {percent:g} changed faster than it can"
+        self._doubt("soc_percent", doubt)
+        return believed
+
+    def _doubt(self, kind: str, why: str | None) -> None:
+        if why is None:
+            self.doubts.pop(kind, None)
+        else:
+            self.doubts[kind] = why
+
+    # --- time goes on ---------------------------------------------------------------------------
+
+    def advance(self, now: datetime) -> None:
+        """Count what was taken up to now, and see whether the device does what it was told."""
+        self._note_block(now)
+        self._switch_as_commanded(now)
+        self.meter.integrate_to(now)
+        new = self.meter.pop_intervals()
+        self._spans += new
+        self._booked += new
+        if self.soc.settle(now):
+            self.doubts.pop("soc_percent", None)
+        told_w = self.meter.power[0] if self.meter.power and self.meter.reports(now) else None
+        self.following.observe(self.meter.commanded_w(now), told_w, self.soc_percent(now), now)
+
+    def pop_unassigned(self) -> list[MeteredInterval]:
+        """What was counted since the last call, for whoever keeps count of windows."""
+        spans, self._spans = self._spans, []
+        return spans
+
+    def pop_booked(self) -> list[MeteredInterval]:
+        """What was counted since the last call, for the ledger."""
+        booked, self._booked = self._booked, []
+        return booked
+
+    def counts_as_told(self, now: datetime) -> bool:
+        """It should run and told its power once, but its values have stopped coming."""
+        power = self.meter.power
+        stopped = power is not None and now - power[1] > REPORTS_WITHIN
+        return stopped and self.meter.commanded_w(now) > 0
+
+    def _switch_as_commanded(self, now: datetime) -> None:
+        """A run that it was told to begin counts, where it does not tell its power."""
+        if self.meter.reports(now):
+            return
+        for span_start, on in self.meter.commanded_edges(now):
+            self._switch(on, span_start)
+
+    def _switch(self, on: bool, at: datetime) -> None:
+        if on and self.on_since is None:
+            self.on_since, self.off_since = at, None
+        elif not on and (self.on_since is not None or self.off_since is None):
+            self.on_since, self.off_since = None, at
+
+    # --- runs of a program ----------------------------------------------------------------------
+
+    def begin_run(self, now: datetime) -> None:
+        """A program was told to run."""
+        if self.session.started_at is None:
+            self.session.started_at = now
+            self.meter.begin_session(now, now)
+
+    def confirm_run(self) -> bool:
+        """It says that it runs. True where that is news."""
+        session = self.session
+        if session.started_at is None or session.confirmed:
+            return False
+        session.confirmed = True
+        return True
+
+    def end_run(self, now: datetime) -> None:
+        self.session.started_at, self.session.confirmed = None, False
+        self.session.satisfied_at = now
+
+    # --- what is wrong --------------------------------------------------------------------------
+
+    def problems(self, now: datetime) -> list[str]:
+        """What a person should know of the device, in sentences; empty where all is well."""
+        out = []
+        if error := self.value("error", now):
+            out.append(f"says {error}")
+        out += [f"{kind} cannot be read: {why}" for kind, why in sorted(self.unreadable.items())]
+        out += [self.doubts[kind] for kind in sorted(self.doubts)]
+        if self.following.not_following_since is not None:
+            out.append("takes nothing though it is told to run")
+        if self.counts_as_told(now):
+            out.append("tells its power no more; it counts as doing what it was told")
+        return out
+
+    def restore_readings(self, readings: Mapping[str, Reading]) -> None:
+        """What it told an earlier life."""
+        self.readings.update(readings)
+        if self.readings and self.last_seen_at is None:
+            self.last_seen_at = max(reading.at for reading in self.readings.values())
+
+
+def _differs(old: Reading | None, new: Reading) -> bool:
+    if old is None or new.kind not in REPLAN_THRESHOLDS:
+        return old is None or old.value != new.value
+    return abs(float(new.value) - float(old.value)) >= REPLAN_THRESHOLDS[new.kind]

@@ -1,0 +1,246 @@
+"""How much energy a device has taken, by what it tells and, where it does not, by what it was told.
+
+The rules are those of the wire contract's section 1a ("what a device does not tell", "energy"):
+a meter that only grows wins over the counter of a session, a counter over the power, a power over
+what was asked; a value that cannot be is not believed. Pure: all calls are given `now`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+# Values that stop coming for so long are no longer counted on.
+REPORTS_WITHIN = timedelta(minutes=15)
+# A device that was told to take less has done so by then, whatever it told before.
+OBEYS_WITHIN = timedelta(seconds=60)
+# More than full power by this is rounding, not a value that cannot be.
+COUNTER_SLACK = 1.1
+COUNTER_SLACK_KWH = 0.2
+# Of a session whose beginning nobody saw, more than this is not the counter of one session.
+MOST_OF_A_SESSION_KWH = 100.0
+TOTAL, SESSION = "energy_total_kwh", "energy_kwh"
+
+
+@dataclass(frozen=True, slots=True)
+class MeteredInterval:
+    """Energy taken over a span; a correction of what was counted before may be negative."""
+
+    start: datetime
+    end: datetime
+    energy_kwh: float
+
+
+@dataclass(frozen=True, slots=True)
+class CommandedSpan:
+    """What the device was told to take over `[start, end)`, W."""
+
+    start: datetime
+    end: datetime
+    power_w: float
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A counter's value and when it stood so."""
+
+    kwh: float
+    at: datetime
+
+
+@dataclass(slots=True)
+class EnergyMeter:
+    """`total_kwh` grows for ever, `session_kwh` since the session began.
+
+    `intervals` are what was counted since they were last taken away, for the ledger.
+    """
+
+    max_power_w: float
+    total_kwh: float = 0.0
+    session_kwh: float = 0.0
+    session_since: datetime | None = None
+    integrated_to: datetime | None = None
+    power: tuple[float, datetime] | None = None
+    counters: dict[str, Counter] = field(default_factory=dict)
+    intervals: list[MeteredInterval] = field(default_factory=list)
+    _spans: tuple[CommandedSpan, ...] = ()
+    _commanded_at: datetime | None = None
+    _candidates: dict[str, Counter] = field(default_factory=dict)
+    _since_counter_kwh: float = 0.0
+
+    # --- what is told to the device, and what it tells ------------------------------------------
+
+    def command(self, spans: Sequence[CommandedSpan], now: datetime) -> None:
+        """From `now` on the device is taken to do this where it does not tell its power."""
+        self.integrate_to(now)
+        if tuple(spans) != self._spans:
+            self._spans, self._commanded_at = tuple(spans), now
+
+    def report_power(self, power_w: float, at: datetime, now: datetime) -> None:
+        """It takes that power since `at`. One dated before what was counted corrects the count."""
+        at = min(at, now)
+        if self.power is not None and at < self.power[1]:
+            return
+        self.integrate_to(at)
+        counted_to = self.integrated_to
+        if counted_to is not None and at < counted_to:
+            wrong = self._power_at(at)
+            self._add((power_w - wrong) * _hours(at, counted_to) / 1000, at, counted_to)
+        elif counted_to is None:
+            self.integrated_to = at
+        self.power = power_w, at
+
+    def report_counter(self, kind: str, kwh: float, at: datetime, now: datetime) -> str | None:
+        """Take a counter's value in; what is wrong with it, or None where it is believed."""
+        at = min(at, now)
+        if kind == SESSION and TOTAL in self.counters:
+            return None
+        last = self.counters.get(kind) or self._start_of(kind)
+        if last is None:
+            if kind == SESSION and kwh <= MOST_OF_A_SESSION_KWH:
+                # Heard for the first time in its middle: it is all of this session's.
+                self.session_kwh = max(self.session_kwh, kwh)
+            self._set(kind, Counter(kwh, at))
+            self._since_counter_kwh = self._counted_after(at)
+            return None
+        if at < last.at:
+            return None
+        grown = kwh - last.kwh
+        if grown < 0:
+            # A new meter, or a counter that began anew: counting goes on from here.
+            self._set(kind, Counter(kwh, at))
+            self._since_counter_kwh = self._counted_after(at)
+            return None
+        if grown > self._most_kwh(last.at, at):
+            return self._doubt(kind, kwh, at, now)
+        self._candidates.pop(kind, None)
+        self.integrate_to(at)
+        correction = grown - self._since_counter_kwh
+        ahead = self._counted_after(at)
+        self._add(correction + ahead, last.at, at)
+        self._set(kind, Counter(kwh, at))
+        self._since_counter_kwh = ahead
+        return None
+
+    def begin_session(self, at: datetime, now: datetime, *, seen: bool = True) -> None:
+        """Plugged in, or begun: the session's energy counts from here.
+
+        Not `seen`: it was under way when the device was heard for the first time.
+        """
+        self.integrate_to(min(at, now))
+        self.session_kwh, self.session_since = 0.0, at if seen else None
+        self.counters.pop(SESSION, None)
+        self._candidates.clear()
+        self._since_counter_kwh = 0.0
+
+    # --- counting -------------------------------------------------------------------------------
+
+    def integrate_to(self, now: datetime) -> None:
+        """Count what was taken up to `now`."""
+        start = self.integrated_to
+        if start is None:
+            self.integrated_to = now
+            return
+        if now <= start:
+            return
+        for begin, end in self._pieces(start, now):
+            self._add(self._power_at(begin) * _hours(begin, end) / 1000, begin, end)
+        self.integrated_to = now
+
+    def reports(self, now: datetime) -> bool:
+        """Does it tell what it takes, and did so lately?"""
+        return self.power is not None and now - self.power[1] <= REPORTS_WITHIN
+
+    def commanded_w(self, when: datetime) -> float:
+        span = next((span for span in self._spans if span.start <= when < span.end), None)
+        return span.power_w if span else 0.0
+
+    def commanded_edges(self, now: datetime) -> list[tuple[datetime, bool]]:
+        """When it was told to go on or off by now, in order, and what holds now."""
+        since = self._commanded_at or now
+        out: list[tuple[datetime, bool]] = []
+        at = since
+        for span in self._spans:
+            if span.end <= since or span.start > now or span.power_w <= 0:
+                continue
+            start = max(span.start, since)
+            if start > at:
+                out.append((at, False))
+            out.append((start, True))
+            at = span.end
+        if at <= now:
+            out.append((at, False))
+        return out
+
+    def power_w(self, now: datetime) -> float:
+        """What it is taken to draw now."""
+        return self._power_at(now)
+
+    def pop_intervals(self) -> list[MeteredInterval]:
+        intervals, self.intervals = self.intervals, []
+        return intervals
+
+    def _power_at(self, when: datetime) -> float:
+        commanded = min(self.commanded_w(when), self.max_power_w)
+        if self.power is None or when < self.power[1] or when - self.power[1] > REPORTS_WITHIN:
+            return commanded
+        told, told_at = self.power
+        obeyed = self._commanded_at is None or when - self._commanded_at > OBEYS_WITHIN
+        older = self._commanded_at is not None and told_at < self._commanded_at
+        return min(told, commanded) if older and obeyed and self._spans else told
+
+    def _pieces(self, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+        """`[start, end)` cut where the power that counts may change."""
+        edges = {start, end}
+        edges |= {edge for span in self._spans for edge in (span.start, span.end)}
+        if self.power is not None:
+            edges |= {self.power[1], self.power[1] + REPORTS_WITHIN + timedelta(microseconds=1)}
+        if self._commanded_at is not None:
+            edges.add(self._commanded_at + OBEYS_WITHIN + timedelta(microseconds=1))
+        inside = sorted(edge for edge in edges if start <= edge <= end)
+        return list(pairwise(inside))
+
+    def _add(self, kwh: float, start: datetime, end: datetime) -> None:
+        if not kwh:
+            return
+        self.intervals.append(MeteredInterval(start, end, kwh))
+        self.total_kwh += kwh
+        self.session_kwh = max(0.0, self.session_kwh + kwh)
+        self._since_counter_kwh += kwh
+
+    # --- counters -------------------------------------------------------------------------------
+
+    def _start_of(self, kind: str) -> Counter | None:
+        """A session's counter began at 0 when the session did."""
+        if kind != SESSION or self.session_since is None:
+            return None
+        return Counter(0.0, self.session_since)
+
+    def _set(self, kind: str, counter: Counter) -> None:
+        self.counters[kind] = counter
+
+    def _most_kwh(self, start: datetime, end: datetime) -> float:
+        full = self.max_power_w * _hours(start, end) / 1000
+        return full * COUNTER_SLACK + COUNTER_SLACK_KWH
+
+    def _doubt(self, kind: str, kwh: float, at: datetime, now: datetime) -> str | None:
+        """A value that cannot be: a slip, or a counter of something else that goes on from it."""
+        doubted = self._candidates.get(kind)
+        self._candidates[kind] = Counter(kwh, at)
+        if doubted is not None and 0 <= kwh - doubted.kwh <= self._most_kwh(doubted.at, at):
+            if at > doubted.at:
+                self._candidates.pop(kind)
+                self._set(kind, Counter(kwh, at))
+                self._since_counter_kwh = self._counted_after(at)
+            return None
+        return f"{kind} {kwh:g} is more than full power could have brought"
+
+    def _counted_after(self, at: datetime) -> float:
+        """What was already counted beyond `at`."""
+        if self.integrated_to is None or self.integrated_to <= at:
+            return 0.0
+        return self._power_at(at) * _hours(at, self.integrated_to) / 1000
+
+
+def _hours(start: datetime, end: datetime) -> float:
+    return (end - start).total_seconds() / 3600

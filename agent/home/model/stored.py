@@ -1,0 +1,110 @@
+"""A device's model as text for the store, and back. What is stored is what was believed.
+
+`restore` raises ValueError, KeyError or TypeError for a text that cannot be believed and then has
+changed nothing; times are whole seconds, energies are rounded to 0.01 kWh.
+"""
+
+import json
+import math
+from datetime import datetime
+from typing import Any
+
+from agent.energy.instants import format_instant, parse_instant
+from agent.home.model.device_model import DeviceModel, Session
+from agent.home.model.meter import Counter
+from agent.home.model.soc import Told
+
+# Keys of the stored session that had another name in earlier versions.
+FORMER_NAMES = {"met_at": "satisfied_at"}
+SESSION_INSTANTS = ("since", "satisfied_at", "opted_out_at", "started_at")
+MAX_KWH = 1e9
+
+
+def to_text(model: DeviceModel) -> str:
+    """Session first: what follows it changes all the time and is stored now and then."""
+    session = {
+        name: format_instant(when)
+        for name in SESSION_INSTANTS
+        if (when := getattr(model.session, name)) is not None
+    }
+    meter, soc, learned = model.meter, model.soc.anchor, model.following.learned_power_w
+    stored: dict[str, Any] = {
+        "session": session,
+        "confirmed": model.session.confirmed,
+        "learned_power_w": learned and round(learned),
+        "progress": {key: round(kwh, 2) for key, kwh in model.progress.items()},
+        "total_kwh": round(meter.total_kwh, 2),
+        "session_kwh": round(meter.session_kwh, 2),
+        "session_since": _text(meter.session_since),
+        "integrated_to": _text(meter.integrated_to),
+        "counters": {kind: [round(c.kwh, 2), _text(c.at)] for kind, c in meter.counters.items()},
+        "soc": soc and [round(soc.percent, 1), _text(soc.at), round(model.soc.anchor_total_kwh, 2)],
+        "block_since": model.block_since,
+        "block_ended": model.block_ended,
+        "on_since": _text(model.on_since),
+        "off_since": _text(model.off_since),
+    }
+    return json.dumps(
+        {k: v for k, v in stored.items() if v not in (None, {})}, separators=(",", ":")
+    )
+
+
+def urgent_part(text: str) -> str:
+    """What of the text has to be stored at once: the session, and what was learned."""
+    return text.partition('"progress"')[0].partition('"total_kwh"')[0]
+
+
+def restore(model: DeviceModel, text: str) -> None:
+    """Take up what an earlier life stored."""
+    raw = json.loads(text)
+    kept = {FORMER_NAMES.get(name, name): when for name, when in raw["session"].items()}
+    session = Session(
+        **{name: _instant(kept[name]) for name in SESSION_INSTANTS if name in kept},
+        confirmed=bool(raw.get("confirmed")),
+    )
+    progress = {
+        str(parse_instant(key) and key): _kwh(kwh) for key, kwh in raw.get("progress", {}).items()
+    }
+    counters = {
+        str(kind): Counter(_kwh(kwh), parse_instant(at))
+        for kind, (kwh, at) in raw.get("counters", {}).items()
+    }
+    total, in_session = _kwh(raw.get("total_kwh", 0.0)), _kwh(raw.get("session_kwh", 0.0))
+    anchor, anchor_total = None, 0.0
+    if soc := raw.get("soc"):
+        percent, at, kwh = soc
+        if not 0 <= percent <= 100:
+            raise ValueError(f"a state of charge of {percent}")
+        anchor, anchor_total = Told(percent, parse_instant(at), parse_instant(at)), _kwh(kwh)
+    learned = raw.get("learned_power_w")
+    if learned is not None and not 0 < learned <= model.traits.max_power_w:
+        raise ValueError(f"a learned power of {learned}")
+    times = {
+        name: _instant(raw.get(name))
+        for name in ("session_since", "integrated_to", "on_since", "off_since")
+    }
+    blocks = [raw.get("block_since"), raw.get("block_ended")]
+    if not all(when is None or (type(when) is int and 0 < when < 2**33) for when in blocks):
+        raise ValueError(f"blocks {blocks}")
+    model.block_since, model.block_ended = blocks
+    model.session, model.progress = session, progress
+    meter = model.meter
+    meter.total_kwh, meter.session_kwh, meter.counters = total, in_session, counters
+    meter.session_since, meter.integrated_to = times["session_since"], times["integrated_to"]
+    model.soc.anchor, model.soc.anchor_total_kwh = anchor, anchor_total
+    model.following.learned_power_w = learned
+    model.on_since, model.off_since = times["on_since"], times["off_since"]
+
+
+def _text(when: datetime | None) -> str | None:
+    return None if when is None else format_instant(when)
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else parse_instant(text)
+
+
+def _kwh(value: float) -> float:
+    if not (math.isfinite(value) and abs(value) <= MAX_KWH):
+        raise ValueError(f"an energy of {value}")
+    return float(value)

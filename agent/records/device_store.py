@@ -1,0 +1,322 @@
+"""What devices were told, said and wish, kept over a restart; and the plans behind it.
+
+Every row is read through one door that may say no: one that cannot be believed is dropped, counted
+and named, and never ends the agent.
+"""
+
+import dataclasses
+import json
+import logging
+import sqlite3
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TypeVar
+
+from agent.clock import Clock
+from agent.energy.instants import from_unix, to_unix_floor
+from agent.energy.readings import AGE_LIMITS, Reading
+from agent.energy.schedule import (
+    MODES,
+    DefaultCommand,
+    DeviceType,
+    Goal,
+    OfflineRule,
+    Schedule,
+    ScheduleSlot,
+)
+from agent.health import Health
+from agent.records.write_budget import WriteBudget
+from agent.store import Store
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+PLANS_KEPT = timedelta(days=14)
+PLANS_A_DAY = 64
+TOPICS = "published_topics"
+AWAY = "away_until"
+GRID_LIMIT = "grid_limit"
+TEXT_KINDS = ("mode", "error", "following")
+# What a stored text that cannot be believed may raise while it is read.
+UNBELIEVABLE = (ValueError, KeyError, TypeError, ArithmeticError, AttributeError, RecursionError)
+
+
+Statement = tuple[str, tuple[object, ...]]
+
+
+class DeviceStore:
+    """Every call that returns True has reached the disk.
+
+    What one device causes beyond its budget waits for `flush`, the newest of each. Where the disk
+    fails the health of the part `disk` says so: a full or broken disk stops no appliance.
+    """
+
+    def __init__(self, store: Store, health: Health, clock: Clock) -> None:
+        self._store = store
+        self._health = health
+        self._clock = clock
+        self._failed = False
+        self._revisions: dict[str, int] = {}
+        self._budget = WriteBudget()
+        self._waiting: dict[str, dict[str, tuple[Statement, ...]]] = {}
+
+    def flush(self, *, everything: bool = False) -> None:
+        """Write what waits, as far as the budgets allow; `everything` at the end of a life."""
+        for device in list(self._waiting):
+            self._write_waiting(device, everything=everything)
+
+    def _put(self, device: str, what: str, *statements: Statement) -> bool:
+        """The newest of `what` of the device: written now, or as soon as its budget allows."""
+        self._waiting.setdefault(device, {})[what] = statements
+        return self._write_waiting(device)
+
+    def _write_waiting(self, device: str, *, everything: bool = False) -> bool:
+        waiting = self._waiting.get(device, {})
+        statements = [statement for some in waiting.values() for statement in some]
+        size = sum(len(value) for _, row in statements for value in row if isinstance(value, str))
+        now = self._clock.now().timestamp()
+        if not everything and not self._budget.take(device, len(statements), size, now):
+            self._health.count("writes_put_off")
+            return False
+        if not self._write(*statements):
+            return False
+        self._waiting.pop(device, None)
+        return True
+
+    def _write(self, *statements: Statement) -> bool:
+        """All of these or none."""
+        try:
+            with self._store.transaction() as connection:
+                for sql, values in statements:
+                    connection.execute(sql, values)
+        except sqlite3.Error as error:
+            if not self._failed:
+                log.error("the database cannot be written: %s", error)
+            self._failed = True
+            why = f"the database cannot be written: {error}"
+            self._health.failed("disk", why, "owner: make room, or change the SD card")
+            return False
+        if self._failed:
+            self._failed = False
+            self._health.ok("disk")
+        return True
+
+    def _rows(self, sql: str, values: tuple[object, ...], parse: Callable[..., T]) -> list[T]:
+        """Each row that can be believed, parsed."""
+        out: list[T] = []
+        try:
+            for row in self._store.connection.execute(sql, values):
+                try:
+                    out.append(parse(*row))
+                except UNBELIEVABLE as error:
+                    self._unreadable(sql, error)
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            self._unreadable(sql, error)
+        return out
+
+    def _unreadable(self, sql: str, error: Exception) -> None:
+        if self._health.count("unreadable_rows") == 1:
+            log.warning("a stored row cannot be read and is left out (%s): %r", sql[:40], error)
+
+    # --- schedules and revisions ----------------------------------------------------------------
+
+    def highest_revision(self, device: str) -> int:
+        if device not in self._revisions:
+            rows = self._rows("SELECT revision FROM revisions WHERE device = ?", (device,), int)
+            self._revisions[device] = rows[0] if rows and 0 <= rows[0] < 2**32 else 0
+        return self._revisions[device]
+
+    def issue(self, schedule: Schedule) -> bool:
+        """The revision is written before it is published, so that none is ever used twice."""
+        self._revisions[schedule.device] = schedule.revision
+        return self._put(
+            schedule.device,
+            "schedule",
+            (
+                "INSERT OR REPLACE INTO revisions VALUES (?, ?)",
+                (schedule.device, schedule.revision),
+            ),
+            (
+                "INSERT OR REPLACE INTO schedules VALUES (?, ?)",
+                (schedule.device, _to_text(schedule)),
+            ),
+        )
+
+    def schedules(self) -> dict[str, Schedule]:
+        """What each device holds, by what was published last."""
+        found = self._rows("SELECT device, document FROM schedules", (), _stored_schedule)
+        return {schedule.device: schedule for schedule in found}
+
+    def forget_schedule(self, device: str) -> bool:
+        return self._put(device, "schedule", ("DELETE FROM schedules WHERE device = ?", (device,)))
+
+    # --- what devices said ----------------------------------------------------------------------
+
+    def readings(self, device: str) -> dict[str, Reading]:
+        sql = "SELECT kind, value, at FROM readings WHERE device = ?"
+        found = self._rows(sql, (device,), _stored_reading)
+        return {reading.kind: reading for reading in found}
+
+    def state(self, device: str) -> str | None:
+        return self._value(f"tracker:{device}")
+
+    def save_state(self, device: str, text: str, readings: Iterable[Reading]) -> bool:
+        """The model of the device and its last readings, together."""
+        return self._put(
+            device,
+            "state",
+            ("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"tracker:{device}", text)),
+            *(
+                (
+                    "INSERT OR REPLACE INTO readings VALUES (?, ?, ?, ?)",
+                    (device, item.kind, json.dumps(item.value), to_unix_floor(item.at)),
+                )
+                for item in readings
+            ),
+        )
+
+    # --- wishes ---------------------------------------------------------------------------------
+
+    def wish(self, device: str) -> str | None:
+        found = self._rows("SELECT document FROM wishes WHERE device = ?", (device,), str)
+        return found[0] if found else None
+
+    def save_wish(self, device: str, text: str) -> bool:
+        return self._put(
+            device, "wish", ("INSERT OR REPLACE INTO wishes VALUES (?, ?)", (device, text))
+        )
+
+    def away_until(self) -> datetime | None:
+        sql = "SELECT value FROM facts WHERE name = ?"
+        found = self._rows(sql, (AWAY,), lambda text: from_unix(int(text)))
+        return found[0] if found else None
+
+    def save_away_until(self, when: datetime | None) -> bool:
+        if when is None:
+            return self._write(("DELETE FROM facts WHERE name = ?", (AWAY,)))
+        return self._save_value(AWAY, str(to_unix_floor(when)))
+
+    def grid_limit(self) -> str | None:
+        return self._value(GRID_LIMIT)
+
+    def save_grid_limit(self, text: str) -> bool:
+        return self._save_value(GRID_LIMIT, text)
+
+    # --- topics that were used ------------------------------------------------------------------
+
+    def published_topics(self) -> set[str]:
+        """Every retained topic that was published and not emptied since."""
+        text = self._value(TOPICS)
+        try:
+            found = json.loads(text or "[]")
+        except ValueError:
+            return set()
+        return (
+            {topic for topic in found if isinstance(topic, str)}
+            if isinstance(found, list)
+            else set()
+        )
+
+    def save_published_topics(self, topics: Iterable[str]) -> bool:
+        return self._save_value(TOPICS, json.dumps(sorted(topics)))
+
+    # --- plans ----------------------------------------------------------------------------------
+
+    def keep_plan(self, made_at: int, situation: str, plan: str) -> None:
+        """The Situation and plan behind a published change; at most 64 a day, two weeks."""
+        sql = "SELECT count(*) FROM plans WHERE made_at > ?"
+        since = self._rows(sql, (made_at - 86_400,), int)
+        if since and since[0] >= PLANS_A_DAY:
+            return
+        packed = zlib.compress(situation.encode()), zlib.compress(plan.encode())
+        oldest = made_at - int(PLANS_KEPT.total_seconds())
+        self._write(
+            ("INSERT OR REPLACE INTO plans VALUES (?, ?, ?)", (made_at, *packed)),
+            ("DELETE FROM plans WHERE made_at < ?", (oldest,)),
+        )
+
+    def newest_instant(self) -> datetime | None:
+        """The latest moment at which something was certainly written: time cannot lie before it."""
+        sql = "SELECT made_at FROM plans ORDER BY made_at DESC LIMIT 1"
+        found = self._rows(sql, (), from_unix)
+        return found[0] if found else None
+
+    def _value(self, name: str) -> str | None:
+        found = self._rows("SELECT value FROM facts WHERE name = ?", (name,), str)
+        return found[0] if found else None
+
+    def _save_value(self, name: str, text: str) -> bool:
+        return self._write(("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, text)))
+
+
+def _stored_reading(kind: str, value: str, at: int) -> Reading:
+    if kind not in AGE_LIMITS:
+        raise KeyError(kind)
+    read = json.loads(value)
+    wanted = (bool,) if kind == "plugged" else (str,) if kind in TEXT_KINDS else (int, float)
+    if not isinstance(read, wanted) or (isinstance(read, bool) and kind != "plugged"):
+        raise TypeError(f"{kind} {value}")
+    if isinstance(read, float) and not -1e12 < read < 1e12:
+        raise ValueError(f"{kind} {value}")
+    return Reading(kind, read, from_unix(at))
+
+
+def _stored_schedule(device: str, text: str) -> Schedule:
+    schedule = _from_text(text)
+    if schedule.device != device:
+        raise ValueError(f"a schedule of {schedule.device}")
+    words = MODES[schedule.device_type]
+    modes = [*(slot.mode for slot in schedule.slots), schedule.default.mode, schedule.offline.mode]
+    if not set(modes) <= set(words):
+        raise ValueError(f"modes {modes}")
+    instants = [schedule.issued_at, schedule.valid_from, schedule.valid_until, schedule.revision]
+    instants += [edge for slot in schedule.slots for edge in (slot.start, slot.end)]
+    powers = [slot.power_w for slot in schedule.slots]
+    numbers: Sequence[object] = [*instants, *powers, schedule.offline.after_s]
+    if not all(type(number) is int and -1_000_000 <= number < 2**32 for number in numbers):
+        raise ValueError("a number that cannot be")
+    ends = [0]
+    for slot in schedule.slots:
+        if not ends[-1] <= slot.start < slot.end:
+            raise ValueError("slots out of order")
+        ends.append(slot.end)
+    return schedule
+
+
+def _to_text(schedule: Schedule) -> str:
+    return json.dumps(dataclasses.asdict(schedule), default=str, separators=(",", ":"))
+
+
+def _decimal(value: str | None) -> Decimal | None:
+    return None if value is None else Decimal(value)
+
+
+def _from_text(text: str) -> Schedule:
+    raw = json.loads(text)
+    slots = tuple(
+        ScheduleSlot(
+            **{
+                **slot,
+                "energy_kwh": Decimal(slot["energy_kwh"]),
+                "price": _decimal(slot["price"]),
+            }
+        )
+        for slot in raw["slots"]
+    )
+    goal = raw["goal"]
+    return Schedule(
+        **{
+            **raw,
+            "device_type": DeviceType(raw["device_type"]),
+            "slots": slots,
+            "default": DefaultCommand(**raw["default"]),
+            "offline": OfflineRule(**raw["offline"]),
+            "goal": Goal(
+                _decimal(goal["energy_kwh"]), _decimal(goal["target_soc_percent"]), goal["ready_by"]
+            ),
+            "cost": Decimal(raw["cost"]),
+            "baseline_cost": Decimal(raw["baseline_cost"]),
+        }
+    )

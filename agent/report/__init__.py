@@ -1,0 +1,1 @@
+"""What people and scripts read: tariff, health, events; published as it changes."""

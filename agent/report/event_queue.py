@@ -1,0 +1,38 @@
+"""Events: what has just happened, told once. One device says one of a kind a minute."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from agent.clock import Clock
+from agent.energy.text import clean_text
+from agent.health import Health
+from agent.ports import OutgoingMessage
+from agent.report.documents import event_document
+
+SAME_KIND_EVERY = timedelta(minutes=1)
+MOST_TEXT = 300
+
+
+@dataclass(slots=True)
+class EventQueue:
+    """`publish` brings a message out. What comes too often is counted, not said."""
+
+    clock: Clock
+    health: Health
+    topic: str
+    publish: Callable[[OutgoingMessage], None]
+    _last: dict[tuple[str, str], float] = field(default_factory=dict, init=False)
+
+    def event(self, kind: str, device: str | None, text: str, *, often: bool = False) -> None:
+        """`often`: comes by our own doing and as often as it has to, such as a changed plan."""
+        now = self.clock.now()
+        key = kind, device or ""
+        last = self._last.get(key)
+        passed_s = None if last is None else now.timestamp() - last
+        if not often and passed_s is not None and 0 <= passed_s < SAME_KIND_EVERY.total_seconds():
+            self.health.count("events_not_repeated")
+            return
+        self._last[key] = now.timestamp()
+        document = event_document(now, kind, device, clean_text(text, MOST_TEXT))
+        self.publish(OutgoingMessage(self.topic, document, retain=False))

@@ -1,0 +1,264 @@
+"""Builds the rooms and connects them: with `agent.app` the only file that knows them all."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+
+from agent.app_ports import BrokerConnection, ConnectionFactory
+from agent.clock import Clock
+from agent.clockmonitor import ClockMonitor
+from agent.config import Config
+from agent.contracts.topics import Topics
+from agent.control.controller import Controller, MakePlan
+from agent.control.device_manager import DeviceManager
+from agent.control.site import Site
+from agent.control.used_topics import UsedTopics
+from agent.dispatch.dispatcher import LIMIT, Dispatcher
+from agent.dispatch.inbox import Inbox
+from agent.dispatch.limit import fit_offline_rules
+from agent.dispatch.outbox import EVENTS, LARGE, Outbox, is_device_lane
+from agent.energy.profile import DeviceProfile
+from agent.health import Health
+from agent.home.kinds import KINDS
+from agent.ports import Companion, DeviceAdapter, TariffSource
+from agent.records.device_store import DeviceStore
+from agent.records.ledger import Ledger
+from agent.records.limit_log import LimitLog
+from agent.report.event_queue import EventQueue
+from agent.report.publisher import Publisher
+from agent.store import Store
+from agent.tariff.larder import Larder as RateCache
+from integrations.registry import companions, device_adapter
+
+OTHER_AGENT = "other_agent"
+
+
+@dataclass(slots=True)
+class Signals:
+    """What one room tells another without knowing it."""
+
+    time_wanted: asyncio.Event
+    refresh_wanted: asyncio.Event
+    clock_trusted: asyncio.Event
+
+
+@dataclass(slots=True)
+class Rooms:
+    """All rooms, wired."""
+
+    config: Config
+    topics: Topics
+    health: Health
+    clock_monitor: ClockMonitor
+    rate_cache: RateCache
+    connection: BrokerConnection
+    outbox: Outbox
+    events: EventQueue
+    store: DeviceStore
+    site: Site
+    devices: DeviceManager
+    dispatcher: Dispatcher
+    controller: Controller
+    publisher: Publisher
+    inbox: Inbox
+    used_topics: UsedTopics
+    companions: tuple[Companion, ...]
+    signals: Signals
+
+
+def build(
+    config: Config,
+    *,
+    clock: Clock,
+    source: TariffSource,
+    store: Store,
+    ledger: Ledger,
+    plan: MakePlan,
+    fallback: MakePlan,
+    connection_factory: ConnectionFactory,
+    trusted_clock: bool,
+) -> Rooms:
+    """Every room, ready to run. Nothing has been sent or asked yet."""
+    topics = Topics(config.base_topic)
+    health = Health(clock)
+    signals = Signals(asyncio.Event(), asyncio.Event(), asyncio.Event())
+    device_store = DeviceStore(store, health, clock)
+    monitor = ClockMonitor(clock, health, device_store.newest_instant(), trusted=trusted_clock)
+    monitor.on_trusted = signals.clock_trusted.set
+    rate_cache = RateCache(
+        source,
+        store,
+        clock,
+        health,
+        timezone=config.site.timezone or "UTC",
+        contract_start=_contract_start(config),
+        on_server_time=monitor.on_server_time,
+    )
+    adapters: Mapping[str, DeviceAdapter] = {
+        item.id: device_adapter(item, config.base_topic) for item in config.devices
+    }
+    # The connection calls back only while it runs: by then the rooms built after it are there.
+    connection = connection_factory(
+        will_topic=topics.status,
+        client_id=config.mqtt.client_id or f"flatpeak-agent-{config.site.id}",
+        health=health,
+        subscriptions=lambda: inbox.subscriptions,
+        on_message=lambda message: inbox.receive(message),
+        on_connect=lambda: announce(),
+    )
+    outbox = Outbox(connection, clock, health, lambda: not monitor.trusted)
+    used_topics = UsedTopics(device_store, outbox, topics, {item.id for item in config.devices})
+    outbox.on_topic = used_topics.note
+    events = EventQueue(clock, health, topics.event, lambda message: outbox.set(EVENTS, message))
+    site = Site(
+        config,
+        clock,
+        health,
+        topics,
+        outbox,
+        events,
+        device_store,
+        LimitLog(store, health),
+        rate_cache,
+        on_stricter=lambda: controller.on_stricter_limit(),
+        on_change=lambda: controller.wake(),
+        on_refresh=signals.refresh_wanted.set,
+    )
+    profiles = _profiles(config, site, health)
+    devices = DeviceManager(
+        clock,
+        device_store,
+        health,
+        topics,
+        outbox,
+        events,
+        site.context,
+        clock_trusted=lambda: monitor.trusted,
+        on_change=lambda device, user: controller.on_change(device, user),
+        on_asked=lambda device: controller.on_request(device),
+        on_reappeared=signals.time_wanted.set,
+        on_take_back=lambda device: controller.take_back(device),
+    )
+    dispatcher = Dispatcher(
+        profiles,
+        adapters,
+        outbox,
+        device_store,
+        events,
+        health,
+        ledger,
+        site.location,
+        on_told=devices.on_told,
+        on_switch=lambda device, is_on: controller.on_switch(device, is_on),
+        on_headroom=lambda: controller.wake(),
+    )
+    controller = Controller(
+        config,
+        clock,
+        lambda: monitor.trusted,
+        plan,
+        fallback,
+        site,
+        devices,
+        dispatcher,
+        outbox,
+        events,
+        device_store,
+        ledger,
+        site.limit_log,
+        topics,
+        profiles,
+    )
+    devices.restore({item.id: item for item in config.devices}, profiles)
+    dispatcher.restore(clock.now())
+    publisher = Publisher(
+        topics,
+        outbox,
+        clock,
+        lambda: monitor.trusted,
+        health,
+        rate_cache,
+        on_event=lambda kind, text: events.event(kind, None, text),
+    )
+
+    def on_schedule_seen(device: str, payload: bytes, retained: bool) -> None:
+        if not dispatcher.on_schedule_seen(device, payload, retained=retained):
+            why = f"another agent publishes schedules below {config.base_topic} ({device})"
+            health.degraded(OTHER_AGENT, why, "owner: give each agent a site.id of its own")
+
+    others = tuple(companions(config, outbox.snapshot))
+    inbox = Inbox(
+        topics,
+        adapters,
+        health,
+        site.subscriptions,
+        on_decoded=lambda device, item, retained: devices.on_decoded(
+            device, item, retained=retained
+        ),
+        on_request=devices.on_request,
+        on_site=site.receive,
+        on_schedule_seen=on_schedule_seen,
+        companions=others,
+    )
+
+    async def announce() -> None:
+        """What is true now, then `online`, then the time: the order that devices rely on."""
+        outbox.connection_lost()
+        await outbox.resend_all(is_device_lane)
+        await connection.publish(topics.status, "online")
+        await publisher.send_time()
+        await outbox.resend_all(lambda lane: not is_device_lane(lane) and lane != LARGE)
+        await outbox.resend_all(lambda lane: lane == LARGE)
+
+    health.on_change.append(lambda part: publisher.health_changed())
+    if store.damaged is not None:
+        why = f"the database was damaged; moved to {store.damaged.name}"
+        health.degraded("disk", why, "owner: look at the SD card")
+    else:
+        health.ok("disk")
+    used_topics.empty_what_is_nobodys()
+    return Rooms(
+        config=config,
+        topics=topics,
+        health=health,
+        clock_monitor=monitor,
+        rate_cache=rate_cache,
+        connection=connection,
+        outbox=outbox,
+        events=events,
+        store=device_store,
+        site=site,
+        devices=devices,
+        dispatcher=dispatcher,
+        controller=controller,
+        publisher=publisher,
+        inbox=inbox,
+        used_topics=used_topics,
+        companions=others,
+        signals=signals,
+    )
+
+
+def _profiles(config: Config, site: Site, health: Health) -> dict[str, DeviceProfile]:
+    """What devices are; under a limit with offline rules that fit below it together."""
+    profiles = [KINDS[item.type].profile(item) for item in config.devices]
+    limits = [
+        limit
+        for limit in (config.site.import_limit_w, config.site.failsafe_limit_w)
+        if limit is not None
+    ]
+    if not limits:
+        return {profile.id: profile for profile in profiles}
+    fitted, reduced = fit_offline_rules(profiles, min(limits), site.highest_base_load_w())
+    if reduced:
+        names = ", ".join(reduced)
+        why = f"without the agent {names} will not be charged: all of it would break the limit"
+        health.degraded(LIMIT, why, "owner: lower offline_power_w, or accept it")
+    return fitted
+
+
+def _contract_start(config: Config) -> datetime | None:
+    """Local midnight of the contract's first day is near enough in UTC: it only bounds history."""
+    day = config.tariff.contract_since
+    return None if day is None else datetime.combine(day, time.min, UTC)

@@ -87,10 +87,7 @@ class Site:
         if message.topic == self.topics.site_limit:
             self._receive_limit(message.payload)
         elif message.topic == self.topics.site_request:
-            if message.retain:
-                raise Malformed(f"{message.topic}: a retained request is ignored")
-            if message.payload:
-                self._receive_request(message.payload)
+            self._receive_request(message.payload)
         else:
             self._receive_forecast(message)
 

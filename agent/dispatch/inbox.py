@@ -76,16 +76,19 @@ class Inbox:
         if part is not None and part[1] == "schedule":
             self.on_schedule_seen(part[0], payload, message.retain)
             return
+        if topic == self.topics.site_request or (part is not None and part[1] == "request"):
+            # One that the broker keeps would be asked again at every start.
+            if message.retain:
+                raise Malformed("a retained request is ignored")
+            if not payload:
+                return
         if topic in self.site_topics:
             self.on_site(message)
             return
         if len(payload) > MAX_BYTES:
             raise Malformed(f"{len(payload)} bytes are too many to read")
         if part is not None and part[1] == "request":
-            if message.retain:
-                raise Malformed("a retained request is ignored")
-            if payload:
-                self.on_request(part[0], payload)
+            self.on_request(part[0], payload)
             return
         device = self._by_topic.get(topic)
         if device is not None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 # sum of an instant and a span fails.
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799
 
 
 def parse_instant(text: str) -> datetime:
@@ -44,7 +45,9 @@ def format_early(seconds: int, now_fraction_us: int) -> str:
 
 
 def from_unix(seconds: int) -> datetime:
-    """Aware UTC. Raises ValueError or OverflowError beyond what datetime can hold."""
+    """Aware UTC. Raises ValueError beyond what datetime can hold."""
+    if not FIRST_SECOND <= seconds <= LAST_SECOND:
+        raise ValueError(f"{seconds} seconds lie outside the years 1 to 9999")
     return datetime.fromtimestamp(seconds, UTC)
 
 

@@ -6,6 +6,7 @@
 
 #define CLOCK_SLACK_S 300u
 #define BOOT_GRACE_S 300u
+#define MAX_LENGTH_S 2678400u /* 31 days */
 #define OWN_LOGIC_AFTER_S 604800u
 #define MAX_DEPTH 8
 
@@ -190,7 +191,11 @@ static int read_schedule(const char *payload, size_t length, fp_follower *f) {
         if (!eat(&c, '}')) return 0;
     }
     blank(&c);
-    return c.at == c.end && seen == ALL && f->end >= f->start;
+    if (c.at != c.end || seen != ALL) return 0;
+    /* A length, not an instant: a Unix time is never taken for one. */
+    if (f->end > MAX_LENGTH_S || f->end > UINT32_MAX - f->start) return 0;
+    f->end += f->start;
+    return 1;
 }
 
 /* --- following ------------------------------------------------------------------------------- */

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 OWN = -(2**31)
 MAX_BYTES = 1280
 MAX_PAIRS = 64
+# 31 days: so that a Unix time is never taken for a length.
+MAX_LENGTH_S = 2_678_400
 CLOCK_SLACK_S = 300
 BOOT_GRACE_S = 300
 OWN_LOGIC_AFTER_S = 7 * 86_400
@@ -121,9 +123,9 @@ def parse(payload: bytes) -> Compact | None:
         before = pair[0]
         out.append((pair[0], value))
     default, offline = _value(raw["d"]), _value(o[1])
-    if default is None or offline is None or e < s:
+    if default is None or offline is None or e > MAX_LENGTH_S or s + e > LATEST:
         return None
-    return Compact(r, s, e, raw["u"], tuple(out), default, o[0], offline)
+    return Compact(r, s, s + e, raw["u"], tuple(out), default, o[0], offline)
 
 
 def _unsigned(value: object) -> bool:

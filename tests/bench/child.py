@@ -10,7 +10,6 @@ from pathlib import Path
 
 from agent.app import run_agent
 from agent.clock import Clock
-from agent.config import Config
 from agent.store import Store
 from integrations.registry import AgentConfig, tariff_source
 

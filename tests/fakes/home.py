@@ -12,10 +12,10 @@ from datetime import datetime
 from agent.app import run_agent
 from agent.clock import SteppedClock
 from agent.config import Config
-from agent.records.ledger import Ledger
 from agent.energy.plan import Plan
 from agent.energy.situation import Situation
 from agent.planning import make_plan
+from agent.records.ledger import Ledger
 from agent.store import Store
 from integrations.registry import AgentConfig, tariff_source
 from integrations.sandbox.appliances.appliance import Appliance

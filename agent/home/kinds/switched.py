@@ -15,6 +15,7 @@ from agent.energy.situation import ZERO, Demand, Flexible
 from agent.home.kinds.kind import DeviceKind
 from agent.home.model.device_model import DeviceModel
 from agent.home.model.meter import MeteredInterval
+from agent.home.model.stored import progress_key
 from agent.home.planning_input import (
     PLANNED_AHEAD,
     SATISFIED_TOLERANCE_KWH,
@@ -102,9 +103,9 @@ class SwitchedKind(DeviceKind[W]):
         cap = values.price_cap if values.price_cap is not None else section.price_cap
         demands: list[Demand] = []
         still, ready_by = ZERO, None
-        for need in section.needs:
+        for index, need in enumerate(section.needs):
             for start, end in occurrences(need.window, context.location, now, now + PLANNED_AHEAD):
-                missing = section.kwh_of(need) - _taken_kwh(model, start)
+                missing = section.kwh_of(need) - _taken_kwh(model, start, index)
                 if start <= now:
                     missing, boosted = _less_boost(missing, boosted)
                 if missing < SATISFIED_TOLERANCE_KWH or self._is_away(end, context):
@@ -169,11 +170,11 @@ class SwitchedKind(DeviceKind[W]):
     ) -> tuple[ActiveNeed, ...]:
         """Windows that have begun; those just over too, so that they can be settled."""
         out, now = [], context.now
-        for need in section.needs:
+        for index, need in enumerate(section.needs):
             for start, end in occurrences(need.window, context.location, now - SETTLE_GRACE, now):
                 if not self._is_away(end, context):
-                    missing = max(ZERO, section.kwh_of(need) - _taken_kwh(model, start))
-                    key = format_instant(start)
+                    missing = max(ZERO, section.kwh_of(need) - _taken_kwh(model, start, index))
+                    key = progress_key(start, index)
                     out.append(ActiveNeed(key, missing, section.power_w, end))
         return tuple(out)
 
@@ -213,8 +214,8 @@ def _is_running(model: DeviceModel, now: datetime) -> bool:
     return model.on_since is not None and model.meter.commanded_w(now) > 0
 
 
-def _taken_kwh(model: DeviceModel, start: datetime) -> Decimal:
-    return Decimal(repr(round(model.progress.get(format_instant(start), 0.0), 6)))
+def _taken_kwh(model: DeviceModel, start: datetime, index: int) -> Decimal:
+    return Decimal(repr(round(model.progress.get(progress_key(start, index), 0.0), 6)))
 
 
 def _assign(
@@ -224,21 +225,21 @@ def _assign(
     left = interval.energy_kwh
     length = (interval.end - interval.start).total_seconds()
     windows = sorted(
-        (end, start, float(section.kwh_of(need)))
-        for need in section.needs
+        (end, start, index, float(section.kwh_of(need)))
+        for index, need in enumerate(section.needs)
         for start, end in occurrences(
             need.window, context.location, interval.start, max(interval.end, interval.start)
         )
     )
-    for index, (end, start, needed) in enumerate(windows):
+    for place, (end, start, index, needed) in enumerate(windows):
         inside = (min(end, interval.end) - max(start, interval.start)).total_seconds()
         share = interval.energy_kwh if length <= 0 else interval.energy_kwh * inside / length
         if inside < 0 or (length > 0 and inside == 0):
             continue
-        key = format_instant(start)
+        key = progress_key(start, index)
         taken = model.progress.get(key, 0.0)
         amount = min(left, share) if share > 0 else share
-        last = index == len(windows) - 1
+        last = place == len(windows) - 1
         if amount > 0 and not last:
             amount = min(amount, max(0.0, needed - taken))
         model.progress[key] = max(0.0, taken + amount)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.readings import Acknowledgement, AckStatus, Reading, Unreadable, Value
-from agent.energy.schedule import Schedule
+from agent.energy.schedule import HEAT, Schedule
 from agent.home.model.following import Following
 from agent.home.model.meter import (
     REPORTS_WITHIN,
@@ -156,7 +156,8 @@ class DeviceModel:
             for slot in slots
         ]
         self._switch_as_commanded(now)
-        self.meter.command(spans, now)
+        free = held is None or held.device_type in HEAT
+        self.meter.command(spans, now, free_outside=free)
         self._switch_as_commanded(now)
 
     def block_history(self, now: datetime) -> tuple[int | None, int | None]:

@@ -64,15 +64,22 @@ class EnergyMeter:
     counters: dict[str, Counter] = field(default_factory=dict)
     intervals: list[MeteredInterval] = field(default_factory=list)
     _spans: tuple[CommandedSpan, ...] = ()
+    _free_outside: bool = True
     _commanded_at: datetime | None = None
     _candidates: dict[str, Counter] = field(default_factory=dict)
     _since_counter_kwh: float = 0.0
 
     # --- what is told to the device, and what it tells ------------------------------------------
 
-    def command(self, spans: Sequence[CommandedSpan], now: datetime) -> None:
-        """From `now` on the device is taken to do this where it does not tell its power."""
+    def command(
+        self, spans: Sequence[CommandedSpan], now: datetime, *, free_outside: bool = False
+    ) -> None:
+        """From `now` on the device is taken to do this where it does not tell its power.
+
+        `free_outside`: outside of the spans it is on its own logic, as heat in `normal`.
+        """
         self.integrate_to(now)
+        self._free_outside = free_outside
         if tuple(spans) != self._spans:
             self._spans, self._commanded_at = tuple(spans), now
 
@@ -187,7 +194,8 @@ class EnergyMeter:
         told, told_at = self.power
         obeyed = self._commanded_at is None or when - self._commanded_at > OBEYS_WITHIN
         older = self._commanded_at is not None and told_at < self._commanded_at
-        return min(told, commanded) if older and obeyed and self._spans else told
+        free = self._free_outside and commanded <= 0
+        return min(told, commanded) if older and obeyed and not free else told
 
     def _pieces(self, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
         """`[start, end)` cut where the power that counts may change."""

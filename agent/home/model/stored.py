@@ -20,6 +20,11 @@ SESSION_INSTANTS = ("since", "satisfied_at", "opted_out_at", "started_at")
 MAX_KWH = 1e9
 
 
+def progress_key(start: datetime, index: int) -> str:
+    """The name of a window that began then, of the need with that index."""
+    return format_instant(start) if index == 0 else f"{format_instant(start)}/{index}"
+
+
 def to_text(model: DeviceModel) -> str:
     """Session first: what follows it changes all the time and is stored now and then."""
     session = {
@@ -62,9 +67,7 @@ def restore(model: DeviceModel, text: str) -> None:
         **{name: _instant(kept[name]) for name in SESSION_INSTANTS if name in kept},
         confirmed=bool(raw.get("confirmed")),
     )
-    progress = {
-        str(parse_instant(key) and key): _kwh(kwh) for key, kwh in raw.get("progress", {}).items()
-    }
+    progress = {_progress_key(key): _kwh(kwh) for key, kwh in raw.get("progress", {}).items()}
     counters = {
         str(kind): Counter(_kwh(kwh), parse_instant(at))
         for kind, (kwh, at) in raw.get("counters", {}).items()
@@ -94,6 +97,11 @@ def restore(model: DeviceModel, text: str) -> None:
     model.soc.anchor, model.soc.anchor_total_kwh = anchor, anchor_total
     model.following.learned_power_w = learned
     model.on_since, model.off_since = times["on_since"], times["off_since"]
+
+
+def _progress_key(text: str) -> str:
+    start, _, index = text.partition("/")
+    return progress_key(parse_instant(start), int(index or 0))
 
 
 def _text(when: datetime | None) -> str | None:

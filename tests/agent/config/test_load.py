@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.config import Config, load_config
-from agent.config.devices import EvCharger
-from agent.config.tariff import FixedConfig, FlatPeakConfig
+from agent.config import Config
 from agent.energy.rates import Direction
 from agent.errors import ConfigError
+from agent.home.kinds.ev_charger import EvCharger
+from integrations.registry import load_config
+from integrations.tariffs.fixed_settings import FixedConfig
+from integrations.tariffs.flatpeak_settings import FlatPeakConfig
 
 SMALL = """
 tariff: {source: fixed, timezone: Europe/Berlin, currency: EUR, import: 0.3}
@@ -185,8 +187,12 @@ def test_a_config_does_not_print_its_secrets(tmp_path: Path) -> None:
         ("mqtt: {tls: {key_file: k}}", "mqtt.tls: certificate_file and key_file are given"),
         ("devices: {}", "devices: expected a list"),
         (
+            "devices: [{id: a, type: ev_charger, adapter: shell, max_power_w: 7400, energy_kwh: 9}]",
+            "devices[0]: adapter: expected one of native",
+        ),
+        (
             "devices: [{id: a, type: toaster}]",
-            "devices[0]: input tag 'toaster' found using 'type' does not match",
+            "devices[0]: type: expected ev_charger, heat_pump, water_heater, load or program",
         ),
         ("devices: [{id: a, type: program, profile: []}]", "devices[0].profile: expected a list"),
         ("mqtt: 7", "mqtt: expected a section"),
@@ -260,3 +266,11 @@ def test_no_file_and_no_text(tmp_path: Path) -> None:
         load_config(tmp_path)
     [found] = faults(tmp_path, "")
     assert found == "tariff: is missing"
+
+
+@pytest.mark.parametrize("tariff", ["{}", "{source: free}"])
+def test_a_source_that_nobody_knows_is_named_with_those_that_are(
+    tmp_path: Path, tariff: str
+) -> None:
+    [fault] = faults(tmp_path, f"tariff: {tariff}")
+    assert "expected flatpeak or fixed" in fault

@@ -1,36 +1,35 @@
 """Revisions, acknowledgements and the two steps under a limit, on a broker in memory."""
 
+import asyncio
 import json
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from agent.clock import SteppedClock
-from agent.config.devices import EvCharger
-from agent.dispatch.device_store import DeviceStore
-from agent.dispatch.dispatcher import Dispatcher
-from agent.dispatch.event_queue import EventQueue
-from agent.dispatch.ledger import Ledger
+from agent.dispatch.dispatcher import Dispatcher, Wanted
 from agent.dispatch.outbox import Outbox
-from agent.dispatch.schedules import device_profile
 from agent.energy.instants import to_unix_floor
 from agent.energy.readings import Acknowledgement, AckStatus
 from agent.energy.schedule import Schedule, ScheduleSlot
+from agent.energy.steps import Steps
 from agent.health import Health, State
 from agent.home.windows import SiteLocation
-from agent.ports import Message, OutgoingMessage
+from agent.ports import Message
+from agent.records.device_store import DeviceStore
+from agent.records.ledger import Ledger
+from agent.report.event_queue import EventQueue
 from agent.store import Store
 from integrations.devices.native import NativeDevice
+from tests.agent.dispatch.test_limit import profile
 from tests.fakes.memory_broker import MemoryBroker, MemoryConnection
 from tests.fakes.virtual_loop import run_virtual
 
 START = datetime(2026, 1, 16, tzinfo=UTC)
 NOW = to_unix_floor(START)
 PROFILES = {
-    name: device_profile(
-        EvCharger(id=name, type="ev_charger", max_power_w=7400, battery_kwh=Decimal(50))
-    )
+    name: profile("ev_charger", id=name, max_power_w=7400, battery_kwh=50)
     for name in ("ev1", "ev2")
 }
 
@@ -57,9 +56,12 @@ def schedule(device: str, *spans: tuple[int, int]) -> Schedule:
 @dataclass
 class Switchboard:
     dispatcher: Dispatcher
+    outbox: Outbox
     broker: MemoryBroker
     health: Health
-    room: list[str]
+    headroom: list[str]
+    limit: Steps | None
+    task: asyncio.Task[None] | None = None
 
     def slots(self, device: str) -> int:
         body = json.loads(self.broker.retained[f"b/device/{device}/schedule"])
@@ -73,41 +75,44 @@ class Switchboard:
         ack = Acknowledgement(self.revision(device), AckStatus.ACCEPTED)
         self.dispatcher.on_ack(device, ack)
 
-    async def issue(self, ev1: Schedule, ev2: Schedule, now: int = NOW) -> list[str]:
-        exact = {"ev1": True, "ev2": True}
-        return await self.dispatcher.issue({"ev1": ev1, "ev2": ev2}, exact, now)
+    async def issue(
+        self, ev1: Schedule, ev2: Schedule, now: int = NOW, *, urgent: bool = True
+    ) -> list[str]:
+        wanted = {"ev1": Wanted(ev1, urgent), "ev2": Wanted(ev2, urgent)}
+        issued = self.dispatcher.issue(wanted, now, self.limit)
+        await self.outbox.drained()
+        return issued
 
 
 async def switchboard(clock: SteppedClock, *, limited: bool, store: Store) -> Switchboard:
-    broker, health, room = MemoryBroker(), Health(clock), list[str]()
+    broker, health, headroom = MemoryBroker(), Health(clock), list[str]()
 
-    async def greet() -> None:
+    async def announce() -> None:
         return
 
     def ignore(message: Message) -> None:
         return
 
-    def withdraw_device(device: str) -> list[OutgoingMessage]:
-        return list(NativeDevice("b", device).withdraw())
-
-    post = MemoryConnection(broker, "b/status", "agent", health, tuple, ignore, greet)
-    await post.connect()
-    outbox = Outbox(post, clock)
+    connection = MemoryConnection(broker, "b/status", "agent", health, tuple, ignore, announce)
+    await connection.connect()
+    outbox = Outbox(connection, clock, health)
     dispatcher = Dispatcher(
         PROFILES,
         {name: NativeDevice("b", name) for name in PROFILES},
         outbox,
-        DeviceStore(store, health),
-        EventQueue(clock, outbox, "b/event"),
+        DeviceStore(store, health, clock),
+        EventQueue(clock, health, "b/event", lambda message: outbox.set("events", message)),
         health,
         Ledger(),
         lambda: SiteLocation(ZoneInfo("Europe/Berlin")),
-        withdraw_device,
+        on_told=lambda device, schedule: None,
         on_switch=lambda device, is_on: None,
-        on_headroom=lambda: room.append("room"),
-        limited=limited,
+        on_headroom=lambda: headroom.append("headroom"),
     )
-    return Switchboard(dispatcher, broker, health, room)
+    limit = Steps.constant(8000) if limited else None
+    board = Switchboard(dispatcher, outbox, broker, health, headroom, limit)
+    board.task = asyncio.create_task(outbox.run())
+    return board
 
 
 def test_two_cars_swap_under_a_limit_in_two_steps() -> None:
@@ -119,11 +124,11 @@ def test_two_cars_swap_under_a_limit_in_two_steps() -> None:
         await board.issue(*wanted)
         assert (board.slots("ev1"), board.slots("ev2")) == (0, 0)
         board.accept("ev1")
-        assert not board.room
+        assert board.headroom == ["headroom"]
         await board.issue(*wanted)
-        assert (board.slots("ev1"), board.slots("ev2")) == (0, 0)
+        # ev1 takes less now: ev2 may take its place, and not yet the other way round
+        assert (board.slots("ev1"), board.slots("ev2")) == (0, 1)
         board.accept("ev2")
-        assert board.room == ["room"]
         await board.issue(*wanted)
         assert (board.slots("ev1"), board.slots("ev2")) == (1, 1)
 
@@ -168,24 +173,71 @@ def test_no_revision_is_used_twice_whoever_remembers_it() -> None:
         # a device or the broker that has seen a later one than our database
         again.dispatcher.on_ack("ev1", Acknowledgement(first + 50, AckStatus.REJECTED))
         retained = json.dumps({"revision": first + 70}).encode()
-        again.dispatcher.on_retained_schedule("ev2", retained)
+        again.dispatcher.on_schedule_seen("ev2", retained, retained=True)
         await again.issue(schedule("ev1"), schedule("ev2", (0, 60)))
         assert (again.revision("ev1"), again.revision("ev2")) == (first + 51, first + 71)
 
     run_virtual(live, START)
 
 
-def test_a_device_taken_out_of_the_config_is_released_and_emptied() -> None:
+def test_one_device_causes_one_revision_in_five_seconds_but_a_person_does_not_wait() -> None:
     async def live(clock: SteppedClock) -> None:
-        store = Store.in_memory()
-        board = await switchboard(clock, limited=False, store=store)
+        board = await switchboard(clock, limited=False, store=Store.in_memory())
+        await board.issue(schedule("ev1", (0, 3600)), schedule("ev2"), urgent=False)
+        changed = schedule("ev1", (0, 7200)), schedule("ev2")
+        assert await board.issue(*changed, now=NOW + 2, urgent=False) == []
+        assert board.dispatcher.retry_at == START + timedelta(seconds=5)
+        assert await board.issue(*changed, now=NOW + 2, urgent=True) == ["ev1"]
+        again = schedule("ev1", (0, 600)), schedule("ev2")
+        assert await board.issue(*again, now=NOW + 7, urgent=False) == ["ev1"]
+
+    run_virtual(live, START)
+
+
+def test_a_stricter_limit_is_obeyed_by_setpoints_first_and_waits_for_nobody() -> None:
+    async def live(clock: SteppedClock) -> None:
+        board = await switchboard(clock, limited=False, store=Store.in_memory())
+        await board.issue(schedule("ev1", (0, 3600)), schedule("ev2", (0, 3600)))
+        board.dispatcher.publish_due_setpoints(clock.now())
+        await board.outbox.drained()
+        said = len(board.broker.log)
+        assert board.dispatcher.curtail(Steps.constant(8000), (), NOW + 1) == ["ev2"]
+        await board.outbox.drained()
+        topics = [item.topic for item in board.broker.log[said:] if "device" in item.topic]
+        assert topics[0] == "b/device/ev2/setpoint"
+        assert set(topics) == {
+            f"b/device/ev2/{form}" for form in ("setpoint", "schedule", "schedule/compact")
+        }
+        assert board.slots("ev2") == 0
+
+    run_virtual(live, START)
+
+
+def test_another_agent_below_the_same_base_is_told_from_our_own_echo() -> None:
+    async def live(clock: SteppedClock) -> None:
+        board = await switchboard(clock, limited=False, store=Store.in_memory())
         await board.issue(schedule("ev1"), schedule("ev2"))
-        DeviceStore(store, board.health).issue(replace(schedule("ev1"), device="old"))
-        again = await switchboard(clock, limited=False, store=store)
-        again.broker.retained["b/device/old/schedule"] = b"{}"
-        again.dispatcher.restore()
-        await again.dispatcher.events.flush()
-        assert "b/device/old/schedule" not in again.broker.retained
-        assert json.loads(again.broker.retained["b/device/ev1/schedule"])["device"] == "ev1"
+        ours = board.broker.retained["b/device/ev1/schedule"]
+        assert board.dispatcher.on_schedule_seen("ev1", ours, retained=False)
+        foreign = json.dumps({"revision": 5}).encode()
+        assert not board.dispatcher.on_schedule_seen("ev1", foreign, retained=False)
+        assert not board.dispatcher.on_schedule_seen("stranger", foreign, retained=True)
+
+    run_virtual(live, START)
+
+
+def test_what_is_taken_back_is_really_empty_before_it_is_given_anew() -> None:
+    async def live(clock: SteppedClock) -> None:
+        board = await switchboard(clock, limited=False, store=Store.in_memory())
+        await board.issue(schedule("ev1", (0, 3600)), schedule("ev2"))
+        said = len(board.broker.log)
+        board.dispatcher.withdraw("ev1")
+        await board.issue(schedule("ev1", (0, 7200)), schedule("ev2"))
+        payloads = [
+            bool(item.payload)
+            for item in board.broker.log[said:]
+            if item.topic == "b/device/ev1/schedule"
+        ]
+        assert payloads == [False, True]
 
     run_virtual(live, START)

@@ -10,11 +10,11 @@ import pytest
 
 from agent.clock import SystemClock
 from agent.config.mqtt import MqttSection
+from agent.contracts.topics import Topics
 from agent.dispatch.inbox import Inbox
 from agent.energy.readings import Acknowledgement, AckStatus
 from agent.health import Health
 from agent.mqtt.connection import MqttConnection
-from agent.mqtt.topics import Topics
 from agent.ports import UntimedReading
 from agent.tasks import cancel_all
 from integrations.devices.native import NativeDevice
@@ -38,14 +38,14 @@ class Desk:
             Topics(BASE),
             {"ev": NativeDevice(BASE, "ev"), "tank": NativeDevice(BASE, "tank")},
             self.health,
-            on_reading=lambda device, item, retained: self._add_energy((device, item)),
-            on_ack=lambda device, ack: self._add_energy((device, ack)),
-            on_request=lambda device, payload: self._add_energy((device, payload)),
-            on_site_request=lambda payload: self._add_energy(payload),
-            on_retained_schedule=lambda device, payload: self._add_energy((device, payload)),
+            [f"{BASE}/site/request", f"{BASE}/site/limit"],
+            on_decoded=lambda device, item, retained: self._note((device, item)),
+            on_request=lambda device, payload: self._note((device, payload)),
+            on_site=lambda message: self._note(message.payload),
+            on_schedule_seen=lambda device, payload, retained: self._note((device, payload)),
         )
 
-    def _add_energy(self, item: object) -> None:
+    def _note(self, item: object) -> None:
         self.got.append(item)
         self._news.set()
 
@@ -56,7 +56,7 @@ class Desk:
                 await self._news.wait()
 
     async def greet(self) -> None:
-        self._add_energy("connected")
+        self._note("connected")
 
 
 @pytest.fixture
@@ -92,15 +92,6 @@ BROKEN = [
     b"\xff\xfe\x00",
     b"[" * 2000,
     b'{"a":' * 400,
-    b'{"soc_percent": 1e400}',
-    b'{"soc_percent": NaN}',
-    b'{"soc_percent": 101}',
-    b'{"soc_percent": "80"}',
-    b'{"power_w": true}',
-    b'{"plugged": 1}',
-    b'{"at": "yesterday", "power_w": 1}',
-    b'{"at": "2026-01-01T00:00:00", "power_w": 1}',
-    b'{"error": "' + b"x" * 300 + b'"}',
     b'{"soc_percent": 50, "pad": "' + b"x" * 2048 + b'"}',
     b"x" * 200_000,
     b"null",
@@ -117,7 +108,7 @@ async def test_broken_state_and_ack_are_said_once_counted_and_harm_nobody(
         await device.client.publish(f"{EV}/ack", payload, qos=1)
     await device.client.publish(f"{EV}/ack", b'{"revision": -1, "status_type": "ACCEPTED"}', qos=1)
     await device.client.publish(f"{EV}/ack", b'{"revision": 1, "status_type": "MAYBE"}', qos=1)
-    await device.client.publish(f"{EV}/state", b'{"soc_percent": 50, "new": [1]}', qos=0)
+    await device.client.publish(f"{EV}/state", b'{"soc_percent": 50}', qos=0)
     await device.client.publish(f"{EV}/ack", b'{"revision": 7, "status_type": "ACCEPTED"}', qos=0)
     await device.client.publish(f"{BASE}/device/tank/state", b'{"temperature_c": 48.5}', qos=1)
     await desk.until_got(("ev", UntimedReading("soc_percent", 50.0)))

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from agent.config.devices import EvCharger, HeatPump, Load, ProgramAppliance
+from agent.dispatch.finish import finished
 from agent.dispatch.schedules import (
-    device_profile,
+    ScheduleContext,
     needs_publishing,
     next_revision,
     schedule_for,
@@ -15,27 +15,15 @@ from agent.dispatch.schedules import (
 )
 from agent.energy.instants import from_unix
 from agent.energy.plan import DevicePlan, Engine, Slot, Status
+from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import Goal, Schedule
+from agent.home.kinds import KINDS
 from agent.home.planning_input import Override, PlanningInput
+from tests.agent.dispatch.test_limit import EV, LOAD, PUMP, profile
 
 NOW = 1_768_521_600
 HOUR = 3600
-EV = device_profile(
-    EvCharger(id="ev", type="ev_charger", max_power_w=11_000, phases=3, battery_kwh=Decimal(60))
-)
-PUMP = device_profile(
-    HeatPump.model_validate(
-        {"id": "hp", "type": "heat_pump", "power_w": 2000, "needs": [{"hours": 3}]}
-    )
-)
-LOAD = device_profile(
-    Load.model_validate({"id": "x", "type": "load", "power_w": 900, "needs": [{"hours": 1}]})
-)
-DISHES = device_profile(
-    ProgramAppliance.model_validate(
-        {"id": "dw", "type": "program", "profile": [{"duration_s": 600, "power_w": 2000}]}
-    )
-)
+DISHES = profile("program", id="dw", profile=[{"duration_s": 600, "power_w": 2000}])
 
 
 def plan(device: str, *spans: tuple[int, int, int]) -> DevicePlan:
@@ -64,18 +52,24 @@ def plan(device: str, *spans: tuple[int, int, int]) -> DevicePlan:
     )
 
 
+def make(
+    one: DeviceProfile,
+    asked: PlanningInput,
+    part: DevicePlan | None,
+    now: int = NOW,
+    horizon: int = NOW,
+) -> Schedule:
+    kind = {"dw": "program", "hp": "heat_pump"}.get(one.id, "ev_charger")
+    slots = KINDS[kind].slots(one, part) if part else ()
+    made = schedule_for(one, asked, part, slots, ScheduleContext(now, horizon, "EUR"))
+    return finished(made, now, never_more=False)
+
+
 def schedule(
     asked: PlanningInput | None = None, *spans: tuple[int, int, int], now: int = NOW
 ) -> Schedule:
-    return schedule_for(
-        EV,
-        asked or PlanningInput(None),
-        plan("ev", *spans),
-        now=now,
-        horizon=NOW + 48 * HOUR,
-        currency="EUR",
-        baseline_cost=Decimal(2),
-    )
+    wanted = asked or PlanningInput(None)
+    return make(EV, wanted, plan("ev", *spans), now, horizon=NOW + 48 * HOUR)
 
 
 def test_a_slow_device_clock_still_finds_the_slot_under_way() -> None:
@@ -87,15 +81,13 @@ def test_a_slow_device_clock_still_finds_the_slot_under_way() -> None:
 
 def test_without_prices_a_schedule_still_holds_a_day_and_reaches_the_deadline() -> None:
     asked = PlanningInput(None, Goal(ready_by=NOW + 30 * HOUR))
-    made = schedule_for(
-        EV, asked, None, now=NOW, horizon=NOW, currency="", baseline_cost=Decimal(0)
-    )
+    made = make(EV, asked, None)
     assert made.valid_until == NOW + 30 * HOUR
     assert not made.slots
 
 
 def test_a_boost_comes_first_and_the_plan_after_it() -> None:
-    asked = PlanningInput(None, override=Override("boost", from_unix(NOW + HOUR), "boost"))
+    asked = PlanningInput(None, override=Override("boost", from_unix(NOW + HOUR), "boost", 11_000))
     made = schedule(asked, (HOUR // 2, 2 * HOUR, 11_000))
     assert [(s.start - NOW, s.end - NOW, s.reason) for s in made.slots] == [
         (-300, HOUR, "boost"),
@@ -105,33 +97,16 @@ def test_a_boost_comes_first_and_the_plan_after_it() -> None:
 
 def test_a_pause_keeps_a_heat_pump_blocked_for_two_hours_at_most() -> None:
     asked = PlanningInput(None, override=Override("pause", from_unix(NOW + 5 * HOUR), "pause"))
-    made = schedule_for(
-        PUMP, asked, None, now=NOW, horizon=NOW, currency="", baseline_cost=Decimal(0)
-    )
-    assert [(s.end - NOW, s.mode) for s in made.slots] == [(2 * HOUR, "block")]
+    made = make(PUMP, asked, None)
+    ends = [(s.end - NOW, s.mode) for s in made.slots]
+    assert ends == [(2 * HOUR, "block"), (4.5 * HOUR, "block")]
 
 
 def test_a_program_is_one_run_pauses_included_and_none_once_it_runs() -> None:
     parts = plan("dw", (0, 600, 2000), (1200, 1800, 2000))
-    made = schedule_for(
-        DISHES,
-        PlanningInput(None),
-        parts,
-        now=NOW - HOUR,
-        horizon=NOW,
-        currency="",
-        baseline_cost=Decimal(0),
-    )
+    made = make(DISHES, PlanningInput(None), parts, NOW - HOUR)
     assert [(s.start - NOW, s.end - NOW, s.mode) for s in made.slots] == [(0, 1800, "run")]
-    running = schedule_for(
-        DISHES,
-        PlanningInput(None, running=True),
-        parts,
-        now=NOW,
-        horizon=NOW,
-        currency="",
-        baseline_cost=Decimal(0),
-    )
+    running = make(DISHES, PlanningInput(None, running=True), parts)
     assert not running.slots
 
 
@@ -176,6 +151,10 @@ def test_a_revision_is_due_when_less_than_twelve_hours_are_left() -> None:
     later = dataclasses.replace(held, valid_until=held.valid_until + 48 * HOUR)
     assert not needs_publishing(held, later, NOW + 36 * HOUR)
     assert needs_publishing(held, later, NOW + 36 * HOUR + 1)
+    # what was cut and reaches only a little further follows two hours before the end
+    little = dataclasses.replace(held, valid_until=held.valid_until + 600)
+    assert not needs_publishing(held, little, NOW + 45 * HOUR)
+    assert needs_publishing(held, little, NOW + 46 * HOUR)
 
 
 def test_revisions_only_grow_whatever_the_clock_says() -> None:
@@ -194,5 +173,5 @@ def test_the_setpoint_says_what_holds_until_the_next_change() -> None:
         "default",
     )
     during = setpoint_at(made, EV, NOW + HOUR)
-    assert (during.mode, during.power_w, during.current_a) == ("charge", 11_000, 15)
+    assert (during.mode, during.power_w, during.current_a) == ("charge", 11_000, 16)
     assert setpoint_at(made, EV, NOW + 2 * HOUR).until == made.valid_until

@@ -10,7 +10,14 @@ import pytest
 from agent.contracts.wire import CompactSchedule
 from agent.contracts.wire import Schedule as ScheduleModel
 from agent.contracts.wire import Setpoint as SetpointModel
-from agent.energy.readings import Acknowledgement, AckStatus, Reading
+from agent.energy.readings import (
+    Acknowledgement,
+    AckStatus,
+    DeviceInfo,
+    Presence,
+    Reading,
+    Unreadable,
+)
 from agent.energy.schedule import (
     DefaultCommand,
     DeviceType,
@@ -20,8 +27,8 @@ from agent.energy.schedule import (
     Setpoint,
 )
 from agent.errors import Malformed
-from agent.ports import Message, UntimedReading
-from integrations.devices.native import NativeDevice, joined
+from agent.ports import Message, UnknownKeys, UntimedReading
+from integrations.devices.native import NativeDevice, merge_adjacent
 from integrations.firmware.follower import OWN, Follower
 
 NOW = 1_768_521_600
@@ -58,8 +65,71 @@ def test_a_state_with_a_time_is_readings_and_without_one_undated() -> None:
     assert EV.decode(state({"power_w": 7300.5})) == [UntimedReading("power_w", 7300.5)]
 
 
-def test_unknown_keys_of_a_device_are_skipped() -> None:
-    assert EV.decode(state({"power_w": 1, "firmware": "1.2"})) == [UntimedReading("power_w", 1.0)]
+def test_unknown_keys_of_a_device_are_skipped_and_named() -> None:
+    assert EV.decode(state({"power_w": 1, "soc": 40})) == [
+        UntimedReading("power_w", 1.0),
+        UnknownKeys(("soc",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "says"),
+    [
+        ({"soc_percent": 101}, "soc_percent", "0 to 100"),
+        ({"soc_percent": "full"}, "soc_percent", "expected a number"),
+        ({"soc_percent": True}, "soc_percent", "expected a number"),
+        ({"soc_percent": [40]}, "soc_percent", "a list"),
+        ({"power_w": 1e300}, "power_w", "1e"),
+        ({"plugged": "maybe"}, "plugged", "true or false"),
+        ({"plugged": 7}, "plugged", "true or false"),
+        ({"at": "yesterday"}, "at", "2026"),
+        ({"at": "0001-01-01T00:00:00Z"}, "at", "2026"),
+        ({"at": 1768521600}, "at", "2026"),
+        (b'{"soc_percent": 1e999}', "soc_percent", "0 to 100"),
+        (b'{"soc_percent": NaN}', "soc_percent", "0 to 100"),
+        ({"mode": {"a": 1}}, "mode", "text"),
+    ],
+)
+def test_a_key_that_cannot_be_read_is_named_and_the_others_count(
+    body: object, kind: str, says: str
+) -> None:
+    message = state(body)
+    whole = message.payload.rstrip()[:-1] + b', "energy_kwh": 3}'
+    items = EV.decode(Message(message.topic, whole))
+    assert UntimedReading("energy_kwh", 3.0) in items
+    [bad] = [item for item in items if isinstance(item, Unreadable)]
+    assert (bad.kind, says in bad.why) == (kind, True)
+
+
+@pytest.mark.parametrize(
+    ("body", "reading"),
+    [
+        ({"soc_percent": "45"}, UntimedReading("soc_percent", 45.0)),
+        ({"soc_percent": " 4.5e1 "}, UntimedReading("soc_percent", 45.0)),
+        ({"plugged": "on"}, UntimedReading("plugged", True)),
+        ({"plugged": 0}, UntimedReading("plugged", False)),
+        ({"error": None}, UntimedReading("error", "")),
+        ({"error": ""}, UntimedReading("error", "")),
+        ({"error": "E7\n\u0000!"}, UntimedReading("error", "E7 !")),
+        (b'{"error": "\\ud800"}', UntimedReading("error", "?")),
+    ],
+)
+def test_what_is_meant_is_read(body: object, reading: UntimedReading) -> None:
+    assert EV.decode(state(body)) == [reading]
+
+
+def test_null_is_not_told() -> None:
+    assert EV.decode(state({"soc_percent": None, "plugged": None})) == []
+
+
+def test_what_a_device_says_it_is() -> None:
+    body = {"maker": "Acme", "firmware": 3, "max_power_w": "7400", "phases": 3, "min_power_w": "x"}
+    message = Message("flatpeak/home/device/ev/info", json.dumps(body).encode())
+    info = DeviceInfo(maker="Acme", firmware="3", max_power_w=7400.0, phases=3)
+    assert EV.decode(message) == [info]
+    assert EV.decode(Message("flatpeak/home/device/ev/status", b"offline")) == [Presence(False)]
+    with pytest.raises(Malformed, match="online or offline"):
+        EV.decode(Message("flatpeak/home/device/ev/status", b"gone"))
 
 
 def test_an_acknowledgement() -> None:
@@ -76,12 +146,6 @@ def test_an_acknowledgement() -> None:
         b"{",
         b"[1]",
         b"\xff\xfe",
-        b'{"soc_percent": 101}',
-        b'{"soc_percent": "42"}',
-        b'{"plugged": "yes"}',
-        b'{"power_w": NaN}',
-        b'{"power_w": 1e999}',
-        b'{"at": "2026-01-16T10:00:00", "power_w": 1}',
         b'{"error": "' + b"x" * 3000 + b'"}',
     ],
 )
@@ -92,7 +156,7 @@ def test_what_makes_no_sense_is_malformed_and_short(body: bytes) -> None:
 
 
 def test_touching_slots_of_equal_power_are_one_at_their_mean_price() -> None:
-    one = joined([slot(0, 3600, price="0.10"), slot(3600, 10_800, price="0.16")])
+    one = merge_adjacent([slot(0, 3600, price="0.10"), slot(3600, 10_800, price="0.16")])
     assert len(one) == 1
     assert one[0].price == Decimal("0.14")
     assert one[0].energy_kwh == Decimal("22.2")
@@ -110,7 +174,7 @@ def test_every_form_is_what_its_model_says_and_compact_json() -> None:
     point = Setpoint(
         NOW, NOW, "charge", 7400, NOW + 60, BASE.default, BASE.offline, "cheapest", 32, 1
     )
-    message = EV.encode_setpoint(point)
+    [message] = EV.encode_setpoint(point)
     SetpointModel.model_validate_json(message.payload)
     assert len(message.payload) <= 512
     assert message.expires_at == NOW + 60 + 7 * 86_400
@@ -132,7 +196,7 @@ def test_a_schedule_too_long_is_cut_at_the_end_for_all_forms_alike() -> None:
     body = json.loads(compact.payload)
     assert len(compact.payload) <= 1000
     assert len(body["p"]) <= 64
-    assert body["e"] == cut.valid_until
+    assert body["s"] + body["e"] == cut.valid_until
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,18 @@
 
 from datetime import time
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
-from agent.config.tariff import FixedConfig, FlatPeakConfig, TariffConfig
 from agent.energy.rates import Direction
+from integrations.tariffs.fixed_settings import FixedConfig
+from integrations.tariffs.flatpeak_settings import FlatPeakConfig
 
-CONFIG: TypeAdapter[FlatPeakConfig | FixedConfig] = TypeAdapter(TariffConfig)
+CONFIG: TypeAdapter[FlatPeakConfig | FixedConfig] = TypeAdapter(
+    Annotated[FlatPeakConfig | FixedConfig, Field(discriminator="source")]
+)
 BASIC = {
     "source": "flatpeak",
     "location_id": "loc_1",
@@ -75,8 +78,6 @@ def test_rules_by_day_month_and_time() -> None:
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ({}, "expected flatpeak or fixed"),
-        ({"source": "free"}, "expected flatpeak or fixed"),
         ({"source": "flatpeak", "location_id": "loc_1"}, "auth basic needs account_id and api_key"),
         ({**BASIC, "auth": "bearer"}, "auth bearer needs token or token_url"),
         ({**BASIC, "auth": "oauth"}, "'basic', 'bearer' or 'none'"),

@@ -1,0 +1,51 @@
+"""The last touches: nothing shorter than a minute, what holds now has begun."""
+
+import random
+
+from agent.dispatch.finish import finished
+from tests.agent.dispatch.test_limit import EV, NOW, schedule, shown
+
+
+def test_what_is_under_way_began_five_minutes_ago() -> None:
+    made = finished(schedule(EV, (-10, 600, 5000)), NOW, never_more=False)
+    assert shown(made) == [(-300, 600, 5000)]
+
+
+def test_a_gap_of_seconds_is_closed_and_a_slot_of_seconds_goes_to_its_neighbour() -> None:
+    made = finished(
+        schedule(EV, (600, 1200, 5000), (1230, 1800, 5000), (1800, 1820, 7000)),
+        NOW,
+        never_more=False,
+    )
+    assert shown(made) == [(600, 1230, 5000), (1230, 1820, 5000)]
+
+
+def test_a_lonely_slot_of_seconds_lasts_a_minute() -> None:
+    made = finished(schedule(EV, (600, 610, 5000)), NOW, never_more=False)
+    assert shown(made) == [(600, 660, 5000)]
+
+
+def test_under_a_limit_nothing_takes_more_than_it_did() -> None:
+    rng = random.Random(4)
+    for _ in range(300):
+        edges = sorted(rng.sample(range(0, 1200, 7), 8))
+        spans = [(a, b, rng.choice([4200, 7000, 11_000])) for a, b in zip(edges, edges[1:])]  # noqa: B905, RUF007  # pairs
+        spans = [span for span in spans if rng.random() < 0.7]
+        made = finished(schedule(EV, *spans), NOW, never_more=True)
+        for second in range(0, 1300, 3):
+            slot = made.slot_at(NOW + second)
+            was = max((w for a, b, w in spans if a <= second < b), default=0)
+            assert (slot.power_w if slot else 0) <= was
+
+
+def test_no_slot_and_no_gap_is_shorter_than_a_minute() -> None:
+    rng = random.Random(5)
+    for _ in range(300):
+        edges = sorted(rng.sample(range(0, 3000, 7), 10))
+        pairs = list(zip(edges[::2], edges[1::2], strict=True))
+        made = finished(schedule(EV, *((a, b, 5000) for a, b in pairs)), NOW, never_more=False)
+        at = None
+        for start, end, _ in shown(made):
+            assert end - max(start, 0) >= 60 or start < 0
+            assert at is None or start == at or start - at >= 60
+            at = end

@@ -1,0 +1,195 @@
+"""What is known of a device, and for how long it is believed."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from agent.energy.instants import to_unix_floor
+from agent.energy.readings import Acknowledgement, AckStatus, Reading, Unreadable
+from agent.energy.schedule import DefaultCommand, DeviceType, OfflineRule, Schedule, ScheduleSlot
+from agent.home.model import stored
+from agent.home.model.device_model import DeviceModel, Traits
+
+NOW = datetime(2026, 1, 16, 20, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+def car() -> DeviceModel:
+    return DeviceModel("ev", Traits(7400.0, 50.0, 0.9, has_stays=True))
+
+
+def say(model: DeviceModel, minutes: float, **values: float | bool | str) -> None:
+    when = NOW + minutes * MINUTE
+    for kind, value in values.items():
+        model.report(Reading(kind, value, when), when)
+
+
+def schedule(*spans: tuple[int, int, int], mode: str = "charge") -> Schedule:
+    begin = to_unix_floor(NOW)
+    return Schedule(
+        device="ev",
+        device_type=DeviceType.EVSE,
+        revision=begin,
+        issued_at=begin,
+        valid_from=begin - 300,
+        valid_until=begin + 86_400,
+        currency="EUR",
+        slots=tuple(
+            ScheduleSlot(begin + a * 60, begin + b * 60, mode, watts, 0, None, "cheapest")  # type: ignore[arg-type]  # 0 kWh
+            for a, b, watts in spans
+        ),
+        default=DefaultCommand("idle", 0),
+        offline=OfflineRule(900, "idle", 0),
+    )
+
+
+def test_a_soc_from_before_the_drive_is_not_this_stays() -> None:
+    model = car()
+    say(model, 0, plugged=True, soc_percent=80.0)
+    say(model, 60, plugged=False)
+    say(model, 300, plugged=True)
+    assert model.soc_percent(NOW + 300 * MINUTE) is None
+    say(model, 301, soc_percent=35.0)
+    assert model.soc_percent(NOW + 301 * MINUTE) == 35
+
+
+def test_a_soc_told_just_before_the_plug_in_the_same_breath_counts() -> None:
+    model = car()
+    say(model, 0, plugged=False)
+    say(model, 10, soc_percent=30.0)
+    say(model, 10, plugged=True)
+    assert model.soc_percent(NOW + 10 * MINUTE) == 30
+
+
+def test_a_key_that_cannot_be_read_is_named_until_a_good_one_comes() -> None:
+    model = car()
+    model.cannot_read(Unreadable("soc_percent", "is 101; expected 0 to 100"), NOW)
+    assert any("soc_percent" in line for line in model.problems(NOW))
+    say(model, 1, plugged=True, soc_percent=50.0)
+    assert model.problems(NOW + MINUTE) == []
+
+
+def test_a_reading_dated_ahead_counts_from_its_arrival() -> None:
+    model = car()
+    model.report(Reading("soc_percent", 40.0, NOW + timedelta(hours=3)), NOW)
+    assert model.readings["soc_percent"].at == NOW
+    ancient = datetime(2001, 1, 1, tzinfo=UTC)
+    model.report(Reading("mode", "charge", ancient), NOW)
+    assert model.readings["mode"].at == NOW
+
+
+def test_what_is_older_than_what_is_known_changes_nothing() -> None:
+    model = car()
+    assert model.report(Reading("plugged", True, NOW), NOW)
+    assert not model.report(Reading("plugged", False, NOW - MINUTE), NOW)
+    assert model.plugged(NOW)
+
+
+def test_one_that_never_tells_its_plug_is_there_while_it_is_heard() -> None:
+    model = car()
+    assert not model.plugged(NOW)
+    say(model, 0, power_w=0.0)
+    assert model.plugged(NOW)
+
+
+def test_a_retained_repeat_keeps_its_time_and_another_counts_as_a_day_old() -> None:
+    model = car()
+    model.report(Reading("soc_percent", 40.0, NOW - MINUTE), NOW)
+    same = model.untimed_reading("soc_percent", 40.0, retained=True, now=NOW)
+    other = model.untimed_reading("soc_percent", 55.0, retained=True, now=NOW)
+    assert (same.at, other.at) == (NOW - MINUTE, NOW - timedelta(days=1))
+    live = model.untimed_reading("soc_percent", 55.0, retained=False, now=NOW)
+    assert live.at == NOW
+
+
+def test_a_run_that_it_was_told_to_begin_counts_for_minimum_times() -> None:
+    model = car()
+    model.told(schedule((10, 60, 7400)), NOW)
+    model.advance(NOW + 30 * MINUTE)
+    assert model.on_since == NOW + 10 * MINUTE
+    model.advance(NOW + 70 * MINUTE)
+    assert model.off_since == NOW + 60 * MINUTE
+
+
+def test_what_it_rejected_it_is_not_taken_to_do() -> None:
+    model = car()
+    model.told(schedule((0, 60, 7400)), NOW)
+    model.acknowledge(Acknowledgement(0, AckStatus.REJECTED), NOW)
+    model.advance(NOW + 60 * MINUTE)
+    assert model.session_kwh == pytest.approx(0, abs=0.01)
+
+
+def test_opting_out_holds_until_the_device_says_so_or_the_car_leaves() -> None:
+    model = car()
+    say(model, 0, plugged=True)
+    model.acknowledge(Acknowledgement(7, AckStatus.ABORTED, "user_opt_out"), NOW)
+    assert model.opted_out(NOW + timedelta(hours=23))
+    assert not model.opted_out(NOW + timedelta(hours=24))
+    say(model, 1, plugged=False)
+    assert not model.opted_out(NOW + MINUTE)
+
+
+def test_a_block_is_counted_from_its_first_second_over_every_revision() -> None:
+    model = DeviceModel("hp", Traits(2000.0))
+    model.told(schedule((0, 90, 0), mode="block"), NOW)
+    model.advance(NOW + 60 * MINUTE)
+    later = NOW + 60 * MINUTE
+    model.told(schedule((60, 180, 0), mode="block"), later)
+    assert model.block_history(later) == (to_unix_floor(NOW), None)
+
+
+def test_what_was_believed_survives_a_restart() -> None:
+    model = car()
+    say(model, 0, plugged=True, soc_percent=40.0)
+    say(model, 0, power_w=7400.0)
+    model.advance(NOW + 14 * MINUTE)
+    model.following.learned_power_w = 5000
+    again = car()
+    again.restore_readings(model.readings)
+    stored.restore(again, stored.to_text(model))
+    later = NOW + 14 * MINUTE
+    assert again.session == model.session
+    assert again.soc_percent(later) == pytest.approx(model.soc_percent(later), abs=0.1)
+    assert again.session_kwh == pytest.approx(model.session_kwh, abs=0.01)
+    assert again.following.learned_power_w == 5000
+
+
+def test_a_stored_model_that_cannot_be_believed_changes_nothing() -> None:
+    rng = random.Random(5)
+    model = car()
+    say(model, 0, plugged=True, soc_percent=40.0)
+    model.told(schedule((0, 60, 7400)), NOW)
+    model.advance(NOW + 20 * MINUTE)
+    good = stored.to_text(model)
+    for _ in range(2000):
+        place = rng.randrange(len(good))
+        damaged = good[:place] + chr(rng.randrange(32, 127)) + good[place + 1 :]
+        again = car()
+        try:
+            stored.restore(again, damaged)
+        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
+            assert again.session == car().session
+        else:
+            again.advance(NOW + timedelta(hours=1))
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_whatever_a_device_says_the_count_stays_within_what_it_can_take(seed: int) -> None:
+    rng = random.Random(seed)
+    model, minute = car(), 0.0
+    say(model, 0, plugged=True, soc_percent=50.0)
+    for _ in range(300):
+        minute += rng.random() * 10
+        kind = rng.choice(["power_w", "soc_percent", "energy_kwh", "energy_total_kwh", "told"])
+        if kind == "told":
+            begin = int(minute)
+            model.told(schedule((begin, begin + 60, rng.choice([0, 7400]))), NOW + minute * MINUTE)
+            continue
+        value = rng.choice([0.0, 7400.0, 3000.0]) if kind == "power_w" else rng.uniform(0, 100)
+        when = NOW + (minute - rng.random() * 5) * MINUTE
+        model.report(Reading(kind, value, when), NOW + minute * MINUTE)
+        model.advance(NOW + minute * MINUTE)
+    most = 7.4 * minute / 60
+    assert -0.01 <= model.session_kwh <= most * 1.3 + 1
+    assert 0 <= (model.soc_percent(NOW + minute * MINUTE) or 0) <= 100

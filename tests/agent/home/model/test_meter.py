@@ -1,0 +1,146 @@
+"""Energy on a number line: what is told, what is not, and values that cannot be."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from agent.home.model.meter import CommandedSpan, EnergyMeter
+
+START = datetime(2026, 1, 16, 20, tzinfo=UTC)
+
+
+def at(minutes: float) -> datetime:
+    return START + timedelta(minutes=minutes)
+
+
+def meter(*, plugged_at: float | None = 0) -> EnergyMeter:
+    made = EnergyMeter(max_power_w=7200.0)
+    if plugged_at is not None:
+        made.begin_session(at(plugged_at), at(plugged_at))
+    return made
+
+
+def told(power_w: float, start: float, end: float) -> CommandedSpan:
+    return CommandedSpan(at(start), at(end), power_w)
+
+
+def test_one_that_never_tells_its_power_is_taken_to_do_what_it_was_told() -> None:
+    silent = meter()
+    silent.command([told(7200, 30, 90)], at(0))
+    silent.integrate_to(at(60))
+    assert silent.session_kwh == pytest.approx(3.6)
+    silent.integrate_to(at(600))
+    assert silent.session_kwh == pytest.approx(7.2)
+
+
+def test_a_restart_counts_what_was_told_while_nobody_looked() -> None:
+    before = meter()
+    before.command([told(7200, 0, 120)], at(0))
+    before.integrate_to(at(30))
+    after = EnergyMeter(7200.0, session_kwh=before.session_kwh, integrated_to=before.integrated_to)
+    after.command([told(7200, 0, 120)], at(90))
+    after.integrate_to(at(90))
+    # what was commanded is known only from now on, what lies between is caught up once it is
+    assert after.session_kwh >= before.session_kwh
+
+
+def test_power_that_is_told_counts_before_what_was_asked() -> None:
+    speaking = meter()
+    speaking.command([told(7200, 0, 60)], at(0))
+    speaking.report_power(3600, at(0), at(0))
+    speaking.report_power(3600, at(10), at(10))
+    speaking.integrate_to(at(20))
+    assert speaking.session_kwh == pytest.approx(1.2)
+
+
+def test_values_that_stop_coming_count_as_told_and_never_as_more() -> None:
+    stopped = meter()
+    stopped.command([told(3600, 0, 60)], at(0))
+    stopped.report_power(1800, at(0), at(0))
+    stopped.integrate_to(at(60))
+    # a quarter of an hour at what it said, then at what it was told, to the end of the slot
+    assert stopped.session_kwh == pytest.approx(0.45 + 2.7)
+    stopped.integrate_to(at(600))
+    assert stopped.session_kwh == pytest.approx(0.45 + 2.7)
+
+
+def test_a_power_from_before_it_was_told_to_stop_is_not_counted_on() -> None:
+    stopped = meter()
+    stopped.command([told(7200, 0, 60)], at(0))
+    stopped.report_power(7200, at(5), at(5))
+    stopped.command([], at(6))
+    stopped.integrate_to(at(20))
+    assert stopped.session_kwh == pytest.approx(7.2 * 7 / 60, abs=0.01)
+
+
+def test_a_power_that_held_earlier_than_it_was_told_corrects_the_count() -> None:
+    late = meter()
+    late.report_power(7200, at(0), at(0))
+    late.integrate_to(at(10))
+    late.report_power(0, at(5), at(10))
+    late.integrate_to(at(10))
+    assert late.session_kwh == pytest.approx(0.6)
+
+
+def test_a_sessions_counter_wins_over_the_power() -> None:
+    counted = meter()
+    counted.report_power(7200, at(0), at(0))
+    counted.report_counter("energy_kwh", 1.0, at(10), at(10))
+    assert counted.session_kwh == pytest.approx(1.0)
+    counted.report_counter("energy_kwh", 1.9, at(20), at(20))
+    assert counted.session_kwh == pytest.approx(1.9)
+
+
+def test_a_counter_that_falls_within_the_session_goes_on_from_there() -> None:
+    reset = meter()
+    reset.report_counter("energy_kwh", 6.0, at(60), at(60))
+    reset.report_counter("energy_kwh", 0.0, at(61), at(61))
+    reset.report_counter("energy_kwh", 4.0, at(120), at(120))
+    assert reset.session_kwh == pytest.approx(10.0, abs=0.2)
+
+
+def test_a_lifetime_counter_is_not_what_the_car_has_taken() -> None:
+    lifetime = meter()
+    assert lifetime.report_counter("energy_kwh", 4321.0, at(1), at(1)) is not None
+    assert lifetime.session_kwh == 0
+    lifetime.report_counter("energy_kwh", 4321.5, at(10), at(10))
+    lifetime.report_counter("energy_kwh", 4322.5, at(20), at(20))
+    assert lifetime.session_kwh == pytest.approx(1.0, abs=0.6)
+
+
+def test_a_slip_is_not_believed_and_harms_nothing() -> None:
+    slip = meter()
+    slip.report_counter("energy_kwh", 1.0, at(10), at(10))
+    assert slip.report_counter("energy_kwh", 900.0, at(11), at(11)) is not None
+    assert slip.report_counter("energy_kwh", 1.2, at(12), at(12)) is None
+    assert slip.session_kwh == pytest.approx(1.2)
+
+
+def test_a_meter_that_only_grows_wins_over_the_session() -> None:
+    both = meter()
+    both.report_counter("energy_total_kwh", 1000.0, at(0), at(0))
+    both.report_counter("energy_total_kwh", 1003.0, at(60), at(60))
+    both.report_counter("energy_kwh", 5.0, at(61), at(61))
+    assert both.session_kwh == pytest.approx(3.0)
+    # a new meter
+    both.report_counter("energy_total_kwh", 2.0, at(62), at(62))
+    both.report_counter("energy_total_kwh", 4.0, at(122), at(122))
+    assert both.session_kwh == pytest.approx(5.0)
+
+
+def test_heard_for_the_first_time_in_its_middle_a_session_is_as_long_as_it_says() -> None:
+    first = meter(plugged_at=None)
+    first.begin_session(at(0), at(0), seen=False)
+    first.report_counter("energy_kwh", 4.2, at(0), at(0))
+    assert first.session_kwh == pytest.approx(4.2)
+
+
+def test_what_is_booked_adds_up_to_what_was_counted() -> None:
+    booked = meter()
+    booked.command([told(7200, 0, 60)], at(0))
+    booked.report_power(6900, at(1), at(1))
+    booked.report_counter("energy_kwh", 2.0, at(20), at(20))
+    booked.integrate_to(at(50))
+    total = sum(interval.energy_kwh for interval in booked.pop_intervals())
+    assert total == pytest.approx(booked.total_kwh)
+    assert not booked.pop_intervals()

@@ -19,9 +19,10 @@ from agent.dispatch.inbox import Inbox
 from agent.dispatch.limit import fit_offline_rules
 from agent.dispatch.outbox import EVENTS, LARGE, Outbox, is_device_lane
 from agent.energy.profile import DeviceProfile
+from agent.energy.readings import Acknowledgement
 from agent.health import Health
 from agent.home.kinds import KINDS
-from agent.ports import Companion, DeviceAdapter, TariffSource
+from agent.ports import Companion, Decoded, DeviceAdapter, TariffSource
 from agent.records.device_store import DeviceStore
 from agent.records.ledger import Ledger
 from agent.records.limit_log import LimitLog
@@ -187,15 +188,18 @@ def build(
             why = f"another agent publishes schedules below {config.base_topic} ({device})"
             health.degraded(OTHER_AGENT, why, "owner: give each agent a site.id of its own")
 
+    def on_decoded(device: str, item: Decoded, retained: bool) -> None:
+        if isinstance(item, Acknowledgement):
+            dispatcher.on_ack(device, item)
+        devices.on_decoded(device, item, retained=retained)
+
     others = tuple(companions(config, outbox.snapshot))
     inbox = Inbox(
         topics,
         adapters,
         health,
         site.subscriptions,
-        on_decoded=lambda device, item, retained: devices.on_decoded(
-            device, item, retained=retained
-        ),
+        on_decoded=on_decoded,
         on_request=devices.on_request,
         on_site=site.receive,
         on_schedule_seen=on_schedule_seen,

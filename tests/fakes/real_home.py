@@ -64,8 +64,10 @@ class RealHome:
         )
 
     @contextlib.asynccontextmanager
-    async def agent(self, config: Config, store: Store) -> AsyncIterator[Ledger]:
-        """One life of the agent; at its end all it said has been heard."""
+    async def agent(
+        self, config: Config, store: Store, until: bytes = b"offline"
+    ) -> AsyncIterator[Ledger]:
+        """One life of the agent; at its end all it said has been heard, to that status."""
         born = len(self.watcher.heard)
         stop, ledger = asyncio.Event(), Ledger()
         life = asyncio.create_task(
@@ -85,7 +87,8 @@ class RealHome:
             stop.set()
             async with asyncio.timeout(5):
                 await life
-        await self.until_status(b"offline", after=born)
+        if until:
+            await self.until_status(until, after=born)
 
     @contextlib.asynccontextmanager
     async def living(self) -> AsyncIterator[None]:

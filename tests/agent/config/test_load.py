@@ -187,7 +187,7 @@ def test_a_config_does_not_print_its_secrets(tmp_path: Path) -> None:
         ("mqtt: {tls: {key_file: k}}", "mqtt.tls: certificate_file and key_file are given"),
         ("devices: {}", "devices: expected a list"),
         (
-            "devices: [{id: a, type: ev_charger, adapter: shell, max_power_w: 7400, energy_kwh: 9}]",
+            "devices: [{id: a, type: ev_charger, adapter: x, max_power_w: 7400, energy_kwh: 9}]",
             "devices[0]: adapter: expected one of native",
         ),
         (

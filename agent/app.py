@@ -40,7 +40,7 @@ from agent.planning import make_plan
 from agent.ports import Message, MqttPublisher, OutgoingMessage, TariffSource
 from agent.store import Store
 from agent.systemd import feed_watchdog, notify
-from agent.tariff.larder import Larder
+from agent.tariff.rate_cache import RateCache
 from agent.tasks import cancel_all
 from integrations.devices.native import NativeDevice
 from integrations.registry import device_adapter
@@ -145,7 +145,7 @@ class _House:
         self.guard = ClockMonitor(
             clock, health, device_store.newest_instant(), trusted=trusted_clock
         )
-        self.larder = Larder(
+        self.rate_cache = RateCache(
             source,
             store,
             clock,
@@ -216,7 +216,7 @@ class _House:
             clock,
             self.guard,
             health,
-            self.larder,
+            self.rate_cache,
             on_event=lambda kind, text: events.event(kind, None, text),
         )
         self.inbox = Inbox(
@@ -243,7 +243,7 @@ class _House:
 
     def jobs(self) -> Mapping[str, Coroutine[None, None, None]]:
         jobs: dict[str, Coroutine[None, None, None]] = {
-            "larder": self.larder.run(),
+            "rate-cache": self.rate_cache.run(),
             "rates": self._on_new_rates(),
             "conductor": self.controller.run(),
             "tariff": self.publisher.run_tariff(),
@@ -267,8 +267,8 @@ class _House:
     async def _on_new_rates(self) -> None:
         seen = -1
         while True:
-            await self.larder.current.newer_than(seen)
-            seen = self.larder.current.version
+            await self.rate_cache.current.newer_than(seen)
+            seen = self.rate_cache.current.version
             self.publisher.rates_changed()
             self.controller.wake()
 
@@ -291,7 +291,7 @@ class _House:
         while True:
             await self._refresh_wanted.wait()
             self._refresh_wanted.clear()
-            again = await self.larder.refresh_now()
+            again = await self.rate_cache.refresh_now()
             if again is not None:
                 text = f"prices were asked for a moment ago; again from {format_instant(again)}"
                 self._events.event("request_refused", None, text)
@@ -302,19 +302,19 @@ class _House:
         return topic.endswith(TIMED_TOPICS) or topic.startswith(f"{self._topics.base}/tariff/")
 
     def _prices(self, now: datetime, until: datetime) -> PriceForecast | None:
-        imported = self.larder.current.value.get(Direction.IMPORT)
+        imported = self.rate_cache.current.value.get(Direction.IMPORT)
         if imported is None:
             return None
         return PriceForecast(
             imported.currency,
             self._place().zone.key,
-            self.larder.planning_rates(Direction.IMPORT, now, until),
-            self.larder.planning_rates(Direction.EXPORT, now, until),
+            self.rate_cache.planning_rates(Direction.IMPORT, now, until),
+            self.rate_cache.planning_rates(Direction.EXPORT, now, until),
         )
 
     def _place(self) -> SiteLocation:
         site = self._config.site
-        known: Rates | None = self.larder.current.value.get(Direction.IMPORT)
+        known: Rates | None = self.rate_cache.current.value.get(Direction.IMPORT)
         name = site.timezone or (known.timezone if known else "UTC")
         return SiteLocation(ZoneInfo(name), site.latitude, site.longitude)
 

@@ -28,7 +28,7 @@ TIME_EVERY_S = 60.0
 
 
 class RatesProvider(Protocol):
-    """What the publisher asks of the larder."""
+    """What the publisher asks of the rate cache."""
 
     current: LatestValue[Mapping[Direction, Rates]]
 

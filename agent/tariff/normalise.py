@@ -47,10 +47,10 @@ def normalise(rates: Sequence[Rate], start: datetime, end: datetime) -> Normalis
     return Normalised(tuple(merged(_resolve(ranked))), dropped)
 
 
-def overlay(known: Sequence[Rate], news: Sequence[Rate]) -> list[Rate]:
+def overlay(known: Sequence[Rate], fetched: Sequence[Rate]) -> list[Rate]:
     """What is known after an answer: news over known, holes in the news leave the known."""
     ranked: list[tuple[Rank, Rate]] = [((rate.confidence >= 1, 0.0), rate) for rate in known]
-    ranked += [((rate.confidence >= 1, 1.0), rate) for rate in news]
+    ranked += [((rate.confidence >= 1, 1.0), rate) for rate in fetched]
     return list(merged(_resolve(ranked)))
 
 

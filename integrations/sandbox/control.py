@@ -9,7 +9,7 @@ from aiohttp import web
 
 from agent.clock import Clock
 from integrations.sandbox.faults import Faults
-from integrations.sandbox.places import Place
+from integrations.sandbox.locations import Location
 from integrations.sandbox.rates_answer import BadRequestError
 
 
@@ -24,21 +24,21 @@ class Call:
     status: int
 
 
-class Controlled(Protocol):
+class SandboxState(Protocol):
     """What the pages need of the sandbox."""
 
     clock: Clock
     account_id: str
     api_key: str
-    places: dict[str, Place]
+    locations: dict[str, Location]
     faults: Faults
 
     @property
     def calls(self) -> Iterable[Call]: ...
 
 
-class ControlPages:
-    def __init__(self, sandbox: Controlled) -> None:
+class ControlApi:
+    def __init__(self, sandbox: SandboxState) -> None:
         self._sandbox = sandbox
 
     def routes(self) -> list[web.RouteDef]:
@@ -57,13 +57,13 @@ class ControlPages:
                 "account_id": self._sandbox.account_id,
                 "api_key": self._sandbox.api_key,
                 "locations": {
-                    place.id: {
-                        "name": place.name,
-                        "timezone": place.timezone,
-                        "currency": place.currency,
-                        "directions": list(place.series),
+                    location.id: {
+                        "name": location.name,
+                        "timezone": location.timezone,
+                        "currency": location.currency,
+                        "directions": list(location.series),
                     }
-                    for place in self._sandbox.places.values()
+                    for location in self._sandbox.locations.values()
                 },
             }
         )

@@ -22,7 +22,7 @@ from agent.energy.instants import format_instant
 from agent.energy.rates import Direction
 from agent.errors import Malformed, Refused, Unavailable
 from agent.ports import FetchedRates
-from integrations.tariffs.flatpeak_answers import parse_error, parse_object, parse_rates
+from integrations.tariffs.flatpeak_parse import parse_error, parse_object, parse_rates
 
 BASE_URL = "https://api.flatpeak.com"
 VERSION = "2024-08-24.zero"

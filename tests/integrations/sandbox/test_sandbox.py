@@ -14,7 +14,7 @@ from aiohttp import ClientSession, TCPConnector
 
 from agent.clock import SteppedClock
 from agent.energy.rates import Direction
-from integrations.sandbox.places import PRICES, Place, built_in, from_file
+from integrations.sandbox.locations import PRICES, Location, built_in, from_file
 from integrations.sandbox.series import FileSeries, PriceFile
 from integrations.sandbox.server import ACCOUNT_ID, API_KEY, LIVE_API_KEY, FlatPeakSandbox
 from integrations.tariffs.flatpeak import parse_rates
@@ -296,10 +296,10 @@ def test_faults_are_listed_switched_counted_and_cleared() -> None:
 
 
 def test_a_price_file_is_served_at_its_own_dates() -> None:
-    place: Place = from_file(PRICES / "prices_SE3_EUR_PT1H_2024_day-ahead.csv.gz")
+    place: Location = from_file(PRICES / "prices_SE3_EUR_PT1H_2024_day-ahead.csv.gz")
 
     async def story(clock: SteppedClock) -> None:
-        async with calling(clock, places=[place]) as caller:
+        async with calling(clock, locations=[place]) as caller:
             answer = await caller.rates(
                 place.id, "2024-06-01T10:30:00Z", "2024-06-05T00:00:00Z", direction="EXPORT"
             )

@@ -10,7 +10,7 @@ from aiohttp import web
 from agent.clock import SteppedClock
 from agent.energy.rates import Direction, Rate
 from agent.errors import AgentError, Malformed, Refused, Unavailable
-from integrations.sandbox.faults import KINDS
+from integrations.sandbox.faults import FAULTS
 from integrations.sandbox.server import ACCOUNT_ID, API_KEY, FlatPeakSandbox
 from integrations.tariffs.flatpeak import Auth, BasicLogin, Bearer, FlatPeakTariff, NoAuth
 from tests.fakes.virtual_loop import run_virtual
@@ -164,7 +164,7 @@ def test_each_failure_is_the_error_that_says_who_acts(
     run_virtual(story, START)
 
 
-@pytest.mark.parametrize("fault", sorted(KINDS))
+@pytest.mark.parametrize("fault", sorted(FAULTS))
 def test_no_fault_is_anything_but_rates_or_one_of_our_errors(fault: str) -> None:
     async def story(clock: SteppedClock) -> None:
         async with House(clock) as house:

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.tariff.schedule import (
+from agent.tariff.refresh import (
     JITTER,
-    LONGEST_WAIT,
-    SHORTEST_WAIT,
-    history_window,
+    MAX_WAIT,
+    MIN_INTERVAL,
+    backfill_window,
     lacks_tomorrow,
     next_refresh,
     retry_nothing_new,
@@ -33,7 +33,7 @@ SPREAD = st.floats(0, 1)
 def test_it_follows_next_update_and_a_little() -> None:
     assert next_refresh(NOON, NOON + 3 * HOUR, BERLIN, 0) == NOON + 3 * HOUR + MINUTE / 12
     assert next_refresh(NOON, NOON + 3 * HOUR, BERLIN, 1) == NOON + 3 * HOUR + JITTER
-    assert next_refresh(NOON, NOON + MINUTE, BERLIN, 0) == NOON + SHORTEST_WAIT
+    assert next_refresh(NOON, NOON + MINUTE, BERLIN, 0) == NOON + MIN_INTERVAL
 
 
 @pytest.mark.parametrize(
@@ -69,21 +69,21 @@ def test_23_local_on_days_of_every_length(zone: ZoneInfo, now: str, expected: st
 
 @given(INSTANTS, st.none() | INSTANTS, st.sampled_from([BERLIN, SYDNEY, LORD_HOWE]), SPREAD)
 def test_a_refresh_is_never_sooner_than_allowed_nor_later_than_a_day(
-    now: datetime, told: datetime | None, zone: ZoneInfo, spread: float
+    now: datetime, told: datetime | None, zone: ZoneInfo, jitter: float
 ) -> None:
-    refresh = next_refresh(now, told, zone, spread)
-    assert now + SHORTEST_WAIT <= refresh <= now + LONGEST_WAIT + HOUR + JITTER
+    refresh = next_refresh(now, told, zone, jitter)
+    assert now + MIN_INTERVAL <= refresh <= now + MAX_WAIT + HOUR + JITTER
 
 
 @given(INSTANTS, st.none() | INSTANTS, SPREAD)
 def test_three_retries_each_later_than_the_one_before(
-    now: datetime, told: datetime | None, spread: float
+    now: datetime, told: datetime | None, jitter: float
 ) -> None:
-    waits = [retry_nothing_new(now, told, retries, spread) for retries in range(4)]
+    waits = [retry_nothing_new(now, told, retries, jitter) for retries in range(4)]
     assert waits[3] is None
     known = [wait for wait in waits if wait is not None]
     assert len(known) == 3
-    assert min(known) >= now + SHORTEST_WAIT
+    assert min(known) >= now + MIN_INTERVAL
     assert known == sorted(known)
 
 
@@ -94,18 +94,18 @@ def test_a_retry_does_not_overtake_the_next_update() -> None:
 
 @given(st.integers(1, 10_000), st.booleans(), SPREAD)
 def test_failures_are_retried_ever_later_up_to_an_hour(
-    failures: int, cold: bool, spread: float
+    failures: int, empty: bool, jitter: float
 ) -> None:
-    wait = retry_unavailable(NOON, None, failures, cold, spread) - NOON
-    assert (MINUTE if cold else SHORTEST_WAIT) <= wait <= 66 * MINUTE
+    wait = retry_unavailable(NOON, None, failures, empty, jitter) - NOON
+    assert (MINUTE if empty else MIN_INTERVAL) <= wait <= 66 * MINUTE
 
 
 def test_what_was_told_is_waited_for_but_not_for_years() -> None:
     told = NOON + 2 * HOUR
     assert retry_unavailable(NOON, told, 1, False, 0) == told
-    assert retry_unavailable(NOON, NOON + MINUTE, 1, False, 0) == NOON + SHORTEST_WAIT
+    assert retry_unavailable(NOON, NOON + MINUTE, 1, False, 0) == NOON + MIN_INTERVAL
     years = NOON + timedelta(days=3650)
-    assert retry_unavailable(NOON, years, 1, False, 0) == NOON + LONGEST_WAIT
+    assert retry_unavailable(NOON, years, 1, False, 0) == NOON + MAX_WAIT
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_windows() -> None:
 def test_history_comes_in_pieces_of_a_month_newest_first() -> None:
     target = NOON - timedelta(days=70)
     pieces, asked_from = [], NOON
-    while piece := history_window(asked_from, target):
+    while piece := backfill_window(asked_from, target):
         pieces.append(piece)
         asked_from = piece[0]
     assert [(end - start).days for start, end in pieces] == [30, 30, 10]

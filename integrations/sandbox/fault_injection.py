@@ -6,31 +6,31 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from integrations.sandbox.faults import Faults
-from integrations.sandbox.rates_answer import Asked, spell
+from integrations.sandbox.rates_answer import RatesRequest, format_time
 
 Answer = dict[str, Any]
 HALF_HOUR = timedelta(minutes=30)
 
 
-def spoil(answer: Answer, asked: Asked, now: datetime, faults: Faults) -> Answer:
+def inject_faults(answer: Answer, request: RatesRequest, now: datetime, faults: Faults) -> Answer:
     """Let every fault that is on act on the answer, in the order of the tables below."""
     slots: list[Answer] = answer["data"]
     for name, change in SLOT_FAULTS.items():
-        if asked.tariff and faults.takes(name):
+        if request.tariff and faults.consume(name):
             slots = change(slots, now)
     answer["data"] = slots
     for name, replacement in DATA_FAULTS.items():
-        if faults.takes(name):
+        if faults.consume(name):
             answer.update(replacement)
-    if faults.takes("no_data"):
+    if faults.consume("no_data"):
         del answer["data"]
     for name, ahead in NEXT_UPDATE_FAULTS.items():
-        if faults.takes(name):
-            answer["next_update"] = spell(now + ahead, asked.spelling)
-    if faults.takes("next_update_missing"):
+        if faults.consume(name):
+            answer["next_update"] = format_time(now + ahead, request.utc_offset)
+    if faults.consume("next_update_missing"):
         del answer["next_update"]
     for name, rewrite in TIME_FAULTS.items():
-        if faults.takes(name):
+        if faults.consume(name):
             _rewrite_times(answer, rewrite)
     return answer
 

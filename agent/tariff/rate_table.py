@@ -12,7 +12,7 @@ from agent.tariff.normalise import overlay
 Row = tuple[int, int, str, float, float | None]
 
 
-class Archive:
+class RateTable:
     """Reads and writes the table `rates`. Raises sqlite3.Error where the disk fails."""
 
     def __init__(self, store: Store) -> None:
@@ -37,15 +37,15 @@ class Archive:
         last = from_unix(end)
         return self.rates(direction, last - span, last)
 
-    def put(self, direction: Direction, news: Sequence[Rate]) -> bool:
+    def put(self, direction: Direction, fetched: Sequence[Rate]) -> bool:
         """Lay normalised rates over the stored ones; whether that changed anything."""
-        if not news:
+        if not fetched:
             return False
         # A second more on either side brings the neighbours that may be merged with.
         second = timedelta(seconds=1)
-        stored = self.rates(direction, news[0].start - second, news[-1].end + second)
+        stored = self.rates(direction, fetched[0].start - second, fetched[-1].end + second)
         before = {_row(rate) for rate in stored}
-        after = {_row(rate) for rate in overlay(stored, news)}
+        after = {_row(rate) for rate in overlay(stored, fetched)}
         if before == after:
             return False
         with self._store.transaction() as connection:

@@ -1,4 +1,4 @@
-"""What the larder remembers of one direction, over restarts too."""
+"""What the rate cache remembers of one direction, over restarts too."""
 
 import json
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ from agent.energy.instants import format_instant, parse_instant
 from agent.energy.rates import Direction, Rate
 from agent.health import State
 from agent.store import Store
-from agent.tariff import schedule
+from agent.tariff import refresh
 
 # A due time further ahead than any rule gives: the wall clock was set back.
-ABSURD = timedelta(hours=27)
+MAX_PLAUSIBLE_AHEAD = timedelta(hours=27)
 # After this outcome a restart may ask at once: the owner may have corrected what was refused.
 REFUSED = "refused"
 UNAVAILABLE = "unavailable"
@@ -20,7 +20,7 @@ OK = ""
 
 
 @dataclass(slots=True)
-class Way:
+class Feed:
     """One direction: when it was asked and is asked again, what is known of it, what is wrong.
 
     `known` in order, from five weeks ago on. `retries` count refreshes that brought nothing new,
@@ -31,10 +31,10 @@ class Way:
     due: datetime
     known: list[Rate] = field(default_factory=list)
     fetched_at: datetime | None = None
-    tried_at: datetime | None = None
-    told_at: datetime | None = None
+    last_attempt_at: datetime | None = None
+    retry_after: datetime | None = None
     next_update: datetime | None = None
-    asked_day: date | None = None
+    last_backfill_day: date | None = None
     history_from: datetime | None = None
     history_target: datetime | None = None
     outcome: str = OK
@@ -57,21 +57,23 @@ class Way:
         return next(ends, None)
 
     @property
-    def cold(self) -> bool:
+    def empty(self) -> bool:
         """Nothing is known at all."""
         return not self.known
 
-    def knows(self, now: datetime) -> bool:
+    def covers(self, now: datetime) -> bool:
         return self.horizon is not None and self.horizon > now
 
-    def soonest(self, now: datetime) -> datetime:
+    def earliest_attempt(self, now: datetime) -> datetime:
         """Before this no rule may ask again."""
-        if self.tried_at is None or self.tried_at > now:
+        if self.last_attempt_at is None or self.last_attempt_at > now:
             return now  # never asked, or while the clock was ahead
-        cold = self.cold or self.outcome == REFUSED
-        return self.tried_at + (schedule.SHORTEST_COLD_WAIT if cold else schedule.SHORTEST_WAIT)
+        empty = self.empty or self.outcome == REFUSED
+        return self.last_attempt_at + (
+            refresh.MIN_INTERVAL_EMPTY if empty else refresh.MIN_INTERVAL
+        )
 
-    def trouble(self, state: State, why: str, who_acts: str = "") -> None:
+    def set_problem(self, state: State, why: str, who_acts: str = "") -> None:
         self.state, self.why, self.who_acts = state, why, who_acts
 
     def load(self, store: Store) -> None:
@@ -79,48 +81,48 @@ class Way:
         kept = _read(store.get_value(_fact(self.direction)))
         self.due = _instant(kept.get("due")) or self.due
         self.fetched_at = _instant(kept.get("fetched_at"))
-        self.tried_at = _instant(kept.get("tried_at"))
-        self.told_at = _instant(kept.get("told_at"))
+        self.last_attempt_at = _instant(kept.get("tried_at"))
+        self.retry_after = _instant(kept.get("told_at"))
         self.next_update = _instant(kept.get("next_update"))
         self.history_from = _instant(kept.get("history_from"))
         self.history_target = _instant(kept.get("history_target"))
         self.outcome = kept.get("outcome") or OK
         self.retries = int(kept["retries"]) if kept.get("retries", "").isdigit() else 0
         try:
-            self.asked_day = date.fromisoformat(kept.get("asked_day", ""))
+            self.last_backfill_day = date.fromisoformat(kept.get("asked_day", ""))
         except ValueError:
-            self.asked_day = None
+            self.last_backfill_day = None
 
-    def resume(self, now: datetime, zone: ZoneInfo, spread: float) -> None:
+    def resume(self, now: datetime, zone: ZoneInfo, jitter: float) -> None:
         """After a restart: a fresh cache is not asked for again, nothing is asked too soon."""
         if self.outcome == REFUSED or self.fetched_at is None:
             self.due = now
-        elif self.due > now + ABSURD:
-            self.due = schedule.next_refresh(now, self.next_update, zone, spread)
+        elif self.due > now + MAX_PLAUSIBLE_AHEAD:
+            self.due = refresh.next_refresh(now, self.next_update, zone, jitter)
         self.due = max(self.due, now)
-        self.not_too_soon(now)
+        self.clamp_due(now)
 
     def save(self, store: Store) -> None:
         kept = {
             "due": _text(self.due),
             "fetched_at": _text(self.fetched_at),
-            "tried_at": _text(self.tried_at),
-            "told_at": _text(self.told_at),
+            "tried_at": _text(self.last_attempt_at),
+            "told_at": _text(self.retry_after),
             "next_update": _text(self.next_update),
             "history_from": _text(self.history_from),
             "history_target": _text(self.history_target),
-            "asked_day": self.asked_day.isoformat() if self.asked_day else "",
+            "asked_day": self.last_backfill_day.isoformat() if self.last_backfill_day else "",
             "outcome": self.outcome,
             "retries": str(self.retries),
         }
         store.set_value(_fact(self.direction), json.dumps({k: v for k, v in kept.items() if v}))
 
-    def not_too_soon(self, now: datetime) -> None:
+    def clamp_due(self, now: datetime) -> None:
         """Move `due` out of the time in which no call is allowed."""
-        self.due = max(self.due, self.soonest(now))
+        self.due = max(self.due, self.earliest_attempt(now))
         # A limit beyond every rule was set while the clock was wrong.
-        if self.told_at is not None and self.told_at <= now + ABSURD:
-            self.due = max(self.due, self.told_at)
+        if self.retry_after is not None and self.retry_after <= now + MAX_PLAUSIBLE_AHEAD:
+            self.due = max(self.due, self.retry_after)
 
 
 def _fact(direction: Direction) -> str:

@@ -1,4 +1,4 @@
-"""The larder's side of the database: a disk that fails costs history, never a price in use."""
+"""The rate cache's side of the database: a disk that fails costs history, never a price in use."""
 
 import logging
 import sqlite3
@@ -7,17 +7,17 @@ from datetime import datetime
 from agent.energy.rates import Direction, Rate
 from agent.health import Health
 from agent.store import Store
-from agent.tariff.archive import Archive
-from agent.tariff.way import Way
+from agent.tariff.feed import Feed
+from agent.tariff.rate_table import RateTable
 
 log = logging.getLogger(__name__)
 
 
-class Disk:
+class RateStore:
     """Writes that are counted and logged where they fail, and then done without."""
 
     def __init__(self, store: Store, health: Health) -> None:
-        self.archive = Archive(store)
+        self.rate_table = RateTable(store)
         self._store = store
         self._health = health
 
@@ -30,33 +30,33 @@ class Disk:
         except sqlite3.Error as error:
             self._failed(error)
 
-    def load(self, way: Way) -> None:
-        way.load(self._store)
+    def load(self, feed: Feed) -> None:
+        feed.load(self._store)
 
-    def save(self, way: Way) -> None:
+    def save(self, feed: Feed) -> None:
         try:
-            way.save(self._store)
+            feed.save(self._store)
         except sqlite3.Error as error:
             self._failed(error)
 
-    def put(self, direction: Direction, news: tuple[Rate, ...]) -> bool:
+    def put(self, direction: Direction, fetched: tuple[Rate, ...]) -> bool:
         """Whether the stored rates changed."""
         try:
-            return self.archive.put(direction, news)
+            return self.rate_table.put(direction, fetched)
         except sqlite3.Error as error:
             self._failed(error)
             return False
 
     def forget_before(self, when: datetime) -> None:
         try:
-            self.archive.forget_before(when)
+            self.rate_table.forget_before(when)
         except sqlite3.Error as error:
             self._failed(error)
 
     def forget_everything(self) -> None:
         """All rates and all that is known about fetching them."""
         try:
-            self.archive.clear()
+            self.rate_table.clear()
         except sqlite3.Error as error:
             self._failed(error)
         for direction in Direction:

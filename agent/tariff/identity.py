@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from agent.errors import Malformed
-from agent.tariff.disk import Disk
+from agent.tariff.rate_store import RateStore
 
 log = logging.getLogger(__name__)
 
@@ -14,20 +14,20 @@ BELIEVED_AFTER = timedelta(minutes=10)
 IDENTITY, CURRENCY, TIMEZONE = "tariff.identity", "tariff.currency", "tariff.timezone"
 
 
-class Contract:
+class TariffIdentity:
     """`zone` and `currency` as the source said, before that as the config has them."""
 
-    def __init__(self, disk: Disk, identity: str, timezone: str, currency: str) -> None:
-        self._disk = disk
-        if disk.get_value(IDENTITY) not in (None, identity):
+    def __init__(self, rate_store: RateStore, identity: str, timezone: str, currency: str) -> None:
+        self._rate_store = rate_store
+        if rate_store.get_value(IDENTITY) not in (None, identity):
             log.info("the rates on disk belong to another tariff; they are deleted")
-            disk.forget_everything()
-        disk.set_value(IDENTITY, identity)
-        self.zone = _zone(disk.get_value(TIMEZONE)) or _zone(timezone) or ZoneInfo("UTC")
-        self.currency = disk.get_value(CURRENCY) or currency
-        self._said_currency = disk.get_value(CURRENCY) is not None
-        self._said_zone = disk.get_value(TIMEZONE) is not None
-        self._strange: tuple[str, datetime] | None = None
+            rate_store.forget_everything()
+        rate_store.set_value(IDENTITY, identity)
+        self.zone = _zone(rate_store.get_value(TIMEZONE)) or _zone(timezone) or ZoneInfo("UTC")
+        self.currency = rate_store.get_value(CURRENCY) or currency
+        self._said_currency = rate_store.get_value(CURRENCY) is not None
+        self._said_zone = rate_store.get_value(TIMEZONE) is not None
+        self._unconfirmed_currency: tuple[str, datetime] | None = None
 
     def learn_currency(self, said: str, now: datetime) -> bool:
         """Whether the currency is another one now, so that the old prices mean nothing.
@@ -35,19 +35,19 @@ class Contract:
         A change may be a slip: Malformed at first. Said again a while later it is believed.
         """
         if not said or (self._said_currency and said == self.currency):
-            self._strange = None
+            self._unconfirmed_currency = None
             return False
         changed = self._said_currency
         if changed:
-            if self._strange is None or self._strange[0] != said:
-                self._strange = said, now
-            if now - self._strange[1] < BELIEVED_AFTER:
+            if self._unconfirmed_currency is None or self._unconfirmed_currency[0] != said:
+                self._unconfirmed_currency = said, now
+            if now - self._unconfirmed_currency[1] < BELIEVED_AFTER:
                 raise Malformed(f"prices came in {said}, not in {self.currency}; asking again")
             log.warning("the currency is now %s, no longer %s", said, self.currency)
-        self._strange = None
+        self._unconfirmed_currency = None
         self._said_currency = True
         self.currency = said
-        self._disk.set_value(CURRENCY, said)
+        self._rate_store.set_value(CURRENCY, said)
         return changed
 
     def learn_zone(self, said: str) -> None:
@@ -59,7 +59,7 @@ class Contract:
             log.warning("the tariff's time zone is now %s, no longer %s", said, self.zone.key)
         self._said_zone = True
         self.zone = zone
-        self._disk.set_value(TIMEZONE, said)
+        self._rate_store.set_value(TIMEZONE, said)
 
 
 def _zone(name: str | None) -> ZoneInfo | None:

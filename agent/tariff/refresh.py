@@ -8,25 +8,25 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 # Never ask again sooner than this, once prices are known.
-SHORTEST_WAIT = timedelta(minutes=15)
+MIN_INTERVAL = timedelta(minutes=15)
 # While nothing is known the first attempts follow each other faster.
-SHORTEST_COLD_WAIT = timedelta(minutes=1)
-LONGEST_WAIT = timedelta(hours=24)
+MIN_INTERVAL_EMPTY = timedelta(minutes=1)
+MAX_WAIT = timedelta(hours=24)
 # By then a day's prices are in, FlatPeak says, where it does not say when.
 FALLBACK = time(23)
 # After `next_update`, so that many gateways do not come in one second.
 JITTER = timedelta(minutes=2)
-LEAST_JITTER = timedelta(seconds=5)
+MIN_JITTER = timedelta(seconds=5)
 RETRY_JITTER = 0.1
 
 # Delays after a refresh that brought nothing new: as many as there are retries.
 RETRIES = (timedelta(minutes=15), timedelta(minutes=30), timedelta(minutes=60))
-LONGEST_FAILURE_WAIT = timedelta(minutes=60)
+MAX_FAILURE_WAIT = timedelta(minutes=60)
 
 AHEAD = timedelta(hours=48)
 BACK = timedelta(days=7)
-LONGEST_WINDOW = timedelta(days=30)
-UNTOLD_HISTORY = timedelta(days=30)
+MAX_WINDOW = timedelta(days=30)
+DEFAULT_HISTORY = timedelta(days=30)
 
 # Rare retries where only a person can help; FlatPeak's word for it -> wait.
 REFUSED_WAITS = {
@@ -40,7 +40,7 @@ Window = tuple[datetime, datetime]
 
 
 def next_refresh(
-    now: datetime, next_update: datetime | None, zone: ZoneInfo, spread: float
+    now: datetime, next_update: datetime | None, zone: ZoneInfo, jitter: float
 ) -> datetime:
     """The next ordinary refresh.
 
@@ -49,45 +49,45 @@ def next_refresh(
     """
     if next_update is None or not is_ahead(now, next_update):
         next_update = next_local(now, FALLBACK, zone)
-    jitter = LEAST_JITTER + spread * (JITTER - LEAST_JITTER)
-    return max(next_update + jitter, now + SHORTEST_WAIT)
+    later = MIN_JITTER + jitter * (JITTER - MIN_JITTER)
+    return max(next_update + later, now + MIN_INTERVAL)
 
 
 def is_ahead(now: datetime, next_update: datetime | None) -> bool:
     """Whether what was said of the next update can be waited for."""
-    return next_update is not None and now < next_update <= now + LONGEST_WAIT
+    return next_update is not None and now < next_update <= now + MAX_WAIT
 
 
 def retry_nothing_new(
-    now: datetime, next_update: datetime | None, retries: int, spread: float
+    now: datetime, next_update: datetime | None, retries: int, jitter: float
 ) -> datetime | None:
     """When to ask again after a due refresh brought nothing new; None after three retries."""
     if retries >= len(RETRIES):
         return None
-    retry = now + RETRIES[retries] * (1 + RETRY_JITTER * spread)
+    retry = now + RETRIES[retries] * (1 + RETRY_JITTER * jitter)
     if next_update is not None and now < next_update < retry:
-        retry = next_update + LEAST_JITTER + spread * (JITTER - LEAST_JITTER)
-    return max(retry, now + SHORTEST_WAIT)
+        retry = next_update + MIN_JITTER + jitter * (JITTER - MIN_JITTER)
+    return max(retry, now + MIN_INTERVAL)
 
 
 def retry_unavailable(
-    now: datetime, told: datetime | None, failures: int, cold: bool, spread: float
+    now: datetime, told: datetime | None, failures: int, empty: bool, jitter: float
 ) -> datetime:
     """When to ask again after the `failures`th failure in a row, at least as late as told.
 
     `cold`: nothing is known yet, so the first attempts come faster.
     """
-    shortest = SHORTEST_COLD_WAIT if cold else SHORTEST_WAIT
-    longest = SHORTEST_WAIT if cold else LONGEST_FAILURE_WAIT
-    wait = min(shortest * (1 << min(failures - 1, 10)), longest) * (1 + RETRY_JITTER * spread)
+    shortest = MIN_INTERVAL_EMPTY if empty else MIN_INTERVAL
+    longest = MIN_INTERVAL if empty else MAX_FAILURE_WAIT
+    wait = min(shortest * (1 << min(failures - 1, 10)), longest) * (1 + RETRY_JITTER * jitter)
     if told is not None:
-        wait = max(wait, min(told - now, LONGEST_WAIT))
+        wait = max(wait, min(told - now, MAX_WAIT))
     return now + wait
 
 
-def retry_refused(now: datetime, code: str, spread: float) -> datetime:
+def retry_refused(now: datetime, code: str, jitter: float) -> datetime:
     """When to look whether a person has acted."""
-    return now + REFUSED_WAITS.get(code, REFUSED_WAIT) * (1 + RETRY_JITTER * spread)
+    return now + REFUSED_WAITS.get(code, REFUSED_WAIT) * (1 + RETRY_JITTER * jitter)
 
 
 def window(now: datetime, first_of_day: bool) -> Window:
@@ -96,11 +96,11 @@ def window(now: datetime, first_of_day: bool) -> Window:
     return hour - BACK if first_of_day else hour, hour + AHEAD
 
 
-def history_window(asked_from: datetime, target: datetime) -> Window | None:
+def backfill_window(asked_from: datetime, target: datetime) -> Window | None:
     """The next piece of history to ask, newest first; None where all was asked."""
     if asked_from <= target:
         return None
-    return max(target, asked_from - LONGEST_WINDOW), asked_from
+    return max(target, asked_from - MAX_WINDOW), asked_from
 
 
 def lacks_tomorrow(known_until: datetime | None, now: datetime, zone: ZoneInfo) -> bool:

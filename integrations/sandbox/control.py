@@ -36,6 +36,8 @@ class SandboxState(Protocol):
     @property
     def calls(self) -> Iterable[Call]: ...
 
+    def raise_event(self, kind: str, location_id: str) -> None: ...
+
 
 class ControlApi:
     def __init__(self, sandbox: SandboxState) -> None:
@@ -48,6 +50,7 @@ class ControlApi:
             web.get("/_sandbox/faults", self._faults),
             web.post("/_sandbox/faults", self._set_fault),
             web.delete("/_sandbox/faults", self._clear_faults),
+            web.post("/_sandbox/events", self._raise_event),
         ]
 
     async def _about(self, _request: web.Request) -> web.Response:
@@ -97,6 +100,18 @@ class ControlApi:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadRequestError("fault_invalid", f"{type(error).__name__}: {error}") from error
         return await self._faults(request)
+
+    async def _raise_event(self, request: web.Request) -> web.Response:
+        """`{"type": "tariff.expiring", "location_id": …}`: it happened now."""
+        try:
+            body = await request.json()
+            kind, location_id = str(body["type"]), str(body["location_id"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadRequestError("event_invalid", f"{type(error).__name__}: {error}") from error
+        if location_id not in self._sandbox.locations:
+            raise BadRequestError("event_invalid", f"there is no location {location_id}")
+        self._sandbox.raise_event(kind, location_id)
+        return web.json_response({"message": "ok"})
 
     async def _clear_faults(self, request: web.Request) -> web.Response:
         self._sandbox.faults.clear()

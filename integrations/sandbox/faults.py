@@ -35,6 +35,9 @@ FAULTS = {
     "redirect": FaultSpec("http", "302 to another host"),
     "slow": FaultSpec("http", "the answer takes two minutes"),
     "reset": FaultSpec("http", "the connection is cut instead of an answer"),
+    "request_timeout": FaultSpec("http", "408 with a plain message"),
+    "too_early": FaultSpec("http", "425 with a plain message"),
+    "half_emoji": FaultSpec("http", "500 whose texts end in half an emoji, with line breaks"),
     "huge": FaultSpec("http", "an answer of five megabytes"),
     # data
     "empty_data": FaultSpec("data", "data is an empty list"),
@@ -50,6 +53,11 @@ FAULTS = {
     "long_slot": FaultSpec("data", "the last slot lasts a year"),
     "unclipped": FaultSpec("data", "the first and last slot reach over the window's edges"),
     "currency_change": FaultSpec("data", "the currency is another one"),
+    "currency_nonsense": FaultSpec("data", "the currency is a letter and half an emoji"),
+    "rates_withdrawn": FaultSpec("data", "no price after this local day, whatever was published"),
+    "short_horizon": FaultSpec("data", "no price after the next six hours"),
+    "forecasts_only": FaultSpec("data", "every price ahead is a prediction, confidence 0.6"),
+    "test_mode": FaultSpec("data", "live_mode is false"),
     "rate_text": FaultSpec("data", "prices are text"),
     "rate_null": FaultSpec("data", "every second price is null"),
     "rate_nonsense": FaultSpec("data", "prices are words, lists, huge or not finite"),
@@ -71,6 +79,9 @@ FAULTS = {
     "next_update_missing": FaultSpec("time", "there is no next_update"),
     "publication_fails": FaultSpec("time", "no new prices at the publication, next_update passes"),
     "publication_late": FaultSpec("time", "tomorrow's prices come at 23:00 local, not earlier"),
+    "prices_late": FaultSpec(
+        "time", "tomorrow's prices come 20 minutes late, next_update names the day after at once"
+    ),
     "predictions": FaultSpec("time", "what is not published is predicted, confidence 0.6"),
     "contract_ended": FaultSpec("time", "fixed prices are predictions, 0.8 falling to 0.2"),
     "plus_zero": FaultSpec("time", "times end in +00:00 instead of Z"),
@@ -85,9 +96,13 @@ FAULTS = {
     "account_disabled": FaultSpec("422", "the account's subscription is over, on every endpoint"),
     "unknown_code": FaultSpec("422", "an error code nobody has heard of"),
     "plain_422": FaultSpec("422", "422 with a plain message"),
+    "no_events": FaultSpec("http", "there is no GET /events: 404"),
     # location
     "deleted": FaultSpec("location", "the location is gone: 404"),
     "zone_change": FaultSpec("location", "the location's time zone is another one"),
+    "zone_unknown": FaultSpec("location", "the location's time zone is a name nobody knows"),
+    "zone_missing": FaultSpec("location", "there is no time zone"),
+    "other_location": FaultSpec("location", "the answer is about another location"),
     "no_export": FaultSpec("location", "the second direction is not connected"),
 }
 

@@ -17,6 +17,8 @@ from integrations.sandbox.series import PriceSlot, Series
 DAY = timedelta(days=1)
 MAX_WINDOW = timedelta(days=90)
 PREDICTED = 0.6
+LATE_BY = timedelta(minutes=20)
+SHORT_HORIZON = timedelta(hours=6)
 FIVE_DECIMALS = Decimal("0.00001")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _FRACTION = re.compile(r"\.\d+")
@@ -54,12 +56,19 @@ class RatesRequest:
 
 @dataclass(frozen=True, slots=True)
 class ResponseOptions:
-    """How the answers are given: when tomorrow is published, and what stands for it until then."""
+    """How the answers are given: when tomorrow is published, and what stands for it until then.
+
+    `prices_late`: 20 minutes after the time, though `next_update` names the next publication at
+    once. `withdrawn`: nothing after this local day; `short_horizon`: nothing after six hours.
+    """
 
     publish_at: time = time(13)
     predictions: bool = False
     contract_ended: bool = False
     publication_fails: bool = False
+    prices_late: bool = False
+    withdrawn: bool = False
+    short_horizon: bool = False
 
 
 def parse_request(query: Mapping[str, str], now: datetime, strict_offsets: bool) -> RatesRequest:
@@ -97,7 +106,9 @@ def rates_answer(
     last, following = publications(now, location.zone, options.publish_at)
     if options.publication_fails and series.market:
         last, following = last - DAY, last
-    horizon = _end_of_tomorrow(last, location.zone)
+    if options.prices_late and series.market:
+        last, _ = publications(now - LATE_BY, location.zone, options.publish_at)
+    horizon = _midnight(last, location.zone, days=2)
     utc_offset = request.utc_offset
     return {
         "id": object_id("rts", location.number),
@@ -118,7 +129,7 @@ def rates_answer(
         },
         "data": [
             _slot(slot, request, location.zone)
-            for slot in _slots(series, request, horizon, now, options)
+            for slot in _slots(series, request, location.zone, horizon, now, options)
         ],
         "time_created": format_time(now, None),
         "account_id": object_id("acc", 1),
@@ -141,10 +152,19 @@ def format_time(when: datetime, utc_offset: timezone | None) -> str:
 def _slots(
     series: Series,
     request: RatesRequest,
+    zone: ZoneInfo,
     horizon: datetime,
     now: datetime,
     options: ResponseOptions,
 ) -> list[PriceSlot]:
+    ends = [request.end]
+    if options.withdrawn:
+        ends.append(_midnight(now, zone, days=1))
+    if options.short_horizon:
+        ends.append(now.replace(minute=0, second=0, microsecond=0) + SHORT_HORIZON)
+    request = replace(request, end=min(ends))
+    if request.end <= request.start:
+        return []
     if not series.market:
         slots = series.slots(request.start, request.end)
         return (
@@ -194,8 +214,9 @@ def _slot(slot: PriceSlot, request: RatesRequest, zone: ZoneInfo) -> dict[str, A
     return out
 
 
-def _end_of_tomorrow(published: datetime, zone: ZoneInfo) -> datetime:
-    day = published.astimezone(zone).date() + 2 * DAY
+def _midnight(now: datetime, zone: ZoneInfo, days: int) -> datetime:
+    """Where the local day begins that is `days` after the one of `now`."""
+    day = now.astimezone(zone).date() + days * DAY
     return datetime.combine(day, time(0), tzinfo=zone).astimezone(UTC)
 
 

@@ -1,8 +1,11 @@
 """The objects around the rates: customers, locations, tariff elements, events, and paged lists."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from agent.energy.instants import format_instant
 from integrations.sandbox.locations import Location, object_id
 from integrations.sandbox.rates_answer import BadRequestError
 
@@ -74,17 +77,33 @@ def elements(location: Location, live: bool) -> list[Object]:
     ]
 
 
-def events(locations: Sequence[Location], live: bool) -> list[Object]:
-    """What happened so far: the customer and each location were made."""
-    made = [("customer.create", {"customer_id": CUSTOMER})]
-    made += [("location.create", {"location_id": location.id}) for location in locations]
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event of a location, `kind` in FlatPeak's spelling such as `tariff.expiring`."""
+
+    kind: str
+    location_id: str
+    at: datetime
+
+
+def events(locations: Sequence[Location], happened: Sequence[Happened], live: bool) -> list[Object]:
+    """What happened so far: the customer and each location were made, then the rest."""
+    made = [("customer.create", {"customer_id": CUSTOMER}, CREATED_AT_TEXT)]
+    made += [
+        ("location.create", {"location_id": location.id}, CREATED_AT_TEXT) for location in locations
+    ]
+    made += [
+        (event.kind, {"location_id": event.location_id}, format_instant(event.at))
+        for event in happened
+    ]
     return [
         {
             **_head(object_id("evt", number), "event", live),
             "type": kind,
+            "time_created": created,
             "data": {**data, "live_mode": live},
         }
-        for number, (kind, data) in enumerate(made, start=1)
+        for number, (kind, data, created) in enumerate(made, start=1)
     ]
 
 

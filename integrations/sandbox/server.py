@@ -28,15 +28,15 @@ from integrations.sandbox.rates_answer import (
     parse_request,
     rates_answer,
 )
+from integrations.sandbox.responses import error_object, error_time, plain
+from integrations.sandbox.transport_faults import transport_fault
 
 ACCOUNT_ID = object_id("acc", 1)
-API_KEY = "sk_test_000000000000000000000001"
-LIVE_API_KEY = "sk_live_000000000000000000000001"
+API_KEY = "sk_live_000000000000000000000001"
+TEST_API_KEY = "sk_test_000000000000000000000001"
 TOKEN_LIFE_S = 3600
 SHORT_TOKEN_LIFE_S = 5
-SLOW_S = 120
 REMEMBERED_CALLS = 20_000
-RETRY_AFTER = timedelta(minutes=30)
 CODES_422 = {
     "pending_connect": "The tariff is being processed",
     "no_tariff_connected": "No tariff is connected for this direction",
@@ -71,6 +71,7 @@ class FlatPeakSandbox:
         }
         self.faults = Faults()
         self.calls: deque[Call] = deque(maxlen=REMEMBERED_CALLS)
+        self.events: list[resources.Happened] = []
         self.account_id = ACCOUNT_ID
         self.api_key = API_KEY
         self._port = port
@@ -146,7 +147,7 @@ class FlatPeakSandbox:
         try:
             response = await (handler(request) if own else self._handle_api(request, handler))
         except web.HTTPException as error:
-            response = _plain(error.status, error.reason)
+            response = plain(error.status, error.reason)
         except BadRequestError as error:
             response = self._error(error.status, "invalid_request", error.code, str(error))
         if not own:
@@ -160,49 +161,18 @@ class FlatPeakSandbox:
     async def _handle_api(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path == "/login":
             return await handler(request)
-        broken = await self._transport_fault(request)
+        broken = await transport_fault(request, self.faults, self.clock)
         if broken is not None:
             return broken
         if self.faults.consume("token_lapses"):
             self._tokens.clear()
         if self._live_mode_of(request) is None:
-            return _plain(401 if self.faults.consume("expired_401") else 403, "Bad credentials")
+            return plain(401 if self.faults.consume("expired_401") else 403, "Bad credentials")
         if self.faults.consume("account_disabled"):
             return self._error(
                 422, "invalid_request", "account_disabled", "The subscription is over"
             )
         return await handler(request)
-
-    async def _transport_fault(self, request: web.Request) -> web.Response | None:
-        consume = self.faults.consume
-        if consume("slow"):
-            await self.clock.sleep(SLOW_S)
-        if consume("reset"):
-            if request.transport is not None:
-                request.transport.abort()
-            return web.Response()
-        if consume("rate_limit"):
-            return self._error(429, "rate_limit", "rate_limit", "Too many requests")
-        if consume("rate_limit_told"):
-            response = self._error(429, "rate_limit", "rate_limit", "Too many requests")
-            response.headers["Retry-After"] = str(int(RETRY_AFTER.total_seconds()))
-            return response
-        if consume("rate_limit_date"):
-            response = self._error(429, "rate_limit", "rate_limit", "Too many requests")
-            at = self.clock.now() + RETRY_AFTER
-            response.headers["Retry-After"] = format_datetime(at, usegmt=True)
-            return response
-        if consume("server_error"):
-            return _plain(500, "Internal Server Error")
-        if consume("bad_gateway"):
-            return _html(502, "Bad Gateway")
-        if consume("html"):
-            return _html(200, "Welcome to the hotel's network")
-        if consume("redirect"):
-            return web.Response(status=302, headers={"Location": "http://portal.invalid/"})
-        if consume("huge"):
-            return web.Response(body=b'{"data": [' + b" " * 5_000_000)
-        return None
 
     def _live_mode_of(self, request: web.Request) -> bool | None:
         """Whether the bearer is of a live key; None where it is not, or no longer, good."""
@@ -212,17 +182,21 @@ class FlatPeakSandbox:
             return None
         return live
 
+    def raise_event(self, kind: str, location_id: str) -> None:
+        """Let `GET /events` tell from now on that this happened."""
+        self.events.append(resources.Happened(kind, location_id, self.clock.now()))
+
     # The API.
 
     async def _login(self, request: web.Request) -> web.Response:
         if self.faults.consume("login_error"):
-            return _plain(500, "Internal Server Error")
+            return plain(500, "Internal Server Error")
         if self.faults.consume("login_garbage"):
             return web.json_response({"message": "ok"})
         account_id, api_key = _basic(request.headers.get("Authorization", ""))
-        known = account_id == self.account_id and api_key in (self.api_key, LIVE_API_KEY)
+        known = account_id == self.account_id and api_key in (self.api_key, TEST_API_KEY)
         if not known or self.faults.consume("login_refused"):
-            return _plain(403, "Bad credentials")
+            return plain(403, "Bad credentials")
         now = self.clock.now()
         self._tokens = {token: kept for token, kept in self._tokens.items() if kept[0] > now}
         self._tokens_given += 1
@@ -241,14 +215,16 @@ class FlatPeakSandbox:
         refused = self._no_prices(location, rates_request.direction)
         if refused is not None:
             return refused
-        consume = self.faults.consume
+        consume, now = self.faults.consume, self.clock.now()
         options = ResponseOptions(
             time(23) if consume("publication_late") else self._publish_at,
             self._predictions or consume("predictions"),
-            consume("contract_ended"),
-            consume("publication_fails"),
+            contract_ended=consume("contract_ended"),
+            publication_fails=consume("publication_fails"),
+            prices_late=consume("prices_late"),
+            withdrawn=consume("rates_withdrawn"),
+            short_horizon=consume("short_horizon"),
         )
-        now = self.clock.now()
         answer = rates_answer(
             location, rates_request, now, options, bool(self._live_mode_of(request))
         )
@@ -262,7 +238,7 @@ class FlatPeakSandbox:
             if self.faults.consume(code):
                 return self._error(422, "api_error", code, message)
         if self.faults.consume("plain_422"):
-            return _plain(422, "Unprocessable Entity")
+            return plain(422, "Unprocessable Entity")
         missing = direction not in location.series
         if missing or (direction == "EXPORT" and self.faults.consume("no_export")):
             code = "no_tariff_connected"
@@ -305,11 +281,13 @@ class FlatPeakSandbox:
         return web.json_response(resources.page(items, query, "/tariffs/elements", 30))
 
     async def _events(self, request: web.Request) -> web.Response:
+        if self.faults.consume("no_events"):
+            raise web.HTTPNotFound
         query = request.query
         live = bool(self._live_mode_of(request))
         items = [
             event
-            for event in resources.events(list(self.locations.values()), live)
+            for event in resources.events(list(self.locations.values()), self.events, live)
             if query.get("event_type", event["type"]) == event["type"]
             and ("object_id" not in query or query["object_id"] in event["data"].values())
         ]
@@ -322,31 +300,8 @@ class FlatPeakSandbox:
         return location
 
     def _error(self, status: int, kind: str, code: str, message: str) -> web.Response:
-        """FlatPeak's error object, the newer of its two shapes."""
-        created = self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
-        if self.faults.consume("naive_error_time"):
-            created = created.replace("Z", ".123")
-        return web.json_response(
-            {
-                "object": "error",
-                "live_mode": False,
-                "context": "api.sandbox",
-                "type": kind,
-                "code": code,
-                "message": message,
-                "time_created": created,
-            },
-            status=status,
-        )
-
-
-def _plain(status: int, message: str) -> web.Response:
-    return web.json_response({"message": message}, status=status)
-
-
-def _html(status: int, title: str) -> web.Response:
-    text = f"<!DOCTYPE html><html><title>{title}</title><h1>{title}</h1></html>"
-    return web.Response(text=text, content_type="text/html", status=status)
+        naive = self.faults.consume("naive_error_time")
+        return error_object(status, kind, code, message, error_time(self.clock.now(), naive=naive))
 
 
 def _basic(header: str) -> tuple[str, str]:

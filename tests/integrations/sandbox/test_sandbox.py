@@ -16,7 +16,7 @@ from agent.clock import SteppedClock
 from agent.energy.rates import Direction
 from integrations.sandbox.locations import PRICES, Location, built_in, from_file
 from integrations.sandbox.series import FileSeries, PriceFile
-from integrations.sandbox.server import ACCOUNT_ID, API_KEY, LIVE_API_KEY, FlatPeakSandbox
+from integrations.sandbox.server import ACCOUNT_ID, API_KEY, TEST_API_KEY, FlatPeakSandbox
 from integrations.tariffs.flatpeak import parse_rates
 from tests.fakes.virtual_loop import run_virtual
 
@@ -70,8 +70,8 @@ WINTER = datetime(2026, 1, 16, 10, tzinfo=UTC)
 def test_login_tells_test_from_live_and_tokens_expire() -> None:
     async def story(clock: SteppedClock) -> None:
         async with calling(clock) as caller:
-            assert (await caller.log_in())["live_mode"] is False
-            answer = await caller.log_in(LIVE_API_KEY)
+            assert (await caller.log_in(TEST_API_KEY))["live_mode"] is False
+            answer = await caller.log_in()
             assert answer["live_mode"] is True
             assert answer["expires_in"] == 3600
             assert (await caller.get("/locations"))[0] == 200

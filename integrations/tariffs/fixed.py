@@ -40,7 +40,7 @@ class PriceRule:
     start: time = MIDNIGHT
     end: time = MIDNIGHT
 
-    def fits(self, local: datetime) -> bool:
+    def applies_at(self, local: datetime) -> bool:
         if local.weekday() not in self.days or local.month not in self.months:
             return False
         clock = local.time()
@@ -94,7 +94,7 @@ def fixed_rates(
     out = []
     for began, ended in pairwise(_changes(rules, zone, start, end)):
         local = began.astimezone(zone)
-        rule = next((rule for rule in rules if rule.fits(local)), None)
+        rule = next((rule for rule in rules if rule.applies_at(local)), None)
         if rule is not None:
             out.append(Rate(began, ended, rule.price))
     return list(merged(out))

@@ -150,7 +150,7 @@ class _House:
             store,
             clock,
             health,
-            timezone=config.site.timezone or "UTC",
+            timezone=config.site.timezone or "",
             contract_start=_contract_start(config),
             on_server_time=self.guard.on_server_time,
         )

@@ -1,65 +1,84 @@
 """Whose rates these are: the contract, its currency, its time zone. Remembered on disk."""
 
 import logging
+import re
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from agent.energy.text import clean_text
 from agent.errors import Malformed
 from agent.tariff.rate_store import RateStore
 
 log = logging.getLogger(__name__)
 
-# Another currency must be said at least so long after it was said first.
-BELIEVED_AFTER = timedelta(minutes=10)
+# Another currency must be said for at least so long: money changes rarely, answers slip often.
+CURRENCY_BELIEVED_AFTER = timedelta(hours=1)
 IDENTITY, CURRENCY, TIMEZONE = "tariff.identity", "tariff.currency", "tariff.timezone"
 
 
 class TariffIdentity:
-    """`zone` and `currency` as the source said, before that as the config has them."""
+    """`zone` and `currency` as the source said, before that as the config has them, else UTC."""
 
-    def __init__(self, rate_store: RateStore, identity: str, timezone: str, currency: str) -> None:
-        self._rate_store = rate_store
-        if rate_store.get_value(IDENTITY) not in (None, identity):
+    def __init__(self, store: RateStore, identity: str, timezone: str, currency: str) -> None:
+        self._store = store
+        if store.get_value(IDENTITY) not in (None, identity):
             log.info("the rates on disk belong to another tariff; they are deleted")
-            rate_store.forget_everything()
-        rate_store.set_value(IDENTITY, identity)
-        self.zone = _zone(rate_store.get_value(TIMEZONE)) or _zone(timezone) or ZoneInfo("UTC")
-        self.currency = rate_store.get_value(CURRENCY) or currency
-        self._said_currency = rate_store.get_value(CURRENCY) is not None
-        self._said_zone = rate_store.get_value(TIMEZONE) is not None
+            store.forget_everything()
+        store.set_value(IDENTITY, identity)
+        stored_zone, stored_currency = _zone(store.get_value(TIMEZONE)), store.get_value(CURRENCY)
+        configured = _zone(timezone)
+        self._is_configured = configured is not None
+        self._zone_is_told = stored_zone is not None
+        self.zone = stored_zone or configured or ZoneInfo("UTC")
+        self._currency_is_told = bool(stored_currency and is_currency(stored_currency))
+        self.currency = (stored_currency or "") if self._currency_is_told else currency
         self._unconfirmed_currency: tuple[str, datetime] | None = None
 
-    def learn_currency(self, said: str, now: datetime) -> bool:
-        """Whether the currency is another one now, so that the old prices mean nothing.
+    def learn_currency(self, told: str, now: datetime) -> str:
+        """The currency that held until now where another one is believed from now on; else empty.
 
-        A change may be a slip: Malformed at first. Said again a while later it is believed.
+        A change may be a slip: Malformed at first. Told again an hour later it is believed. What is
+        no currency code counts as not told.
         """
-        if not said or (self._said_currency and said == self.currency):
+        if not is_currency(told) or (self._currency_is_told and told == self.currency):
             self._unconfirmed_currency = None
-            return False
-        changed = self._said_currency
-        if changed:
-            if self._unconfirmed_currency is None or self._unconfirmed_currency[0] != said:
-                self._unconfirmed_currency = said, now
-            if now - self._unconfirmed_currency[1] < BELIEVED_AFTER:
-                raise Malformed(f"prices came in {said}, not in {self.currency}; asking again")
-            log.warning("the currency is now %s, no longer %s", said, self.currency)
+            return ""
+        before = self.currency if self._currency_is_told else ""
+        if before:
+            if self._unconfirmed_currency is None or self._unconfirmed_currency[0] != told:
+                self._unconfirmed_currency = told, now
+            if now - self._unconfirmed_currency[1] < CURRENCY_BELIEVED_AFTER:
+                raise Malformed(f"prices came in {told}, not in {before}; asking again")
+            log.warning("the currency is now %s, no longer %s", told, before)
         self._unconfirmed_currency = None
-        self._said_currency = True
-        self.currency = said
-        self._rate_store.set_value(CURRENCY, said)
-        return changed
+        self._currency_is_told = True
+        self.currency = told
+        self._store.set_value(CURRENCY, told)
+        return before
 
-    def learn_zone(self, said: str) -> None:
-        """A zone that exists is taken at once; anything else leaves the known one."""
-        zone = _zone(said)
-        if zone is None or (self._said_zone and zone.key == self.zone.key):
-            return
-        if self._said_zone:
-            log.warning("the tariff's time zone is now %s, no longer %s", said, self.zone.key)
-        self._said_zone = True
-        self.zone = zone
-        self._rate_store.set_value(TIMEZONE, said)
+    def learn_zone(self, told: str) -> str:
+        """What the owner should do about the zone; empty where one that exists was told.
+
+        Such a one is taken at once; anything else leaves the known one.
+        """
+        zone = _zone(told)
+        if zone is None:
+            if self._is_configured:
+                return ""
+            found = f"the unknown time zone {clean_text(told, 60)!r}" if told else "no time zone"
+            return f"{found} came with the prices; {self.zone.key} is used: set site.timezone"
+        if not self._zone_is_told or zone.key != self.zone.key:
+            if self._zone_is_told:
+                log.warning("the tariff's time zone is now %s, no longer %s", told, self.zone.key)
+            self._zone_is_told = True
+            self.zone = zone
+            self._store.set_value(TIMEZONE, told)
+        return ""
+
+
+def is_currency(text: str) -> bool:
+    """Whether it has the form of an ISO 4217 code."""
+    return re.fullmatch("[A-Z]{3}", text) is not None
 
 
 def _zone(name: str | None) -> ZoneInfo | None:

@@ -1,4 +1,4 @@
-"""When to fetch rates, and which. Pure; `spread` is a random share from 0 to 1.
+"""When to fetch rates, and which. Pure; `jitter` is a random share from 0 to 1.
 
 Times of day are local to the tariff's zone and found by the calendar, so days of 23 and 25 hours
 need no care.
@@ -14,7 +14,9 @@ MIN_INTERVAL_EMPTY = timedelta(minutes=1)
 MAX_WAIT = timedelta(hours=24)
 # By then a day's prices are in, FlatPeak says, where it does not say when.
 FALLBACK = time(23)
-# After `next_update`, so that many gateways do not come in one second.
+# Known prices that end before the next update are asked for so long before they end.
+RUNNING_OUT = timedelta(hours=1)
+# After every instant that was told, so that many gateways do not come in one second.
 JITTER = timedelta(minutes=2)
 MIN_JITTER = timedelta(seconds=5)
 RETRY_JITTER = 0.1
@@ -28,34 +30,74 @@ BACK = timedelta(days=7)
 MAX_WINDOW = timedelta(days=30)
 DEFAULT_HISTORY = timedelta(days=30)
 
-# Rare retries where only a person can help; FlatPeak's word for it -> wait.
+# Rare retries where only a person can help; the source's word for it -> wait.
 REFUSED_WAITS = {
     "forbidden": timedelta(hours=6),
     "account_disabled": timedelta(hours=24),
     "not_found": timedelta(hours=24),
 }
 REFUSED_WAIT = timedelta(hours=1)
+# One such answer may be a slip of the other side: it is asked again before it is believed.
+DOUBTED = ("account_disabled", "not_found")
 
 Window = tuple[datetime, datetime]
 
 
 def next_refresh(
-    now: datetime, next_update: datetime | None, zone: ZoneInfo, jitter: float
+    now: datetime,
+    next_update: datetime | None,
+    confirmed_until: datetime | None,
+    zone: ZoneInfo,
+    jitter: float,
 ) -> datetime:
-    """The next ordinary refresh.
+    """The next scheduled refresh: at the update that is expected, or earlier at 23:00 local.
 
-    At `next_update` plus a little; where that is missing, not ahead of us or more than a day
-    away, at the next 23:00 local. Never sooner than in 15 minutes.
+    At 23:00 where tomorrow's prices would be missing then. Never sooner than in 15 minutes.
     """
-    if next_update is None or not is_ahead(now, next_update):
-        next_update = next_local(now, FALLBACK, zone)
-    later = MIN_JITTER + jitter * (JITTER - MIN_JITTER)
-    return max(next_update + later, now + MIN_INTERVAL)
+    due = expected_update(now, next_update, zone)
+    evening = next_local(now, FALLBACK, zone)
+    if lacks_tomorrow(confirmed_until, evening, zone):
+        due = min(due, evening)
+    return max(_jittered(due, jitter), now + MIN_INTERVAL)
 
 
-def is_ahead(now: datetime, next_update: datetime | None) -> bool:
-    """Whether what was said of the next update can be waited for."""
-    return next_update is not None and now < next_update <= now + MAX_WAIT
+def early_refresh(
+    now: datetime,
+    scheduled: datetime,
+    confirmed_until: datetime | None,
+    retries: int,
+    jitter: float,
+) -> datetime | None:
+    """A refresh before known prices end, where they do before the scheduled one; it is a retry."""
+    if confirmed_until is None or not now < confirmed_until < scheduled or retries >= len(RETRIES):
+        return None
+    return max(_jittered(confirmed_until - RUNNING_OUT, jitter), now + MIN_INTERVAL)
+
+
+def expected_update(now: datetime, next_update: datetime | None, zone: ZoneInfo) -> datetime:
+    """`next_update`; the next 23:00 local where that is missing, past or more than a day away."""
+    if next_update is not None and now < next_update <= now + MAX_WAIT:
+        return next_update
+    return next_local(now, FALLBACK, zone)
+
+
+def is_late(
+    now: datetime,
+    next_update: datetime | None,
+    confirmed_until: datetime | None,
+    zone: ZoneInfo,
+    *,
+    was_due: bool,
+) -> bool:
+    """Whether a refresh that brought nothing new should have brought tomorrow's prices.
+
+    It should where an update was due, and where what is known ends before the next one, whatever
+    the answer says of that.
+    """
+    if not lacks_tomorrow(confirmed_until, now, zone):
+        return False
+    expected = expected_update(now, next_update, zone)
+    return was_due or confirmed_until is None or confirmed_until < expected
 
 
 def retry_nothing_new(
@@ -66,7 +108,7 @@ def retry_nothing_new(
         return None
     retry = now + RETRIES[retries] * (1 + RETRY_JITTER * jitter)
     if next_update is not None and now < next_update < retry:
-        retry = next_update + MIN_JITTER + jitter * (JITTER - MIN_JITTER)
+        retry = _jittered(next_update, jitter)
     return max(retry, now + MIN_INTERVAL)
 
 
@@ -75,24 +117,30 @@ def retry_unavailable(
 ) -> datetime:
     """When to ask again after the `failures`th failure in a row, at least as late as told.
 
-    `cold`: nothing is known yet, so the first attempts come faster.
+    `empty`: nothing is known yet, so the first attempts come faster.
     """
     shortest = MIN_INTERVAL_EMPTY if empty else MIN_INTERVAL
     longest = MIN_INTERVAL if empty else MAX_FAILURE_WAIT
     wait = min(shortest * (1 << min(failures - 1, 10)), longest) * (1 + RETRY_JITTER * jitter)
     if told is not None:
-        wait = max(wait, min(told - now, MAX_WAIT))
+        told_wait = min(told - now, MAX_WAIT)
+        wait = max(
+            wait, told_wait + max(MIN_JITTER, jitter * max(JITTER, told_wait * RETRY_JITTER))
+        )
     return now + wait
 
 
-def retry_refused(now: datetime, code: str, jitter: float) -> datetime:
-    """When to look whether a person has acted."""
-    return now + REFUSED_WAITS.get(code, REFUSED_WAIT) * (1 + RETRY_JITTER * jitter)
+def retry_refused(now: datetime, code: str, failures: int, jitter: float) -> datetime:
+    """When to look whether a person has acted; after the first doubtful refusal soon."""
+    wait = REFUSED_WAITS.get(code, REFUSED_WAIT)
+    if code in DOUBTED and failures <= 1:
+        wait = MIN_INTERVAL
+    return now + wait * (1 + RETRY_JITTER * jitter)
 
 
 def window(now: datetime, first_of_day: bool) -> Window:
     """What to ask: from the start of this hour to 48 hours on; once a day from a week back."""
-    hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    hour = this_hour(now)
     return hour - BACK if first_of_day else hour, hour + AHEAD
 
 
@@ -118,6 +166,10 @@ def next_local(now: datetime, clock: time, zone: ZoneInfo) -> datetime:
     raise AssertionError("a local time of day comes at least every second day")
 
 
+def this_hour(now: datetime) -> datetime:
+    return now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
 def local_day(now: datetime, zone: ZoneInfo) -> date:
     return now.astimezone(zone).date()
 
@@ -125,6 +177,10 @@ def local_day(now: datetime, zone: ZoneInfo) -> date:
 def midnight(now: datetime, zone: ZoneInfo, days: int) -> datetime:
     """Where the local day begins that is `days` after the one of `now`."""
     return _local(now.astimezone(zone).date() + timedelta(days=days), time(0), zone)
+
+
+def _jittered(when: datetime, jitter: float) -> datetime:
+    return when + MIN_JITTER + jitter * (JITTER - MIN_JITTER)
 
 
 def _local(day: date, clock: time, zone: ZoneInfo) -> datetime:

@@ -31,6 +31,8 @@ class TariffHouse:
     ) -> None:
         self.clock = clock
         self.sandbox = FlatPeakSandbox(clock, predictions=predictions)
+        self.seed = 7
+        self.events: list[tuple[str, str]] = []
         self.store = Store.in_memory()
         self.health = Health(clock)
         self.server_times: list[datetime] = []
@@ -66,7 +68,8 @@ class TariffHouse:
             self.health,
             contract_start=self._contract_start,
             on_server_time=self.server_times.append,
-            random=Random(7),
+            on_event=lambda kind, text: self.events.append((kind, text)),
+            random=Random(self.seed),
         )
         self._task = asyncio.create_task(self.rate_cache.run())
 

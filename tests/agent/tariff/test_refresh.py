@@ -26,14 +26,16 @@ LORD_HOWE = ZoneInfo("Australia/Lord_Howe")
 NOON = datetime(2026, 1, 16, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
+# Prices are known as far as anybody asks.
+WHOLE = NOON + timedelta(days=365)
 INSTANTS = st.integers(0, 2 * 365 * 86400).map(lambda second: NOON + timedelta(seconds=second))
 SPREAD = st.floats(0, 1)
 
 
 def test_it_follows_next_update_and_a_little() -> None:
-    assert next_refresh(NOON, NOON + 3 * HOUR, BERLIN, 0) == NOON + 3 * HOUR + MINUTE / 12
-    assert next_refresh(NOON, NOON + 3 * HOUR, BERLIN, 1) == NOON + 3 * HOUR + JITTER
-    assert next_refresh(NOON, NOON + MINUTE, BERLIN, 0) == NOON + MIN_INTERVAL
+    assert next_refresh(NOON, NOON + 3 * HOUR, WHOLE, BERLIN, 0) == NOON + 3 * HOUR + MINUTE / 12
+    assert next_refresh(NOON, NOON + 3 * HOUR, WHOLE, BERLIN, 1) == NOON + 3 * HOUR + JITTER
+    assert next_refresh(NOON, NOON + MINUTE, WHOLE, BERLIN, 0) == NOON + MIN_INTERVAL
 
 
 @pytest.mark.parametrize(
@@ -41,7 +43,7 @@ def test_it_follows_next_update_and_a_little() -> None:
     [None, NOON, NOON - HOUR, NOON + timedelta(days=10), NOON + timedelta(days=1, seconds=1)],
 )
 def test_what_cannot_be_waited_for_means_23_local(told: datetime | None) -> None:
-    refresh = next_refresh(NOON, told, BERLIN, 0)
+    refresh = next_refresh(NOON, told, WHOLE, BERLIN, 0)
     assert refresh == datetime(2026, 1, 16, 22, 0, 5, tzinfo=UTC)
 
 
@@ -63,15 +65,25 @@ def test_what_cannot_be_waited_for_means_23_local(told: datetime | None) -> None
     ],
 )
 def test_23_local_on_days_of_every_length(zone: ZoneInfo, now: str, expected: str) -> None:
-    refresh = next_refresh(datetime.fromisoformat(now), None, zone, 0)
+    refresh = next_refresh(datetime.fromisoformat(now), None, WHOLE, zone, 0)
     assert refresh == datetime.fromisoformat(expected)
 
 
-@given(INSTANTS, st.none() | INSTANTS, st.sampled_from([BERLIN, SYDNEY, LORD_HOWE]), SPREAD)
+@given(
+    INSTANTS,
+    st.none() | INSTANTS,
+    st.none() | INSTANTS,
+    st.sampled_from([BERLIN, SYDNEY, LORD_HOWE]),
+    SPREAD,
+)
 def test_a_refresh_is_never_sooner_than_allowed_nor_later_than_a_day(
-    now: datetime, told: datetime | None, zone: ZoneInfo, jitter: float
+    now: datetime,
+    told: datetime | None,
+    until: datetime | None,
+    zone: ZoneInfo,
+    jitter: float,
 ) -> None:
-    refresh = next_refresh(now, told, zone, jitter)
+    refresh = next_refresh(now, told, until, zone, jitter)
     assert now + MIN_INTERVAL <= refresh <= now + MAX_WAIT + HOUR + JITTER
 
 
@@ -102,10 +114,10 @@ def test_failures_are_retried_ever_later_up_to_an_hour(
 
 def test_what_was_told_is_waited_for_but_not_for_years() -> None:
     told = NOON + 2 * HOUR
-    assert retry_unavailable(NOON, told, 1, False, 0) == told
+    assert retry_unavailable(NOON, told, 1, False, 0) == told + timedelta(seconds=5)
     assert retry_unavailable(NOON, NOON + MINUTE, 1, False, 0) == NOON + MIN_INTERVAL
     years = NOON + timedelta(days=3650)
-    assert retry_unavailable(NOON, years, 1, False, 0) == NOON + MAX_WAIT
+    assert retry_unavailable(NOON, years, 1, False, 0) == NOON + MAX_WAIT + timedelta(seconds=5)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +125,7 @@ def test_what_was_told_is_waited_for_but_not_for_years() -> None:
     [("forbidden", 6), ("account_disabled", 24), ("not_found", 24), ("no_tariff_connected", 1)],
 )
 def test_what_only_a_person_can_mend_is_looked_at_rarely(code: str, hours: int) -> None:
-    assert retry_refused(NOON, code, 0) == NOON + hours * HOUR
+    assert retry_refused(NOON, code, 2, 0) == NOON + hours * HOUR
 
 
 def test_windows() -> None:

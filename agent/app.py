@@ -153,6 +153,7 @@ class _House:
             timezone=config.site.timezone or "",
             contract_start=_contract_start(config),
             on_server_time=self.guard.on_server_time,
+            on_event=lambda kind, text: self._events.event(kind, None, text),
         )
         adapters = {item.id: device_adapter(item, config.base_topic) for item in config.devices}
         post_factory: ConnectionFactory = connection_factory or _connection_factory(config)

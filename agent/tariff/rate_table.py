@@ -16,6 +16,8 @@ from agent.tariff.normalise import Withdrawal, is_price, overlay, withdraw
 Row = tuple[int, int, str, float, float | None]
 FIRST_S, LAST_S = to_unix_floor(EARLIEST), to_unix_floor(LATEST)
 SECOND = timedelta(seconds=1)
+# A flat price grows into one row over the years; a longer span is a damaged one.
+MAX_SPAN_S = 20 * 366 * 86400
 NOTHING_WITHDRAWN = Withdrawal()
 # Casts settle the types whatever a row holds, and no text that is no UTF-8 is ever decoded.
 SELECT = (
@@ -129,6 +131,8 @@ def _rate(row: Iterable[object]) -> Rate | None:
     """The door: None for a row that is no rate."""
     start, end, price, confidence, carbon = row
     if not (isinstance(start, int) and isinstance(end, int) and FIRST_S <= start < end <= LAST_S):
+        return None
+    if end - start > MAX_SPAN_S:
         return None
     if not (isinstance(confidence, float) and 0 < confidence <= 1 and isinstance(price, bytes)):
         return None

@@ -12,6 +12,8 @@ from agent.tariff.refresh import (
     MAX_WAIT,
     MIN_INTERVAL,
     backfill_window,
+    early_refresh,
+    is_late,
     lacks_tomorrow,
     next_refresh,
     retry_nothing_new,
@@ -151,3 +153,56 @@ def test_tomorrow_is_a_local_day() -> None:
     assert lacks_tomorrow(end_of_tomorrow - MINUTE, now, BERLIN)
     assert lacks_tomorrow(None, now, BERLIN)
     assert now.astimezone(BERLIN).date() == date(2026, 3, 28)
+
+
+EVENING = datetime(2026, 1, 16, 22, tzinfo=UTC)
+MIDNIGHT = EVENING + HOUR
+
+
+def test_where_tomorrow_is_missing_at_23_that_is_a_refresh_of_its_own() -> None:
+    noon_tomorrow = NOON + timedelta(days=1) - MINUTE
+    five_s = timedelta(seconds=5)
+    assert next_refresh(NOON, noon_tomorrow, MIDNIGHT, BERLIN, 0) == EVENING + five_s
+    assert next_refresh(NOON, noon_tomorrow, None, BERLIN, 0) == EVENING + five_s
+    tomorrow = MIDNIGHT + timedelta(days=1)
+    assert next_refresh(NOON, noon_tomorrow, tomorrow, BERLIN, 0) == noon_tomorrow + five_s
+    assert next_refresh(NOON, NOON + HOUR, MIDNIGHT, BERLIN, 0) == NOON + HOUR + five_s
+
+
+def test_prices_that_end_before_the_next_refresh_are_asked_for_an_hour_earlier() -> None:
+    scheduled, until = NOON + 10 * HOUR, NOON + 6 * HOUR
+    five_s = timedelta(seconds=5)
+    assert early_refresh(NOON, scheduled, until, 0, 0) == NOON + 5 * HOUR + five_s
+    assert early_refresh(NOON, scheduled, NOON + MINUTE, 0, 0) == NOON + MIN_INTERVAL
+    assert early_refresh(NOON, scheduled, until, 3, 0) is None
+    assert early_refresh(NOON, scheduled, scheduled, 0, 0) is None
+    assert early_refresh(NOON, scheduled, NOON, 0, 0) is None
+    assert early_refresh(NOON, scheduled, None, 0, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("next_update", "until", "was_due", "late"),
+    [
+        # Nothing was announced for now, and what is known reaches to what is.
+        (NOON + HOUR, MIDNIGHT, False, False),
+        # It was announced for now.
+        (NOON + HOUR, MIDNIGHT, True, True),
+        # The answer names tomorrow's publication, and has nothing to bridge the time until then.
+        (NOON + 23 * HOUR, MIDNIGHT, False, True),
+        (None, MIDNIGHT, False, False),
+        (None, EVENING - HOUR, False, True),
+        (NOON + HOUR, None, False, True),
+        # Tomorrow is there.
+        (NOON - HOUR, MIDNIGHT + 24 * HOUR, True, False),
+    ],
+)
+def test_a_refresh_is_judged_by_what_came(
+    next_update: datetime | None, until: datetime | None, was_due: bool, late: bool
+) -> None:
+    assert is_late(NOON, next_update, until, BERLIN, was_due=was_due) is late
+
+
+def test_a_first_404_is_doubted() -> None:
+    for code in ("not_found", "account_disabled"):
+        assert retry_refused(NOON, code, 1, 0) == NOON + MIN_INTERVAL
+    assert retry_refused(NOON, "forbidden", 1, 0) == NOON + 6 * HOUR

@@ -12,15 +12,15 @@ from datetime import date, datetime, timedelta
 from agent.energy.text import clean_text
 from agent.errors import Malformed, Refused, Unavailable
 from agent.ports import TariffEvent, TariffEventSource
-from agent.tariff.rate_store import RateStore
+from agent.tariff.rate_store import EVENTS, RateStore
 
 log = logging.getLogger(__name__)
 
-RECORD = "events"
 # What is older when it is seen first is no news, and what was told so long ago no concern any more.
 CURRENT_FOR = timedelta(days=14)
 # A time further ahead is wrong; taken as the newest it would silence every later event.
 MAX_AHEAD = timedelta(days=1)
+RETRY_AFTER = timedelta(hours=1)
 # What health says until it is over; a connection ends all of them, an end replaces its warning.
 CONCERNS = ("tariff_expiring", "tariff_expired", "tariff_fetch_failed")
 CONNECTED, EXPIRED, EXPIRING = "tariff_connected", "tariff_expired", "tariff_expiring"
@@ -35,8 +35,9 @@ class ContractEvents:
         self._source = source if isinstance(source, TariffEventSource) else None
         self._store = store
         self._on_event = on_event
-        kept = store.get_record(RECORD)
+        kept = store.get_record(EVENTS)
         self._day = kept.day("day")
+        self._tried_at = kept.instant("tried_at")
         self._newest = kept.instant("newest")
         self._newest_ids = set(kept.lines("ids"))
         self._standing: dict[str, tuple[datetime, str]] = {}
@@ -48,13 +49,19 @@ class ContractEvents:
     def concerns(self, now: datetime) -> list[str]:
         return [text for at, text in self._standing.values() if now - CURRENT_FOR < at]
 
-    def is_due(self, day: date) -> bool:
-        return self._source is not None and self._day != day
+    def is_due(self, now: datetime, day: date) -> bool:
+        if self._source is None or self._day == day:
+            return False
+        tried_at = self._tried_at
+        return tried_at is None or not tried_at <= now < tried_at + RETRY_AFTER
 
     async def poll(self, now: datetime, day: date) -> None:
         """Ask once; a source that has no events or cannot be reached costs nothing else."""
         if self._source is None:
             return
+        # On disk before the call, for whoever restarts in a row.
+        self._tried_at = now
+        self._save()
         try:
             events = await self._source.fetch_events()
         except Unavailable as error:
@@ -99,9 +106,10 @@ class ContractEvents:
     def _save(self) -> None:
         values: dict[str, object] = {
             "day": self._day,
+            "tried_at": self._tried_at,
             "newest": self._newest,
             "ids": sorted(self._newest_ids),
         }
         for kind, (at, text) in self._standing.items():
             values |= {f"{kind}_at": at, kind: text}
-        self._store.set_record(RECORD, values)
+        self._store.set_record(EVENTS, values)

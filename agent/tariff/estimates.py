@@ -43,7 +43,7 @@ class PriceProfile:
 
 
 def build_profile(known: Sequence[Rate], zone: ZoneInfo, now: datetime) -> PriceProfile:
-    """The pattern of the recent past and of what is published ahead.
+    """The profile of the recent past and of what is published ahead.
 
     Predictions count only where nothing was ever confirmed.
     """
@@ -76,7 +76,7 @@ def build_profile(known: Sequence[Rate], zone: ZoneInfo, now: datetime) -> Price
 def estimates(
     profile: PriceProfile, known: Iterable[Rate], start: datetime, end: datetime
 ) -> list[Rate]:
-    """A rate for every hole in `[start, end)`; none where the pattern knows nothing."""
+    """A rate for every hole in `[start, end)`; none where the profile knows nothing."""
     if profile.mean is None:
         return []
     today = start.astimezone(profile.zone).date()

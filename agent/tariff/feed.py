@@ -17,8 +17,8 @@ from agent.tariff.rate_store import RateStore, Record
 YEAR = timedelta(days=366)
 # A due time further ahead than any rule gives: the wall clock was set back.
 MAX_PLAUSIBLE_AHEAD = timedelta(hours=27)
-# What only a change of the config mends may have been mended by the restart.
-FORBIDDEN = "forbidden"
+# What a change of the config mends may have been mended by the restart.
+CONFIG_CODES = ("forbidden", "no_login")
 # A person may have acted; whoever restarts in a loop asks no more often than this.
 REFUSED_RESTART_WAIT = timedelta(hours=1)
 OK, REFUSED, UNAVAILABLE = "", "refused", "unavailable"
@@ -143,14 +143,16 @@ class Feed:
         """Before this no rule may ask again."""
         if self.last_attempt_at is None or self.last_attempt_at > now:
             return now  # never asked, or while the clock was ahead
-        hurry = self.failure.code == FORBIDDEN or (self.empty and self.failure.outcome != REFUSED)
+        hurry = self.failure.code in CONFIG_CODES or (
+            self.empty and self.failure.outcome != REFUSED
+        )
         wait = refresh.MIN_INTERVAL_EMPTY if hurry else refresh.MIN_INTERVAL
         return self.last_attempt_at + wait
 
     def retry_after(self, now: datetime) -> datetime | None:
         """Not to be asked before, said the other side; said while the clock was wrong: None."""
-        told = self.failure.retry_after
-        return told if told is not None and told <= now + MAX_PLAUSIBLE_AHEAD else None
+        retry_at = self.failure.retry_after
+        return retry_at if retry_at is not None and retry_at <= now + MAX_PLAUSIBLE_AHEAD else None
 
     def clamp_due(self, now: datetime) -> None:
         """Move `due` out of the time in which no call is allowed."""
@@ -186,16 +188,16 @@ class Feed:
                 self.failure.state = State.DEGRADED
             self.due = refresh.retry_refused(now, error.code, again, jitter)
             return
-        told = error.retry_at if isinstance(error, Unavailable) else None
+        retry_at = error.retry_at if isinstance(error, Unavailable) else None
         count = count if failure.outcome == UNAVAILABLE else 1
-        self.failure = FailureState(UNAVAILABLE, "", count, told, State.DEGRADED, str(error))
-        self.due = refresh.retry_unavailable(now, told, count, self.empty, jitter)
+        self.failure = FailureState(UNAVAILABLE, "", count, retry_at, State.DEGRADED, str(error))
+        self.due = refresh.retry_unavailable(now, retry_at, count, self.empty, jitter)
 
     # Over restarts.
 
     def resume(self, now: datetime, zone: ZoneInfo, jitter: float) -> None:
         """After a restart: a fresh cache is not asked for again, nothing is asked too soon."""
-        if self.failure.code == FORBIDDEN or (
+        if self.failure.code in CONFIG_CODES or (
             self.fetched_at is None and self.failure.outcome == OK
         ):
             self.due = now

@@ -24,55 +24,63 @@ class TariffIdentity:
         if store.get_value(IDENTITY) not in (None, identity):
             log.info("the rates on disk belong to another tariff; they are deleted")
             store.forget_everything()
+            for name in (CURRENCY, TIMEZONE):
+                store.set_value(name, "")
         store.set_value(IDENTITY, identity)
         stored_zone, stored_currency = _zone(store.get_value(TIMEZONE)), store.get_value(CURRENCY)
         configured = _zone(timezone)
         self._is_configured = configured is not None
-        self._zone_is_told = stored_zone is not None
+        self._zone_is_known = stored_zone is not None
         self.zone = stored_zone or configured or ZoneInfo("UTC")
-        self._currency_is_told = bool(stored_currency and is_currency(stored_currency))
-        self.currency = (stored_currency or "") if self._currency_is_told else currency
+        self._currency_is_known = bool(stored_currency and is_currency(stored_currency))
+        self.currency = (stored_currency or "") if self._currency_is_known else currency
         self._unconfirmed_currency: tuple[str, datetime] | None = None
 
-    def learn_currency(self, told: str, now: datetime) -> str:
+    def learn_currency(self, received: str, now: datetime) -> str:
         """The currency that held until now where another one is believed from now on; else empty.
 
         A change may be a slip: Malformed at first. Told again an hour later it is believed. What is
         no currency code counts as not told.
         """
-        if not is_currency(told) or (self._currency_is_told and told == self.currency):
+        if not is_currency(received) or (self._currency_is_known and received == self.currency):
             self._unconfirmed_currency = None
             return ""
-        before = self.currency if self._currency_is_told else ""
+        before = self.currency if self._currency_is_known else ""
         if before:
-            if self._unconfirmed_currency is None or self._unconfirmed_currency[0] != told:
-                self._unconfirmed_currency = told, now
+            if self._unconfirmed_currency is None or self._unconfirmed_currency[0] != received:
+                self._unconfirmed_currency = received, now
             if now - self._unconfirmed_currency[1] < CURRENCY_BELIEVED_AFTER:
-                raise Malformed(f"prices came in {told}, not in {before}; asking again")
-            log.warning("the currency is now %s, no longer %s", told, before)
+                raise Malformed(f"prices came in {received}, not in {before}; asking again")
+            log.warning("the currency is now %s, no longer %s", received, before)
         self._unconfirmed_currency = None
-        self._currency_is_told = True
-        self.currency = told
-        self._store.set_value(CURRENCY, told)
+        self._currency_is_known = True
+        self.currency = received
+        self._store.set_value(CURRENCY, received)
         return before
 
-    def learn_zone(self, told: str) -> str:
+    def learn_zone(self, received: str) -> str:
         """What the owner should do about the zone; empty where one that exists was told.
 
         Such a one is taken at once; anything else leaves the known one.
         """
-        zone = _zone(told)
+        zone = _zone(received)
         if zone is None:
             if self._is_configured:
                 return ""
-            found = f"the unknown time zone {clean_text(told, 60)!r}" if told else "no time zone"
+            found = (
+                f"the unknown time zone {clean_text(received, 60)!r}"
+                if received
+                else "no time zone"
+            )
             return f"{found} came with the prices; {self.zone.key} is used: set site.timezone"
-        if not self._zone_is_told or zone.key != self.zone.key:
-            if self._zone_is_told:
-                log.warning("the tariff's time zone is now %s, no longer %s", told, self.zone.key)
-            self._zone_is_told = True
+        if not self._zone_is_known or zone.key != self.zone.key:
+            if self._zone_is_known:
+                log.warning(
+                    "the tariff's time zone is now %s, no longer %s", received, self.zone.key
+                )
+            self._zone_is_known = True
             self.zone = zone
-            self._store.set_value(TIMEZONE, told)
+            self._store.set_value(TIMEZONE, received)
         return ""
 
 

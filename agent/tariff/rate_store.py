@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 MAX_TEXT = 500
 MAX_LINES = 100
+# The record of the contract's events; each direction has one of its own.
+EVENTS = "events"
 
 
 class RateStore:
@@ -73,8 +75,8 @@ class RateStore:
             self._table.clear()
         except sqlite3.Error as error:
             self._not_written(error)
-        for direction in Direction:
-            self.set_record(direction, {})
+        for name in (*Direction, EVENTS):
+            self.set_record(name, {})
 
     def get_value(self, name: str) -> str | None:
         try:

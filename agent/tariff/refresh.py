@@ -113,7 +113,7 @@ def retry_nothing_new(
 
 
 def retry_unavailable(
-    now: datetime, told: datetime | None, failures: int, empty: bool, jitter: float
+    now: datetime, retry_at: datetime | None, failures: int, empty: bool, jitter: float
 ) -> datetime:
     """When to ask again after the `failures`th failure in a row, at least as late as told.
 
@@ -122,10 +122,10 @@ def retry_unavailable(
     shortest = MIN_INTERVAL_EMPTY if empty else MIN_INTERVAL
     longest = MIN_INTERVAL if empty else MAX_FAILURE_WAIT
     wait = min(shortest * (1 << min(failures - 1, 10)), longest) * (1 + RETRY_JITTER * jitter)
-    if told is not None:
-        told_wait = min(told - now, MAX_WAIT)
+    if retry_at is not None:
+        stated_wait = min(retry_at - now, MAX_WAIT)
         wait = max(
-            wait, told_wait + max(MIN_JITTER, jitter * max(JITTER, told_wait * RETRY_JITTER))
+            wait, stated_wait + max(MIN_JITTER, jitter * max(JITTER, stated_wait * RETRY_JITTER))
         )
     return now + wait
 

@@ -74,6 +74,7 @@ class Refresher:
             for feed in self.feeds.values():
                 await self._attend(feed)
             self.on_change()
+            await self._poll_events()
             wake, now = self.next_call, self.clock.now()
             for feed in self.feeds.values():
                 if feed.horizon is not None and feed.horizon > now:
@@ -118,6 +119,18 @@ class Refresher:
                 await self._fetch_history(feed)
         self.on_change()
 
+    async def _poll_events(self) -> None:
+        """Once a local day, after its first refresh and after the prices were passed on."""
+        now = self.clock.now()
+        day = refresh.local_day(now, self.identity.zone)
+        refreshed = any(
+            feed.last_backfill_day == day and not feed.failure.count for feed in self.feeds.values()
+        )
+        if refreshed and self.events.is_due(now, day):
+            async with self._fetch_lock:
+                await self.events.poll(now, day)
+            self.on_change()
+
     # One call and what follows from it.
 
     async def _refresh(self, feed: Feed) -> None:
@@ -143,8 +156,6 @@ class Refresher:
             self._plan(feed, was_due=was_due, brought_new=brought_new)
         feed.clamp_due(self.clock.now())
         feed.save(self.store)
-        if feed.failure.count == 0 and self.events.is_due(day):
-            await self.events.poll(self.clock.now(), day)
 
     async def _fetch_history(self, feed: Feed) -> None:
         """The next piece of the past. The future matters more, so a failure is no trouble."""
@@ -190,8 +201,8 @@ class Refresher:
         ahead = [rate for rate in found.rates if rate.end > now]
         if ahead and all(rate.confidence < 1 for rate in ahead):
             warnings.append(ONLY_FORECASTS)
-        said = tuple(warning for warning in warnings if warning)
-        return _Answer(fetched, found.rates, withdrawal, said)
+        given = tuple(warning for warning in warnings if warning)
+        return _Answer(fetched, found.rates, withdrawal, given)
 
     def _merge(self, feed: Feed, answer: _Answer) -> bool:
         """Lay the answer over what is known, here and on disk; whether it brought anything new.
@@ -225,8 +236,8 @@ class Refresher:
             target = self.contract_start or now - refresh.DEFAULT_HISTORY
             asked_from = refresh.window(now, first_of_day=True)[0]
             feed.backfill = BackfillState(asked_from, max(target, now - YEAR))
-        told = answer.fetched.server_time
-        if told is not None and abs(told - now) < CLOCKS_AGREE:
+        server_time = answer.fetched.server_time
+        if server_time is not None and abs(server_time - now) < CLOCKS_AGREE:
             self.store.forget_before(now - YEAR)
 
     def _backfill_failed(self, feed: Feed, error: Unavailable | Malformed | Refused) -> None:
@@ -235,12 +246,12 @@ class Refresher:
         if isinstance(error, Refused) or backfill.failures >= HISTORY_TRIES:
             log.info("%s: older prices are not to be had: %s", feed.direction, error)
             backfill.give_up()
-        told = error.retry_at if isinstance(error, Unavailable) else None
+        server_time = error.retry_at if isinstance(error, Unavailable) else None
         backfill.due = refresh.retry_unavailable(
-            now, told, backfill.failures, empty=False, jitter=self._jitter()
+            now, server_time, backfill.failures, empty=False, jitter=self._jitter()
         )
-        if told is not None:
-            feed.failure.retry_after = told
+        if server_time is not None:
+            feed.failure.retry_after = server_time
 
     # What another currency and a clock that was set make of what is known.
 

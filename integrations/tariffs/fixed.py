@@ -60,7 +60,7 @@ class FixedTariff:
         self._rules = {direction: tuple(some) for direction, some in rules.items() if some}
         self.directions = tuple(self._rules)
         # Other prices are another contract: the old ones must not linger.
-        said = [
+        described = [
             (
                 direction.value,
                 rule.price,
@@ -72,7 +72,7 @@ class FixedTariff:
             for direction, some in self._rules.items()
             for rule in some
         ]
-        digest = hashlib.sha256(repr((timezone, currency, said)).encode()).hexdigest()
+        digest = hashlib.sha256(repr((timezone, currency, described)).encode()).hexdigest()
         self.identity = f"fixed:{digest[:16]}"
 
     async def fetch(self, direction: Direction, start: datetime, end: datetime) -> FetchedRates:

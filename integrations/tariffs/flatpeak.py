@@ -185,8 +185,8 @@ class FlatPeakTariff:
         token = parsed.get("bearer_token")
         if not isinstance(token, str) or not _is_header_value(token):
             raise Malformed("the login's answer has no bearer_token")
-        told_s = parse_number(parsed.get("expires_in"))
-        life_s = DEFAULT_TOKEN_LIFE_S if told_s is None else float(told_s)
+        stated_s = parse_number(parsed.get("expires_in"))
+        life_s = DEFAULT_TOKEN_LIFE_S if stated_s is None else float(stated_s)
         life_s = min(max(life_s, 0.0), MAX_TOKEN_LIFE_S)
         good_for_s = life_s - max(TOKEN_MARGIN_S, TOKEN_MARGIN_SHARE * life_s)
         return _Token(token, self._clock.now() + timedelta(seconds=good_for_s))
@@ -229,11 +229,11 @@ class FlatPeakTariff:
 
     def _retry_at(self, response: "Response") -> datetime | None:
         """What Retry-After says, in our clock's time even where that clock is wrong."""
-        told = response.headers.get("Retry-After", "").strip()
+        header = response.headers.get("Retry-After", "").strip()
         now = self._clock.now()
-        if told.isascii() and told.isdigit():
-            return now + timedelta(seconds=min(int(told[:12]), 86400))
-        when = parse_http_date(told)
+        if header.isascii() and header.isdigit():
+            return now + timedelta(seconds=min(int(header[:12]), 86400))
+        when = parse_http_date(header)
         if when is None:
             return None
         wait = when - (parse_http_date(response.headers.get("Date", "")) or now)

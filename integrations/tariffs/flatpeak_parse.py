@@ -142,9 +142,11 @@ def _warnings(answer: dict[str, Any], location_id: str) -> Sequence[str]:
     out = []
     if answer.get("live_mode") is False:
         out.append(TEST_MODE)
-    told = parse_text(answer.get("location_id"), MAX_NAME)
-    if location_id and told and told != location_id:
-        out.append(f"the prices are those of location {told}, not {location_id}: check location_id")
+    stated = parse_text(answer.get("location_id"), MAX_NAME)
+    if location_id and stated and stated != location_id:
+        out.append(
+            f"the prices are those of location {stated}, not {location_id}: check location_id"
+        )
     return out
 
 
@@ -180,10 +182,10 @@ def _price(slot: dict[str, Any]) -> tuple[Decimal | None, float | None]:
 
 def _confidence(holder: dict[str, Any]) -> float | None:
     """0 .. 1. The oldest answers carry none, theirs were all confirmed."""
-    told = holder.get("confidence")
-    if told is None:
+    stated = holder.get("confidence")
+    if stated is None:
         return 1.0
-    number = parse_number(told)
+    number = parse_number(stated)
     return None if number is None else float(min(max(number, Decimal(0)), Decimal(1)))
 
 

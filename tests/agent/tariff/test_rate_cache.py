@@ -249,6 +249,24 @@ def test_rates_of_another_contract_are_not_used() -> None:
     run_virtual(story, START)
 
 
+def test_another_contract_brings_its_own_money_and_zone_at_once() -> None:
+    async def story(clock: SteppedClock) -> None:
+        store = Store.in_memory()
+        house = House(clock, ScriptedSource(clock), store)
+        await clock.sleep(60)
+        await house.stop()
+        source = ScriptedSource(clock)
+        source.identity, source.currency, source.timezone = "another", "GBP", "Europe/London"
+        house = House(clock, source, store)
+        await clock.sleep(60)
+        rates = house.rate_cache.current.value[IMPORT]
+        assert (rates.currency, rates.timezone) == ("GBP", "Europe/London")
+        assert house.state[0] is State.OK
+        await house.stop()
+
+    run_virtual(story, START)
+
+
 def test_a_disk_that_refuses_does_not_stop_the_prices(tmp_path: Path) -> None:
     async def story(clock: SteppedClock) -> None:
         path = tmp_path / "state.sqlite"

@@ -6,7 +6,7 @@ When to ask is decided in `refresh.py`, what an answer does to known prices in `
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from random import Random
 
@@ -16,12 +16,11 @@ from agent.errors import Malformed, Refused, Unavailable
 from agent.health import Health
 from agent.ports import FetchedRates, TariffSource
 from agent.tariff import refresh
+from agent.tariff.answer import Answer, read_answer
 from agent.tariff.contract_events import ContractEvents
 from agent.tariff.estimates import HISTORY
 from agent.tariff.feed import MAX_PLAUSIBLE_AHEAD, YEAR, BackfillState, Due, FailureState, Feed
-from agent.tariff.health import ONLY_FORECASTS
 from agent.tariff.identity import TariffIdentity
-from agent.tariff.normalise import Withdrawal, gaps, normalise
 from agent.tariff.rate_store import RateStore
 
 log = logging.getLogger(__name__)
@@ -34,16 +33,6 @@ MANUAL_REFRESH_INTERVAL = timedelta(minutes=1)
 HISTORY_TRIES = 3
 # Old rates are deleted only where the source's clock and ours agree so far.
 CLOCKS_AGREE = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What of an answer is used: rates, what it leaves open of the future, warnings."""
-
-    fetched: FetchedRates
-    rates: tuple[Rate, ...]
-    withdrawal: Withdrawal
-    warnings: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -142,17 +131,17 @@ class Refresher:
         if feed.due <= now and feed.due_as is Due.SCHEDULED:
             feed.retries = 0
         try:
-            answer = await self._fetch(feed, refresh.window(now, first_of_day))
+            fetched, answer = await self._fetch(feed, refresh.window(now, first_of_day))
         except (Unavailable, Malformed, Refused) as error:
             feed.fail(error, self.clock.now(), self._jitter())
         else:
             brought_new = self._merge(feed, answer)
             feed.failure = FailureState()
             feed.fetched_at = self.clock.now()
-            feed.next_update = answer.fetched.next_update
+            feed.next_update = fetched.next_update
             feed.warnings = answer.warnings
             if first_of_day:
-                self._first_of_day(feed, day, answer)
+                self._first_of_day(feed, day, fetched.server_time)
             self._plan(feed, was_due=was_due, brought_new=brought_new)
         feed.clamp_due(self.clock.now())
         feed.save(self.store)
@@ -163,7 +152,7 @@ class Refresher:
         if window is None:
             return
         try:
-            answer = await self._fetch(feed, window)
+            _, answer = await self._fetch(feed, window)
         except (Unavailable, Malformed, Refused) as error:
             self._backfill_failed(feed, error)
         else:
@@ -173,15 +162,19 @@ class Refresher:
         feed.clamp_due(self.clock.now())
         feed.save(self.store)
 
-    async def _fetch(self, feed: Feed, window: refresh.Window) -> _Answer:
+    async def _fetch(self, feed: Feed, window: refresh.Window) -> tuple[FetchedRates, Answer]:
         """Ask for a window. Raises the errors of `agent.errors`."""
         feed.last_attempt_at = self.clock.now()
         # On disk before the call: a crash during it must not lead to a call at each restart.
         feed.save(self.store)
-        fetched = await self.source.fetch(feed.direction, *window)
-        return self._validate(fetched, window)
+        try:
+            fetched = await self.source.fetch(feed.direction, *window)
+            return fetched, self._validate(fetched, window)
+        except Malformed:
+            self.health.count("unreadable_answers")
+            raise
 
-    def _validate(self, fetched: FetchedRates, window: refresh.Window) -> _Answer:
+    def _validate(self, fetched: FetchedRates, window: refresh.Window) -> Answer:
         """What is usable of an answer. Raises Malformed where its money is in doubt."""
         now = self.clock.now()
         if fetched.server_time is not None:
@@ -189,22 +182,15 @@ class Refresher:
         old_currency = self.identity.learn_currency(fetched.currency, now)
         if old_currency:
             self._change_currency(old_currency)
-        warnings = [*fetched.warnings, self.identity.learn_zone(fetched.timezone)]
-        found = normalise(fetched.rates, *window)
-        withdrawal = Withdrawal()
-        if fetched.dropped or found.dropped:
-            # Half of it was not understood: what seems to be missing may be there.
+        zone_warning = self.identity.learn_zone(fetched.timezone)
+        answer = read_answer(fetched, window, now)
+        if not answer.complete:
             self.health.count("answers_with_unusable_rates")
-        elif (start := max(window[0], refresh.this_hour(now))) < window[1]:
-            left_open = gaps(found.rates, start, window[1])
-            withdrawal = Withdrawal(tuple(left_open), final=bool(found.rates))
-        ahead = [rate for rate in found.rates if rate.end > now]
-        if ahead and all(rate.confidence < 1 for rate in ahead):
-            warnings.append(ONLY_FORECASTS)
-        given = tuple(warning for warning in warnings if warning)
-        return _Answer(fetched, found.rates, withdrawal, given)
+        if zone_warning:
+            answer = replace(answer, warnings=(*answer.warnings, zone_warning))
+        return answer
 
-    def _merge(self, feed: Feed, answer: _Answer) -> bool:
+    def _merge(self, feed: Feed, answer: Answer) -> bool:
         """Lay the answer over what is known, here and on disk; whether it brought anything new.
 
         New is what was confirmed; another prediction only where nothing ahead is confirmed.
@@ -229,14 +215,13 @@ class Refresher:
             feed.plan_next(now, zone, self._jitter())
         feed.backfill.due = now + refresh.MIN_INTERVAL
 
-    def _first_of_day(self, feed: Feed, day: date, answer: _Answer) -> None:
+    def _first_of_day(self, feed: Feed, day: date, server_time: datetime | None) -> None:
         now = self.clock.now()
         feed.last_backfill_day = day
         if feed.backfill.target is None:
             target = self.contract_start or now - refresh.DEFAULT_HISTORY
             asked_from = refresh.window(now, first_of_day=True)[0]
             feed.backfill = BackfillState(asked_from, max(target, now - YEAR))
-        server_time = answer.fetched.server_time
         if server_time is not None and abs(server_time - now) < CLOCKS_AGREE:
             self.store.forget_before(now - YEAR)
 
@@ -246,12 +231,12 @@ class Refresher:
         if isinstance(error, Refused) or backfill.failures >= HISTORY_TRIES:
             log.info("%s: older prices are not to be had: %s", feed.direction, error)
             backfill.give_up()
-        server_time = error.retry_at if isinstance(error, Unavailable) else None
+        retry_at = error.retry_at if isinstance(error, Unavailable) else None
         backfill.due = refresh.retry_unavailable(
-            now, server_time, backfill.failures, empty=False, jitter=self._jitter()
+            now, retry_at, backfill.failures, empty=False, jitter=self._jitter()
         )
-        if server_time is not None:
-            feed.failure.retry_after = server_time
+        if retry_at is not None:
+            feed.failure.retry_after = retry_at
 
     # What another currency and a clock that was set make of what is known.
 
@@ -272,7 +257,7 @@ class Refresher:
         now = self.clock.now()
         feed.replace_known(self._recent(feed, now) or feed.known)
         feed.next_update = None
-        feed.due = now
+        feed.due, feed.due_as = now, Due.SCHEDULED
         feed.clamp_due(now)
 
     def _recent(self, feed: Feed, now: datetime) -> list[Rate]:

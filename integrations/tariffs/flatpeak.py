@@ -201,12 +201,12 @@ class FlatPeakTariff:
             headers["Authorization"] = authorization
         if self._version:
             headers["Flatpeak-Version"] = self._version
-        if self._http is None:
-            # Here, because it imports aiohttp: a fixed tariff shall not pay for that.
-            from integrations.tariffs.http_client import HttpClient
-
-            self._http = HttpClient(self._timeout_s)
-        return await self._http.get(url, params, headers)
+        client = self._http
+        if client is None:
+            # In a thread: on a small gateway the import takes a second, and setpoints do not wait.
+            make_client = await asyncio.to_thread(_import_client)
+            self._http = client = self._http or make_client(self._timeout_s)
+        return await client.get(url, params, headers)
 
     def _raise_for(self, response: "Response") -> None:
         """Say who acts on an answer that is not a success."""
@@ -238,6 +238,13 @@ class FlatPeakTariff:
             return None
         wait = when - (parse_http_date(response.headers.get("Date", "")) or now)
         return now + min(max(wait, timedelta(0)), timedelta(days=1))
+
+
+def _import_client() -> "type[HttpClient]":
+    """Imported where it is needed: a fixed tariff shall not pay for aiohttp."""
+    from integrations.tariffs.http_client import HttpClient
+
+    return HttpClient
 
 
 def _is_header_value(text: str) -> bool:

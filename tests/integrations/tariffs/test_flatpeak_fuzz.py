@@ -215,6 +215,7 @@ async def check(clock: SteppedClock, case: Case) -> None:
     # What was stored of all that is good enough for a restart.
     RateCache(source, store, clock, health).planning_rates(IMPORT, clock.now(), clock.now())
     assert health.counts.get("unreadable_rows", 0) == 0
+    assert all(name.replace("_", "").isalpha() for name in health.counts)
     await source.close()
     listener.close()
     await listener.wait_closed()

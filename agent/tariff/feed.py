@@ -44,11 +44,15 @@ class FailureState:
 
 @dataclass(slots=True)
 class BackfillState:
-    """How far back was asked (`asked_from`), how far it shall be (`target`), and when to go on."""
+    """How far back was asked (`asked_from`), how far it shall be (`target`), and when to go on.
+
+    `is_next`: the last call was no piece of history.
+    """
 
     asked_from: datetime | None = None
     target: datetime | None = None
     due: datetime | None = None
+    is_next: bool = False
     failures: int = 0
 
     @property
@@ -111,15 +115,30 @@ class Feed:
 
     def next_call(self, now: datetime) -> datetime:
         """The ordinary refresh, or the next piece of history where there is time for it before."""
-        due = self.backfill.due
-        if due is None or self.backfill.window is None:
+        due = self._history_due(now)
+        if due is None:
             return self.due
+        in_time = self._is_busy or due + refresh.MIN_INTERVAL <= self.due
+        return min(due, self.due) if in_time else self.due
+
+    def history_is_next(self, now: datetime) -> bool:
+        """Whether a call now is for history: a feed that is always due soon again takes turns."""
+        due = self._history_due(now)
+        if due is None or due > now or self.next_call(now) > now:
+            return False
+        return self.due > now or (self._is_busy and self.backfill.is_next)
+
+    @property
+    def _is_busy(self) -> bool:
+        fetched_at = self.fetched_at
+        return fetched_at is not None and self.due < fetched_at + 2 * refresh.MIN_INTERVAL
+
+    def _history_due(self, now: datetime) -> datetime | None:
+        if self.backfill.due is None or self.backfill.window is None:
+            return None
         if self.failure.count or self.due_as is Due.RETRY:
-            return self.due
-        due = max(due, now)
-        # A feed that is always due soon again still gets its history, in turns.
-        busy = self.fetched_at is not None and self.due < self.fetched_at + 2 * refresh.MIN_INTERVAL
-        return min(due, self.due) if busy or due + refresh.MIN_INTERVAL <= self.due else self.due
+            return None
+        return max(self.backfill.due, now)
 
     # What is known.
 

@@ -102,10 +102,10 @@ class Refresher:
             return
         async with self._fetch_lock:
             now = self.clock.now()
-            if feed.due <= now:
-                await self._refresh(feed)
-            elif feed.next_call(now) <= now:
+            if feed.history_is_next(now):
                 await self._fetch_history(feed)
+            elif feed.due <= now:
+                await self._refresh(feed)
         self.on_change()
 
     async def _poll_events(self) -> None:
@@ -159,6 +159,7 @@ class Refresher:
             self._merge(feed, answer)
             feed.backfill.asked_from, feed.backfill.failures = window[0], 0
             feed.backfill.due = self.clock.now() + refresh.MIN_INTERVAL
+        feed.backfill.is_next = False
         feed.clamp_due(self.clock.now())
         feed.save(self.store)
 
@@ -213,7 +214,7 @@ class Refresher:
         feed.late = late and not feed.plan_retry(now, self._jitter())
         if not late or feed.late:
             feed.plan_next(now, zone, self._jitter())
-        feed.backfill.due = now + refresh.MIN_INTERVAL
+        feed.backfill.due, feed.backfill.is_next = now + refresh.MIN_INTERVAL, True
 
     def _first_of_day(self, feed: Feed, day: date, server_time: datetime | None) -> None:
         now = self.clock.now()

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -262,6 +263,23 @@ def test_another_contract_brings_its_own_money_and_zone_at_once() -> None:
         rates = house.rate_cache.current.value[IMPORT]
         assert (rates.currency, rates.timezone) == ("GBP", "Europe/London")
         assert house.state[0] is State.OK
+        await house.stop()
+
+    run_virtual(story, START)
+
+
+@pytest.mark.parametrize("next_update", [timedelta(minutes=10), 3 * HOUR, -HOUR])
+def test_history_comes_however_often_prices_are_updated(next_update: timedelta) -> None:
+    async def story(clock: SteppedClock) -> None:
+        source = ScriptedSource(clock)
+        source.next_update = next_update
+        house = House(clock, source, Store.in_memory())
+        await clock.sleep(2 * 3600)
+        first = START - 29 * DAY
+        kept = RateTable(house.store).rates(IMPORT, first, START)
+        assert gaps(kept, first, START) == []
+        times = [now for now, _, _ in source.asked]
+        assert all(b - a >= timedelta(minutes=15) for a, b in pairwise(times))
         await house.stop()
 
     run_virtual(story, START)

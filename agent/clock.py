@@ -59,14 +59,21 @@ class SteppedClock:
             await asyncio.sleep(max(left, 1e-6) / self._speed)
 
 
-async def wait_for(event: asyncio.Event, clock: Clock, when: datetime) -> bool:
-    """Until the event is set or the wall clock shows `when`; True where the event came."""
+async def wait_for(
+    event: asyncio.Event, clock: Clock, when: datetime, at_most: timedelta | None = None
+) -> bool:
+    """Until the event is set or the wall clock shows `when`; True where the event came.
+
+    `at_most` counts elapsed time: a wall clock that is set back does not make it wait for years.
+    """
     if event.is_set() or when <= clock.now():
         return event.is_set()
     waiting = [
         asyncio.ensure_future(event.wait()),
         asyncio.ensure_future(clock.sleep_until(when)),
     ]
+    if at_most is not None:
+        waiting.append(asyncio.ensure_future(clock.sleep(at_most.total_seconds())))
     try:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     finally:

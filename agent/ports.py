@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from agent.energy.rates import Direction, Rate, Rates
 from agent.energy.readings import (
@@ -22,7 +22,8 @@ class FetchedRates:
     """What one answer of a tariff source said, parsed but not yet normalised.
 
     `rates` as received (any order, may overlap); `next_update` as told, None where missing;
-    `server_time` from the answer's Date header, for judging our own clock.
+    `server_time` from the answer's Date header, for judging our own clock; `dropped` counts rates
+    that could not be read; `warnings` say what the owner should do though prices came.
     """
 
     direction: Direction
@@ -32,6 +33,7 @@ class FetchedRates:
     next_update: datetime | None = None
     server_time: datetime | None = None
     dropped: int = 0
+    warnings: Sequence[str] = ()
 
 
 class TariffSource(Protocol):
@@ -61,6 +63,27 @@ class RatesProvider(Protocol):
     ) -> Sequence[Rate]: ...
 
     def set_forecast(self, direction: Direction, spans: Sequence[Rate] | None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TariffEvent:
+    """What a source says of the contract, such as that it ends soon.
+
+    `kind` is our word (`tariff_expiring`, `tariff_expired`, `tariff_fetch_failed`,
+    `tariff_upgrade`, `tariff_connected`), `text` a sentence for the owner.
+    """
+
+    id: str
+    at: datetime
+    kind: str
+    text: str
+
+
+@runtime_checkable
+class TariffEventSource(Protocol):
+    """What a tariff source may have besides: events of the contract, in any order, repeated."""
+
+    async def fetch_events(self) -> Sequence[TariffEvent]: ...
 
 
 @dataclass(frozen=True, slots=True)

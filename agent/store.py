@@ -43,6 +43,8 @@ class Store:
     """An open database. `damaged` is where a broken one was moved to, None where all is well."""
 
     def __init__(self, connection: sqlite3.Connection, damaged: Path | None = None) -> None:
+        # A damaged row may hold bytes that are no text; reading it must not fail.
+        connection.text_factory = lambda found: found.decode("utf-8", "replace")
         self.connection = connection
         self.damaged = damaged
 

@@ -29,7 +29,7 @@ from agent.records.limit_log import LimitLog
 from agent.report.event_queue import EventQueue
 from agent.report.publisher import Publisher
 from agent.store import Store
-from agent.tariff.larder import Larder as RateCache
+from agent.tariff.rate_cache import RateCache
 from integrations.registry import companions, device_adapter
 
 OTHER_AGENT = "other_agent"
@@ -92,9 +92,10 @@ def build(
         store,
         clock,
         health,
-        timezone=config.site.timezone or "UTC",
+        timezone=config.site.timezone or "",
         contract_start=_contract_start(config),
         on_server_time=monitor.on_server_time,
+        on_event=lambda kind, text: events.event(kind, None, text),
     )
     adapters: Mapping[str, DeviceAdapter] = {
         item.id: device_adapter(item, config.base_topic) for item in config.devices

@@ -32,7 +32,7 @@ from integrations.sandbox.appliances.appliance import Appliance
 from integrations.sandbox.appliances.link import open_link
 from integrations.sandbox.broker import HOST, Broker, open_broker
 from integrations.sandbox.household import DEVICES, appliances
-from integrations.sandbox.places import Place
+from integrations.sandbox.locations import Location
 from integrations.sandbox.server import FlatPeakSandbox
 
 BEGINS_AT = time(16, 0)
@@ -83,17 +83,19 @@ async def _demo(speed: float, days: float | None, choice: str, *, as_json: bool)
         library = await asyncio.to_thread(compile_follower, folder)
         clock: Clock = SteppedClock(SystemClock().now(), speed)
         sandbox = await stack.enter_async_context(FlatPeakSandbox(clock))
-        place = next(iter(sandbox.places.values()))
-        start = local_instant(clock.now().astimezone(place.zone).date(), BEGINS_AT, place.zone)
+        location = next(iter(sandbox.locations.values()))
+        start = local_instant(
+            clock.now().astimezone(location.zone).date(), BEGINS_AT, location.zone
+        )
         sandbox.clock = clock = SteppedClock(start, speed)
-        config = _config(sandbox, place, broker)
+        config = _config(sandbox, location, broker)
         ledger, store = Ledger(), Store.in_memory()
         screen = Screen(
             clock,
-            place.zone,
+            location.zone,
             BASE,
             ledger,
-            currency=place.currency,
+            currency=location.currency,
             quiet=as_json,
             title=_title(speed, broker),
         )
@@ -108,7 +110,7 @@ async def _demo(speed: float, days: float | None, choice: str, *, as_json: bool)
         machines = appliances(
             BASE,
             clock,
-            place.zone,
+            location.zone,
             lambda name: links[name],
             lambda safe: CompiledFollower(library, safe) if library else Follower(safe),
         )
@@ -129,7 +131,9 @@ async def _demo(speed: float, days: float | None, choice: str, *, as_json: bool)
         finally:
             await cancel_all(jobs)
             store.close()
-        summary = _summary(ledger, machines, clock.now() - start, sandbox, place, screen.messages)
+        summary = _summary(
+            ledger, machines, clock.now() - start, sandbox, location, screen.messages
+        )
         screen.close()
         print(json.dumps(summary) if as_json else summary_text(summary))
     # Stopped by a person it has promised nothing.
@@ -137,7 +141,7 @@ async def _demo(speed: float, days: float | None, choice: str, *, as_json: bool)
     return EX_OK if summary["ok"] or broken_off else EX_MISSED
 
 
-def _config(sandbox: FlatPeakSandbox, place: Place, broker: Broker) -> Config:
+def _config(sandbox: FlatPeakSandbox, location: Location, broker: Broker) -> Config:
     return AgentConfig.model_validate(
         {
             "site": {"id": "home"},
@@ -146,7 +150,7 @@ def _config(sandbox: FlatPeakSandbox, place: Place, broker: Broker) -> Config:
                 "base_url": sandbox.url,
                 "account_id": sandbox.account_id,
                 "api_key": sandbox.api_key,
-                "location_id": place.id,
+                "location_id": location.id,
             },
             "mqtt": {"host": HOST, "port": broker.port, "protocol": broker.protocol},
             "devices": list(DEVICES),
@@ -176,7 +180,7 @@ def _summary(
     machines: Sequence[Appliance],
     ran: timedelta,
     sandbox: FlatPeakSandbox,
-    place: Place,
+    location: Location,
     messages: int,
 ) -> dict[str, object]:
     """The figures of the demo, from the ledger."""
@@ -203,7 +207,7 @@ def _summary(
     return {
         "ok": good,
         "simulated_s": round(ran.total_seconds()),
-        "currency": place.currency,
+        "currency": location.currency,
         "devices": devices,
         "api_calls": sandbox.count(),
         "messages": messages,

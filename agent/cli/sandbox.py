@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from agent.clock import Clock, SteppedClock, SystemClock
 from agent.energy.instants import format_instant, parse_instant
-from integrations.sandbox.faults import KINDS
-from integrations.sandbox.places import Place, built_in, from_file
+from integrations.sandbox.faults import FAULTS
+from integrations.sandbox.locations import Location, built_in, from_file
 from integrations.sandbox.series import FileSeries
 from integrations.sandbox.server import FlatPeakSandbox
 
@@ -24,24 +24,24 @@ def main(argv: list[str]) -> int:
     """Serve until Ctrl-C; the return value is the exit code."""
     args = _parser().parse_args(argv)
     if args.faults:
-        for name, kind in KINDS.items():
+        for name, kind in FAULTS.items():
             print(f"{name:<20} {kind.group:<9} {kind.description}")
         return 0
-    places = built_in()
+    locations = built_in()
     if args.prices:
         try:
-            places = (from_file(args.prices, args.timezone or ""), *places)
+            locations = (from_file(args.prices, args.timezone or ""), *locations)
         except (OSError, EOFError, ValueError) as error:
             print(f"flatpeak-agent sandbox: --prices: {error}", file=sys.stderr)
             return EX_DATAERR
-    return asyncio.run(_serve(args, places))
+    return asyncio.run(_serve(args, locations))
 
 
-async def _serve(args: argparse.Namespace, places: tuple[Place, ...]) -> int:
-    clock = _clock(args, places[0])
+async def _serve(args: argparse.Namespace, locations: tuple[Location, ...]) -> int:
+    clock = _clock(args, locations[0])
     sandbox = FlatPeakSandbox(
         clock,
-        places=places,
+        locations=locations,
         port=args.port,
         publish_at=args.publish_at,
         predictions=args.predictions,
@@ -55,13 +55,13 @@ async def _serve(args: argparse.Namespace, places: tuple[Place, ...]) -> int:
     except OSError as error:
         print(f"flatpeak-agent sandbox: port {args.port}: {error.strerror}", file=sys.stderr)
         return EX_UNAVAILABLE
-    print(_welcome(sandbox, places, clock.now()), flush=True)
+    print(_welcome(sandbox, locations, clock.now()), flush=True)
     await stop.wait()
     await sandbox.stop()
     return 0
 
 
-def _clock(args: argparse.Namespace, first: Place) -> Clock:
+def _clock(args: argparse.Namespace, first: Location) -> Clock:
     """The machine's clock, unless another start, another speed or old prices are asked for."""
     now = SystemClock().now()
     start = args.start
@@ -77,9 +77,9 @@ def _clock(args: argparse.Namespace, first: Place) -> Clock:
     return SteppedClock(start or now, args.speed)
 
 
-def _welcome(sandbox: FlatPeakSandbox, places: tuple[Place, ...], now: datetime) -> str:
+def _welcome(sandbox: FlatPeakSandbox, locations: tuple[Location, ...], now: datetime) -> str:
     end = format_instant(now + timedelta(hours=24))
-    url, first = sandbox.url, places[0].id
+    url, first = sandbox.url, locations[0].id
     lines = [
         f"FlatPeak sandbox at {url}, its clock says {format_instant(now)}",
         "",
@@ -87,9 +87,11 @@ def _welcome(sandbox: FlatPeakSandbox, places: tuple[Place, ...], now: datetime)
         f"  API key     {sandbox.api_key}",
         "",
     ]
-    for place in places:
-        ways = " + ".join(place.series).lower()
-        lines.append(f"  {place.id}  {place.name} ({ways}; {place.currency}, {place.timezone})")
+    for location in locations:
+        ways = " + ".join(location.series).lower()
+        lines.append(
+            f"  {location.id}  {location.name} ({ways}; {location.currency}, {location.timezone})"
+        )
     lines += [
         "",
         f"  TOKEN=$(curl -s -u {sandbox.account_id}:{sandbox.api_key} {url}/login"

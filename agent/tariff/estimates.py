@@ -20,17 +20,17 @@ from agent.tariff.normalise import clip, gaps
 STEP_S = 900
 DAYS = 7
 APART_FROM_DAYS = 14
-FEWEST_DAYS = 3
+MIN_DAYS = 3
 # History older than this says little about tomorrow.
 HISTORY = timedelta(days=35)
-SEEN_OFTEN = 0.5
-SEEN_ONCE = 0.3
-MEAN_ONLY = 0.1
+CONFIDENCE_SEEN_OFTEN = 0.5
+CONFIDENCE_SEEN_ONCE = 0.3
+CONFIDENCE_MEAN_ONLY = 0.1
 FIVE_DECIMALS = Decimal("0.00001")
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
+class PriceProfile:
     """What is known, by local time: quarter hour of the day -> local day -> price.
 
     A quarter hour that a day has twice (clocks went back) counts with its mean.
@@ -42,8 +42,8 @@ class Pattern:
     mean: Decimal | None
 
 
-def pattern(known: Sequence[Rate], zone: ZoneInfo, now: datetime) -> Pattern:
-    """The pattern of the recent past and of what is published ahead.
+def build_profile(known: Sequence[Rate], zone: ZoneInfo, now: datetime) -> PriceProfile:
+    """The profile of the recent past and of what is published ahead.
 
     Predictions count only where nothing was ever confirmed.
     """
@@ -65,7 +65,7 @@ def pattern(known: Sequence[Rate], zone: ZoneInfo, now: datetime) -> Pattern:
         prices.setdefault(quarter, {})[day] = total / seconds
     total = sum((total for total, _ in sums.values()), Decimal(0))
     seconds = sum(seconds for _, seconds in sums.values())
-    return Pattern(
+    return PriceProfile(
         zone,
         prices,
         len({day for _, day in sums}),
@@ -73,16 +73,18 @@ def pattern(known: Sequence[Rate], zone: ZoneInfo, now: datetime) -> Pattern:
     )
 
 
-def estimates(shape: Pattern, known: Iterable[Rate], start: datetime, end: datetime) -> list[Rate]:
-    """A rate for every hole in `[start, end)`; none where the pattern knows nothing."""
-    if shape.mean is None:
+def estimates(
+    profile: PriceProfile, known: Iterable[Rate], start: datetime, end: datetime
+) -> list[Rate]:
+    """A rate for every hole in `[start, end)`; none where the profile knows nothing."""
+    if profile.mean is None:
         return []
-    today = start.astimezone(shape.zone).date()
+    today = start.astimezone(profile.zone).date()
     out = []
     for began, ended in gaps(known, start, end):
         for step_start, step_end in _steps(began, ended):
-            local = from_unix(step_start).astimezone(shape.zone)
-            price, confidence = _estimate(shape, local, today)
+            local = from_unix(step_start).astimezone(profile.zone)
+            price, confidence = _estimate(profile, local, today)
             rate = Rate(
                 max(began, from_unix(step_start)),
                 min(ended, from_unix(step_end)),
@@ -93,20 +95,20 @@ def estimates(shape: Pattern, known: Iterable[Rate], start: datetime, end: datet
     return list(merged(out))
 
 
-def _estimate(shape: Pattern, local: datetime, today: date) -> tuple[Decimal, float]:
-    by_day = shape.prices.get(_quarter(local), {})
+def _estimate(profile: PriceProfile, local: datetime, today: date) -> tuple[Decimal, float]:
+    by_day = profile.prices.get(_quarter(local), {})
     weekend = local.weekday() >= 5
     days = sorted(by_day, reverse=True)
-    if shape.days >= APART_FROM_DAYS:
+    if profile.days >= APART_FROM_DAYS:
         alike = [day for day in days if (day.weekday() >= 5) == weekend]
-        days = alike if len(alike) >= FEWEST_DAYS else days
-    if len(days) >= FEWEST_DAYS:
+        days = alike if len(alike) >= MIN_DAYS else days
+    if len(days) >= MIN_DAYS:
         last = [by_day[day] for day in days[:DAYS]]
-        return sum(last, Decimal(0)) / len(last), SEEN_OFTEN
+        return sum(last, Decimal(0)) / len(last), CONFIDENCE_SEEN_OFTEN
     if days:
-        return by_day[today if today in by_day else days[0]], SEEN_ONCE
-    assert shape.mean is not None
-    return shape.mean, MEAN_ONLY
+        return by_day[today if today in by_day else days[0]], CONFIDENCE_SEEN_ONCE
+    assert profile.mean is not None
+    return profile.mean, CONFIDENCE_MEAN_ONLY
 
 
 def _quarter(local: datetime) -> int:

@@ -6,7 +6,10 @@ gap stays a gap. Where rates overlap, the rule is:
 * in one answer the more confident holds; of equally confident ones the one that starts later, then
   the shorter, then the dearer (a plan should not rest on a price that may be too good);
 * against what is known, the newer answer holds, except that a prediction never replaces a price
-  that was confirmed.
+  that was confirmed;
+* what an answer leaves open of the future it was asked for is no longer confirmed: known prices
+  there become estimates, and unknown with the second such answer. One that has no price at all
+  says nothing of the tariff: it makes no price unknown.
 """
 
 import heapq
@@ -20,8 +23,14 @@ from agent.energy.rates import Rate, merged
 
 # No currency's kWh costs this much; what does is an error in the answer.
 MAX_PRICE = Decimal(1_000_000)
+MAX_DECIMALS = 30
+
+# The confidence of a price that the newest answer did not repeat: a mark that is kept on disk.
+# Where a source says it of its own, its price goes with one answer instead of two.
+WITHDRAWN = 0.05
 
 Rank = tuple[float, ...]
+Span = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +56,42 @@ def normalise(rates: Sequence[Rate], start: datetime, end: datetime) -> Normalis
     return Normalised(tuple(merged(_resolve(ranked))), dropped)
 
 
-def overlay(known: Sequence[Rate], news: Sequence[Rate]) -> list[Rate]:
-    """What is known after an answer: news over known, holes in the news leave the known."""
+def overlay(known: Sequence[Rate], fetched: Sequence[Rate]) -> list[Rate]:
+    """What is known after an answer: fetched over known, holes in it leave the known."""
     ranked: list[tuple[Rank, Rate]] = [((rate.confidence >= 1, 0.0), rate) for rate in known]
-    ranked += [((rate.confidence >= 1, 1.0), rate) for rate in news]
+    ranked += [((rate.confidence >= 1, 1.0), rate) for rate in fetched]
     return list(merged(_resolve(ranked)))
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """The spans that an answer left open, in order; `final` where it had prices elsewhere."""
+
+    spans: tuple[Span, ...] = ()
+    final: bool = True
+
+
+def withdraw(known: Sequence[Rate], withdrawal: Withdrawal) -> list[Rate]:
+    """What is left of known rates that an answer did not repeat.
+
+    They are estimates from then on; a final withdrawal takes what was withdrawn before.
+    """
+    if not withdrawal.spans:
+        return list(known)
+    out = list(known)
+    for start, end in withdrawal.spans:
+        kept = []
+        for rate in out:
+            inside = clip(rate, start, end)
+            if inside is None:
+                kept.append(rate)
+                continue
+            outside = (clip(rate, rate.start, start), clip(rate, end, rate.end))
+            kept += [part for part in outside if part is not None]
+            if inside.confidence != WITHDRAWN or not withdrawal.final:
+                kept.append(replace(inside, confidence=WITHDRAWN))
+        out = kept
+    return list(merged(sorted(out, key=lambda rate: rate.start)))
 
 
 def clip(rate: Rate, start: datetime, end: datetime) -> Rate | None:
@@ -62,7 +102,7 @@ def clip(rate: Rate, start: datetime, end: datetime) -> Rate | None:
     return replace(rate, start=begins, end=ends) if begins < ends else None
 
 
-def gaps(rates: Iterable[Rate], start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+def gaps(rates: Iterable[Rate], start: datetime, end: datetime) -> list[Span]:
     """The parts of `[start, end)` without a rate; the rates are in order."""
     out = []
     for rate in rates:
@@ -78,8 +118,14 @@ def gaps(rates: Iterable[Rate], start: datetime, end: datetime) -> list[tuple[da
     return out
 
 
+def is_price(value: Decimal) -> bool:
+    """Whether a number can be what a kWh costs; of a length that sums do not choke on."""
+    exponent = value.as_tuple().exponent
+    return isinstance(exponent, int) and abs(value) <= MAX_PRICE and exponent >= -MAX_DECIMALS
+
+
 def _whole_seconds(rate: Rate) -> Rate | None:
-    if not (rate.price.is_finite() and abs(rate.price) <= MAX_PRICE):
+    if not is_price(rate.price):
         return None
     # Both ends are cut alike, so neighbours stay neighbours.
     start, end = to_unix_floor(rate.start), to_unix_floor(rate.end)

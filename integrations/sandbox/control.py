@@ -9,7 +9,7 @@ from aiohttp import web
 
 from agent.clock import Clock
 from integrations.sandbox.faults import Faults
-from integrations.sandbox.places import Place
+from integrations.sandbox.locations import Location
 from integrations.sandbox.rates_answer import BadRequestError
 
 
@@ -24,21 +24,23 @@ class Call:
     status: int
 
 
-class Controlled(Protocol):
+class SandboxState(Protocol):
     """What the pages need of the sandbox."""
 
     clock: Clock
     account_id: str
     api_key: str
-    places: dict[str, Place]
+    locations: dict[str, Location]
     faults: Faults
 
     @property
     def calls(self) -> Iterable[Call]: ...
 
+    def raise_event(self, kind: str, location_id: str) -> None: ...
 
-class ControlPages:
-    def __init__(self, sandbox: Controlled) -> None:
+
+class ControlApi:
+    def __init__(self, sandbox: SandboxState) -> None:
         self._sandbox = sandbox
 
     def routes(self) -> list[web.RouteDef]:
@@ -48,6 +50,7 @@ class ControlPages:
             web.get("/_sandbox/faults", self._faults),
             web.post("/_sandbox/faults", self._set_fault),
             web.delete("/_sandbox/faults", self._clear_faults),
+            web.post("/_sandbox/events", self._raise_event),
         ]
 
     async def _about(self, _request: web.Request) -> web.Response:
@@ -57,13 +60,13 @@ class ControlPages:
                 "account_id": self._sandbox.account_id,
                 "api_key": self._sandbox.api_key,
                 "locations": {
-                    place.id: {
-                        "name": place.name,
-                        "timezone": place.timezone,
-                        "currency": place.currency,
-                        "directions": list(place.series),
+                    location.id: {
+                        "name": location.name,
+                        "timezone": location.timezone,
+                        "currency": location.currency,
+                        "directions": list(location.series),
                     }
-                    for place in self._sandbox.places.values()
+                    for location in self._sandbox.locations.values()
                 },
             }
         )
@@ -97,6 +100,18 @@ class ControlPages:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadRequestError("fault_invalid", f"{type(error).__name__}: {error}") from error
         return await self._faults(request)
+
+    async def _raise_event(self, request: web.Request) -> web.Response:
+        """`{"type": "tariff.expiring", "location_id": …}`: it happened now."""
+        try:
+            body = await request.json()
+            kind, location_id = str(body["type"]), str(body["location_id"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadRequestError("event_invalid", f"{type(error).__name__}: {error}") from error
+        if location_id not in self._sandbox.locations:
+            raise BadRequestError("event_invalid", f"there is no location {location_id}")
+        self._sandbox.raise_event(kind, location_id)
+        return web.json_response({"message": "ok"})
 
     async def _clear_faults(self, request: web.Request) -> web.Response:
         self._sandbox.faults.clear()

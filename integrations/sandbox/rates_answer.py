@@ -11,12 +11,14 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from integrations.sandbox.places import Place, object_id
-from integrations.sandbox.series import Series, Slot
+from integrations.sandbox.locations import Location, object_id
+from integrations.sandbox.series import PriceSlot, Series
 
 DAY = timedelta(days=1)
-LONGEST_WINDOW = timedelta(days=90)
+MAX_WINDOW = timedelta(days=90)
 PREDICTED = 0.6
+LATE_BY = timedelta(minutes=20)
+SHORT_HORIZON = timedelta(hours=6)
 FIVE_DECIMALS = Decimal("0.00001")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _FRACTION = re.compile(r"\.\d+")
@@ -32,7 +34,7 @@ class BadRequestError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RatesRequest:
     """A request for rates, understood. `*_text` as sent, without fractions of a second."""
 
     start: datetime
@@ -44,7 +46,7 @@ class Asked:
     carbon: bool
 
     @property
-    def spelling(self) -> timezone | None:
+    def utc_offset(self) -> timezone | None:
         """The offset that every time in the answer has; None for `Z`."""
         if self.end_text.endswith("Z"):
             return None
@@ -53,16 +55,23 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Manners:
-    """How the answers are given: when tomorrow is published, and what stands for it until then."""
+class ResponseOptions:
+    """How the answers are given: when tomorrow is published, and what stands for it until then.
+
+    `prices_late`: 20 minutes after the time, though `next_update` names the next publication at
+    once. `withdrawn`: nothing after this local day; `short_horizon`: nothing after six hours.
+    """
 
     publish_at: time = time(13)
     predictions: bool = False
     contract_ended: bool = False
     publication_fails: bool = False
+    prices_late: bool = False
+    withdrawn: bool = False
+    short_horizon: bool = False
 
 
-def understand(query: Mapping[str, str], now: datetime, strict_offsets: bool) -> Asked:
+def parse_request(query: Mapping[str, str], now: datetime, strict_offsets: bool) -> RatesRequest:
     """Raises BadRequestError. Strict: two offsets in one request are refused, the older rule."""
     start_text = query.get("start_time") or now.strftime("%Y-%m-%dT%H:%M:%SZ")
     end_text = query.get("end_time")
@@ -73,12 +82,12 @@ def understand(query: Mapping[str, str], now: datetime, strict_offsets: bool) ->
         raise BadRequestError("offsets_differ", "start_time and end_time have different offsets")
     if end <= start:
         raise BadRequestError("end_time_invalid", "end_time is not after start_time")
-    if end - start > LONGEST_WINDOW:
+    if end - start > MAX_WINDOW:
         raise BadRequestError("window_too_long", "the window is longer than 90 days", 422)
     direction = query.get("direction", "IMPORT")
     if direction not in ("IMPORT", "EXPORT"):
         raise BadRequestError("tariff_direction_invalid", "direction is IMPORT or EXPORT")
-    return Asked(
+    return RatesRequest(
         start.astimezone(UTC),
         end.astimezone(UTC),
         _FRACTION.sub("", start_text),
@@ -90,36 +99,39 @@ def understand(query: Mapping[str, str], now: datetime, strict_offsets: bool) ->
 
 
 def rates_answer(
-    place: Place, asked: Asked, now: datetime, manners: Manners, live: bool
+    location: Location, request: RatesRequest, now: datetime, options: ResponseOptions, live: bool
 ) -> dict[str, Any]:
     """The answer as FlatPeak would give it. The place has a series for the asked direction."""
-    series = place.series[asked.direction]
-    last, following = publications(now, place.zone, manners.publish_at)
-    if manners.publication_fails and series.market:
+    series = location.series[request.direction]
+    last, following = publications(now, location.zone, options.publish_at)
+    if options.publication_fails and series.market:
         last, following = last - DAY, last
-    horizon = _end_of_tomorrow(last, place.zone)
-    spelling = asked.spelling
+    if options.prices_late and series.market:
+        last, _ = publications(now - LATE_BY, location.zone, options.publish_at)
+    horizon = _midnight(last, location.zone, days=2)
+    utc_offset = request.utc_offset
     return {
-        "id": object_id("rts", place.number),
+        "id": object_id("rts", location.number),
         "object": "tariff_rate",
         "live_mode": live,
-        "location_id": place.id,
-        "location_timezone": place.timezone,
-        "currency_code": place.currency,
-        "direction": asked.direction,
-        "last_updated": spell(last, spelling),
-        "next_update": spell(following, spelling),
+        "location_id": location.id,
+        "location_timezone": location.timezone,
+        "currency_code": location.currency,
+        "direction": request.direction,
+        "last_updated": format_time(last, utc_offset),
+        "next_update": format_time(following, utc_offset),
         "request": {
-            "include_tariff": asked.tariff,
-            "include_carbon": asked.carbon,
-            "direction": asked.direction,
-            "start_time": asked.start_text,
-            "end_time": asked.end_text,
+            "include_tariff": request.tariff,
+            "include_carbon": request.carbon,
+            "direction": request.direction,
+            "start_time": request.start_text,
+            "end_time": request.end_text,
         },
         "data": [
-            _slot(slot, asked, place.zone) for slot in _slots(series, asked, horizon, now, manners)
+            _slot(slot, request, location.zone)
+            for slot in _slots(series, request, location.zone, horizon, now, options)
         ],
-        "time_created": spell(now, None),
+        "time_created": format_time(now, None),
         "account_id": object_id("acc", 1),
     }
 
@@ -132,29 +144,48 @@ def publications(now: datetime, zone: ZoneInfo, at: time) -> tuple[datetime, dat
     return (instants[1], instants[2]) if now >= instants[1] else (instants[0], instants[1])
 
 
-def spell(when: datetime, spelling: timezone | None) -> str:
-    text = when.astimezone(spelling or UTC).isoformat(timespec="seconds")
-    return text if spelling else text.replace("+00:00", "Z")
+def format_time(when: datetime, utc_offset: timezone | None) -> str:
+    text = when.astimezone(utc_offset or UTC).isoformat(timespec="seconds")
+    return text if utc_offset else text.replace("+00:00", "Z")
 
 
 def _slots(
-    series: Series, asked: Asked, horizon: datetime, now: datetime, manners: Manners
-) -> list[Slot]:
+    series: Series,
+    request: RatesRequest,
+    zone: ZoneInfo,
+    horizon: datetime,
+    now: datetime,
+    options: ResponseOptions,
+) -> list[PriceSlot]:
+    ends = [request.end]
+    if options.withdrawn:
+        ends.append(_midnight(now, zone, days=1))
+    if options.short_horizon:
+        ends.append(now.replace(minute=0, second=0, microsecond=0) + SHORT_HORIZON)
+    request = replace(request, end=min(ends))
+    if request.end <= request.start:
+        return []
     if not series.market:
-        slots = series.slots(asked.start, asked.end)
-        return [_faded(slot, now) for slot in slots] if manners.contract_ended else slots
-    known = series.slots(asked.start, min(asked.end, horizon)) if asked.start < horizon else []
-    if not manners.predictions or asked.end <= horizon:
+        slots = series.slots(request.start, request.end)
+        return (
+            [_with_decaying_confidence(slot, now) for slot in slots]
+            if options.contract_ended
+            else slots
+        )
+    known = (
+        series.slots(request.start, min(request.end, horizon)) if request.start < horizon else []
+    )
+    if not options.predictions or request.end <= horizon:
         return known
     week = timedelta(days=7)
-    began = max(asked.start, horizon)
-    guesses = series.slots(began - week, asked.end - week)
+    began = max(request.start, horizon)
+    guesses = series.slots(began - week, request.end - week)
     return known + [
-        Slot(slot.start + week, slot.end + week, slot.price, PREDICTED) for slot in guesses
+        PriceSlot(slot.start + week, slot.end + week, slot.price, PREDICTED) for slot in guesses
     ]
 
 
-def _faded(slot: Slot, ended: datetime) -> Slot:
+def _with_decaying_confidence(slot: PriceSlot, ended: datetime) -> PriceSlot:
     """A known pattern after its contract: 0.8, less 0.2 every 90 days, never below 0.2."""
     if slot.end <= ended:
         return slot
@@ -162,17 +193,17 @@ def _faded(slot: Slot, ended: datetime) -> Slot:
     return replace(slot, confidence=max(0.2, round(0.8 - 0.2 * quarters, 1)))
 
 
-def _slot(slot: Slot, asked: Asked, zone: ZoneInfo) -> dict[str, Any]:
-    spelling = asked.spelling
+def _slot(slot: PriceSlot, request: RatesRequest, zone: ZoneInfo) -> dict[str, Any]:
+    utc_offset = request.utc_offset
     out: dict[str, Any] = {
-        "valid_from": spell(slot.start, spelling),
-        "valid_to": spell(slot.end, spelling),
+        "valid_from": format_time(slot.start, utc_offset),
+        "valid_to": format_time(slot.end, utc_offset),
     }
-    if asked.tariff:
+    if request.tariff:
         # JSON numbers have the decimals of a float's shortest form: five stay five.
         rate = float(slot.price.quantize(FIVE_DECIMALS))
         out["tariff"] = {"rate": rate, "confidence": slot.confidence}
-    if asked.carbon:
+    if request.carbon:
         # Less carbon at midday, more in the evening: a shape to test with, not a measurement.
         dark = abs(slot.start.astimezone(zone).hour - 13) / 13
         out["carbon"] = {
@@ -183,8 +214,9 @@ def _slot(slot: Slot, asked: Asked, zone: ZoneInfo) -> dict[str, Any]:
     return out
 
 
-def _end_of_tomorrow(published: datetime, zone: ZoneInfo) -> datetime:
-    day = published.astimezone(zone).date() + 2 * DAY
+def _midnight(now: datetime, zone: ZoneInfo, days: int) -> datetime:
+    """Where the local day begins that is `days` after the one of `now`."""
+    day = now.astimezone(zone).date() + days * DAY
     return datetime.combine(day, time(0), tzinfo=zone).astimezone(UTC)
 
 

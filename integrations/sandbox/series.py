@@ -20,7 +20,7 @@ DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class PriceSlot:
     start: datetime
     end: datetime
     price: Decimal
@@ -33,7 +33,7 @@ class Series(Protocol):
     @property
     def market(self) -> bool: ...
 
-    def slots(self, start: datetime, end: datetime) -> list[Slot]: ...
+    def slots(self, start: datetime, end: datetime) -> list[PriceSlot]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +76,14 @@ class FileSeries:
     file: PriceFile
     market: bool = True
 
-    def slots(self, start: datetime, end: datetime) -> list[Slot]:
+    def slots(self, start: datetime, end: datetime) -> list[PriceSlot]:
         file = self.file
         row = max(0, bisect_right(file.starts, start) - 1)
         out = []
         while row < len(file.starts) and file.starts[row] < end:
             if file.ends[row] > start:
                 clipped = max(start, file.starts[row]), min(end, file.ends[row])
-                out.append(Slot(*clipped, file.prices[row]))
+                out.append(PriceSlot(*clipped, file.prices[row]))
             row += 1
         return out
 
@@ -100,7 +100,7 @@ class RepeatedYear:
     step: timedelta = timedelta(hours=1)
     market: bool = True
 
-    def slots(self, start: datetime, end: datetime) -> list[Slot]:
+    def slots(self, start: datetime, end: datetime) -> list[PriceSlot]:
         first_day = self.file.starts[0].astimezone(self.zone).date()
         since_hour = (start - datetime(1970, 1, 1, tzinfo=UTC)) % self.step
         at = start - since_hour
@@ -109,7 +109,7 @@ class RepeatedYear:
             row = self.file.row_at(self._source(at, first_day))
             if row is not None:
                 clipped = max(start, at), min(end, at + self.step)
-                out.append(Slot(*clipped, self.file.prices[row]))
+                out.append(PriceSlot(*clipped, self.file.prices[row]))
             at += self.step
         return out
 
@@ -126,8 +126,8 @@ class Flat:
     price: Decimal
     market: bool = False
 
-    def slots(self, start: datetime, end: datetime) -> list[Slot]:
-        return [Slot(start, end, self.price)]
+    def slots(self, start: datetime, end: datetime) -> list[PriceSlot]:
+        return [PriceSlot(start, end, self.price)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class TimeOfDay:
     weekend: tuple[tuple[time, Decimal], ...]
     market: bool = False
 
-    def slots(self, start: datetime, end: datetime) -> list[Slot]:
+    def slots(self, start: datetime, end: datetime) -> list[PriceSlot]:
         day = start.astimezone(self.zone).date() - DAY
         last = end.astimezone(self.zone).date() + DAY
         changes: list[tuple[datetime, Decimal]] = []
@@ -148,8 +148,8 @@ class TimeOfDay:
                 local = datetime.combine(day, clock, tzinfo=self.zone)
                 changes.append((local.astimezone(UTC), price))
             day += DAY
-        out: list[Slot] = []
+        out: list[PriceSlot] = []
         for (began, price), (ended, _) in pairwise(changes):
             if began < end and ended > start and began < ended:
-                out.append(Slot(max(start, began), min(end, ended), price))
+                out.append(PriceSlot(max(start, began), min(end, ended), price))
         return out

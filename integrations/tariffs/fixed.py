@@ -40,7 +40,7 @@ class PriceRule:
     start: time = MIDNIGHT
     end: time = MIDNIGHT
 
-    def fits(self, local: datetime) -> bool:
+    def applies_at(self, local: datetime) -> bool:
         if local.weekday() not in self.days or local.month not in self.months:
             return False
         clock = local.time()
@@ -60,7 +60,7 @@ class FixedTariff:
         self._rules = {direction: tuple(some) for direction, some in rules.items() if some}
         self.directions = tuple(self._rules)
         # Other prices are another contract: the old ones must not linger.
-        said = [
+        described = [
             (
                 direction.value,
                 rule.price,
@@ -72,7 +72,7 @@ class FixedTariff:
             for direction, some in self._rules.items()
             for rule in some
         ]
-        digest = hashlib.sha256(repr((timezone, currency, said)).encode()).hexdigest()
+        digest = hashlib.sha256(repr((timezone, currency, described)).encode()).hexdigest()
         self.identity = f"fixed:{digest[:16]}"
 
     async def fetch(self, direction: Direction, start: datetime, end: datetime) -> FetchedRates:
@@ -94,7 +94,7 @@ def fixed_rates(
     out = []
     for began, ended in pairwise(_changes(rules, zone, start, end)):
         local = began.astimezone(zone)
-        rule = next((rule for rule in rules if rule.fits(local)), None)
+        rule = next((rule for rule in rules if rule.applies_at(local)), None)
         if rule is not None:
             out.append(Rate(began, ended, rule.price))
     return list(merged(out))

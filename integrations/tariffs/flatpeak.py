@@ -4,37 +4,48 @@
 key is a business customer's and does not belong on every gateway.
 
 Every answer and every failure becomes a result or one of `agent.errors`; no key or token is ever
-logged or put into a message. Connections are closed after each call: there are a few a day.
+logged or put into a message.
 """
 
 import asyncio
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import quote
-
-import aiohttp
 
 from agent.clock import Clock
 from agent.energy.instants import format_instant
 from agent.energy.rates import Direction
 from agent.errors import Malformed, Refused, Unavailable
-from agent.ports import FetchedRates
-from integrations.tariffs.flatpeak_answers import parse_error, parse_object, parse_rates
+from agent.ports import FetchedRates, TariffEvent
+from integrations.tariffs.flatpeak_parse import (
+    parse_error,
+    parse_events,
+    parse_http_date,
+    parse_number,
+    parse_object,
+    parse_rates,
+)
+
+if TYPE_CHECKING:
+    from integrations.tariffs.http_client import HttpClient, Response
 
 BASE_URL = "https://api.flatpeak.com"
 VERSION = "2024-08-24.zero"
 TIMEOUT_S = 20.0
-# A month of five-minute slots is about 1 MB.
-MAX_ANSWER_BYTES = 4_000_000
 # 422 codes that pass by themselves; FlatPeak asks not to repeat these calls sooner than this.
-PASSING_CODES = ("pending_connect", "no_price_data")
-PASSING_WAIT = timedelta(minutes=15)
+TRANSIENT_CODES = ("pending_connect", "no_price_data")
+TRANSIENT_WAIT = timedelta(minutes=15)
+# Answers that pass by themselves, besides every 5xx: a slow network, a replay, too many calls.
+TRANSIENT_STATUSES = (408, 425, 429)
 TOKEN_MARGIN_S = 60.0
 TOKEN_MARGIN_SHARE = 0.1
-UNTOLD_TOKEN_LIFE_S = 600.0
+DEFAULT_TOKEN_LIFE_S = 600.0
+MAX_TOKEN_LIFE_S = 86400.0
+MAX_TOKEN_CHARACTERS = 8192
+EVENTS_LIMIT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +81,6 @@ class _Token:
     renew_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    text: str
-    headers: Mapping[str, str]
-
-
 class FlatPeakTariff:
     """The rates of one FlatPeak location, for each connected direction."""
 
@@ -100,15 +104,15 @@ class FlatPeakTariff:
         self._base_url = base_url.rstrip("/")
         self._version = version
         self._include_carbon = include_carbon
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
-        self._http: aiohttp.ClientSession | None = None
+        self._timeout_s = timeout_s
+        self._http: HttpClient | None = None
         self._token: _Token | None = None
         self._login_lock = asyncio.Lock()
 
     async def fetch(self, direction: Direction, start: datetime, end: datetime) -> FetchedRates:
         """The rates over `[start, end)`, asked for in `Z`. Raises the errors of `agent.errors`."""
         url = f"{self._base_url}/tariffs/rates/{quote(self._location_id, safe='')}"
-        answer = await self._get_authorised(
+        response = await self._get_authorised(
             url,
             {
                 "start_time": format_instant(start),
@@ -118,24 +122,33 @@ class FlatPeakTariff:
                 "include_carbon": "true" if self._include_carbon else "false",
             },
         )
-        self._raise_for(answer)
-        fetched = parse_rates(answer.text, direction)
-        return replace(fetched, server_time=_http_date(answer.headers.get("Date", "")))
+        fetched = parse_rates(response.text, direction, self._location_id)
+        return replace(fetched, server_time=parse_http_date(response.headers.get("Date", "")))
+
+    async def fetch_events(self) -> Sequence[TariffEvent]:
+        """The newest events of the location's contract. Raises the errors of `agent.errors`."""
+        response = await self._get_authorised(
+            f"{self._base_url}/events",
+            {"object_id": self._location_id, "limit": str(EVENTS_LIMIT)},
+        )
+        return parse_events(response.text, self._location_id)
 
     async def close(self) -> None:
         if self._http is not None:
             await self._http.close()
             self._http = None
 
-    async def _get_authorised(self, url: str, params: Mapping[str, str]) -> _Answer:
+    async def _get_authorised(self, url: str, params: Mapping[str, str]) -> "Response":
+        """A success, with a fresh token where the one at hand is not accepted."""
         token = await self._bearer()
-        answer = await self._get(url, params, token)
-        if answer.status in (401, 403) and self._can_log_in:
+        response = await self._get(url, params, token)
+        if response.status in (401, 403) and self._can_log_in:
             # The token lapsed before its time, or the account's keys were changed.
             if self._token is not None and self._token.value == token:
                 self._token = None
-            answer = await self._get(url, params, await self._bearer())
-        return answer
+            response = await self._get(url, params, await self._bearer())
+        self._raise_for(response)
+        return response
 
     @property
     def _can_log_in(self) -> bool:
@@ -158,30 +171,29 @@ class FlatPeakTariff:
         if isinstance(self._auth, BasicLogin):
             pair = f"{self._auth.account_id}:{self._auth.api_key}"
             basic = f"Basic {base64.b64encode(pair.encode()).decode()}"
-            answer = await self._get(f"{self._base_url}/login", {}, authorization=basic)
+            response = await self._get(f"{self._base_url}/login", {}, authorization=basic)
         elif isinstance(self._auth, Bearer):
-            answer = await self._get(self._auth.token_url, {}, self._auth.token)
-        if answer.status == 404:
+            response = await self._get(self._auth.token_url, {}, self._auth.token)
+        if response.status == 404:
             raise Refused("there is no login at this address; is base_url right?", "no_login")
-        self._raise_for(answer)
+        self._raise_for(response)
         try:
-            said = parse_object(answer.text)
+            parsed = parse_object(response.text)
         except Malformed as error:
             # Without the text: it may hold a token.
             raise Malformed("the login's answer is not a JSON object") from error
-        token = said.get("bearer_token")
-        if not isinstance(token, str) or not token.isascii() or not token.isprintable():
+        token = parsed.get("bearer_token")
+        if not isinstance(token, str) or not _is_header_value(token):
             raise Malformed("the login's answer has no bearer_token")
-        try:
-            life_s = min(max(float(said["expires_in"]), 0.0), 86400.0)
-        except (KeyError, TypeError, ValueError):
-            life_s = UNTOLD_TOKEN_LIFE_S
+        stated_s = parse_number(parsed.get("expires_in"))
+        life_s = DEFAULT_TOKEN_LIFE_S if stated_s is None else float(stated_s)
+        life_s = min(max(life_s, 0.0), MAX_TOKEN_LIFE_S)
         good_for_s = life_s - max(TOKEN_MARGIN_S, TOKEN_MARGIN_SHARE * life_s)
         return _Token(token, self._clock.now() + timedelta(seconds=good_for_s))
 
     async def _get(
         self, url: str, params: Mapping[str, str], token: str = "", authorization: str = ""
-    ) -> _Answer:
+    ) -> "Response":
         headers = {"Accept": "application/json"}
         if token:
             authorization = f"Bearer {token}"
@@ -189,66 +201,54 @@ class FlatPeakTariff:
             headers["Authorization"] = authorization
         if self._version:
             headers["Flatpeak-Version"] = self._version
-        if self._http is None:
-            connector = aiohttp.TCPConnector(force_close=True)
-            self._http = aiohttp.ClientSession(connector=connector, timeout=self._timeout)
-        try:
-            # A redirect is not followed: it would carry the token to wherever it points.
-            async with self._http.get(
-                url, params=params, headers=headers, allow_redirects=False
-            ) as response:
-                body = await _read_limited(response)
-                return _Answer(response.status, body.decode("utf-8", "replace"), response.headers)
-        except TimeoutError as error:
-            raise Unavailable(f"no answer within {self._timeout.total:g} s") from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise Unavailable(f"not reached: {str(error) or type(error).__name__}") from error
+        client = self._http
+        if client is None:
+            # In a thread: on a small gateway the import takes a second, and setpoints do not wait.
+            make_client = await asyncio.to_thread(_import_client)
+            self._http = client = self._http or make_client(self._timeout_s)
+        return await client.get(url, params, headers)
 
-    def _raise_for(self, answer: _Answer) -> None:
+    def _raise_for(self, response: "Response") -> None:
         """Say who acts on an answer that is not a success."""
-        status = answer.status
+        status = response.status
         if 200 <= status < 300:
             return
-        code, message = parse_error(answer.text)
-        said = ": ".join(part for part in (code, message) if part) or "no reason given"
+        code, message = parse_error(response.text)
+        reason = ": ".join(part for part in (code, message) if part) or "no reason given"
         if status in (401, 403):
-            raise Refused(f"the credentials were not accepted (HTTP {status}, {said})", "forbidden")
+            raise Refused(
+                f"the credentials were not accepted (HTTP {status}, {reason})", "forbidden"
+            )
         if status == 404:
             raise Refused("the location is not known; connect it again", "not_found")
-        if status == 422 and code in PASSING_CODES:
-            raise Unavailable(said, self._clock.now() + PASSING_WAIT)
-        if status == 429 or status >= 500 or status < 400:
-            raise Unavailable(f"HTTP {status}, {said}", self._retry_at(answer))
-        raise Refused(f"HTTP {status}, {said}", code or f"http_{status}")
+        if status == 422 and code in TRANSIENT_CODES:
+            raise Unavailable(reason, self._clock.now() + TRANSIENT_WAIT)
+        if status in TRANSIENT_STATUSES or status >= 500 or status < 400:
+            raise Unavailable(f"HTTP {status}, {reason}", self._retry_at(response))
+        raise Refused(f"HTTP {status}, {reason}", code or f"http_{status}")
 
-    def _retry_at(self, answer: _Answer) -> datetime | None:
+    def _retry_at(self, response: "Response") -> datetime | None:
         """What Retry-After says, in our clock's time even where that clock is wrong."""
-        said = answer.headers.get("Retry-After", "").strip()
+        header = response.headers.get("Retry-After", "").strip()
         now = self._clock.now()
-        if said.isascii() and said.isdigit():
-            return now + timedelta(seconds=min(int(said[:12]), 86400))
-        told = _http_date(said)
-        if told is None:
+        if header.isascii() and header.isdigit():
+            return now + timedelta(seconds=min(int(header[:12]), 86400))
+        when = parse_http_date(header)
+        if when is None:
             return None
-        wait = told - (_http_date(answer.headers.get("Date", "")) or now)
+        wait = when - (parse_http_date(response.headers.get("Date", "")) or now)
         return now + min(max(wait, timedelta(0)), timedelta(days=1))
 
 
-async def _read_limited(response: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > MAX_ANSWER_BYTES:
-            raise Malformed(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
-    return bytes(body)
+def _import_client() -> "type[HttpClient]":
+    """Imported where it is needed: a fixed tariff shall not pay for aiohttp."""
+    from integrations.tariffs.http_client import HttpClient
+
+    return HttpClient
 
 
-def _http_date(text: str) -> datetime | None:
-    try:
-        when = parsedate_to_datetime(text)
-        return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
+def _is_header_value(text: str) -> bool:
+    return 0 < len(text) <= MAX_TOKEN_CHARACTERS and text.isascii() and text.isprintable()
 
 
 __all__ = ["Auth", "BasicLogin", "Bearer", "FlatPeakTariff", "NoAuth", "parse_rates"]

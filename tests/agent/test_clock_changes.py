@@ -20,7 +20,7 @@ from agent.energy.localtime import local_instant
 from integrations.sandbox.appliances.dishwasher import Dishwasher
 from integrations.sandbox.appliances.ev import Ev
 from integrations.sandbox.household import DEVICES, appliances
-from integrations.sandbox.places import Place, from_file
+from integrations.sandbox.locations import Location, from_file
 from integrations.sandbox.server import FlatPeakSandbox
 from tests.fakes.home import BASE, Home
 from tests.fakes.memory_broker import MemoryLink, Said
@@ -65,10 +65,10 @@ def test_no_deadline_is_missed_and_no_slot_is_wrong(market: Market, change: date
     zone = ZoneInfo(market.zone)
     start = local_instant(change - timedelta(days=DAYS // 2), time(16), zone)
     end = start + timedelta(days=DAYS)
-    place = from_file(market.file, market.zone)
+    location = from_file(market.file, market.zone)
 
     async def live(clock: SteppedClock) -> Home:
-        async with FlatPeakSandbox(clock, places=[place]) as sandbox:
+        async with FlatPeakSandbox(clock, locations=[location]) as sandbox:
             home = Home(clock, sandbox)
             home.machines = [
                 machine
@@ -87,7 +87,7 @@ def test_no_deadline_is_missed_and_no_slot_is_wrong(market: Market, change: date
             return home
 
     home = run_virtual(live, start)
-    judge = Judge(home, start, end, place)
+    judge = Judge(home, start, end, location)
     judge.car_was_ready_every_morning()
     judge.dishes_were_done_every_morning()
     judge.heat_pump_ran_its_hours()
@@ -99,9 +99,9 @@ def test_no_deadline_is_missed_and_no_slot_is_wrong(market: Market, change: date
 class Judge:
     """What a stranger with a clock, a power meter and the price list would check."""
 
-    def __init__(self, home: Home, start: datetime, end: datetime, place: Place) -> None:
-        self.home, self.start, self.end, self.zone = home, start, end, place.zone
-        self.prices = place.series["IMPORT"]
+    def __init__(self, home: Home, start: datetime, end: datetime, location: Location) -> None:
+        self.home, self.start, self.end, self.zone = home, start, end, location.zone
+        self.prices = location.series["IMPORT"]
         self.log = home.broker.log
 
     def _machine(self, kind: type[Ev] | type[Dishwasher]) -> Ev | Dishwasher:

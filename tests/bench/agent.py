@@ -58,7 +58,7 @@ class Bench:
                     "base_url": self.sandbox.url,
                     "account_id": self.sandbox.account_id,
                     "api_key": self.sandbox.api_key,
-                    "location_id": next(iter(self.sandbox.places)),
+                    "location_id": next(iter(self.sandbox.locations)),
                 },
                 "mqtt": {
                     "host": HOST,
@@ -92,7 +92,7 @@ async def _day(folder: Path) -> list[Row]:
             )
             for device in DEVICES
         }
-        zone = next(iter(bench.sandbox.places.values())).zone
+        zone = next(iter(bench.sandbox.locations.values())).zone
         machines = appliances(BASE, bench.clock, zone, lambda name: links[name])
         jobs = [asyncio.create_task(machine.run()) for machine in machines]
         figures = await bench.agent(folder / "day.sqlite", 30)

@@ -41,7 +41,7 @@ class Home:
     machines: Sequence[Appliance] = ()
 
     def config(self, devices: Sequence[object], place: int = 0) -> Config:
-        location = list(self.sandbox.places)[place]
+        location = list(self.sandbox.locations)[place]
         return AgentConfig.model_validate(
             {
                 "tariff": {

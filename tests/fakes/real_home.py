@@ -25,7 +25,7 @@ from integrations.sandbox.appliances.appliance import Appliance
 from integrations.sandbox.appliances.link import open_link
 from integrations.sandbox.broker import HOST, Broker, open_broker
 from integrations.sandbox.household import appliances
-from integrations.sandbox.places import built_in
+from integrations.sandbox.locations import built_in
 from integrations.sandbox.server import FlatPeakSandbox
 from tests.fakes.brokers import Heard, Watcher, watching
 
@@ -51,7 +51,7 @@ class RealHome:
                     "base_url": self.sandbox.url,
                     "account_id": self.sandbox.account_id,
                     "api_key": self.sandbox.api_key,
-                    "location_id": next(iter(self.sandbox.places)),
+                    "location_id": next(iter(self.sandbox.locations)),
                 },
                 "mqtt": {
                     "host": HOST,
@@ -130,15 +130,15 @@ class RealHome:
         """How many messages had come when that status did."""
         topic = f"{BASE}/status"
 
-        def places(heard: list[Heard]) -> list[int]:
+        def locations(heard: list[Heard]) -> list[int]:
             return [
                 index
                 for index, item in enumerate(heard)
                 if index >= after and (item.topic, item.payload) == (topic, word)
             ]
 
-        await self.watcher.until(lambda heard: bool(places(heard)))
-        return places(self.watcher.heard)[0]
+        await self.watcher.until(lambda heard: bool(locations(heard)))
+        return locations(self.watcher.heard)[0]
 
 
 @contextlib.asynccontextmanager
@@ -158,5 +158,5 @@ async def real_home(
     async with open_broker(choice) as broker, listening(broker, "watcher") as watcher:
         place = built_in()[0]
         clock = SteppedClock(local_start.replace(tzinfo=place.zone).astimezone(UTC), speed)
-        async with FlatPeakSandbox(clock, places=[place]) as sandbox:
+        async with FlatPeakSandbox(clock, locations=[place]) as sandbox:
             yield RealHome(broker, clock, sandbox, watcher, place.zone)

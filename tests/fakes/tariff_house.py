@@ -1,4 +1,4 @@
-"""A home's larder with a real client and the sandbox, for `async with` on a virtual loop."""
+"""A home's rate cache with a real client and the sandbox, for `async with` on a virtual loop."""
 
 import asyncio
 from datetime import datetime
@@ -8,7 +8,7 @@ from agent.clock import SteppedClock
 from agent.energy.rates import Direction
 from agent.health import Health
 from agent.store import Store
-from agent.tariff.larder import Larder
+from agent.tariff.rate_cache import RateCache
 from integrations.sandbox.server import ACCOUNT_ID, API_KEY, FlatPeakSandbox
 from integrations.tariffs.flatpeak import BasicLogin, FlatPeakTariff
 
@@ -19,7 +19,7 @@ BOTH = (Direction.IMPORT, Direction.EXPORT)
 
 
 class TariffHouse:
-    """`start_larder` again is a restart of the agent on the same disk."""
+    """`start_rate_cache` again is a restart of the agent on the same disk."""
 
     def __init__(
         self,
@@ -31,6 +31,8 @@ class TariffHouse:
     ) -> None:
         self.clock = clock
         self.sandbox = FlatPeakSandbox(clock, predictions=predictions)
+        self.seed = 7
+        self.events: list[tuple[str, str]] = []
         self.store = Store.in_memory()
         self.health = Health(clock)
         self.server_times: list[datetime] = []
@@ -48,31 +50,32 @@ class TariffHouse:
             directions=self._directions,
             base_url=self.sandbox.url,
         )
-        self.start_larder()
+        self.start_rate_cache()
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        await self.stop_larder()
+        await self.stop_rate_cache()
         await self.source.close()
         await self.sandbox.stop()
         self.store.close()
 
-    def start_larder(self) -> None:
+    def start_rate_cache(self) -> None:
         self.health = Health(self.clock)
-        self.larder = Larder(
+        self.rate_cache = RateCache(
             self.source,
             self.store,
             self.clock,
             self.health,
             contract_start=self._contract_start,
             on_server_time=self.server_times.append,
-            random=Random(7),
+            on_event=lambda kind, text: self.events.append((kind, text)),
+            random=Random(self.seed),
         )
-        self._task = asyncio.create_task(self.larder.run())
+        self._task = asyncio.create_task(self.rate_cache.run())
 
-    async def stop_larder(self) -> None:
+    async def stop_rate_cache(self) -> None:
         assert self._task is not None
-        assert not self._task.done(), "the larder's task ended by itself"
+        assert not self._task.done(), "the rate cache's task ended by itself"
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 

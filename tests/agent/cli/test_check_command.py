@@ -26,7 +26,7 @@ def write_config(folder: Path, sandbox: FlatPeakSandbox, port: int, **more: str)
     keys = {
         "mqtt": f"{{host: {HOST}, port: {port}}}",
         "tariff": f"{{source: flatpeak, base_url: '{sandbox.url}', api_key: {sandbox.api_key}, "
-        f"account_id: {sandbox.account_id}, location_id: {next(iter(sandbox.places))}}}",
+        f"account_id: {sandbox.account_id}, location_id: {next(iter(sandbox.locations))}}}",
         "devices": "[{id: ev, type: ev_charger, max_power_w: 11000, phases: 3, battery_kwh: 60}, "
         "{id: tank, type: water_heater, power_w: 2000, needs: [{hours: 2}]}]",
         "state": f"{{directory: {folder}/state}}",

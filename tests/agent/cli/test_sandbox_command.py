@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from agent.cli.sandbox import main
-from integrations.sandbox.faults import KINDS
-from integrations.sandbox.places import PRICES
+from integrations.sandbox.faults import FAULTS
+from integrations.sandbox.locations import PRICES
 
 SWEDEN = PRICES / "prices_SE3_EUR_PT1H_2024_day-ahead.csv.gz"
 
@@ -38,7 +38,7 @@ def test_it_serves_and_ends_with_0(options: list[str]) -> None:
 
 def test_it_lists_its_faults(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--faults"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == len(KINDS)
+    assert len(capsys.readouterr().out.splitlines()) == len(FAULTS)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agent.energy.rates import Rate
-from agent.tariff.estimates import estimates, pattern
+from agent.tariff.estimates import build_profile, estimates
 from agent.tariff.normalise import gaps
-from integrations.sandbox.places import built_in
+from integrations.sandbox.locations import built_in
 
 BERLIN = ZoneInfo("Europe/Berlin")
 HOUR = timedelta(hours=1)
@@ -44,14 +44,14 @@ def days_before(day: date, prices: list[tuple[str, str]]) -> list[Rate]:
 
 def guess(known: list[Rate], when: datetime, zone: ZoneInfo = BERLIN) -> tuple[str, float]:
     now = utc(FRIDAY) + 12 * HOUR
-    shape = pattern(known, zone, now)
-    (rate,) = estimates(shape, known, utc(when), utc(when) + HOUR)
+    profile = build_profile(known, zone, now)
+    (rate,) = estimates(profile, known, utc(when), utc(when) + HOUR)
     return f"{rate.price.normalize():f}", rate.confidence
 
 
 def test_nothing_known_nothing_estimated() -> None:
-    shape = pattern([], BERLIN, utc(FRIDAY))
-    assert estimates(shape, [], utc(FRIDAY), utc(FRIDAY) + DAY) == []
+    profile = build_profile([], BERLIN, utc(FRIDAY))
+    assert estimates(profile, [], utc(FRIDAY), utc(FRIDAY) + DAY) == []
 
 
 def test_a_price_never_seen_at_that_time_is_the_mean() -> None:
@@ -112,7 +112,7 @@ def test_local_time_counts_on_the_days_on_which_clocks_change(day: date) -> None
     known = days_before(day - DAY, [("0.1", "0.2")] * 7)
     midnight = datetime(day.year, day.month, day.day, tzinfo=BERLIN)
     start, end = utc(midnight), utc(midnight + DAY)
-    filled = estimates(pattern(known, BERLIN, start), known, start, end)
+    filled = estimates(build_profile(known, BERLIN, start), known, start, end)
     assert [(rate.start, rate.price) for rate in filled] == [
         (start, Decimal("0.1")),
         (utc(midnight.replace(hour=6)), Decimal("0.2")),
@@ -124,8 +124,8 @@ def test_only_holes_are_filled() -> None:
     known = days_before(FRIDAY.date(), [("0.1", "0.2")] * 7)
     start = utc(FRIDAY)
     holed = [*known[:-1], Rate(start + 10 * HOUR, start + 11 * HOUR, Decimal("0.9"))]
-    shape = pattern(known, BERLIN, start)
-    filled = estimates(shape, holed, start, start + DAY)
+    profile = build_profile(known, BERLIN, start)
+    filled = estimates(profile, holed, start, start + DAY)
     assert [(rate.start - start, rate.end - start) for rate in filled] == [
         (6 * HOUR, 10 * HOUR),
         (11 * HOUR, 24 * HOUR),
@@ -150,7 +150,7 @@ def test_on_real_prices_they_find_the_cheap_hours(number: int) -> None:
             for slot in series.slots(start - timedelta(days=30), start)
         ]
         truth = {slot.start: float(slot.price) for slot in series.slots(start, end)}
-        filled = estimates(pattern(known, zone, start - 12 * HOUR), known, start, end)
+        filled = estimates(build_profile(known, zone, start - 12 * HOUR), known, start, end)
         assert gaps(filled, start, end) == []
         guessed = {
             when: next(float(r.price) for r in filled if r.start <= when < r.end) for when in truth
@@ -171,5 +171,7 @@ def test_many_days_cost_little_time() -> None:
         for slot in place.series["IMPORT"].slots(start - timedelta(days=35), start)
     ]
     assert len(known) == 35 * 96
-    filled = estimates(pattern(known, BERLIN, start), known, start, start + timedelta(days=31))
+    filled = estimates(
+        build_profile(known, BERLIN, start), known, start, start + timedelta(days=31)
+    )
     assert gaps(filled, start, start + timedelta(days=31)) == []

@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.energy.rates import Rate
-from agent.tariff.normalise import gaps, normalise, overlay
+from agent.tariff.normalise import (
+    WITHDRAWN,
+    Withdrawal,
+    gaps,
+    normalise,
+    overlay,
+    withdraw,
+)
 
 START = datetime(2026, 1, 16, tzinfo=UTC)
 WINDOW_S = 60
@@ -103,3 +110,32 @@ def test_gaps_are_what_no_rate_covers() -> None:
     assert gaps(rates, at(0), at(10)) == [(at(2), at(4)), (at(8), at(10))]
     assert gaps([], at(0), at(10)) == [(at(0), at(10))]
     assert gaps([rate(0, 10)], at(0), at(10)) == []
+
+
+SPANS = st.lists(st.integers(0, WINDOW_S), max_size=6, unique=True).map(
+    lambda ends: tuple(
+        (at(begin), at(end)) for begin, end in zip(*[iter(sorted(ends))] * 2, strict=False)
+    )
+)
+
+
+@given(RATES, SPANS, st.booleans())
+def test_what_an_answer_leaves_open_is_first_an_estimate_then_unknown(
+    rates: list[Rate], spans: tuple[tuple[datetime, datetime], ...], final: bool
+) -> None:
+    known = list(normalise(rates, at(0), at(WINDOW_S)).rates)
+    once = withdraw(known, Withdrawal(spans, final))
+    twice = withdraw(once, Withdrawal(spans, final))
+    for second in range(WINDOW_S):
+        when = at(second + 0.5)
+        before, first, then = (
+            next((held for held in some if held.start <= when < held.end), None)
+            for some in (known, once, twice)
+        )
+        if before is None or not any(start <= when < end for start, end in spans):
+            assert first == before or (before and first and first.price == before.price)
+            assert (first is None) == (before is None) == (then is None)
+            continue
+        assert first is not None
+        assert (first.price, first.confidence) == (before.price, WITHDRAWN)
+        assert (then is None) is final

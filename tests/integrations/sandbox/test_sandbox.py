@@ -14,9 +14,9 @@ from aiohttp import ClientSession, TCPConnector
 
 from agent.clock import SteppedClock
 from agent.energy.rates import Direction
-from integrations.sandbox.places import PRICES, Place, built_in, from_file
+from integrations.sandbox.locations import PRICES, Location, built_in, from_file
 from integrations.sandbox.series import FileSeries, PriceFile
-from integrations.sandbox.server import ACCOUNT_ID, API_KEY, LIVE_API_KEY, FlatPeakSandbox
+from integrations.sandbox.server import ACCOUNT_ID, API_KEY, TEST_API_KEY, FlatPeakSandbox
 from integrations.tariffs.flatpeak import parse_rates
 from tests.fakes.virtual_loop import run_virtual
 
@@ -70,8 +70,8 @@ WINTER = datetime(2026, 1, 16, 10, tzinfo=UTC)
 def test_login_tells_test_from_live_and_tokens_expire() -> None:
     async def story(clock: SteppedClock) -> None:
         async with calling(clock) as caller:
-            assert (await caller.log_in())["live_mode"] is False
-            answer = await caller.log_in(LIVE_API_KEY)
+            assert (await caller.log_in(TEST_API_KEY))["live_mode"] is False
+            answer = await caller.log_in()
             assert answer["live_mode"] is True
             assert answer["expires_in"] == 3600
             assert (await caller.get("/locations"))[0] == 200
@@ -296,10 +296,10 @@ def test_faults_are_listed_switched_counted_and_cleared() -> None:
 
 
 def test_a_price_file_is_served_at_its_own_dates() -> None:
-    place: Place = from_file(PRICES / "prices_SE3_EUR_PT1H_2024_day-ahead.csv.gz")
+    place: Location = from_file(PRICES / "prices_SE3_EUR_PT1H_2024_day-ahead.csv.gz")
 
     async def story(clock: SteppedClock) -> None:
-        async with calling(clock, places=[place]) as caller:
+        async with calling(clock, locations=[place]) as caller:
             answer = await caller.rates(
                 place.id, "2024-06-01T10:30:00Z", "2024-06-05T00:00:00Z", direction="EXPORT"
             )
@@ -314,3 +314,56 @@ def test_a_price_file_is_served_at_its_own_dates() -> None:
 def test_a_file_with_another_name_is_refused(name: str, tmp_path: Any) -> None:
     with pytest.raises(ValueError, match="expected a name like"):
         from_file(tmp_path / name)
+
+
+def test_events_happen_when_they_are_asked_for() -> None:
+    async def story(clock: SteppedClock) -> None:
+        async with calling(clock) as caller:
+            await clock.sleep(60)
+            body = {"type": "tariff.expiring", "location_id": GERMANY}
+            assert (await caller.post("/_sandbox/events", body))[0] == 200
+            _, events = await caller.get("/events", object_id=GERMANY)
+            newest = events["data"][0]
+            assert (newest["type"], newest["data"]["location_id"]) == ("tariff.expiring", GERMANY)
+            assert newest["time_created"] == "2026-01-16T10:01:00Z"
+            _, others = await caller.get("/events", event_type="tariff.expired")
+            assert others["data"] == []
+            bad: object
+            for bad in ({"type": "tariff.expired"}, {"type": "x", "location_id": "loc_0"}, []):
+                assert (await caller.post("/_sandbox/events", bad))[0] == 400
+
+    run_virtual(story, WINTER)
+
+
+@pytest.mark.parametrize(
+    ("fault", "last"),
+    [
+        ("", "2026-01-17T23:00:00Z"),
+        ("prices_late", "2026-01-16T23:00:00Z"),
+        ("rates_withdrawn", "2026-01-16T23:00:00Z"),
+        ("short_horizon", "2026-01-16T18:00:00Z"),
+    ],
+)
+def test_prices_can_be_late_withdrawn_or_few(fault: str, last: str) -> None:
+    """Ten minutes after the publication; next_update names the next one in any case."""
+
+    async def story(clock: SteppedClock) -> None:
+        async with calling(clock) as caller:
+            if fault:
+                await caller.post("/_sandbox/faults", {"name": fault})
+            answer = await caller.rates(GERMANY, "2026-01-16T12:00:00Z", "2026-01-18T12:00:00Z")
+            assert answer["data"][-1]["valid_to"] == last
+            assert answer["next_update"] == "2026-01-17T12:00:00Z"
+
+    run_virtual(story, datetime(2026, 1, 16, 12, 10, tzinfo=UTC))
+
+
+def test_the_answers_of_a_test_key_say_so() -> None:
+    async def story(clock: SteppedClock) -> None:
+        async with calling(clock) as caller:
+            window = ("2026-01-16T10:00:00Z", "2026-01-16T11:00:00Z")
+            assert (await caller.rates(FLAT, *window))["live_mode"] is True
+            await caller.log_in(TEST_API_KEY)
+            assert (await caller.rates(FLAT, *window))["live_mode"] is False
+
+    run_virtual(story, WINTER)

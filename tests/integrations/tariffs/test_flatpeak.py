@@ -10,8 +10,8 @@ from aiohttp import web
 from agent.clock import SteppedClock
 from agent.energy.rates import Direction, Rate
 from agent.errors import AgentError, Malformed, Refused, Unavailable
-from integrations.sandbox.faults import KINDS
-from integrations.sandbox.server import ACCOUNT_ID, API_KEY, FlatPeakSandbox
+from integrations.sandbox.faults import FAULTS
+from integrations.sandbox.server import ACCOUNT_ID, API_KEY, TEST_API_KEY, FlatPeakSandbox
 from integrations.tariffs.flatpeak import Auth, BasicLogin, Bearer, FlatPeakTariff, NoAuth
 from tests.fakes.virtual_loop import run_virtual
 
@@ -147,6 +147,9 @@ def test_a_token_of_five_seconds_is_used_at_once() -> None:
         ("unknown_code", Refused, "unknown_code"),
         ("plain_422", Refused, "422"),
         ("deleted", Refused, "connect it again"),
+        ("request_timeout", Unavailable, "408"),
+        ("too_early", Unavailable, "425"),
+        ("half_emoji", Unavailable, r"HTTP 500, cut short \?: cut short \? warning: cut short \?"),
     ],
 )
 def test_each_failure_is_the_error_that_says_who_acts(
@@ -164,7 +167,7 @@ def test_each_failure_is_the_error_that_says_who_acts(
     run_virtual(story, START)
 
 
-@pytest.mark.parametrize("fault", sorted(KINDS))
+@pytest.mark.parametrize("fault", sorted(FAULTS))
 def test_no_fault_is_anything_but_rates_or_one_of_our_errors(fault: str) -> None:
     async def story(clock: SteppedClock) -> None:
         async with House(clock) as house:
@@ -291,5 +294,36 @@ def test_carbon_comes_where_it_is_asked_for() -> None:
             fetched = await client.fetch(Direction.IMPORT, START, START + HOUR)
             await client.close()
             assert fetched.rates[0].carbon_g_per_kwh is not None
+
+    run_virtual(story, START)
+
+
+def test_what_the_owner_should_know_of_an_answer() -> None:
+    async def story(clock: SteppedClock) -> None:
+        async with House(clock, auth=BasicLogin(ACCOUNT_ID, TEST_API_KEY)) as house:
+            fetched = await house.client.fetch(Direction.IMPORT, START, START + HOUR)
+            assert [warning[:26] for warning in fetched.warnings] == ["the API key is a test key,"]
+            house.sandbox.faults.on("other_location")
+            fetched = await house.client.fetch(Direction.IMPORT, START, START + HOUR)
+            assert "loc_000000000000000000000000" in fetched.warnings[1]
+        async with House(clock) as house:
+            fetched = await house.client.fetch(Direction.IMPORT, START, START + HOUR)
+            assert not fetched.warnings
+
+    run_virtual(story, START)
+
+
+def test_events_of_this_location_in_our_words() -> None:
+    async def story(clock: SteppedClock) -> None:
+        async with House(clock) as house:
+            assert await house.client.fetch_events() == []
+            house.sandbox.raise_event("tariff.fetch.failed", GERMANY)
+            house.sandbox.raise_event("tariff.expiring", FLAT)
+            house.sandbox.raise_event("location.update", GERMANY)
+            (event,) = await house.client.fetch_events()
+            assert (event.kind, event.at) == ("tariff_fetch_failed", START)
+            house.sandbox.faults.on("no_events")
+            with pytest.raises(Refused):
+                await house.client.fetch_events()
 
     run_virtual(story, START)

@@ -1,4 +1,4 @@
-"""The larder with the real client against the sandbox: ordinary weeks, and every fault there is."""
+"""The rate cache with the real client against the sandbox: ordinary weeks, and every fault."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -11,7 +11,8 @@ from agent.clock import SteppedClock
 from agent.energy.rates import Direction, Rate
 from agent.health import State
 from agent.tariff.normalise import gaps
-from integrations.sandbox.faults import KINDS
+from agent.tariff.rate_table import RateTable
+from integrations.sandbox.faults import FAULTS
 from tests.fakes.tariff_house import BOTH, GERMANY, SWEDEN, SYDNEY, TariffHouse
 from tests.fakes.virtual_loop import run_virtual
 
@@ -20,6 +21,8 @@ HOUR = timedelta(hours=1)
 MINUTES = timedelta(minutes=1)
 # Faults in which valid, but other prices are served.
 OTHER_PRICES = {"negative", "six_decimals", "random_prices", "backfill", "currency_change"}
+# Faults in which an answer takes back what an earlier one said.
+WITHDRAWN = {"hole", "zero_unknown", "rates_withdrawn", "short_horizon"}
 
 
 def test_a_first_day_is_three_calls_a_direction() -> None:
@@ -41,7 +44,7 @@ def test_a_first_day_is_three_calls_a_direction() -> None:
             assert queries[4]["start_time"] == "2026-01-16T12:00:00Z"
             assert house.health.parts["tariff"].state is State.OK
             assert house.server_times[0] == MORNING
-            rates = house.larder.current.value[Direction.IMPORT]
+            rates = house.rate_cache.current.value[Direction.IMPORT]
             assert rates.horizon == datetime(2026, 1, 17, 23, tzinfo=UTC)
             assert (rates.currency, rates.timezone, rates.stale) == ("EUR", "Europe/Berlin", False)
 
@@ -64,9 +67,9 @@ def test_two_weeks_through_a_clock_change(location: str, start: datetime) -> Non
                 await clock.sleep(3600)
                 now = clock.now()
                 for direction in BOTH:
-                    rates = house.larder.current.value[direction]
+                    rates = house.rate_cache.current.value[direction]
                     assert rates.at(now) is not None
-                    plan = house.larder.planning_rates(direction, now, now + 60 * HOUR)
+                    plan = house.rate_cache.planning_rates(direction, now, now + 60 * HOUR)
                     assert gaps(plan, now, now + 60 * HOUR) == []
                     assert all(a.end <= b.start for a, b in pairwise(plan))
             assert house.health.parts["tariff"].state is State.OK
@@ -76,8 +79,8 @@ def test_two_weeks_through_a_clock_change(location: str, start: datetime) -> Non
                 assert 14 <= len(asked) <= 17
                 assert min(b - a for a, b in pairwise(asked)) >= 15 * MINUTES
             first = start + HOUR
-            archive = house.larder.history(Direction.IMPORT, first, clock.now())
-            assert gaps(archive, first, clock.now()) == []
+            rate_table = RateTable(house.store).rates(Direction.IMPORT, first, clock.now())
+            assert gaps(rate_table, first, clock.now()) == []
 
     run_virtual(story, start)
 
@@ -93,7 +96,9 @@ def test_a_year_is_one_call_a_day_and_little_disk() -> None:
                 asked = house.asked(direction)
                 assert 395 <= len(asked) <= 400
                 assert min(b - a for a, b in pairwise(asked)) >= 15 * MINUTES
-            kept = house.larder.history(Direction.IMPORT, first - timedelta(days=40), clock.now())
+            kept = RateTable(house.store).rates(
+                Direction.IMPORT, first - timedelta(days=40), clock.now()
+            )
             assert gaps(kept, kept[0].start, clock.now()) == []
             assert clock.now() - kept[0].start < timedelta(days=368)
             assert house.store.connection.total_changes / 395 < 100
@@ -101,25 +106,27 @@ def test_a_year_is_one_call_a_day_and_little_disk() -> None:
     run_virtual(story, MORNING)
 
 
-@pytest.mark.parametrize("fault", sorted(KINDS))
+@pytest.mark.parametrize("fault", sorted(FAULTS))
 def test_no_fault_makes_it_crash_forget_or_spin(fault: str) -> None:
     """Two good hours, a day and a half of the fault, then a day and a quarter of peace."""
 
     async def story(clock: SteppedClock) -> None:
         async with TariffHouse(clock) as house:
             await clock.sleep(2 * 3600)
-            known = {way: house.larder.current.value[way].rates for way in BOTH}
+            known = {
+                direction: house.rate_cache.current.value[direction].rates for direction in BOTH
+            }
             house.sandbox.faults.on(fault)
             began = clock.now()
             for _ in range(36):
                 await clock.sleep(3600)
                 assert house.alive
-                for way in BOTH:
+                for direction in BOTH:
                     if fault != "currency_change":
-                        check_nothing_lost(house, way, known[way], fault)
-                    known[way] = house.larder.current.value[way].rates
-            for way in BOTH:
-                asked = [at for at in house.asked(way) if at >= began]
+                        check_nothing_lost(house, direction, known[direction], fault)
+                    known[direction] = house.rate_cache.current.value[direction].rates
+            for direction in BOTH:
+                asked = [at for at in house.asked(direction) if at >= began]
                 assert len(asked) <= 36 + 3
                 assert all(b - a >= 15 * MINUTES for a, b in pairwise(asked))
             assert house.sandbox.count("/login", began) <= 4 * 36
@@ -127,24 +134,24 @@ def test_no_fault_makes_it_crash_forget_or_spin(fault: str) -> None:
             await clock.sleep(30 * 3600)
             assert house.alive
             assert house.health.parts["tariff"].state is State.OK
-            for way in BOTH:
-                rates = house.larder.current.value[way]
+            for direction in BOTH:
+                rates = house.rate_cache.current.value[direction]
                 assert not rates.stale
                 assert rates.at(clock.now()) is not None
                 assert (rates.currency, rates.timezone) == ("EUR", "Europe/Berlin")
 
     def check_nothing_lost(
-        house: TariffHouse, way: Direction, before: tuple[Rate, ...], name: str
+        house: TariffHouse, direction: Direction, before: tuple[Rate, ...], name: str
     ) -> None:
         now = house.clock.now()
-        after = house.larder.current.value[way].rates
+        after = house.rate_cache.current.value[direction].rates
         ahead = [rate for rate in before if rate.end > now and rate.confidence >= 1]
-        for rate in ahead:
+        for rate in ahead if name not in WITHDRAWN else []:
             start = max(rate.start, now)
             assert gaps(after, start, rate.end) == []
             if name not in OTHER_PRICES:
                 assert {held.price for held in after if held.start < rate.end} >= {rate.price}
-        plan = house.larder.planning_rates(way, now, now + 48 * HOUR)
+        plan = house.rate_cache.planning_rates(direction, now, now + 48 * HOUR)
         assert gaps(plan, now, now + 48 * HOUR) == []
         assert all(rate.confidence > 0 for rate in plan)
 
@@ -156,7 +163,7 @@ def test_faults_by_chance_for_a_week(seed: int) -> None:
     """Every hour other faults, up to three at a time; known prices stay, calls stay rare."""
     dice = Random(seed)
     # These change or take away what is known, rightly.
-    chosen = sorted(set(KINDS) - OTHER_PRICES - {"zone_change", "slow"})
+    chosen = sorted(set(FAULTS) - OTHER_PRICES - WITHDRAWN - {"zone_change", "slow"})
 
     async def story(clock: SteppedClock) -> None:
         async with TariffHouse(clock) as house:
@@ -166,19 +173,19 @@ def test_faults_by_chance_for_a_week(seed: int) -> None:
                 for name in dice.sample(chosen, dice.randint(0, 3)):
                     house.sandbox.faults.on(name, dice.choice([None, 1, 2]))
                 if dice.random() < 0.1:
-                    await house.larder.refresh_now()
+                    await house.rate_cache.refresh_now()
                 if dice.random() < 0.1:
-                    await house.stop_larder()
-                    house.start_larder()
-                before = house.larder.current.value[Direction.IMPORT].rates
+                    await house.stop_rate_cache()
+                    house.start_rate_cache()
+                before = house.rate_cache.current.value[Direction.IMPORT].rates
                 await clock.sleep(3600)
                 assert house.alive, hour
                 now = clock.now()
-                after = house.larder.current.value[Direction.IMPORT].rates
+                after = house.rate_cache.current.value[Direction.IMPORT].rates
                 for rate in before:
                     if rate.end > now and rate.confidence >= 1:
                         assert gaps(after, max(rate.start, now), rate.end) == []
-                plan = house.larder.planning_rates(Direction.IMPORT, now, now)
+                plan = house.rate_cache.planning_rates(Direction.IMPORT, now, now)
                 assert gaps(plan, now, now + 48 * HOUR) == []
             asked = house.asked()
             assert len(asked) < 7 * 24
@@ -199,7 +206,7 @@ def test_faults_by_chance_for_a_week(seed: int) -> None:
         ("pending_connect", State.DEGRADED, "import and export: pending_connect", ""),
         ("server_error", State.DEGRADED, "HTTP 500", ""),
         ("html", State.DEGRADED, "not JSON", ""),
-        ("empty_data", State.DEGRADED, "the tariff has no prices", ""),
+        ("empty_data", State.DEGRADED, "the tariff has no prices", "the owner"),
     ],
 )
 def test_a_first_connect_that_fails_says_who_acts(
@@ -215,9 +222,9 @@ def test_a_first_connect_that_fails_says_who_acts(
             assert words in condition.why
             assert len(house.asked()) <= 5
             house.sandbox.faults.clear()
-            if await house.larder.refresh_now() is not None:
+            if await house.rate_cache.refresh_now() is not None:
                 await clock.sleep(15 * 60)
-                assert await house.larder.refresh_now() is None
+                assert await house.rate_cache.refresh_now() is None
             assert house.health.parts["tariff"].state is State.OK
 
     run_virtual(story, MORNING)
@@ -227,16 +234,16 @@ def test_a_warm_start_makes_no_call() -> None:
     async def story(clock: SteppedClock) -> None:
         async with TariffHouse(clock) as house:
             await clock.sleep(3600)
-            await house.stop_larder()
+            await house.stop_rate_cache()
             before = len(house.sandbox.calls)
             for _ in range(20):
-                house.start_larder()
-                assert house.larder.current.value[Direction.IMPORT].at(clock.now()) is not None
+                house.start_rate_cache()
+                assert house.rate_cache.current.value[Direction.IMPORT].at(clock.now()) is not None
                 assert house.health.parts["tariff"].state is State.OK
                 await clock.sleep(60)
-                await house.stop_larder()
+                await house.stop_rate_cache()
             assert len(house.sandbox.calls) == before
-            house.start_larder()
+            house.start_rate_cache()
 
     run_virtual(story, MORNING)
 
@@ -249,8 +256,8 @@ def test_restarts_in_a_row_do_not_ask_in_a_row(fault: str) -> None:
             house.sandbox.faults.on(fault)
             began = clock.now()
             for _ in range(360):
-                await house.stop_larder()
-                house.start_larder()
+                await house.stop_rate_cache()
+                house.start_rate_cache()
                 await clock.sleep(10)
             assert len([at for at in house.asked() if at >= began]) <= 6
             assert house.sandbox.count("/login", began) <= 2 * 65
@@ -262,17 +269,17 @@ def test_without_network_it_lives_on_what_is_on_disk_and_then_on_estimates() -> 
     async def story(clock: SteppedClock) -> None:
         async with TariffHouse(clock) as house:
             await clock.sleep(12 * 3600)
-            await house.stop_larder()
+            await house.stop_rate_cache()
             house.sandbox.faults.on("reset")
             await clock.sleep(12 * 3600)
-            house.start_larder()
+            house.start_rate_cache()
             now = clock.now()
-            assert house.larder.current.value[Direction.IMPORT].at(now) is not None
+            assert house.rate_cache.current.value[Direction.IMPORT].at(now) is not None
             await clock.sleep(48 * 3600)
-            rates = house.larder.current.value[Direction.IMPORT]
+            rates = house.rate_cache.current.value[Direction.IMPORT]
             assert rates.stale
             assert rates.at(clock.now()) is None
-            plan = house.larder.planning_rates(Direction.IMPORT, clock.now(), clock.now())
+            plan = house.rate_cache.planning_rates(Direction.IMPORT, clock.now(), clock.now())
             assert gaps(plan, clock.now(), clock.now() + 48 * HOUR) == []
             assert all(0 < rate.confidence < 1 for rate in plan)
             noon = datetime(2026, 1, 17, 12, tzinfo=UTC)
@@ -320,10 +327,10 @@ def test_history_is_fetched_once_from_the_contracts_start() -> None:
             for began, ended in windows:
                 span = datetime.fromisoformat(ended) - datetime.fromisoformat(began)
                 assert span <= timedelta(days=30)
-            archive = house.larder.history(Direction.IMPORT, start, clock.now())
-            assert gaps(archive, start, clock.now()) == []
-            await house.stop_larder()
-            house.start_larder()
+            rate_table = RateTable(house.store).rates(Direction.IMPORT, start, clock.now())
+            assert gaps(rate_table, start, clock.now()) == []
+            await house.stop_rate_cache()
+            house.start_rate_cache()
             await clock.sleep(3600)
             assert len(house.asked()) == 7
 
@@ -334,15 +341,15 @@ def test_an_owners_request_is_asked_at_once_but_not_twice_a_minute() -> None:
     async def story(clock: SteppedClock) -> None:
         async with TariffHouse(clock, directions=(Direction.IMPORT,)) as house:
             await clock.sleep(30)
-            assert await house.larder.refresh_now() == MORNING + MINUTES
+            assert await house.rate_cache.refresh_now() == MORNING + MINUTES
             await clock.sleep(60)
-            assert await house.larder.refresh_now() is None
+            assert await house.rate_cache.refresh_now() is None
             assert len(house.asked()) == 2
             house.sandbox.faults.on("rate_limit_told")
             await clock.sleep(120)
-            assert await house.larder.refresh_now() is None
+            assert await house.rate_cache.refresh_now() is None
             told = clock.now() + 30 * MINUTES
             await clock.sleep(120)
-            assert await house.larder.refresh_now() == told
+            assert await house.rate_cache.refresh_now() == told
 
     run_virtual(story, MORNING)

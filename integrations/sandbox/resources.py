@@ -1,90 +1,109 @@
 """The objects around the rates: customers, locations, tariff elements, events, and paged lists."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from integrations.sandbox.places import Place, object_id
+from agent.energy.instants import format_instant
+from integrations.sandbox.locations import Location, object_id
 from integrations.sandbox.rates_answer import BadRequestError
 
-BORN_TEXT = "2024-01-01T00:00:00Z"
+CREATED_AT_TEXT = "2024-01-01T00:00:00Z"
 CUSTOMER = object_id("cus", 1)
 Object = dict[str, Any]
 
 
-def customers(places: Sequence[Place], live: bool) -> list[Object]:
+def customers(locations: Sequence[Location], live: bool) -> list[Object]:
     return [
         {
             **_head(CUSTOMER, "customer", live),
             "reference_id": "household",
-            "locations": [place.id for place in places],
+            "locations": [location.id for location in locations],
         }
     ]
 
 
-def location(place: Place, live: bool) -> Object:
+def location_object(location: Location, live: bool) -> Object:
     return {
-        **_head(place.id, "location", live),
-        "reference_id": f"home-{place.number}",
+        **_head(location.id, "location", live),
+        "reference_id": f"home-{location.number}",
         "customer_id": CUSTOMER,
-        "timezone": place.timezone,
-        "currency_code": place.currency,
-        "postal_address": {"city": place.city, "country_code": place.country},
+        "timezone": location.timezone,
+        "currency_code": location.currency,
+        "postal_address": {"city": location.city, "country_code": location.country},
         "tariff_status": {
             f"{kind}_{direction}": "connected"
-            if kind == "commodity" and direction.upper() in place.series
+            if kind == "commodity" and direction.upper() in location.series
             else "not_connected"
             for kind in ("commodity", "non_commodity")
             for direction in ("import", "export")
         },
-        "tariff_elements": [element["id"] for element in elements(place, live)],
+        "tariff_elements": [element["id"] for element in elements(location, live)],
     }
 
 
-def location_status(place: Place, live: bool) -> Object:
+def location_status_object(location: Location, live: bool) -> Object:
     return {
-        **_head(place.id, "location_status", live),
+        **_head(location.id, "location_status", live),
         **{
             f"commodity_{element['direction'].lower()}": {
                 "status": element["status"],
                 "connection_type": element["connection_type"],
                 "tariff": {"id": element["id"], "display_name": element["display_name"]},
             }
-            for element in elements(place, live)
+            for element in elements(location, live)
         },
     }
 
 
-def elements(place: Place, live: bool) -> list[Object]:
+def elements(location: Location, live: bool) -> list[Object]:
     """The tariffs of one location, a direction each."""
     return [
         {
-            **_head(object_id("trf", 10 * place.number + number), "tariff", live),
-            "location_id": place.id,
+            **_head(object_id("trf", 10 * location.number + number), "tariff", live),
+            "location_id": location.id,
             "direction": direction,
             "type": "COMMODITY",
-            "display_name": place.name,
+            "display_name": location.name,
             "is_linked": series.market,
             "connection_type": "MARKET" if series.market else "MANUAL",
             "status": "connected",
-            "timezone": place.timezone,
+            "timezone": location.timezone,
             "contract_start_date": "2024-01-01",
             "contract_end_date": "2099-12-31",
         }
-        for number, (direction, series) in enumerate(place.series.items(), start=1)
+        for number, (direction, series) in enumerate(location.series.items(), start=1)
     ]
 
 
-def events(places: Sequence[Place], live: bool) -> list[Object]:
-    """What happened so far: the customer and each location were made."""
-    made = [("customer.create", {"customer_id": CUSTOMER})]
-    made += [("location.create", {"location_id": place.id}) for place in places]
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event of a location, `kind` in FlatPeak's spelling such as `tariff.expiring`."""
+
+    kind: str
+    location_id: str
+    at: datetime
+
+
+def events(locations: Sequence[Location], happened: Sequence[Happened], live: bool) -> list[Object]:
+    """What happened so far: the customer and each location were made, then the rest."""
+    made = [("customer.create", {"customer_id": CUSTOMER}, CREATED_AT_TEXT)]
+    made += [
+        ("location.create", {"location_id": location.id}, CREATED_AT_TEXT) for location in locations
+    ]
+    made += [
+        (event.kind, {"location_id": event.location_id}, format_instant(event.at))
+        for event in happened
+    ]
     return [
         {
             **_head(object_id("evt", number), "event", live),
             "type": kind,
+            "time_created": created,
             "data": {**data, "live_mode": live},
         }
-        for number, (kind, data) in enumerate(made, start=1)
+        for number, (kind, data, created) in enumerate(made, start=1)
     ]
 
 
@@ -120,6 +139,6 @@ def _head(identity: str, kind: str, live: bool) -> Object:
         "id": identity,
         "object": kind,
         "live_mode": live,
-        "time_created": BORN_TEXT,
+        "time_created": CREATED_AT_TEXT,
         "account_id": object_id("acc", 1),
     }

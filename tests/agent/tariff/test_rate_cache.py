@@ -1,10 +1,11 @@
-"""The larder with a source that says what the test wants: money, zone, disk, clock, restarts."""
+"""The rate cache with a source that says what the test wants: money, zone, disk, clock."""
 
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -16,8 +17,9 @@ from agent.errors import Malformed, Refused, Unavailable
 from agent.health import Health, State
 from agent.ports import FetchedRates
 from agent.store import Store
-from agent.tariff.larder import Larder
 from agent.tariff.normalise import gaps
+from agent.tariff.rate_cache import RateCache
+from agent.tariff.rate_table import RateTable
 from integrations.tariffs.fixed import FixedTariff, PriceRule
 from tests.fakes.virtual_loop import run_virtual
 
@@ -71,12 +73,13 @@ class ScriptedSource:
 
 class House:
     def __init__(self, clock: Clock, source: ScriptedSource | FixedTariff, store: Store) -> None:
+        self.store = store
         self.health = Health(clock)
         self.heard: list[datetime] = []
-        self.larder = Larder(
+        self.rate_cache = RateCache(
             source, store, clock, self.health, on_server_time=self.heard.append, random=Random(1)
         )
-        self._task = asyncio.create_task(self.larder.run())
+        self._task = asyncio.create_task(self.rate_cache.run())
 
     async def stop(self) -> None:
         assert not self._task.done()
@@ -110,21 +113,21 @@ def test_a_confirmed_price_outlives_guesses_and_silence() -> None:
         source = ScriptedSource(clock)
         house = House(clock, source, Store.in_memory())
         await clock.sleep(60)
-        before = house.larder.current.value[IMPORT].rates
+        before = house.rate_cache.current.value[IMPORT].rates
         source.confidence, source.price = 0.6, Decimal("9")
         await clock.sleep(4 * 3600)
-        source.horizon = timedelta(0)
+        source.horizon = -HOUR
         await clock.sleep(4 * 3600)
-        after = house.larder.current.value[IMPORT].rates
-        ahead = [rate for rate in before if rate.end > clock.now()]
+        after = house.rate_cache.current.value[IMPORT].rates
+        ahead = {(rate.end, rate.price) for rate in before if rate.end > clock.now()}
         assert ahead
-        assert set(ahead) <= set(after)
+        assert ahead <= {(rate.end, rate.price) for rate in after}
         await house.stop()
 
     run_virtual(story, START)
 
 
-def test_one_answer_in_another_currency_is_a_slip_a_second_is_believed() -> None:
+def test_another_currency_is_a_slip_until_it_was_said_for_an_hour() -> None:
     async def story(clock: SteppedClock) -> None:
         source = ScriptedSource(clock)
         house = House(clock, source, Store.in_memory())
@@ -133,10 +136,10 @@ def test_one_answer_in_another_currency_is_a_slip_a_second_is_believed() -> None
         await clock.sleep(2.1 * 3600)
         state, why, _ = house.state
         assert (state, "prices came in CHF, not in EUR" in why) == (State.DEGRADED, True)
-        rates = house.larder.current.value[IMPORT]
+        rates = house.rate_cache.current.value[IMPORT]
         assert (rates.currency, rates.at(clock.now()) is not None) == ("EUR", True)
-        await clock.sleep(1800)
-        rates = house.larder.current.value[IMPORT]
+        await clock.sleep(2 * 3600)
+        rates = house.rate_cache.current.value[IMPORT]
         assert (rates.currency, rates.at(clock.now()) is not None) == ("CHF", True)
         assert house.state[0] is State.OK
         assert rates.rates[0].start >= clock.now() - 8 * DAY
@@ -159,9 +162,14 @@ def test_another_time_zone_is_taken_at_once_nonsense_is_not() -> None:
         ]:
             source.timezone = said
             await clock.sleep(61)
-            assert await house.larder.refresh_now() is None
-            assert house.larder.current.value[IMPORT].timezone == held
-            assert house.state[0] is State.OK
+            assert await house.rate_cache.refresh_now() is None
+            assert house.rate_cache.current.value[IMPORT].timezone == held
+            if said == held:
+                assert house.state[0] is State.OK
+            else:
+                assert house.state[0] is State.DEGRADED
+                assert "Europe/Lisbon is used: set site.timezone" in house.state[1]
+                assert house.state[2] == "the owner"
         await house.stop()
 
     run_virtual(story, START)
@@ -234,9 +242,44 @@ def test_rates_of_another_contract_are_not_used() -> None:
         source.trouble = lambda: Unavailable("away")
         house = House(clock, source, store)
         await clock.sleep(1)
-        assert house.larder.current.value[IMPORT].rates == ()
-        assert house.larder.planning_rates(IMPORT, clock.now(), clock.now() + DAY) == []
+        assert house.rate_cache.current.value[IMPORT].rates == ()
+        assert house.rate_cache.planning_rates(IMPORT, clock.now(), clock.now() + DAY) == []
         assert len(source.asked) == 1
+        await house.stop()
+
+    run_virtual(story, START)
+
+
+def test_another_contract_brings_its_own_money_and_zone_at_once() -> None:
+    async def story(clock: SteppedClock) -> None:
+        store = Store.in_memory()
+        house = House(clock, ScriptedSource(clock), store)
+        await clock.sleep(60)
+        await house.stop()
+        source = ScriptedSource(clock)
+        source.identity, source.currency, source.timezone = "another", "GBP", "Europe/London"
+        house = House(clock, source, store)
+        await clock.sleep(60)
+        rates = house.rate_cache.current.value[IMPORT]
+        assert (rates.currency, rates.timezone) == ("GBP", "Europe/London")
+        assert house.state[0] is State.OK
+        await house.stop()
+
+    run_virtual(story, START)
+
+
+@pytest.mark.parametrize("next_update", [timedelta(minutes=10), 3 * HOUR, -HOUR])
+def test_history_comes_however_often_prices_are_updated(next_update: timedelta) -> None:
+    async def story(clock: SteppedClock) -> None:
+        source = ScriptedSource(clock)
+        source.next_update = next_update
+        house = House(clock, source, Store.in_memory())
+        await clock.sleep(2 * 3600)
+        first = START - 29 * DAY
+        kept = RateTable(house.store).rates(IMPORT, first, START)
+        assert gaps(kept, first, START) == []
+        times = [now for now, _, _ in source.asked]
+        assert all(b - a >= timedelta(minutes=15) for a, b in pairwise(times))
         await house.stop()
 
     run_virtual(story, START)
@@ -250,7 +293,7 @@ def test_a_disk_that_refuses_does_not_stop_the_prices(tmp_path: Path) -> None:
         house = House(clock, source, store)
         store.connection.execute("PRAGMA query_only = 1")
         await clock.sleep(4 * 3600)
-        assert house.larder.current.value[IMPORT].at(clock.now()) is not None
+        assert house.rate_cache.current.value[IMPORT].at(clock.now()) is not None
         assert house.health.counts["failed_writes_of_rates"] > 0
         await house.stop()
         store.connection.execute("PRAGMA query_only = 0")
@@ -269,7 +312,7 @@ def test_little_is_written_and_nothing_while_it_waits(tmp_path: Path) -> None:
         before = store.connection.total_changes
         await clock.sleep(1800)
         for _ in range(100):
-            house.larder.planning_rates(IMPORT, clock.now(), clock.now() + 2 * DAY)
+            house.rate_cache.planning_rates(IMPORT, clock.now(), clock.now() + 2 * DAY)
         assert store.connection.total_changes == before
         await house.stop()
         store.close()
@@ -286,7 +329,7 @@ def test_a_clock_that_is_set_right_later_costs_no_price_and_no_flood(wrong_by: t
         source.server_time = lambda: clock.now() - clock.ahead
         house = House(clock, source, store)
         await clock.sleep(3600)
-        known = house.larder.current.value[IMPORT].rates
+        known = house.rate_cache.current.value[IMPORT].rates
         await house.stop()
 
         clock.ahead = wrong_by
@@ -297,8 +340,8 @@ def test_a_clock_that_is_set_right_later_costs_no_price_and_no_flood(wrong_by: t
         await clock.sleep(2 * 3600)
         assert len(source.asked) - began <= 8
         await clock.sleep(24 * 3600)
-        assert house.larder.current.value[IMPORT].at(clock.now()) is not None
-        kept = house.larder.history(IMPORT, known[0].start, known[-1].end)
+        assert house.rate_cache.current.value[IMPORT].at(clock.now()) is not None
+        kept = RateTable(house.store).rates(IMPORT, known[0].start, known[-1].end)
         assert gaps(kept, known[0].start, known[-1].end) == []
         assert house.state[0] is State.OK
         assert all(abs(heard - START) < 2 * DAY for heard in house.heard)
@@ -313,13 +356,13 @@ def test_planning_reaches_as_far_as_it_is_asked_but_not_for_ever() -> None:
         await clock.sleep(60)
         now = clock.now()
         for until in (now, now + 5 * DAY, now + 4000 * DAY):
-            plan = house.larder.planning_rates(IMPORT, now, until)
+            plan = house.rate_cache.planning_rates(IMPORT, now, until)
             assert plan[0].start == now
             assert plan[-1].end == min(max(until, now + 2 * DAY), now + 31 * DAY)
             assert gaps(plan, now, plan[-1].end) == []
             known = [rate for rate in plan if rate.confidence >= 1]
             assert known[-1].end <= now + DAY + HOUR
-        assert house.larder.planning_rates(Direction.EXPORT, now, now) == []
+        assert house.rate_cache.planning_rates(Direction.EXPORT, now, now) == []
         await house.stop()
 
     run_virtual(story, START)
@@ -330,30 +373,30 @@ def test_readers_are_woken_by_changes_only() -> None:
         source = ScriptedSource(clock)
         house = House(clock, source, Store.in_memory())
         await clock.sleep(2 * 3600)
-        version = house.larder.current.version
+        version = house.rate_cache.current.version
         await clock.sleep(1800)
-        assert house.larder.current.version == version
+        assert house.rate_cache.current.version == version
         source.horizon = timedelta(0)
         source.trouble = lambda: Unavailable("away")
-        waiting = asyncio.create_task(house.larder.current.newer_than(version))
+        waiting = asyncio.create_task(house.rate_cache.current.newer_than(version))
         await clock.sleep(30 * 3600)
         assert (await waiting)[IMPORT].stale
-        assert house.larder.current.value[IMPORT].at(clock.now()) is None
+        assert house.rate_cache.current.value[IMPORT].at(clock.now()) is None
         await house.stop()
 
     run_virtual(story, START)
 
 
-def test_the_fixed_tariff_lives_in_the_same_larder() -> None:
+def test_the_fixed_tariff_lives_in_the_rate_cache() -> None:
     async def story(clock: SteppedClock) -> None:
         source = FixedTariff("Europe/Berlin", "EUR", {IMPORT: [PriceRule(Decimal("0.32"))]})
         house = House(clock, source, Store.in_memory())
         for _ in range(10 * 24):
             await clock.sleep(3600)
             now = clock.now()
-            plan = house.larder.planning_rates(IMPORT, now, now)
+            plan = house.rate_cache.planning_rates(IMPORT, now, now)
             assert {rate.price for rate in plan} == {Decimal("0.32")}
-            assert house.larder.current.value[IMPORT].at(now) is not None
+            assert house.rate_cache.current.value[IMPORT].at(now) is not None
         assert house.state[0] is State.OK
         await house.stop()
 
@@ -364,8 +407,8 @@ def test_a_home_that_has_no_direction_waits_in_peace() -> None:
     async def story(clock: SteppedClock) -> None:
         house = House(clock, ScriptedSource(clock, directions=()), Store.in_memory())
         await clock.sleep(86400)
-        assert house.larder.current.value == {}
-        assert await house.larder.refresh_now() is None
+        assert house.rate_cache.current.value == {}
+        assert await house.rate_cache.refresh_now() is None
         await house.stop()
 
     run_virtual(story, START)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agent.energy.rates import Direction, Rate
 from agent.errors import Malformed
-from integrations.tariffs.flatpeak_answers import parse_error, parse_rates
+from integrations.tariffs.flatpeak_parse import parse_error, parse_rates
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "flatpeak"
 

@@ -12,7 +12,7 @@ from integrations.sandbox.series import FileSeries, Flat, PriceFile, RepeatedYea
 
 PRICES = Path(__file__).parent / "prices"
 # The first eight digits of an id are a Unix time; here 1 January 2024 for all of them.
-BORN = 0x65920080
+CREATED_AT = 0x65920080
 
 ZONES = {
     "AU-NSW": "Australia/Sydney",
@@ -32,11 +32,11 @@ ZONES = {
 
 def object_id(prefix: str, number: int) -> str:
     """An id with the right prefix and 24 hex digits, the same on every start."""
-    return f"{prefix}_{BORN:08x}{number:016x}"
+    return f"{prefix}_{CREATED_AT:08x}{number:016x}"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """One location: what FlatPeak knows about a home, and the prices it would serve.
 
     `series` by direction in FlatPeak's spelling, `IMPORT` and `EXPORT`.
@@ -59,14 +59,14 @@ class Place:
         return ZoneInfo(self.timezone)
 
 
-def built_in() -> tuple[Place, ...]:
+def built_in() -> tuple[Location, ...]:
     """The packaged locations. Market prices are wholesale prices, see prices/ATTRIBUTION.md."""
     berlin, stockholm = ZoneInfo("Europe/Berlin"), ZoneInfo("Europe/Stockholm")
     germany = _packaged("prices_DE-LU_EUR_PT1H_2024_day-ahead.csv.gz")
     sweden = _packaged("prices_SE3_EUR_PT1H_2024_day-ahead.csv.gz")
     swedish = RepeatedYear(sweden, stockholm)
     return (
-        Place(
+        Location(
             1,
             "DE-LU, hourly market",
             "Europe/Berlin",
@@ -75,7 +75,7 @@ def built_in() -> tuple[Place, ...]:
             "DE",
             "Leipzig",
         ),
-        Place(
+        Location(
             2,
             "SE3, hourly market both ways",
             "Europe/Stockholm",
@@ -84,7 +84,7 @@ def built_in() -> tuple[Place, ...]:
             "SE",
             "Stockholm",
         ),
-        Place(
+        Location(
             3,
             "DE-LU, market in quarter-hour slots",
             "Europe/Berlin",
@@ -93,7 +93,7 @@ def built_in() -> tuple[Place, ...]:
             "LU",
             "Luxembourg",
         ),
-        Place(
+        Location(
             4,
             "flat, the price of the documentation's example",
             "Europe/Amsterdam",
@@ -102,7 +102,7 @@ def built_in() -> tuple[Place, ...]:
             "NL",
             "Utrecht",
         ),
-        Place(
+        Location(
             5,
             "time of day, cheap from 00:30 to 05:30",
             "Europe/London",
@@ -114,7 +114,7 @@ def built_in() -> tuple[Place, ...]:
             "GB",
             "York",
         ),
-        Place(
+        Location(
             6,
             "time of day in the south, dear from 15:00 to 21:00 on working days",
             "Australia/Sydney",
@@ -137,7 +137,7 @@ def built_in() -> tuple[Place, ...]:
     )
 
 
-def from_file(path: Path, timezone: str = "") -> Place:
+def from_file(path: Path, timezone: str = "") -> Location:
     """A location that serves a price file at its own dates, both ways.
 
     Zone and currency come from a name like `prices_DE-LU_EUR_PT1H_2024_day-ahead.csv.gz`.
@@ -150,7 +150,7 @@ def from_file(path: Path, timezone: str = "") -> Place:
     if not series.file.starts:
         raise ValueError(f"{path.name} has no rows")
     zone = timezone or ZONES.get(parts[1], "UTC")
-    return Place(7, path.name, zone, parts[2], {"IMPORT": series, "EXPORT": series})
+    return Location(7, path.name, zone, parts[2], {"IMPORT": series, "EXPORT": series})
 
 
 @cache

@@ -6,31 +6,31 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from integrations.sandbox.faults import Faults
-from integrations.sandbox.rates_answer import Asked, spell
+from integrations.sandbox.rates_answer import RatesRequest, format_time
 
 Answer = dict[str, Any]
 HALF_HOUR = timedelta(minutes=30)
 
 
-def spoil(answer: Answer, asked: Asked, now: datetime, faults: Faults) -> Answer:
+def inject_faults(answer: Answer, request: RatesRequest, now: datetime, faults: Faults) -> Answer:
     """Let every fault that is on act on the answer, in the order of the tables below."""
     slots: list[Answer] = answer["data"]
     for name, change in SLOT_FAULTS.items():
-        if asked.tariff and faults.takes(name):
+        if request.tariff and faults.consume(name):
             slots = change(slots, now)
     answer["data"] = slots
     for name, replacement in DATA_FAULTS.items():
-        if faults.takes(name):
+        if faults.consume(name):
             answer.update(replacement)
-    if faults.takes("no_data"):
+    if faults.consume("no_data"):
         del answer["data"]
     for name, ahead in NEXT_UPDATE_FAULTS.items():
-        if faults.takes(name):
-            answer["next_update"] = spell(now + ahead, asked.spelling)
-    if faults.takes("next_update_missing"):
+        if faults.consume(name):
+            answer["next_update"] = format_time(now + ahead, request.utc_offset)
+    if faults.consume("next_update_missing"):
         del answer["next_update"]
     for name, rewrite in TIME_FAULTS.items():
-        if faults.takes(name):
+        if faults.consume(name):
             _rewrite_times(answer, rewrite)
     return answer
 
@@ -113,6 +113,13 @@ def _backfill(slots: list[Answer], now: datetime) -> list[Answer]:
     return slots
 
 
+def _forecasts_only(slots: list[Answer], now: datetime) -> list[Answer]:
+    for slot in slots:
+        if datetime.fromisoformat(slot["valid_to"]) > now:
+            slot["tariff"]["confidence"] = min(slot["tariff"]["confidence"], 0.6)
+    return slots
+
+
 def _random(slots: list[Answer], now: datetime) -> list[Answer]:
     dice = random.Random(now.timestamp())
     for slot in slots:
@@ -132,6 +139,7 @@ SLOT_FAULTS: dict[str, Callable[[list[Answer], datetime], list[Answer]]] = {
     "backfill": _backfill,
     "interpolated": _interpolated,
     "random_prices": _random,
+    "forecasts_only": _forecasts_only,
     "six_decimals": _with_rate(lambda rate, _: round(rate + 0.000001, 6)),
     "negative": _with_rate(lambda rate, _: -abs(rate) - 0.001),
     "zero_unknown": _zero_unknown,
@@ -157,7 +165,12 @@ DATA_FAULTS: dict[str, Answer] = {
     "empty_data": {"data": []},
     "null_data": {"data": None},
     "currency_change": {"currency_code": "CHF"},
+    "currency_nonsense": {"currency_code": "E\ud83d"},
     "zone_change": {"location_timezone": "Europe/Lisbon"},
+    "zone_unknown": {"location_timezone": "Mars/Olympus\n\ud83d"},
+    "zone_missing": {"location_timezone": None},
+    "test_mode": {"live_mode": False},
+    "other_location": {"location_id": "loc_000000000000000000000000"},
     "next_update_null": {"next_update": None},
 }
 

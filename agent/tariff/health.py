@@ -1,0 +1,70 @@
+"""What is wrong with the rates, of all directions as one part of the agent's health. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from agent.energy.instants import format_instant
+from agent.health import State
+from agent.tariff.feed import Feed
+
+OWNER = "the owner"
+ONLY_FORECASTS = (
+    "every price is only a forecast; if that lasts, the contract is over: connect the tariff again"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TariffHealth:
+    state: State
+    why: str = ""
+    who_acts: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    state: State
+    why: str
+    who_acts: str = ""
+
+
+def assess(feeds: Iterable[Feed], concerns: Sequence[str], now: datetime) -> TariffHealth:
+    """Failed where a person must act for every direction; degraded where anything is wrong.
+
+    `concerns` are about the contract as a whole, and the owner's to act on.
+    """
+    found = [(feed, _problems(feed, now)) for feed in feeds]
+    directions: dict[_Problem, list[str]] = {}
+    for feed, problems in found:
+        for problem in problems:
+            directions.setdefault(problem, []).append(feed.direction.value)
+    texts = [f"{' and '.join(some)}: {problem.why}" for problem, some in directions.items()]
+    texts += concerns
+    if not texts:
+        return TariffHealth(State.OK)
+    owner = bool(concerns) or any(problem.who_acts for problem in directions)
+    all_failed = bool(found) and all(
+        any(problem.state is State.FAILED for problem in problems) for _, problems in found
+    )
+    state = State.FAILED if all_failed else State.DEGRADED
+    return TariffHealth(state, "; ".join(texts), OWNER if owner else "")
+
+
+def _problems(feed: Feed, now: datetime) -> list[_Problem]:
+    """The first thing that is wrong with the prices, and what else the owner should do."""
+    out = []
+    failure = feed.failure
+    if failure.state is not State.OK:
+        who = OWNER if failure.state is State.FAILED else ""
+        out.append(_Problem(failure.state, failure.why, who))
+    elif feed.fetched_at is None:
+        out.append(_Problem(State.DEGRADED, "no prices yet"))
+    elif feed.horizon is None:
+        why = "the tariff has no prices; is it connected?"
+        out.append(_Problem(State.DEGRADED, why, OWNER))
+    elif feed.horizon <= now:
+        ended = format_instant(feed.horizon)
+        out.append(_Problem(State.DEGRADED, f"known prices ended at {ended}"))
+    elif feed.late:
+        out.append(_Problem(State.DEGRADED, "the next prices are late"))
+    return out + [_Problem(State.DEGRADED, warning, OWNER) for warning in feed.warnings]

@@ -236,10 +236,9 @@ class _House:
         self._trusted_now = asyncio.Event()
         self.guard.on_trusted = self._trusted_now.set
         health.on_change.append(lambda part: self.publisher.health_changed())
-        if store.damaged is not None:
-            health.degraded("disk", f"the database was damaged; moved to {store.damaged.name}")
-        else:
-            health.ok("disk")
+        self._store = store
+        store.on_problem = self._report_disk
+        self._report_disk()
 
     def jobs(self) -> Mapping[str, Coroutine[None, None, None]]:
         jobs: dict[str, Coroutine[None, None, None]] = {
@@ -257,6 +256,17 @@ class _House:
         if not self._trusted:
             jobs |= {"clock": self.guard.run(), "sanity": self._on_clock_trusted()}
         return jobs
+
+    def _report_disk(self) -> None:
+        if self._store.unreadable_rows:
+            self.health.counts["unreadable_rows"] = self._store.unreadable_rows
+        problem = self._store.problem
+        if problem is None:
+            self.health.ok("disk")
+        elif self._store.durable:
+            self.health.degraded("disk", problem.why, problem.who_acts)
+        else:
+            self.health.failed("disk", problem.why, problem.who_acts)
 
     async def _announce_online(self) -> None:
         """What is true now, then `online`, then the time: the order that devices rely on."""

@@ -26,7 +26,7 @@ from agent.dispatch.limit import fit_offline_rules
 from agent.dispatch.outbox import Outbox
 from agent.dispatch.publisher import Publisher
 from agent.dispatch.schedules import DeviceProfile, device_profile
-from agent.energy.instants import format_instant
+from agent.energy.instants import format_instant, parse_instant
 from agent.energy.plan import Plan
 from agent.energy.rates import Direction, Rates
 from agent.energy.readings import Acknowledgement
@@ -48,6 +48,7 @@ from integrations.registry import device_adapter
 log = logging.getLogger(__name__)
 
 DISCONNECT_TIMEOUT_S = 1.0
+NEWEST_CONFIRMED = "clock.newest_confirmed"
 # What may not be said while the clock is doubted: it would switch something at a wrong time.
 TIMED_TOPICS = ("/schedule", "/schedule/compact", "/setpoint")
 
@@ -143,7 +144,11 @@ class _House:
         self.health = health = Health(clock)
         device_store = DeviceStore(store, health)
         self.guard = ClockMonitor(
-            clock, health, device_store.newest_instant(), trusted=trusted_clock
+            clock,
+            health,
+            device_store.newest_instant(),
+            _stored_instant(store.get_value(NEWEST_CONFIRMED)),
+            assume_trusted=trusted_clock,
         )
         self.larder = Larder(
             source,
@@ -235,6 +240,9 @@ class _House:
         self._refresh_wanted = asyncio.Event()
         self._trusted_now = asyncio.Event()
         self.guard.on_trusted = self._trusted_now.set
+        # Any answer of the tariff source carries the time.
+        self.guard.on_confirmation_wanted = self._refresh_wanted.set
+        self.guard.on_confirmed_instant = self._keep_confirmed_instant
         health.on_change.append(lambda part: self.publisher.health_changed())
         self._store = store
         store.on_problem = self._report_disk
@@ -256,6 +264,10 @@ class _House:
         if not self._trusted:
             jobs |= {"clock": self.guard.run(), "sanity": self._on_clock_trusted()}
         return jobs
+
+    def _keep_confirmed_instant(self, when: datetime) -> None:
+        statement = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
+        self._store.submit((statement, (NEWEST_CONFIRMED, format_instant(when))))
 
     def _report_disk(self) -> None:
         if self._store.unreadable_rows:
@@ -374,6 +386,14 @@ def _contract_start(config: Config) -> datetime | None:
     """Local midnight of the contract's first day is near enough in UTC: it only bounds history."""
     day = getattr(config.tariff, "contract_start", None)
     return None if day is None else datetime.combine(day, time.min, UTC)
+
+
+def _stored_instant(text: str | None) -> datetime | None:
+    """None too where what is stored cannot be read."""
+    try:
+        return None if text is None else parse_instant(text)
+    except ValueError:
+        return None
 
 
 def _connection_factory(config: Config) -> ConnectionFactory:

@@ -48,9 +48,9 @@ class Store:
     """An open database.
 
     `problem` says what is wrong with the disk now and who acts, None where all is well;
-    `on_problem` is called when that or `unreadable_rows` changes. `on_recovered` is called when the disk takes writes
-    again: what was answered False meanwhile is for its owner to write again. `durable` is False
-    where everything is only in memory. `damaged` is where a broken file was moved to.
+    `on_problem` is called when that or `unreadable_rows` changes. `on_recovered` is called when
+    the disk takes writes again: what was answered False meanwhile is for its owner to write again.
+    `durable` is False where everything is only in memory. `damaged` is where a broken file went.
     """
 
     def __init__(self, database: OpenDatabase, path: Path | None = None) -> None:

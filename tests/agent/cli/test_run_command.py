@@ -231,10 +231,13 @@ async def test_a_state_folder_that_cannot_be_used_is_said_and_done_without(
 ) -> None:
     blocked = tmp_path / "state"
     blocked.write_text("a file")
-    async with Mosquitto(tmp_path) as broker, watching(broker.port, HEALTH) as other:
-        async with running(tmp_path, broker.port, systemd) as agent:
-            disk = await until_health(other, "disk")
-            code, _, err, _ = await agent.stopped_by(signal.SIGTERM)
+    async with (
+        Mosquitto(tmp_path) as broker,
+        watching(broker.port, HEALTH) as other,
+        running(tmp_path, broker.port, systemd) as agent,
+    ):
+        disk = await until_health(other, "disk")
+        code, _, err, _ = await agent.stopped_by(signal.SIGTERM)
     assert disk["state"] == "failed"
     assert str(blocked) in disk["why"]
     assert disk["who_acts"] == (

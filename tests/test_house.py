@@ -22,6 +22,7 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("agent.latest", set()),
     ("agent.health", {"agent.clock", "agent.energy"}),
     ("agent.paths", set()),
+    ("agent.liveness", {"agent.health"}),
     ("agent.systemd", set()),
     ("agent.tasks", set()),
     ("agent.database", WORDS),
@@ -31,7 +32,7 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("agent.config", WORDS | {"agent.paths"}),
     ("agent.tariff", SHELL),
     ("agent.home", WORDS | {"agent.config", "agent.contracts"}),
-    ("agent.mqtt", {"agent.config", "agent.health", "agent.ports"}),
+    ("agent.mqtt", {"agent.config", "agent.energy.text", "agent.health", "agent.ports"}),
     (
         "agent.dispatch",
         SHELL

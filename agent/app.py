@@ -34,12 +34,13 @@ from agent.energy.situation import Situation
 from agent.health import Health
 from agent.home.situation import PriceForecast
 from agent.home.windows import SiteLocation
+from agent.liveness import Liveness
 from agent.mqtt.connection import MqttConnection
 from agent.mqtt.topics import Topics
 from agent.planning import make_plan
 from agent.ports import Message, MqttPublisher, OutgoingMessage, TariffSource
 from agent.store import Store
-from agent.systemd import feed_watchdog, notify
+from agent.systemd import announce_ready, feed_watchdog, notify
 from agent.tariff.larder import Larder
 from agent.tasks import cancel_all
 from integrations.devices.native import NativeDevice
@@ -48,6 +49,9 @@ from integrations.registry import device_adapter
 log = logging.getLogger(__name__)
 
 DISCONNECT_TIMEOUT_S = 1.0
+FIRST_SCHEDULES_LOOK_S = 0.2
+# The longest that a connect with all its time-outs may take between two signs of life.
+MQTT_ALIVE_WITHIN_S = 60.0
 NEWEST_CONFIRMED = "clock.newest_confirmed"
 # What may not be said while the clock is doubted: it would switch something at a wrong time.
 TIMED_TOPICS = ("/schedule", "/schedule/compact", "/setpoint")
@@ -115,7 +119,6 @@ async def run_agent(
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(job, name=name) for name, job in house.jobs().items()]
             on_ready()
-            notify("READY=1")
             await stop.wait()
             notify("STOPPING=1")
             await house.post.publish_offline("offline", DISCONNECT_TIMEOUT_S)
@@ -142,6 +145,8 @@ class _House:
         topics = Topics(config.base_topic)
         self._config, self._trusted = config, trusted_clock
         self.health = health = Health(clock)
+        self.liveness = Liveness(health)
+        self._online = asyncio.Event()
         device_store = DeviceStore(store, health)
         self.guard = ClockMonitor(
             clock,
@@ -160,7 +165,9 @@ class _House:
             on_server_time=self.guard.on_server_time,
         )
         adapters = {item.id: device_adapter(item, config.base_topic) for item in config.devices}
-        post_factory: ConnectionFactory = connection_factory or _connection_factory(config)
+        post_factory: ConnectionFactory = connection_factory or _connection_factory(
+            config, self.liveness
+        )
         self.post = post_factory(
             will_topic=topics.status,
             client_id=config.mqtt.client_id or f"flatpeak-agent-{config.site.id}",
@@ -259,7 +266,8 @@ class _House:
             "time-wanted": self._time_on_demand(),
             "refresh-wanted": self._refresh_on_demand(),
             "post": self.post.run(),
-            "watchdog": feed_watchdog(),
+            "watchdog": feed_watchdog(self.liveness.check),
+            "ready": announce_ready(self._first_schedules),
         }
         if not self._trusted:
             jobs |= {"clock": self.guard.run(), "sanity": self._on_clock_trusted()}
@@ -285,6 +293,13 @@ class _House:
         await self.outbox.resend_all()
         await self.post.publish(self._topics.status, "online")
         await self.publisher.send_time()
+        self._online.set()
+
+    async def _first_schedules(self) -> None:
+        """Until devices have something to follow."""
+        await self._online.wait()
+        while self._config.devices and not self._dispatcher.holds_any:
+            await asyncio.sleep(FIRST_SCHEDULES_LOOK_S)
 
     async def _on_new_rates(self) -> None:
         seen = -1
@@ -396,7 +411,7 @@ def _stored_instant(text: str | None) -> datetime | None:
         return None
 
 
-def _connection_factory(config: Config) -> ConnectionFactory:
+def _connection_factory(config: Config, liveness: Liveness) -> ConnectionFactory:
     def make(
         *,
         will_topic: str,
@@ -406,8 +421,16 @@ def _connection_factory(config: Config) -> ConnectionFactory:
         on_message: Callable[[Message], None],
         on_connect: Callable[[], Awaitable[None]],
     ) -> BrokerConnection:
+        liveness.register("mqtt", MQTT_ALIVE_WITHIN_S)
         return MqttConnection(
-            config.mqtt, will_topic, client_id, health, subscriptions, on_message, on_connect
+            config.mqtt,
+            will_topic,
+            client_id,
+            health,
+            subscriptions,
+            on_message,
+            on_connect,
+            on_alive=lambda: liveness.beat("mqtt"),
         )
 
     return make

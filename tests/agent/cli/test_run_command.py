@@ -16,6 +16,7 @@ from tests.fakes.command import Command, NotifySocket, command
 
 STATUS = "flatpeak/home/status"
 HEALTH = "flatpeak/home/health"
+ALIVE = "WATCHDOG=1"
 QUICK_S = 2.0
 STOPS = [signal.SIGINT, signal.SIGTERM]
 
@@ -44,7 +45,7 @@ def config_file(folder: Path, port: int) -> Path:
 async def running(
     folder: Path, port: int, systemd: NotifySocket, **env: str
 ) -> AsyncIterator[Command]:
-    variables = {"NOTIFY_SOCKET": str(systemd.path), **env}
+    variables = {"NOTIFY_SOCKET": str(systemd.path), "WATCHDOG_USEC": "200000", **env}
     async with command("run", "--config", config_file(folder, port), env=variables) as agent:
         yield agent
 
@@ -123,7 +124,7 @@ async def test_told_to_stop_while_no_broker_answers(
 ) -> None:
     with port() as where:
         async with running(tmp_path, where, systemd) as agent:
-            await systemd.until("READY=1")
+            await systemd.until(ALIVE)
             code, _, err, took = await agent.stopped_by(number)
         assert code == 0, err
         assert took < QUICK_S
@@ -144,17 +145,15 @@ async def test_told_to_stop_while_the_broker_is_frozen(
         await other.until_heard(STATUS, b"offline")
 
 
-async def test_systemd_is_told_ready_alive_and_stopping(
+async def test_systemd_is_told_alive_and_stopping_but_not_ready_before_schedules_stand(
     tmp_path: Path, systemd: NotifySocket
 ) -> None:
-    async with running(tmp_path, free_port(), systemd, WATCHDOG_USEC="200000") as agent:
-        await systemd.until("READY=1")
-        await systemd.until("WATCHDOG=1", times=3)
-        assert "STOPPING=1" not in systemd.heard
+    async with running(tmp_path, free_port(), systemd) as agent:
+        await systemd.until(ALIVE, times=5)
+        assert {*systemd.heard} == {ALIVE}
         stopping = asyncio.create_task(agent.stopped_by(signal.SIGTERM))
         await systemd.until("STOPPING=1")
         assert (await stopping)[0] == 0
-    assert systemd.heard[0] == "READY=1" or systemd.heard[0] == "WATCHDOG=1"
 
 
 async def until_health(other: Watcher, part: str) -> dict[str, str]:
@@ -250,21 +249,23 @@ async def test_a_state_folder_that_cannot_be_used_is_said_and_done_without(
 async def test_two_agents_never_share_a_state_folder(tmp_path: Path, systemd: NotifySocket) -> None:
     port = free_port()
     async with running(tmp_path, port, systemd) as first:
-        await systemd.until("READY=1")
+        await systemd.until(ALIVE)
         async with running(tmp_path, port, systemd) as second:
             code, _, err, _ = await second.ended()
         assert code == 78
         assert f"another agent uses the state folder {tmp_path}/state; nothing was started" in err
         assert (await first.stopped_by(signal.SIGTERM))[0] == 0
     # A lock that outlived its holder would keep the agent away for ever.
+    systemd.pending()
+    systemd.heard.clear()
     async with running(tmp_path, port, systemd) as third:
-        await systemd.until("READY=1", times=2)
+        await systemd.until(ALIVE)
         assert (await third.stopped_by(signal.SIGTERM))[0] == 0
 
 
 async def test_a_reload_is_refused_and_nothing_ends(tmp_path: Path, systemd: NotifySocket) -> None:
     async with running(tmp_path, free_port(), systemd) as agent:
-        await systemd.until("READY=1")
+        await systemd.until(ALIVE)
         agent.process.send_signal(signal.SIGHUP)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.3):

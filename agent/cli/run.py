@@ -13,6 +13,7 @@ from agent.cli.common import (
     DATABASE,
     EX_CONFIG,
     EX_OK,
+    EX_SOFTWARE,
     read_config,
     run_until_stopped,
     set_up_logging,
@@ -41,7 +42,12 @@ def main(argv: list[str]) -> int:
     if config is None:
         return EX_CONFIG
     set_up_logging(config.log.level)
-    return run_until_stopped(_run(config))
+    try:
+        return run_until_stopped(_run(config))
+    except Exception:
+        # The last door: in the journal it is found among the errors, and systemd starts anew.
+        log.critical("ended by an error of its own", exc_info=True)
+        return EX_SOFTWARE
 
 
 async def _run(config: Config) -> int:

@@ -141,7 +141,9 @@ class Store:
 
     async def write_value(self, name: str, value: str) -> bool:
         """Store one named value; nothing is written where it stands already."""
-        if self.get_value(name) == value:
+        # What is still on its way may say otherwise.
+        idle = self._writer is None or self._writer.idle
+        if idle and self.get_value(name) == value:
             return self.durable
         return await self.write(("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value)))
 

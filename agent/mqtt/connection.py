@@ -246,6 +246,7 @@ class MqttConnection:
             self.on_alive()
             await client.wait_for_message(ALIVE_EVERY_S)
             while (message := client.incoming.pop()) is not None:
+                self.on_alive()
                 self._receive(message)
                 # In a flood everybody else gets a turn after each.
                 await asyncio.sleep(0)

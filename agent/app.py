@@ -18,13 +18,14 @@ from agent.planning import make_plan, make_rule_plan
 from agent.ports import TariffSource
 from agent.records.ledger import Ledger
 from agent.store import Store
-from agent.systemd import feed_watchdog, notify
+from agent.systemd import announce_ready, feed_watchdog, notify
 from agent.tasks import cancel_all
 from agent.wiring import Rooms, build
 
 log = logging.getLogger(__name__)
 
 DISCONNECT_TIMEOUT_S = 1.0
+FIRST_SCHEDULES_LOOK_S = 0.2
 
 
 async def plan_in_thread(situation: Situation) -> Plan:
@@ -73,7 +74,6 @@ async def run_agent(
             jobs = _jobs(rooms, trusted_clock=trusted_clock)
             tasks = [group.create_task(job, name=name) for name, job in jobs.items()]
             on_ready()
-            notify("READY=1")
             await stop.wait()
             notify("STOPPING=1")
             await rooms.connection.publish_offline("offline", DISCONNECT_TIMEOUT_S)
@@ -95,13 +95,21 @@ def _jobs(rooms: Rooms, *, trusted_clock: bool) -> Mapping[str, Coroutine[None, 
         "time-wanted": _time_on_demand(rooms),
         "refresh-wanted": _refresh_on_demand(rooms),
         "connection": rooms.connection.run(),
-        "watchdog": feed_watchdog(),
+        "watchdog": feed_watchdog(rooms.liveness.check),
+        "ready": announce_ready(lambda: _first_schedules(rooms)),
     }
     for number, companion in enumerate(rooms.companions):
         jobs[f"companion-{number}"] = companion.run()
     if not trusted_clock:
         jobs |= {"clock": rooms.clock_monitor.run(), "clock-trusted": _on_clock_trusted(rooms)}
     return jobs
+
+
+async def _first_schedules(rooms: Rooms) -> None:
+    """Until devices have something to follow."""
+    await rooms.signals.online.wait()
+    while rooms.config.devices and not rooms.dispatcher.holds_any:
+        await asyncio.sleep(FIRST_SCHEDULES_LOOK_S)
 
 
 async def _on_new_rates(rooms: Rooms) -> None:

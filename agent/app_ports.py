@@ -16,7 +16,10 @@ class BrokerConnection(MqttPublisher, Protocol):
 
 
 class ConnectionFactory(Protocol):
-    """`subscriptions` are asked for at each connect, `on_connect` is awaited after it."""
+    """`subscriptions` are asked for at each connect, `on_connect` is awaited after it.
+
+    `on_alive` hears that the connection's own loop turns.
+    """
 
     def __call__(
         self,
@@ -27,4 +30,5 @@ class ConnectionFactory(Protocol):
         subscriptions: Callable[[], Sequence[str]],
         on_message: Callable[[Message], None],
         on_connect: Callable[[], Awaitable[None]],
+        on_alive: Callable[[], None],
     ) -> BrokerConnection: ...

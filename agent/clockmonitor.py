@@ -1,16 +1,18 @@
-"""May the wall clock be believed? Until then nothing is switched on.
+"""May the wall clock be believed? Until then nothing is switched.
 
 Confirmed by the kernel's synchronisation flag or by the Date header of the tariff source, never by
-a device. Without either the agent goes on after ten minutes with the clock it has, unless that lies
-behind the newest instant in its database.
+a device. Where neither comes, a clock that fits what is stored is believed after a minute, any
+other after ten, unless it lies behind the newest instant that a *confirmed* clock has seen: one
+plan that was stored under a wrong date locks nobody.
 """
 
 import asyncio
+import contextlib
 import ctypes
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from agent.clock import Clock
 from agent.health import Health
@@ -18,9 +20,22 @@ from agent.health import Health
 log = logging.getLogger(__name__)
 
 MAX_CLOCK_OFFSET = timedelta(minutes=1)
+# While nobody has confirmed the time: when to ask for it, and when to go on without an answer.
+ASK_AFTER_S = 5.0
+ASK_AGAIN_AFTER_S = 900.0
+WAIT_WHERE_IT_FITS_S = 60.0
 WAIT_FOR_CONFIRMATION_S = 600.0
+# A gateway without a battery-backed clock starts where it was switched off, and rarely for long.
+FITS_WITHIN = timedelta(days=2)
 LOOK_EVERY_S = 30.0
+LOOK_EVERY_DOUBTED_S = 1.0
+# Each one is a write to the disk.
+REMEMBER_EVERY = timedelta(hours=6)
+# A clock before this was never set: the program is younger.
+EARLIEST_PLAUSIBLE = datetime(2025, 1, 1, tzinfo=UTC)
 NOT_SYNCHRONISED = 5  # adjtimex(2) returns TIME_ERROR
+SET_THE_CLOCK = "owner: set the clock, switch on systemd-timesyncd or chrony"
+KEEP_IT_RIGHT = "owner: switch on systemd-timesyncd or chrony"
 
 
 def kernel_synchronised() -> bool:
@@ -36,62 +51,141 @@ def kernel_synchronised() -> bool:
 
 @dataclass(slots=True)
 class ClockMonitor:
-    """`sane` once confirmed; `on_sane` is called at that moment and after each jump mended."""
+    """`trusted` looks for a jump at the moment it is asked, so none is acted upon unnoticed.
+
+    `newest_stored` is the newest instant that anything stored carries, `newest_confirmed` the
+    newest that a confirmed clock has shown; both from earlier lives, None where unknown.
+    `on_trusted` is called when trust begins and after each jump that was mended,
+    `on_confirmation_wanted` a few seconds into doubt and every quarter of an hour in it: somebody
+    may ask a server for its Date. `on_confirmed_instant` is to be stored for the next life.
+    `assume_trusted` is for a clock that is somebody's own (demo, tests).
+    """
 
     clock: Clock
     health: Health
-    newest_known: datetime | None = None
+    newest_stored: datetime | None = None
+    newest_confirmed: datetime | None = None
     synchronised: Callable[[], bool] = kernel_synchronised
+    assume_trusted: bool = False
     on_trusted: Callable[[], None] = lambda: None
-    trusted: bool = False
-    _confirmed: bool = False
+    on_confirmation_wanted: Callable[[], None] = lambda: None
+    on_confirmed_instant: Callable[[datetime], None] = lambda when: None
+    _trusted: bool = field(default=False, init=False)
+    _confirmed: bool = field(default=False, init=False)
+    _contradicted: bool = field(default=False, init=False)
+    _doubted_since: float = field(default=0.0, init=False)
+    _ask_at: float = field(default=0.0, init=False)
+    _last_look: tuple[float, datetime] | None = field(default=None, init=False)
+    _remembered: datetime | None = field(default=None, init=False)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    @property
+    def trusted(self) -> bool:
+        """May something be switched now?"""
+        if self.assume_trusted:
+            return True
+        if self._trusted:
+            self._look_for_jump()
+        return self._trusted
 
     def on_server_time(self, server_time: datetime) -> None:
         """The Date header of an answer that just came."""
+        self._look_for_jump()
         off = abs(server_time - self.clock.now())
         if off <= MAX_CLOCK_OFFSET:
             self._confirm()
         elif not self.synchronised():
-            self._distrust(f"the clock is {off} off the tariff source's")
+            self._doubt(f"the clock is {off} off the tariff source's", SET_THE_CLOCK)
+            self._contradicted = True
 
     async def run(self) -> None:
-        loop = asyncio.get_running_loop()
-        began, steady, wall = loop.time(), loop.time(), self.clock.now()
-        if not self.trusted:
+        """Look for jumps and for confirmation until it is cancelled."""
+        self._begin_doubt()
+        if not self._trusted:
             self.health.degraded("clock", "the time is not confirmed yet")
         while True:
-            if self.synchronised():
-                self._confirm()
-            elif not self.trusted and loop.time() - began > WAIT_FOR_CONFIRMATION_S:
-                self._trust_after_timeout()
-            await asyncio.sleep(LOOK_EVERY_S if self.trusted else 1.0)
-            ran = timedelta(seconds=loop.time() - steady)
-            jumped = self.clock.now() - wall - ran
-            steady, wall = loop.time(), self.clock.now()
-            if abs(jumped) > MAX_CLOCK_OFFSET:
-                log.warning("the clock jumped by %s", jumped)
-                began = loop.time()
-                self._distrust(f"the clock jumped by {jumped}")
+            self._check()
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_S if self._trusted else LOOK_EVERY_DOUBTED_S):
+                    await self._wake.wait()
+
+    def _check(self) -> None:
+        self._look_for_jump()
+        now = self.clock.now()
+        doubted_s = asyncio.get_running_loop().time() - self._doubted_since
+        if self.synchronised() and now >= EARLIEST_PLAUSIBLE:
+            self._confirm()
+        if self._confirmed:
+            self._remember(now)
+        if self._trusted:
+            return
+        if doubted_s >= self._ask_at:
+            self._ask_at = doubted_s + ASK_AGAIN_AFTER_S
+            self.on_confirmation_wanted()
+        # A server that says otherwise outweighs any waiting.
+        if self._contradicted or self._trusted:
+            return
+        if (impossible := self._impossible(now)) is not None:
+            if doubted_s > WAIT_FOR_CONFIRMATION_S:
+                self.health.failed("clock", impossible, SET_THE_CLOCK)
+        elif doubted_s > WAIT_FOR_CONFIRMATION_S or (
+            doubted_s > WAIT_WHERE_IT_FITS_S and self._fits(now)
+        ):
+            self._trust_unconfirmed()
+
+    def _look_for_jump(self) -> None:
+        """Has the wall clock moved other than time has passed since the last look?"""
+        steady, wall = asyncio.get_running_loop().time(), self.clock.now()
+        before, self._last_look = self._last_look, (steady, wall)
+        if before is None:
+            return
+        jumped = wall - before[1] - timedelta(seconds=steady - before[0])
+        if abs(jumped) > MAX_CLOCK_OFFSET:
+            self._begin_doubt()
+            self._contradicted = False
+            self._doubt(f"the clock jumped by {jumped}", "")
+
+    def _impossible(self, now: datetime) -> str | None:
+        if now < EARLIEST_PLAUSIBLE:
+            return f"the time lies before {EARLIEST_PLAUSIBLE.year}: nobody has set it"
+        if self.newest_confirmed is not None and now < self.newest_confirmed:
+            return f"the time lies before {self.newest_confirmed:%Y-%m-%d %H:%M} UTC, which was"
+        return None
+
+    def _fits(self, now: datetime) -> bool:
+        known = (self.newest_stored, self.newest_confirmed)
+        return any(when is not None and when <= now <= when + FITS_WITHIN for when in known)
+
+    def _begin_doubt(self) -> None:
+        self._doubted_since = asyncio.get_running_loop().time()
+        self._ask_at = ASK_AFTER_S
 
     def _confirm(self) -> None:
-        first = not self.trusted
-        self.trusted = self._confirmed = True
+        first = not self._trusted
+        self._trusted = self._confirmed = True
+        self._contradicted = False
         self.health.ok("clock")
         if first:
             self.on_trusted()
 
-    def _trust_after_timeout(self) -> None:
-        if self.newest_known is not None and self.clock.now() < self.newest_known:
-            self.health.failed(
-                "clock", f"the time lies before {self.newest_known}", "owner: set the clock"
-            )
-            return
-        self.trusted = True
-        self.health.degraded("clock", "nothing confirmed the time; deadlines come before prices")
+    def _trust_unconfirmed(self) -> None:
+        self._trusted = True
+        why = "nothing confirmed the time; deadlines come before prices"
+        self.health.degraded("clock", why, KEEP_IT_RIGHT)
         self.on_trusted()
 
-    def _distrust(self, why: str) -> None:
-        if self.trusted or self._confirmed:
+    def _doubt(self, why: str, who_acts: str) -> None:
+        if self._trusted:
             log.warning("%s: nothing is switched until it is confirmed", why)
-        self.trusted = self._confirmed = False
-        self.health.degraded("clock", why)
+            self._begin_doubt()
+        self._trusted = self._confirmed = False
+        self.health.degraded("clock", why, who_acts)
+        self._wake.set()
+
+    def _remember(self, now: datetime) -> None:
+        """Of a confirmed clock alone, and rarely."""
+        self.newest_confirmed = max(now, self.newest_confirmed or now)
+        if self._remembered is None or abs(now - self._remembered) >= REMEMBER_EVERY:
+            self._remembered = now
+            self.on_confirmed_instant(now)

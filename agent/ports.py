@@ -100,7 +100,8 @@ class MqttPublisher(Protocol):
 
     `publish` returns True once the broker confirmed (QoS 1) or the message was handed over
     (QoS 0), False while there is no connection: whoever publishes is told to publish again what
-    is true then by `connections`.
+    is true then by `connections`. What no broker takes (text that is no UTF-8, too large) is left
+    out, counted, named in health and answered True: it must not hold up what comes after it.
     """
 
     async def publish(

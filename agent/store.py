@@ -1,122 +1,233 @@
-"""The one SQLite database in the state directory. Rooms bring their own SQL; the tables are here.
+"""The one SQLite database in the state directory. Rooms bring their own SQL.
 
-Every commit is on the disk before the call returns: what was answered survives a power cut.
-Whoever writes has checked that something changed, for the disk is an SD card.
+What `write` answered True for survives a power cut. Writing happens in a thread of its own, in
+order, so a disk that hangs holds up no setpoint; reading is a matter of microseconds and stays in
+the event loop. Whoever writes has checked that something changed, for the disk is an SD card.
 """
 
+import asyncio
 import logging
+import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
-from agent.energy.instants import format_instant
+from agent.database.opening import OpenDatabase, StoreInUse, distrust, open_database, open_memory
+from agent.database.problem import (
+    HANGS,
+    READ_ERRORS,
+    DiskProblem,
+    is_damage,
+    is_disk,
+    who_acts_on,
+)
+from agent.database.writer import (
+    WRITE_ERRORS,
+    QueueFull,
+    Statement,
+    Writer,
+    execute,
+    transaction,
+)
+from agent.energy.text import clean_text
 
 log = logging.getLogger(__name__)
 
-# One entry a schema version, in order; an entry that was released is never edited.
-MIGRATIONS = (
-    """
-    CREATE TABLE rates (
-        direction TEXT NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, price TEXT NOT NULL,
-        confidence REAL NOT NULL, carbon REAL,
-        PRIMARY KEY (direction, start)
-    ) WITHOUT ROWID;
-    CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE revisions (device TEXT PRIMARY KEY, revision INTEGER NOT NULL) WITHOUT ROWID;
-    CREATE TABLE schedules (device TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE readings (
-        device TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL, at INTEGER NOT NULL,
-        PRIMARY KEY (device, kind)
-    ) WITHOUT ROWID;
-    CREATE TABLE wishes (device TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE plans (made_at INTEGER PRIMARY KEY, situation BLOB NOT NULL, plan BLOB NOT NULL);
-    """,
-    """
-    CREATE TABLE limits (at INTEGER PRIMARY KEY, limit_w REAL, sent_w REAL, measured_w REAL);
-    """,
-)
+T = TypeVar("T")
+
+# After this an answer that waits for the disk is given without it.
+WRITE_TIMEOUT_S = 5.0
+# What a parser raises for a row that holds something else than was written.
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, OSError)
 
 
 class Store:
-    """An open database. `damaged` is where a broken one was moved to, None where all is well."""
+    """An open database.
 
-    def __init__(self, connection: sqlite3.Connection, damaged: Path | None = None) -> None:
-        # A damaged row may hold bytes that are no text; reading it must not fail.
-        connection.text_factory = lambda found: found.decode("utf-8", "replace")
-        self.connection = connection
-        self.damaged = damaged
+    `problem` says what is wrong with the disk now and who acts, None where all is well;
+    `on_problem` is called when that or `unreadable_rows` changes. `on_recovered` is called when
+    the disk takes writes again: what was answered False meanwhile is for its owner to write again.
+    `durable` is False where everything is only in memory. `damaged` is where a broken file went.
+    """
+
+    def __init__(self, database: OpenDatabase, path: Path | None = None) -> None:
+        self.connection = database.connection
+        self.damaged = database.moved_to
+        self.durable = database.on_disk or path is None
+        self.unreadable_rows = 0
+        self.on_problem: Callable[[], None] = lambda: None
+        self.on_recovered: Callable[[], None] = lambda: None
+        self._lasting = database.problem
+        self._passing: DiskProblem | None = None
+        self._lock = database.lock
+        self._path = path
+        self._writer = Writer(path, self._written) if path and database.on_disk else None
+        if self._lasting is not None:
+            log.error("%s (%s)", self._lasting.why, self._lasting.who_acts)
 
     @classmethod
     def open(cls, path: Path, now: datetime) -> "Store":
-        """Open or make the database at `path`; a damaged one is moved aside, never deleted.
+        """The database at `path`, made where it is missing; in memory where the disk is no use.
 
-        Raises OSError or sqlite3.OperationalError where the folder cannot be written.
+        A damaged file is moved aside, one of a newer program left alone. Raises only StoreInUse.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            return cls(_connect(path))
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise
-            aside = path.with_name(f"{path.name}.damaged-{format_instant(now).replace(':', '')}")
-            log.error("the database %s is damaged (%s); moved to %s", path, error, aside.name)
-            path.rename(aside)
-            for suffix in ("-wal", "-shm"):
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
-            return cls(_connect(path), damaged=aside)
+        return cls(open_database(path, now), path)
 
     @classmethod
     def in_memory(cls) -> "Store":
-        connection = sqlite3.connect(":memory:", isolation_level=None)
-        _migrate(connection)
-        return cls(connection)
+        return cls(OpenDatabase(open_memory(), on_disk=False))
+
+    @property
+    def problem(self) -> DiskProblem | None:
+        return self._passing or self._lasting
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    def rows(self, sql: str, values: Sequence[object], parse: Callable[[Any], T]) -> list[T]:
+        """Every row that can be read, parsed; the others are dropped, counted and logged once.
+
+        `parse` is given the row as a tuple and may raise what a wrong value makes it raise. A file
+        that turns out damaged on the way gives what came before.
+        """
+        found: list[T] = []
+        try:
+            for row in self.connection.execute(sql, tuple(values)):
+                try:
+                    found.append(parse(row))
+                except UNREADABLE as error:
+                    self._count_unreadable(sql, error)
+        except READ_ERRORS as error:
+            self._count_unreadable(sql, error)
+            self._failed(error)
+        return found
+
+    def get_value(self, name: str) -> str | None:
+        sql = "SELECT value FROM facts WHERE name = ?"
+        found = self.rows(sql, (name,), lambda row: str(row[0]))
+        return found[0] if found else None
+
+    # --- writing beside the event loop ------------------------------------------------------------
+
+    def submit(self, *statements: Statement) -> "asyncio.Future[bool]":
+        """Have all of these executed or none, after what was submitted before.
+
+        The answer is True once they are on the disk, False where they will not be; it never
+        raises, and need not be waited for.
+        """
+        if self._writer is not None:
+            try:
+                return self._writer.submit(statements)
+            except QueueFull:
+                self._set_passing(HANGS)
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        answer.set_result(self._writer is None and self._write_to_memory(statements))
+        return answer
+
+    async def write(self, *statements: Statement, timeout_s: float = WRITE_TIMEOUT_S) -> bool:
+        """Submit and wait: True only where all is on the disk.
+
+        False after `timeout_s` too; what the disk took so long for may then still be written.
+        """
+        answer = self.submit(*statements)
+        # Not wait_for: giving up must not take the write back.
+        await asyncio.wait((answer,), timeout=timeout_s)
+        if answer.done():
+            return answer.result()
+        self._set_passing(HANGS)
+        return False
+
+    async def write_value(self, name: str, value: str) -> bool:
+        """Store one named value; nothing is written where it stands already."""
+        # What is still on its way may say otherwise.
+        idle = self._writer is None or self._writer.idle
+        if idle and self.get_value(name) == value:
+            return self.durable
+        return await self.write(("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value)))
+
+    def _write_to_memory(self, statements: Sequence[Statement]) -> bool:
+        try:
+            execute(self.connection, statements)
+        except WRITE_ERRORS as error:
+            self._failed(error)
+            return False
+        return self.durable
+
+    def _written(self, outcomes: Sequence[Exception | None]) -> None:
+        errors = [error for error in outcomes if error is not None]
+        for error in errors:
+            self._failed(error)
+        if not any(is_disk(error) for error in errors):
+            self._worked()
+
+    # --- writing at once, for tools, tests and the start ------------------------------------------
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing: committed at the end, rolled back where an exception passes."""
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield self.connection
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("COMMIT")
+        """All or nothing: committed at the end, rolled back where an exception passes.
 
-    def get_value(self, name: str) -> str | None:
-        row = self.connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
+        Blocks until the disk has it. Raises sqlite3.Error.
+        """
+        try:
+            with transaction(self.connection):
+                yield self.connection
+        except sqlite3.Error as error:
+            self._failed(error)
+            raise
+        self._worked()
 
     def set_value(self, name: str, value: str) -> None:
-        """Store one named value; nothing is written where it stands already."""
+        """As `write_value`, at once. Raises sqlite3.Error."""
         if self.get_value(name) != value:
-            self.connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+            with self.transaction() as connection:
+                connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     def close(self) -> None:
+        """Write what waits, as far as the disk takes it in time; a second call does nothing."""
+        if self._writer is not None:
+            self._writer.close()
         self.connection.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    # --- what is wrong ----------------------------------------------------------------------------
+
+    def _count_unreadable(self, sql: str, error: Exception) -> None:
+        self.unreadable_rows += 1
+        if self.unreadable_rows == 1:
+            what = clean_text(f"{type(error).__name__}: {error}")
+            log.warning("a stored row cannot be read (%s; %s); others are counted", sql, what)
+        self.on_problem()
+
+    def _failed(self, error: Exception) -> None:
+        if not is_disk(error):
+            log.error("a statement failed: %s", clean_text(f"{type(error).__name__}: {error}"))
+            return
+        if is_damage(error) and self._path is not None and self.durable:
+            distrust(self._path)
+            why = f"the database is damaged ({error}); it is begun anew at the next start"
+            self._lasting = DiskProblem(why, "owner: restart the service")
+            self._set_passing(self._lasting)
+            return
+        why = f"the database cannot be used ({error}); what is new may not be kept"
+        self._set_passing(DiskProblem(why, who_acts_on(error, self._path)))
+
+    def _worked(self) -> None:
+        if self._passing is not None:
+            log.warning("the database can be written again")
+            self._set_passing(None)
+            self.on_recovered()
+
+    def _set_passing(self, problem: DiskProblem | None) -> None:
+        if problem == self._passing:
+            return
+        if problem is not None and self._passing is None:
+            log.error("%s (%s)", problem.why, problem.who_acts)
+        self._passing = problem
+        self.on_problem()
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if problem != "ok":
-            raise sqlite3.DatabaseError(problem)
-        _migrate(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _migrate(connection: sqlite3.Connection) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(MIGRATIONS):
-        raise sqlite3.OperationalError(
-            f"the database is of version {version}, this program knows {len(MIGRATIONS)}"
-        )
-    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-        connection.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
+__all__ = ["DiskProblem", "Statement", "Store", "StoreInUse"]

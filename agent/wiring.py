@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 
 from agent.app_ports import BrokerConnection, ConnectionFactory
@@ -22,6 +22,7 @@ from agent.energy.profile import DeviceProfile
 from agent.energy.readings import Acknowledgement
 from agent.health import Health
 from agent.home.kinds import KINDS
+from agent.liveness import Liveness
 from agent.ports import Companion, Decoded, DeviceAdapter, TariffSource
 from agent.records.device_store import DeviceStore
 from agent.records.ledger import Ledger
@@ -33,15 +34,20 @@ from agent.tariff.rate_cache import RateCache
 from integrations.registry import companions, device_adapter
 
 OTHER_AGENT = "other_agent"
+MQTT = "mqtt"
+# The longest that each part may be without a sign of life: a connect with all its time-outs, a
+# plan that takes its time, a call of the tariff source.
+ALIVE_WITHIN_S = {MQTT: 60.0, "setpoints": 420.0, "planning": 480.0, "rate_cache": 3900.0}
 
 
 @dataclass(slots=True)
 class Signals:
     """What one room tells another without knowing it."""
 
-    time_wanted: asyncio.Event
-    refresh_wanted: asyncio.Event
-    clock_trusted: asyncio.Event
+    time_wanted: asyncio.Event = field(default_factory=asyncio.Event)
+    refresh_wanted: asyncio.Event = field(default_factory=asyncio.Event)
+    clock_trusted: asyncio.Event = field(default_factory=asyncio.Event)
+    online: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(slots=True)
@@ -66,6 +72,7 @@ class Rooms:
     used_topics: UsedTopics
     companions: tuple[Companion, ...]
     signals: Signals
+    liveness: Liveness
 
 
 def build(
@@ -83,10 +90,20 @@ def build(
     """Every room, ready to run. Nothing has been sent or asked yet."""
     topics = Topics(config.base_topic)
     health = Health(clock)
-    signals = Signals(asyncio.Event(), asyncio.Event(), asyncio.Event())
+    signals = Signals()
     device_store = DeviceStore(store, health, clock)
-    monitor = ClockMonitor(clock, health, device_store.newest_instant(), trusted=trusted_clock)
+    monitor = ClockMonitor(
+        clock,
+        health,
+        device_store.newest_instant(),
+        device_store.newest_confirmed(),
+        assume_trusted=trusted_clock,
+    )
     monitor.on_trusted = signals.clock_trusted.set
+    # Any answer of the tariff source carries the time.
+    monitor.on_confirmation_wanted = signals.refresh_wanted.set
+    monitor.on_confirmed_instant = device_store.save_newest_confirmed
+    liveness = Liveness(health)
     rate_cache = RateCache(
         source,
         store,
@@ -96,6 +113,7 @@ def build(
         contract_start=_contract_start(config),
         on_server_time=monitor.on_server_time,
         on_event=lambda kind, text: events.event(kind, None, text),
+        on_alive=lambda: liveness.beat("rate_cache"),
     )
     adapters: Mapping[str, DeviceAdapter] = {
         item.id: device_adapter(item, config.base_topic) for item in config.devices
@@ -108,6 +126,7 @@ def build(
         subscriptions=lambda: inbox.subscriptions,
         on_message=lambda message: inbox.receive(message),
         on_connect=lambda: announce(),
+        on_alive=lambda: liveness.beat(MQTT),
     )
     outbox = Outbox(connection, clock, health, lambda: not monitor.trusted)
     used_topics = UsedTopics(device_store, outbox, topics, {item.id for item in config.devices})
@@ -121,7 +140,7 @@ def build(
         outbox,
         events,
         device_store,
-        LimitLog(store, health),
+        LimitLog(store),
         rate_cache,
         on_stricter=lambda: controller.on_stricter_limit(),
         on_change=lambda: controller.wake(),
@@ -213,15 +232,28 @@ def build(
         await outbox.resend_all(is_device_lane)
         await connection.publish(topics.status, "online")
         await publisher.send_time()
+        signals.online.set()
         await outbox.resend_all(lambda lane: not is_device_lane(lane) and lane != LARGE)
         await outbox.resend_all(lambda lane: lane == LARGE)
 
     health.on_change.append(lambda part: publisher.health_changed())
-    if store.damaged is not None:
-        why = f"the database was damaged; moved to {store.damaged.name}"
-        health.degraded("disk", why, "owner: look at the SD card")
-    else:
-        health.ok("disk")
+
+    def report_disk() -> None:
+        if store.unreadable_rows:
+            health.counts["unreadable_rows"] = store.unreadable_rows
+        problem = store.problem
+        if problem is None:
+            health.ok("disk")
+        elif store.durable:
+            health.degraded("disk", problem.why, problem.who_acts)
+        else:
+            health.failed("disk", problem.why, problem.who_acts)
+
+    store.on_problem = report_disk
+    report_disk()
+    controller.on_turn = liveness.beat
+    for part, allowed_s in ALIVE_WITHIN_S.items():
+        liveness.register(part, allowed_s)
     used_topics.empty_what_is_nobodys()
     return Rooms(
         config=config,
@@ -242,6 +274,7 @@ def build(
         used_topics=used_topics,
         companions=others,
         signals=signals,
+        liveness=liveness,
     )
 
 

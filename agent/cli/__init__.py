@@ -44,6 +44,8 @@ def main(argv: list[str] | None = None) -> int:
     if args[0] in UNTIL_STOPPED and argv is None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _nothing_has_begun)
+        # Never an end, not even this early; what it means instead the command says.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     module = importlib.import_module(f"agent.cli.{args[0]}")
     code: int = module.main(args[1:])
     return code

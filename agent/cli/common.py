@@ -6,11 +6,12 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from agent.config import Config
+from agent.energy.text import clean_text
 from agent.errors import ConfigError
 from agent.paths import config_file
 from integrations.registry import load_config
@@ -19,9 +20,11 @@ EX_OK = 0
 EX_USAGE = 64
 EX_DATAERR = 65
 EX_UNAVAILABLE = 69
+EX_SOFTWARE = 70
 EX_CONFIG = 78
 DATABASE = "agent.sqlite"
 THREADS = "flatpeak-work"
+MAX_LINE = 1000
 THREADS_END_WITHIN_S = 0.2
 
 
@@ -43,14 +46,49 @@ def read_config(given: Path | None) -> Config | None:
 
 
 def set_up_logging(level: str) -> None:
-    """One line an event on stderr; under systemd the journal adds the time."""
-    logging.basicConfig(
-        level=level.upper(), format="%(levelname).1s %(name)s: %(message)s", stream=sys.stderr
-    )
+    """One line an event on stderr; the journal is told each line's priority and adds the time."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(LineFormatter(to_journal=is_journal(sys.stderr.fileno())))
+    logging.basicConfig(level=level.upper(), handlers=[handler])
     for noisy in ("asyncio", "aiohttp.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # What a lost connection means is said once by whoever holds it.
     logging.getLogger("mqtt").setLevel(logging.CRITICAL)
+
+
+def is_journal(descriptor: int, environ: Mapping[str, str] = os.environ) -> bool:
+    """Does systemd's journal read what is written there (systemd.exec(5), JOURNAL_STREAM)?"""
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return False
+    return environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
+class LineFormatter(logging.Formatter):
+    """One line an event whatever others said in it; a traceback's lines each bear its priority.
+
+    The priorities are those of sd-daemon(3), without which the journal takes all for information.
+    """
+
+    def __init__(self, *, to_journal: bool) -> None:
+        super().__init__("%(levelname).1s %(name)s: %(message)s")
+        self._to_journal = to_journal
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.message = clean_text(record.getMessage(), MAX_LINE)
+        lines = [self.formatMessage(record)]
+        if record.exc_info:
+            trace = self.formatException(record.exc_info).splitlines()
+            lines += [f"  {clean_text(line, MAX_LINE)}" for line in trace]
+        prefix = f"<{_priority(record.levelno)}>" if self._to_journal else ""
+        return "\n".join(prefix + line for line in lines)
+
+
+def _priority(level: int) -> int:
+    """The syslog priority of a level of Python's."""
+    known = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
+    return next((priority for least, priority in known if level >= least), 7)
 
 
 def run_until_stopped(job: Coroutine[None, None, int]) -> int:

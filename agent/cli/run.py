@@ -2,9 +2,9 @@
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import signal
-import sqlite3
 import sys
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from agent.cli.common import (
     DATABASE,
     EX_CONFIG,
     EX_OK,
-    EX_UNAVAILABLE,
+    EX_SOFTWARE,
     read_config,
     run_until_stopped,
     set_up_logging,
@@ -21,10 +21,14 @@ from agent.cli.common import (
 from agent.clock import SystemClock
 from agent.config import Config
 from agent.paths import state_directory
-from agent.store import Store
+from agent.store import Store, StoreInUse
 from integrations.registry import tariff_source
 
 log = logging.getLogger(__name__)
+
+# One that was told to end may still be writing its last.
+OTHER_AGENT_ENDS_WITHIN_S = 5.0
+LOOK_EVERY_S = 0.5
 
 
 def main(argv: list[str]) -> int:
@@ -38,7 +42,12 @@ def main(argv: list[str]) -> int:
     if config is None:
         return EX_CONFIG
     set_up_logging(config.log.level)
-    return run_until_stopped(_run(config))
+    try:
+        return run_until_stopped(_run(config))
+    except Exception:
+        # The last door: in the journal it is found among the errors, and systemd starts anew.
+        log.critical("ended by an error of its own", exc_info=True)
+        return EX_SOFTWARE
 
 
 async def _run(config: Config) -> int:
@@ -46,13 +55,17 @@ async def _run(config: Config) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    # There is nothing to read anew: and whoever ends a service by this signal means another.
+    loop.add_signal_handler(signal.SIGHUP, _refuse_reload)
     clock = SystemClock()
-    folder = state_directory(config.state.directory)
     try:
-        store = Store.open(folder / DATABASE, clock.now())
-    except (OSError, sqlite3.Error) as error:
-        print(f"the state folder {folder} cannot be used: {error}", file=sys.stderr)
-        return EX_UNAVAILABLE
+        store = await _open_store(state_directory(config.state.directory) / DATABASE, clock, stop)
+    except StoreInUse as error:
+        print(f"{error}; nothing was started", file=sys.stderr)
+        return EX_CONFIG
+    if stop.is_set():
+        store.close()
+        return EX_OK
     try:
         await run_agent(
             config,
@@ -66,3 +79,26 @@ async def _run(config: Config) -> int:
         store.close()
     log.info("stopped")
     return EX_OK
+
+
+async def _open_store(path: Path, clock: SystemClock, stop: asyncio.Event) -> Store:
+    """The database, on whatever disk. Raises StoreInUse where another agent keeps it."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + OTHER_AGENT_ENDS_WITHIN_S
+    waited = False
+    while True:
+        try:
+            return Store.open(path, clock.now())
+        except StoreInUse as error:
+            if stop.is_set() or loop.time() > until:
+                raise
+            if not waited:
+                log.warning("%s; waiting %.0f s for its end", error, OTHER_AGENT_ENDS_WITHIN_S)
+            waited = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_EVERY_S):
+                await stop.wait()
+
+
+def _refuse_reload() -> None:
+    log.warning("SIGHUP: reload is not supported; restart the service to read the config anew")

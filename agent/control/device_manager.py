@@ -1,5 +1,6 @@
 """Every device as it is known: its model, its wish, its health. Plain calls; nothing here waits."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -48,6 +49,8 @@ ACTION_PUBLISH = "owner: connect the device to the broker; it publishes its stat
 # A person at a dashboard asks a few times in a row, a program gone wild all the time.
 REQUESTS_AT_ONCE = 10
 REQUESTS_A_SECOND = 0.2
+# A slow disk is waited for so long before a wish is answered without it.
+STORED_WITHIN_S = 2.0
 WAITS_FOR_CLOCK = "accepted; it waits until the gateway's clock is confirmed"
 NOT_STORED = "accepted, but it could not be stored: a restart would forget it"
 
@@ -239,9 +242,24 @@ class DeviceManager:
             device.model.state_soc(result.stated_soc_percent, now)
             device.unsaved["soc_percent"] = device.model.readings["soc_percent"]
             self._save_state(name, now, at_once=True)
-        stored_now = self._save_wish(name)
-        self._publish_wish(name, request_id, note="" if stored_now else NOT_STORED)
+        self._answer_when_stored(name, request_id, self._save_wish(name))
         self.on_asked(name)
+
+    def _answer_when_stored(
+        self, name: str, request_id: str | None, stored_wish: asyncio.Future[bool]
+    ) -> None:
+        """What is promised survives a restart: the answer says where it would not."""
+        answered = False
+
+        def answer() -> None:
+            nonlocal answered
+            if not answered:
+                answered = True
+                kept = stored_wish.done() and stored_wish.result()
+                self._publish_wish(name, request_id, note="" if kept else NOT_STORED)
+
+        stored_wish.add_done_callback(lambda _: answer())
+        asyncio.get_running_loop().call_later(STORED_WITHIN_S, answer)
 
     def _may_ask(self, device: ManagedDevice, now: datetime) -> bool:
         """A bucket of requests: the first come through, a flood is counted."""
@@ -342,7 +360,7 @@ class DeviceManager:
 
     # --- what is kept and said ------------------------------------------------------------------
 
-    def _save_wish(self, name: str) -> bool:
+    def _save_wish(self, name: str) -> asyncio.Future[bool]:
         return self.store.save_wish(name, stored_wishes.to_text(self._by_id[name].wish))
 
     def _publish_wish(

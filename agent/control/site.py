@@ -36,6 +36,7 @@ from agent.report.event_queue import EventQueue
 log = logging.getLogger(__name__)
 
 PART = "grid_limit"
+NOT_STORED = "accepted, but it could not be stored: a restart would forget it"
 LONGEST_AWAY = timedelta(days=366)
 FORECASTS = ("load", "import", "export")
 
@@ -214,15 +215,17 @@ class Site:
         if away is not None and not now < away <= now + LONGEST_AWAY:
             self._refuse(request_id, "away_until: expected an instant within the next year")
             return
-        note = ""
-        if "away_until" in request.model_fields_set:
-            self.away_until = away
-            if not self.store.save_away_until(away):
-                note = "accepted, but it could not be stored: a restart would forget it"
-            self.on_change()
         if request.refresh:
             self.on_refresh()
-        self._publish_wish(request_id, note=note)
+        if "away_until" not in request.model_fields_set:
+            self._publish_wish(request_id)
+            return
+        self.away_until = away
+        stored = self.store.save_away_until(away)
+        stored.add_done_callback(
+            lambda done: self._publish_wish(request_id, note="" if done.result() else NOT_STORED)
+        )
+        self.on_change()
 
     def _refuse(self, request_id: str | None, why: str) -> None:
         self._publish_wish(request_id, refused=why)

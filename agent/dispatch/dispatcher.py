@@ -237,7 +237,7 @@ class Dispatcher:
             now, self.store.highest_revision(device), self._highest_seen.get(device, 0)
         )
         schedule = replace(schedule, revision=revision)
-        self.store.issue(schedule)
+        stored = self.store.issue(schedule)
         self._note_revision(device, revision)
         self._note_ours(device, revision)
         self._last_revision_at[device] = now
@@ -247,7 +247,8 @@ class Dispatcher:
         forms = self.adapters[device].encode_schedule(schedule)
         if setpoint_first:
             self._publish_setpoint(device, schedule, now)
-        self.outbox.set(device_lane(device), *forms)
+        # A revision ahead of the clock is only known not to be used twice once it is stored.
+        self.outbox.set(device_lane(device), *forms, after=stored if revision > now else None)
         self.on_told(device, schedule)
         text = describe_schedule(schedule, self.location().zone, now)
         self.events.event("plan_changed", device, text, often=True)

@@ -15,6 +15,8 @@ from agent.ports import MqttPublisher, OutgoingMessage
 
 # Not retained and said while nobody listens: the newest of them are said on return.
 KEPT_WHILE_AWAY = 100
+# A disk that hangs holds nothing up for longer.
+WAITS_FOR_DISK_S = 2.0
 DEVICE = "device:"
 DOCUMENTS = "documents"
 EVENTS = "events"
@@ -31,7 +33,10 @@ def device_lane(device: str) -> str:
 
 @dataclass(slots=True)
 class _Lane:
+    """`after`: nothing goes out before that is done, or has taken too long."""
+
     pending: dict[Key, OutgoingMessage] = field(default_factory=dict)
+    after: asyncio.Future[bool] | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     idle: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -55,8 +60,13 @@ class Outbox:
     _group: asyncio.TaskGroup | None = field(default=None, init=False)
     _number: int = field(default=0, init=False)
 
-    def set(self, lane: str, *messages: OutgoingMessage) -> None:
-        """Make these true, in this order. An empty payload takes its topic back."""
+    def set(
+        self, lane: str, *messages: OutgoingMessage, after: asyncio.Future[bool] | None = None
+    ) -> None:
+        """Make these true, in this order. An empty payload takes its topic back.
+
+        `after`: the lane waits for it, a few seconds at most.
+        """
         for message in messages:
             if not message.retain:
                 self._number += 1
@@ -73,6 +83,8 @@ class Outbox:
                 self._number += 1
                 number = self._number
             self._queue(lane, (message.topic, number), message)
+        if after is not None and not after.done():
+            self._lanes[lane].after = after
 
     def snapshot(self) -> Mapping[str, OutgoingMessage]:
         """Everything that is true now on retained topics, by topic."""
@@ -82,6 +94,11 @@ class Outbox:
         """The payload that is true on a retained topic."""
         message = self._current.get(topic)
         return message.payload if message else None
+
+    def unsent(self) -> frozenset[str]:
+        """Topics on which the broker does not have what is true."""
+        current = self._current.items()
+        return frozenset(t for t, message in current if self._sent.get(t) != message.payload)
 
     async def run(self) -> None:
         """Never ends: a task a lane."""
@@ -140,6 +157,9 @@ class Outbox:
             await lane.wake.wait()
             lane.wake.clear()
             while lane.pending:
+                if (after := lane.after) is not None:
+                    await asyncio.wait({after}, timeout=WAITS_FOR_DISK_S)
+                    lane.after = None
                 key = next(iter(lane.pending))
                 message = lane.pending.pop(key)
                 if not await self._send(message):

@@ -1,18 +1,23 @@
 """aiomqtt with what a long-lived connection needs: quick news of a loss, and the broker's answer.
 
-aiomqtt waits out its time-outs where the connection has died already, and takes a refused publish
-for a good one.
+aiomqtt waits out its time-outs where the connection has died already, takes a refused publish for a
+good one, and loses the connection over a topic that is no UTF-8.
 """
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import aiomqtt
 from paho.mqtt.client import Client as PahoClient
+from paho.mqtt.client import MQTTMessage
 from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+
+from agent.mqtt.incoming import IncomingBuffer
+from agent.ports import Message
 
 log = logging.getLogger(__name__)
 
@@ -29,15 +34,38 @@ class AckTimeout(aiomqtt.MqttError):
     """The connection looks alive, but the broker does not answer."""
 
 
-class Client(aiomqtt.Client):
-    """One attempt at a connection; make a new one for the next."""
+class ConnectionLost(aiomqtt.MqttError):
+    """The other side or the network ended it; `__cause__` says how, where that is known."""
 
-    def __init__(self, *args: Any, connect_timeout_s: float, **settings: Any) -> None:
+
+class Client(aiomqtt.Client):
+    """One attempt at a connection; make a new one for the next.
+
+    `incoming` holds what came; `on_topic` is called with topic and retain flag of each message as
+    it comes, `on_drop` for each that is lost. `max_packet_bytes` is the broker's word (MQTT 5),
+    None where it has none. `connecting` while a thread that cannot be stopped tries to reach it.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        connect_timeout_s: float,
+        on_topic: Callable[[str, bool], None],
+        on_drop: Callable[[], None],
+        **settings: Any,
+    ) -> None:
         super().__init__(*args, **settings)
         self._client.connect_timeout = connect_timeout_s
+        self.incoming = IncomingBuffer(on_drop)
+        self.max_packet_bytes: int | None = None
+        self.connecting = False
+        self._on_topic, self._on_drop = on_topic, on_drop
+        self._came = asyncio.Event()
         self._cancelled = False
         self._disconnect_reason: ReasonCode | None = None
         self._answers: dict[int, asyncio.Future[ReasonCode]] = {}
+        self._sizes: dict[int, int] = {}
+        self.largest_unconfirmed = 0
 
     async def __aenter__(self) -> "Client":
         try:
@@ -67,15 +95,35 @@ class Client(aiomqtt.Client):
         # paho has no public way to do this.
         self._client._sock_close()
 
+    async def lost(self) -> None:
+        """Until the connection ends. Raises ConnectionLost."""
+        await asyncio.wait((self._disconnected,))
+        raise ConnectionLost("the connection was lost") from self._disconnected.exception()
+
+    async def wait_for_message(self, timeout_s: float) -> None:
+        """Until one came, or the time is over."""
+        self._came.clear()
+        if self.incoming:
+            return
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._came.wait()
+        except TimeoutError:
+            return
+
     async def send(
         self,
         topic: str,
-        payload: str | bytes,
+        payload: bytes,
         qos: int,
         retain: bool,
         properties: Properties | None,
+        size: int = 0,
     ) -> ReasonCode | None:
-        """Publish; the broker's answer, None with QoS 0. Raises MqttError where none can come."""
+        """Publish; the broker's answer, None with QoS 0. Raises MqttError where none can come.
+
+        `size` of the packet in bytes, to know what was on its way when a connection ended.
+        """
         info = self._client.publish(topic, payload, qos, retain, properties)
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise aiomqtt.MqttCodeError(info.rc)
@@ -83,6 +131,7 @@ class Client(aiomqtt.Client):
             return None
         answer: asyncio.Future[ReasonCode] = asyncio.get_running_loop().create_future()
         self._answers[info.mid] = answer
+        self._sizes[info.mid] = size
         try:
             # Not wait_for: before Python 3.12 it swallows a cancellation that meets the answer.
             async with asyncio.timeout(self.timeout):
@@ -90,12 +139,42 @@ class Client(aiomqtt.Client):
         except TimeoutError:
             raise AckTimeout("the broker confirms nothing any more") from None
         finally:
-            del self._answers[info.mid]
+            del self._answers[info.mid], self._sizes[info.mid]
 
     def _fail_pending(self, _disconnected: object) -> None:
+        self.largest_unconfirmed = max(self._sizes.values(), default=0)
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(aiomqtt.MqttError("the connection was lost"))
+
+    def _client_connect(self) -> None:
+        self.connecting = True
+        try:
+            super()._client_connect()
+        finally:
+            self.connecting = False
+
+    def _on_connect(
+        self,
+        client: PahoClient,
+        userdata: Any,
+        flags: Any,
+        reason_code: ReasonCode,
+        properties: Properties | None = None,
+    ) -> None:
+        self.max_packet_bytes = getattr(properties, "MaximumPacketSize", None)
+        super()._on_connect(client, userdata, flags, reason_code, properties)
+
+    def _on_message(self, client: PahoClient, userdata: Any, message: MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            self._on_drop()
+            return
+        retain = bool(message.retain)
+        self._on_topic(topic, retain)
+        self.incoming.put(Message(topic, bytes(message.payload), retain))
+        self._came.set()
 
     def _on_socket_open(self, client: PahoClient, userdata: Any, sock: Any) -> None:
         # A connect that was given up goes on in its thread; it must not take over its successor.

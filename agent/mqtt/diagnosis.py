@@ -8,11 +8,14 @@ from agent.mqtt.client import ClosedEarly
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """`who_acts` is empty where only waiting helps; `lasting` is what stays until somebody acts."""
+    """`who_acts` is empty where only waiting helps; `lasting` is what stays until somebody acts;
+    `absent` where nobody answers at all, as during each restart of the broker.
+    """
 
     why: str
     who_acts: str = ""
     lasting: bool = False
+    absent: bool = False
 
 
 class TlsFileError(OSError):
@@ -64,15 +67,23 @@ KNOWN_FAILURES = (
     (("a file of mqtt.tls",), "TLS cannot begin", "owner: check the files named in mqtt.tls"),
 )
 
+NETWORK = "owner: check mqtt.host and this machine's network"
+ABSENT = (
+    (("connection refused",), "owner: start the broker, or check mqtt.host and mqtt.port"),
+    (("name or service not known", "no address associated"), "owner: check mqtt.host"),
+    (("name resolution", "unreachable", "no route", "timed out", "still hangs"), NETWORK),
+)
+
 
 def diagnose(error: BaseException, settings: MqttSection) -> Diagnosis:
     """The meaning of a failed connect or a lost connection."""
-    said = str(error) or type(error).__name__
+    said = str(error) or ("timed out" if isinstance(error, TimeoutError) else type(error).__name__)
     for words, why, who_acts in KNOWN_FAILURES:
         if any(word in said.lower() for word in words):
             return Diagnosis(f"{why} ({said})", who_acts, lasting=True)
     if isinstance(error, ClosedEarly) or (settings.tls.enabled and "reset by peer" in said):
         return HANGS_UP_TLS if settings.tls.enabled else HANGS_UP
-    if "during message iteration" in said:
-        return Diagnosis("the connection was lost")
+    for signs, who_acts in ABSENT:
+        if any(sign in said.lower() for sign in signs):
+            return Diagnosis(said, who_acts, absent=True)
     return Diagnosis(said)

@@ -4,10 +4,9 @@ Every row is read through one door that may say no: one that cannot be believed 
 and named, and never ends the agent.
 """
 
+import asyncio
 import dataclasses
 import json
-import logging
-import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -15,7 +14,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from agent.clock import Clock
-from agent.energy.instants import from_unix, to_unix_floor
+from agent.energy.instants import format_instant, from_unix, parse_instant, to_unix_floor
 from agent.energy.readings import AGE_LIMITS, Reading
 from agent.energy.schedule import (
     MODES,
@@ -28,36 +27,32 @@ from agent.energy.schedule import (
 )
 from agent.health import Health
 from agent.records.write_budget import WriteBudget
-from agent.store import Store
-
-log = logging.getLogger(__name__)
+from agent.store import Statement, Store
 
 T = TypeVar("T")
+Answer = asyncio.Future[bool]
 PLANS_KEPT = timedelta(days=14)
 PLANS_A_DAY = 64
 TOPICS = "published_topics"
 AWAY = "away_until"
+NEWEST_CONFIRMED = "clock.newest_confirmed"
 GRID_LIMIT = "grid_limit"
 TEXT_KINDS = ("mode", "error", "following")
 # What a stored text that cannot be believed may raise while it is read.
 UNBELIEVABLE = (ValueError, KeyError, TypeError, ArithmeticError, AttributeError, RecursionError)
 
 
-Statement = tuple[str, tuple[object, ...]]
-
-
 class DeviceStore:
-    """Every call that returns True has reached the disk.
+    """Writes are handed over and answered later: True once they have reached the disk.
 
-    What one device causes beyond its budget waits for `flush`, the newest of each. Where the disk
-    fails the health of the part `disk` says so: a full or broken disk stops no appliance.
+    What one device causes beyond its budget is answered False and waits for `flush`, the newest of
+    each. What the disk did not take says so in health, by the store.
     """
 
     def __init__(self, store: Store, health: Health, clock: Clock) -> None:
         self._store = store
         self._health = health
         self._clock = clock
-        self._failed = False
         self._revisions: dict[str, int] = {}
         self._budget = WriteBudget()
         self._waiting: dict[str, dict[str, tuple[Statement, ...]]] = {}
@@ -67,58 +62,25 @@ class DeviceStore:
         for device in list(self._waiting):
             self._write_waiting(device, everything=everything)
 
-    def _put(self, device: str, what: str, *statements: Statement) -> bool:
+    def _put(self, device: str, what: str, *statements: Statement) -> Answer:
         """The newest of `what` of the device: written now, or as soon as its budget allows."""
         self._waiting.setdefault(device, {})[what] = statements
         return self._write_waiting(device)
 
-    def _write_waiting(self, device: str, *, everything: bool = False) -> bool:
+    def _write_waiting(self, device: str, *, everything: bool = False) -> Answer:
         waiting = self._waiting.get(device, {})
         statements = [statement for some in waiting.values() for statement in some]
         size = sum(len(value) for _, row in statements for value in row if isinstance(value, str))
         now = self._clock.now().timestamp()
         if not everything and not self._budget.take(device, len(statements), size, now):
             self._health.count("writes_put_off")
-            return False
-        if not self._write(*statements):
-            return False
-        self._waiting.pop(device, None)
-        return True
-
-    def _write(self, *statements: Statement) -> bool:
-        """All of these or none."""
-        try:
-            with self._store.transaction() as connection:
-                for sql, values in statements:
-                    connection.execute(sql, values)
-        except sqlite3.Error as error:
-            if not self._failed:
-                log.error("the database cannot be written: %s", error)
-            self._failed = True
-            why = f"the database cannot be written: {error}"
-            self._health.failed("disk", why, "owner: make room, or change the SD card")
-            return False
-        if self._failed:
-            self._failed = False
-            self._health.ok("disk")
-        return True
+            return _refused()
+        del self._waiting[device]
+        return self._store.submit(*statements)
 
     def _rows(self, sql: str, values: tuple[object, ...], parse: Callable[..., T]) -> list[T]:
         """Each row that can be believed, parsed."""
-        out: list[T] = []
-        try:
-            for row in self._store.connection.execute(sql, values):
-                try:
-                    out.append(parse(*row))
-                except UNBELIEVABLE as error:
-                    self._unreadable(sql, error)
-        except (sqlite3.Error, UnicodeDecodeError) as error:
-            self._unreadable(sql, error)
-        return out
-
-    def _unreadable(self, sql: str, error: Exception) -> None:
-        if self._health.count("unreadable_rows") == 1:
-            log.warning("a stored row cannot be read and is left out (%s): %r", sql[:40], error)
+        return self._store.rows(sql, values, lambda row: parse(*row))
 
     # --- schedules and revisions ----------------------------------------------------------------
 
@@ -128,7 +90,7 @@ class DeviceStore:
             self._revisions[device] = rows[0] if rows and 0 <= rows[0] < 2**32 else 0
         return self._revisions[device]
 
-    def issue(self, schedule: Schedule) -> bool:
+    def issue(self, schedule: Schedule) -> Answer:
         """The revision is written before it is published, so that none is ever used twice."""
         self._revisions[schedule.device] = schedule.revision
         return self._put(
@@ -149,7 +111,7 @@ class DeviceStore:
         found = self._rows("SELECT device, document FROM schedules", (), _stored_schedule)
         return {schedule.device: schedule for schedule in found}
 
-    def forget_schedule(self, device: str) -> bool:
+    def forget_schedule(self, device: str) -> Answer:
         return self._put(device, "schedule", ("DELETE FROM schedules WHERE device = ?", (device,)))
 
     # --- what devices said ----------------------------------------------------------------------
@@ -162,7 +124,7 @@ class DeviceStore:
     def state(self, device: str) -> str | None:
         return self._value(f"tracker:{device}")
 
-    def save_state(self, device: str, text: str, readings: Iterable[Reading]) -> bool:
+    def save_state(self, device: str, text: str, readings: Iterable[Reading]) -> Answer:
         """The model of the device and its last readings, together."""
         return self._put(
             device,
@@ -183,7 +145,7 @@ class DeviceStore:
         found = self._rows("SELECT document FROM wishes WHERE device = ?", (device,), str)
         return found[0] if found else None
 
-    def save_wish(self, device: str, text: str) -> bool:
+    def save_wish(self, device: str, text: str) -> Answer:
         return self._put(
             device, "wish", ("INSERT OR REPLACE INTO wishes VALUES (?, ?)", (device, text))
         )
@@ -193,15 +155,15 @@ class DeviceStore:
         found = self._rows(sql, (AWAY,), lambda text: from_unix(int(text)))
         return found[0] if found else None
 
-    def save_away_until(self, when: datetime | None) -> bool:
+    def save_away_until(self, when: datetime | None) -> Answer:
         if when is None:
-            return self._write(("DELETE FROM facts WHERE name = ?", (AWAY,)))
+            return self._store.submit(("DELETE FROM facts WHERE name = ?", (AWAY,)))
         return self._save_value(AWAY, str(to_unix_floor(when)))
 
     def grid_limit(self) -> str | None:
         return self._value(GRID_LIMIT)
 
-    def save_grid_limit(self, text: str) -> bool:
+    def save_grid_limit(self, text: str) -> Answer:
         return self._save_value(GRID_LIMIT, text)
 
     # --- topics that were used ------------------------------------------------------------------
@@ -219,7 +181,7 @@ class DeviceStore:
             else set()
         )
 
-    def save_published_topics(self, topics: Iterable[str]) -> bool:
+    def save_published_topics(self, topics: Iterable[str]) -> Answer:
         return self._save_value(TOPICS, json.dumps(sorted(topics)))
 
     # --- plans ----------------------------------------------------------------------------------
@@ -232,10 +194,19 @@ class DeviceStore:
             return
         packed = zlib.compress(situation.encode()), zlib.compress(plan.encode())
         oldest = made_at - int(PLANS_KEPT.total_seconds())
-        self._write(
+        self._store.submit(
             ("INSERT OR REPLACE INTO plans VALUES (?, ?, ?)", (made_at, *packed)),
             ("DELETE FROM plans WHERE made_at < ?", (oldest,)),
         )
+
+    def newest_confirmed(self) -> datetime | None:
+        """The newest instant that a confirmed clock has shown."""
+        sql = "SELECT value FROM facts WHERE name = ?"
+        found = self._rows(sql, (NEWEST_CONFIRMED,), parse_instant)
+        return found[0] if found else None
+
+    def save_newest_confirmed(self, when: datetime) -> None:
+        self._save_value(NEWEST_CONFIRMED, format_instant(when))
 
     def newest_instant(self) -> datetime | None:
         """The latest moment at which something was certainly written: time cannot lie before it."""
@@ -247,8 +218,14 @@ class DeviceStore:
         found = self._rows("SELECT value FROM facts WHERE name = ?", (name,), str)
         return found[0] if found else None
 
-    def _save_value(self, name: str, text: str) -> bool:
-        return self._write(("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, text)))
+    def _save_value(self, name: str, text: str) -> Answer:
+        return self._store.submit(("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, text)))
+
+
+def _refused() -> Answer:
+    answer: Answer = asyncio.get_running_loop().create_future()
+    answer.set_result(False)
+    return answer
 
 
 def _stored_reading(kind: str, value: str, at: int) -> Reading:

@@ -5,13 +5,11 @@ A row is under 200 bytes: five numbers.
 
 import csv
 import io
-import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agent.energy.instants import format_instant, from_unix, to_unix_floor
-from agent.health import Health
 from agent.store import Store
 
 KEPT = timedelta(days=731)
@@ -29,46 +27,36 @@ class LimitRecord:
 
 
 class LimitLog:
-    def __init__(self, store: Store, health: Health) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._health = health
 
     def received(self, at: datetime, limit_w: float | None) -> None:
         """A limit came."""
         row = (to_unix_floor(at), limit_w if limit_w is not None and limit_w < 1e8 else None)
-        self._write("INSERT OR REPLACE INTO limits (at, limit_w) VALUES (?, ?)", row)
         oldest = to_unix_floor(at - KEPT)
-        self._write("DELETE FROM limits WHERE at < ?", (oldest,))
+        self._store.submit(
+            ("INSERT OR REPLACE INTO limits (at, limit_w) VALUES (?, ?)", row),
+            ("DELETE FROM limits WHERE at < ?", (oldest,)),
+        )
 
     def obeyed(self, received_at: datetime, sent_w: float, measured_w: float | None) -> None:
         """What was sent for the limit that came then, and what was measured after it."""
         row = (sent_w, measured_w, to_unix_floor(received_at))
-        self._write("UPDATE limits SET sent_w = ?, measured_w = ? WHERE at = ?", row)
+        self._store.submit(("UPDATE limits SET sent_w = ?, measured_w = ? WHERE at = ?", row))
 
-    def records(self) -> Iterator[LimitRecord]:
+    def records(self) -> list[LimitRecord]:
         """In order of time; rows that cannot be read are left out."""
-        try:
-            rows = self._store.connection.execute(
-                "SELECT at, limit_w, sent_w, measured_w FROM limits ORDER BY at"
-            ).fetchall()
-        except sqlite3.Error:
-            self._health.count("unreadable_rows")
-            return
-        for at, *numbers in rows:
-            try:
-                limit, sent, measured = (None if n is None else float(n) for n in numbers)
-                yield LimitRecord(from_unix(at), limit, sent, measured)
-            except (ValueError, TypeError, OverflowError):
-                self._health.count("unreadable_rows")
-
-    def _write(self, sql: str, row: tuple[object, ...]) -> None:
-        try:
-            self._store.connection.execute(sql, row)
-        except sqlite3.Error:
-            self._health.count("failed_writes_of_limits")
+        sql = "SELECT at, limit_w, sent_w, measured_w FROM limits ORDER BY at"
+        return self._store.rows(sql, (), _record)
 
 
-def to_csv(records: Iterator[LimitRecord]) -> str:
+def _record(row: tuple[int, float | None, float | None, float | None]) -> LimitRecord:
+    at, *numbers = row
+    limit, sent, measured = (None if number is None else float(number) for number in numbers)
+    return LimitRecord(from_unix(at), limit, sent, measured)
+
+
+def to_csv(records: Iterable[LimitRecord]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(HEADER)

@@ -40,7 +40,7 @@ class RateCache:
     `timezone` and `currency` hold until the source has said its own; `contract_start` is how far
     back history is fetched once (at most a year, 30 days where it is not known). `on_server_time`
     is told the time in each answer, `on_event(kind, text)` what the source says of the contract.
-    `random` spreads calls in time.
+    `on_alive` hears that its loop turns. `random` spreads calls in time.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class RateCache:
         contract_start: datetime | None = None,
         on_server_time: Callable[[datetime], None] = lambda when: None,
         on_event: Callable[[str, str], None] = lambda kind, text: None,
+        on_alive: Callable[[], None] = lambda: None,
         random: Random | None = None,
     ) -> None:
         self._clock = clock
@@ -86,6 +87,7 @@ class RateCache:
             contract_start,
             on_server_time,
             self._publish,
+            on_alive,
         )
         self.current: LatestValue[Mapping[Direction, Rates]] = LatestValue(self._rates(now))
         self._update_health(now)

@@ -53,6 +53,7 @@ class Refresher:
     contract_start: datetime | None
     on_server_time: Callable[[datetime], None]
     on_change: Callable[[], None]
+    on_alive: Callable[[], None] = lambda: None
     _fetch_lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     _rescheduled: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
@@ -60,6 +61,7 @@ class Refresher:
         """Never ends: refresh each feed when it is due, look again when prices run out."""
         while True:
             self._rescheduled.clear()
+            self.on_alive()
             for feed in self.feeds.values():
                 await self._attend(feed)
             self.on_change()

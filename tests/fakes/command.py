@@ -84,5 +84,14 @@ class NotifySocket:
             while self.heard.count(word) < times:
                 self.heard.append((await loop.sock_recv(self._socket, 200)).decode())
 
+    def pending(self) -> int:
+        """How many words came that nobody has looked at; they are heard now."""
+        count = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.heard.append(self._socket.recv(200).decode())
+                count += 1
+        return count
+
     def close(self) -> None:
         self._socket.close()

@@ -75,6 +75,7 @@ class MemoryConnection:
     subscriptions: Callable[[], Sequence[str]]
     on_message: Callable[[Message], None]
     on_connect: Callable[[], Awaitable[None]]
+    on_alive: Callable[[], None] = lambda: None
     connected: bool = False
 
     async def publish(

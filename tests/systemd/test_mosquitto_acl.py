@@ -29,7 +29,9 @@ def login(user: str) -> dict[str, Any]:
 
 @pytest.fixture
 async def broker(tmp_path: Path) -> AsyncIterator[Mosquitto]:
-    users = dict.fromkeys((AGENT, "homeassistant", "ev", "tank", "stranger"), PASSWORD)
+    users = dict.fromkeys(
+        (AGENT, "homeassistant", "energy-manager", "ev", "tank", "stranger"), PASSWORD
+    )
     rules = [
         "allow_anonymous false",
         f"password_file {password_file(tmp_path, **users)}",
@@ -54,7 +56,9 @@ async def heard_of(broker: Mosquitto, user: str, topics: list[str]) -> set[str]:
 
 def all_topics(*devices: str) -> list[str]:
     names = [topic.name for topic in TOPICS]
-    extra = ["ledger", "site/forecast/pv"]
+    forecasts = [f"site/forecast/{name}" for name in ("pv", "load", "outdoor", "import", "export")]
+    extra = ["ledger", "site/limit", *forecasts]
+    names += ["device/{device}/info", "device/{device}/status"]
     per_device = [name.replace("{device}", device) for name in names for device in devices]
     return sorted({*(name for name in per_device if "{" not in name), *extra})
 
@@ -86,17 +90,31 @@ async def test_the_agent_may_write_all_it_owns_and_clear_what_others_left(
 
 async def test_a_device_speaks_for_itself_only(broker: Mosquitto) -> None:
     got_through = await heard_of(broker, "ev", all_topics("ev", "tank"))
-    assert got_through == {"device/ev/state", "device/ev/ack", "device/ev/request"}
-
-
-async def test_home_assistant_may_ask_and_foretell(broker: Mosquitto) -> None:
-    got_through = await heard_of(broker, "homeassistant", all_topics("ev", "tank"))
     assert got_through == {
-        "device/ev/request",
-        "device/tank/request",
-        "site/request",
-        "site/forecast/pv",
+        f"device/ev/{name}" for name in ("state", "info", "status", "ack", "request")
     }
+
+
+SITE_INPUTS = {
+    "site/limit",
+    *(f"site/forecast/{name}" for name in ("pv", "load", "outdoor", "import", "export")),
+}
+
+
+async def test_home_assistant_may_ask_limit_and_foretell(broker: Mosquitto) -> None:
+    got_through = await heard_of(broker, "homeassistant", all_topics("ev", "tank"))
+    asks = {"device/ev/request", "device/tank/request", "site/request"}
+    assert got_through == asks | SITE_INPUTS
+
+
+async def test_an_energy_manager_limits_and_foretells_and_commands_nobody(
+    broker: Mosquitto,
+) -> None:
+    got_through = await heard_of(broker, "energy-manager", all_topics("ev", "tank"))
+    assert got_through == SITE_INPUTS
+    seen = await read_by(broker, "energy-manager")
+    assert {"plan", "health", "status", "time", "tariff/import"} <= seen
+    assert not any(topic.startswith("device/") for topic in seen)
 
 
 async def read_by(broker: Mosquitto, user: str) -> set[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -10,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from integrations.sandbox.broker import HOST, free_port
-from tests.fakes.brokers import Mosquitto, watching
+from tests.fakes.brokers import Heard, Mosquitto, Watcher, watching
 from tests.fakes.command import Command, NotifySocket, command
 
 STATUS = "flatpeak/home/status"
+HEALTH = "flatpeak/home/health"
+ALIVE = "WATCHDOG=1"
 QUICK_S = 2.0
 STOPS = [signal.SIGINT, signal.SIGTERM]
 
@@ -42,7 +45,7 @@ def config_file(folder: Path, port: int) -> Path:
 async def running(
     folder: Path, port: int, systemd: NotifySocket, **env: str
 ) -> AsyncIterator[Command]:
-    variables = {"NOTIFY_SOCKET": str(systemd.path), **env}
+    variables = {"NOTIFY_SOCKET": str(systemd.path), "WATCHDOG_USEC": "200000", **env}
     async with command("run", "--config", config_file(folder, port), env=variables) as agent:
         yield agent
 
@@ -121,7 +124,7 @@ async def test_told_to_stop_while_no_broker_answers(
 ) -> None:
     with port() as where:
         async with running(tmp_path, where, systemd) as agent:
-            await systemd.until("READY=1")
+            await systemd.until(ALIVE)
             code, _, err, took = await agent.stopped_by(number)
         assert code == 0, err
         assert took < QUICK_S
@@ -142,17 +145,26 @@ async def test_told_to_stop_while_the_broker_is_frozen(
         await other.until_heard(STATUS, b"offline")
 
 
-async def test_systemd_is_told_ready_alive_and_stopping(
+async def test_systemd_is_told_alive_and_stopping_but_not_ready_before_schedules_stand(
     tmp_path: Path, systemd: NotifySocket
 ) -> None:
-    async with running(tmp_path, free_port(), systemd, WATCHDOG_USEC="200000") as agent:
-        await systemd.until("READY=1")
-        await systemd.until("WATCHDOG=1", times=3)
-        assert "STOPPING=1" not in systemd.heard
+    async with running(tmp_path, free_port(), systemd) as agent:
+        await systemd.until(ALIVE, times=5)
+        assert {*systemd.heard} == {ALIVE}
         stopping = asyncio.create_task(agent.stopped_by(signal.SIGTERM))
         await systemd.until("STOPPING=1")
         assert (await stopping)[0] == 0
-    assert systemd.heard[0] == "READY=1" or systemd.heard[0] == "WATCHDOG=1"
+
+
+async def until_health(other: Watcher, part: str) -> dict[str, str]:
+    """What the agent says of a part, as soon as it says anything."""
+
+    def told(heard: list[Heard]) -> list[dict[str, str]]:
+        bodies = [json.loads(item.payload) for item in heard if item.topic == HEALTH]
+        return [body["parts"][part] for body in bodies if part in body["parts"]]
+
+    await other.until(lambda heard: bool(told(heard)))
+    return told(other.heard)[-1]
 
 
 async def refused(folder: Path, text: str | None, **env: str) -> str:
@@ -213,11 +225,51 @@ async def test_broken_yaml_is_named_with_its_line(tmp_path: Path) -> None:
     assert "line 3" in err
 
 
-async def test_a_state_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
+async def test_a_state_folder_that_cannot_be_used_is_said_and_done_without(
+    tmp_path: Path, systemd: NotifySocket
+) -> None:
     blocked = tmp_path / "state"
     blocked.write_text("a file")
-    async with command("run", "--config", config_file(tmp_path, free_port())) as agent:
-        code, _, err, _ = await agent.ended()
-    assert code == 69
-    assert str(blocked) in err
+    async with (
+        Mosquitto(tmp_path) as broker,
+        watching(broker.port, HEALTH) as other,
+        running(tmp_path, broker.port, systemd) as agent,
+    ):
+        disk = await until_health(other, "disk")
+        code, _, err, _ = await agent.stopped_by(signal.SIGTERM)
+    assert disk["state"] == "failed"
+    assert str(blocked) in disk["why"]
+    assert disk["who_acts"] == (
+        "owner: let the agent's user write to the state folder, then restart the service"
+    )
+    assert code == 0
     assert "Traceback" not in err
+
+
+async def test_two_agents_never_share_a_state_folder(tmp_path: Path, systemd: NotifySocket) -> None:
+    port = free_port()
+    async with running(tmp_path, port, systemd) as first:
+        await systemd.until(ALIVE)
+        async with running(tmp_path, port, systemd) as second:
+            code, _, err, _ = await second.ended()
+        assert code == 78
+        assert f"another agent uses the state folder {tmp_path}/state; nothing was started" in err
+        assert (await first.stopped_by(signal.SIGTERM))[0] == 0
+    # A lock that outlived its holder would keep the agent away for ever.
+    systemd.pending()
+    systemd.heard.clear()
+    async with running(tmp_path, port, systemd) as third:
+        await systemd.until(ALIVE)
+        assert (await third.stopped_by(signal.SIGTERM))[0] == 0
+
+
+async def test_a_reload_is_refused_and_nothing_ends(tmp_path: Path, systemd: NotifySocket) -> None:
+    async with running(tmp_path, free_port(), systemd) as agent:
+        await systemd.until(ALIVE)
+        agent.process.send_signal(signal.SIGHUP)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await agent.process.wait()
+        code, _, err, _ = await agent.stopped_by(signal.SIGTERM)
+    assert code == 0
+    assert "restart the service to read the config anew" in err

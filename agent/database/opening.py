@@ -1,0 +1,248 @@
+"""The file: locked, checked, moved aside where damaged, copied to memory where it is no use.
+
+Nothing here raises for a bad disk: an agent without a disk is worth more than none. Only a second
+agent on the same folder is turned away.
+"""
+
+import contextlib
+import fcntl
+import logging
+import os
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from agent.database.problem import (
+    NEW_CARD,
+    READ_ERRORS,
+    Damaged,
+    DiskProblem,
+    NewerSchema,
+    is_damage,
+    is_disk,
+    who_acts_on,
+)
+from agent.database.schema import VERSION, is_complete, migrate, version_of
+from agent.energy.instants import format_instant
+from agent.errors import AgentError
+
+log = logging.getLogger(__name__)
+
+# How long one connection waits for another's lock before it gives up.
+BUSY_TIMEOUT_S = 5.0
+# A card that dies leaves one at every start: older ones go, lest they fill it.
+MAX_KEPT_ASIDE = 3
+MAGIC = b"SQLite format 3\0"
+SIDE_FILES = ("", "-wal", "-shm")
+
+
+class StoreInUse(AgentError):
+    """Another agent holds the state folder: two would publish and write against each other."""
+
+
+@dataclass(slots=True)
+class OpenDatabase:
+    """`connection` is to the file, or to memory where `on_disk` is False; `lock` is a descriptor
+    that holds the folder until it is closed; `moved_to` is where a damaged file lies now.
+    """
+
+    connection: sqlite3.Connection
+    on_disk: bool
+    lock: int | None = None
+    problem: DiskProblem | None = None
+    moved_to: Path | None = None
+
+
+def open_database(path: Path, now: datetime) -> OpenDatabase:
+    """The database at `path`, made where it is missing, in memory where that cannot be.
+
+    Raises StoreInUse, nothing else.
+    """
+    lock = moved_to = problem = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = _lock(path.parent)
+        try:
+            connection = _checked(path)
+        except (Damaged, *READ_ERRORS) as error:
+            # A file that was written by us and does not open as such is damaged, whatever SQLite
+            # calls it; the disk's own faults are none of the file.
+            if is_disk(error) and not is_damage(error):
+                raise
+            moved_to = _move_aside(path, now, error)
+            connection = _checked(path)
+    except NewerSchema as error:
+        who_acts = f"owner: update the agent, or move {path.name} away, then restart the service"
+        return _in_memory(open_memory(), lock, f"{error}; it is left as it is", who_acts)
+    except (OSError, Damaged, *READ_ERRORS) as error:
+        why = f"the database {path} cannot be used ({error})"
+        who_acts = f"{who_acts_on(error, path)}, then restart the service"
+        return _in_memory(_copy(path), lock, why, who_acts)
+    if moved_to is not None:
+        why = f"the database was damaged; moved to {moved_to.name}, begun anew"
+        problem = DiskProblem(why, f"{NEW_CARD} if this comes again")
+    return OpenDatabase(connection, True, lock, problem, moved_to)
+
+
+def open_connection(path: Path) -> sqlite3.Connection:
+    """A connection to a file that was checked. Its use may move between threads."""
+    connection = sqlite3.connect(
+        path, isolation_level=None, timeout=BUSY_TIMEOUT_S, check_same_thread=False
+    )
+    connection.text_factory = _text
+    try:
+        connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_memory() -> sqlite3.Connection:
+    connection = _empty_memory()
+    migrate(connection)
+    return connection
+
+
+def distrust(path: Path) -> None:
+    """Have the file moved aside at the next start, though its own check may find nothing."""
+    with contextlib.suppress(OSError):
+        _distrust_mark(path).touch()
+
+
+def _lock(folder: Path) -> int | None:
+    """Hold the folder as long as the process lives; no file is made, so it works on a full disk.
+
+    Raises OSError, StoreInUse.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise StoreInUse(f"another agent uses the state folder {folder}") from None
+    except OSError as error:
+        # Some network file systems know no such lock.
+        os.close(descriptor)
+        log.warning("the state folder %s cannot be locked: %s", folder, error)
+        return None
+    return descriptor
+
+
+def _checked(path: Path) -> sqlite3.Connection:
+    """A connection to a whole file of this version that takes writes.
+
+    Raises OSError, READ_ERRORS, Damaged, NewerSchema.
+    """
+    _check_files(path)
+    _check_version(path)
+    connection = open_connection(path)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        _check_pages(connection)
+        migrate(connection)
+        if not is_complete(connection):
+            raise Damaged("its tables are not those that were made")
+        # Writes the value that stands there, to know now whether the disk takes anything.
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_files(path: Path) -> None:
+    """What SQLite would take for a foreign or a read-only file."""
+    for side in (path.with_name(path.name + suffix) for suffix in SIDE_FILES):
+        if side.exists() and not side.is_file():
+            raise Damaged(f"{side.name} is no file")
+    if not path.exists():
+        _distrust_mark(path).unlink(missing_ok=True)
+        return
+    if _distrust_mark(path).exists():
+        raise Damaged("it was found damaged while it was used")
+    # No connection is open yet: closing a second descriptor would drop SQLite's locks.
+    with path.open("rb") as file:
+        header = file.read(100)
+    if header and (header[:16] != MAGIC or not {*header[18:20]} <= {1, 2}):
+        raise Damaged("its header is not SQLite's")
+
+
+def _check_version(path: Path) -> None:
+    """Before anything may write to it."""
+    if not path.exists():
+        return
+    with contextlib.closing(_read_only(path)) as connection:
+        version = version_of(connection)
+    if version > VERSION:
+        raise NewerSchema(f"the database is of version {version}, this program knows {VERSION}")
+    if version < 0:
+        raise Damaged(f"its version is {version}")
+
+
+def _check_pages(connection: sqlite3.Connection) -> None:
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise Damaged(str(found))
+
+
+def _move_aside(path: Path, now: datetime, error: BaseException) -> Path:
+    """Rename the file and what belongs to it. Raises OSError."""
+    moved_to = path.with_name(f"{path.name}.damaged-{format_instant(now).replace(':', '')}")
+    log.error("the database %s is damaged (%s)", path, error)
+    for suffix in SIDE_FILES:
+        file = path.with_name(path.name + suffix)
+        if file.exists():
+            file.rename(moved_to.with_name(moved_to.name + suffix))
+    _distrust_mark(path).unlink(missing_ok=True)
+    kept = sorted(path.parent.glob(f"{path.name}.damaged-*Z"))
+    for old in kept[:-MAX_KEPT_ASIDE]:
+        for suffix in SIDE_FILES:
+            with contextlib.suppress(OSError):
+                old.with_name(old.name + suffix).unlink(missing_ok=True)
+    return moved_to
+
+
+def _in_memory(
+    connection: sqlite3.Connection, lock: int | None, why: str, who_acts: str
+) -> OpenDatabase:
+    problem = DiskProblem(f"{why}; nothing is kept over a restart", who_acts)
+    return OpenDatabase(connection, False, lock, problem)
+
+
+def _copy(path: Path) -> sqlite3.Connection:
+    """What can be read of a file that cannot be written: revisions, wishes and prices go on."""
+    # Where not even the index of its log can be made, the file without the log is better than none.
+    for options in ("mode=ro", "mode=ro&immutable=1"):
+        memory = _empty_memory()
+        try:
+            with contextlib.closing(_read_only(path, options)) as connection:
+                connection.backup(memory)
+            _check_pages(memory)
+            migrate(memory)
+            if is_complete(memory):
+                return memory
+        except (Damaged, *READ_ERRORS) as error:
+            log.debug("copying %s with %s: %s", path, options, error)
+        memory.close()
+    return open_memory()
+
+
+def _empty_memory() -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection.text_factory = _text
+    return connection
+
+
+def _read_only(path: Path, options: str = "mode=ro") -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True, timeout=1.0)
+
+
+def _distrust_mark(path: Path) -> Path:
+    return path.with_name(f"{path.name}.distrusted")
+
+
+def _text(raw: bytes) -> str:
+    """A flipped bit costs the row that holds it, not the reading of all rows."""
+    return raw.decode("utf-8", "replace")

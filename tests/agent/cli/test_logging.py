@@ -1,0 +1,48 @@
+"""What the log looks like: one line an event, and the journal knows how grave it is."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.fakes.command import ROOT
+
+PROGRAM = """
+import logging
+from agent.cli.common import set_up_logging
+set_up_logging("info")
+log = logging.getLogger("x")
+log.info("all is well")
+log.warning("%s", "two" + chr(10) + "lines" + chr(27) + "[31m")
+log.error("long %s", "y" * 5000)
+try:
+    raise ValueError("bad" + chr(10) + "<0>news")
+except ValueError:
+    log.critical("end", exc_info=True)
+"""
+
+
+def logged(path: Path, stream: str) -> list[str]:
+    """`stream` is what JOURNAL_STREAM says; {} stands for the file that stderr is."""
+    with path.open("wb") as file:
+        status = os.fstat(file.fileno())
+        this = f"{status.st_dev}:{status.st_ino}"
+        env = {"PYTHONPATH": str(ROOT), "JOURNAL_STREAM": stream.format(this)}
+        subprocess.run([sys.executable, "-c", PROGRAM], env=env, stderr=file, check=True)
+    return path.read_text().splitlines()
+
+
+def test_the_journal_is_told_the_priority_of_each_line(tmp_path: Path) -> None:
+    lines = logged(tmp_path / "journal", "{}")
+    assert lines[0] == "<6>I x: all is well"
+    assert lines[1] == "<4>W x: two lines [31m"
+    assert lines[2].startswith("<3>E x: long yyy")
+    assert len(lines[2]) < 1100
+    assert lines[3] == "<2>C x: end"
+    assert len(lines) > 5
+    assert all(line.startswith("<2>") for line in lines[3:])
+
+
+def test_elsewhere_there_are_no_priorities(tmp_path: Path) -> None:
+    lines = logged(tmp_path / "log", "8:12345")
+    assert lines[:2] == ["I x: all is well", "W x: two lines [31m"]

@@ -79,6 +79,7 @@ async def run_agent(
             await rooms.connection.publish_offline("offline", DISCONNECT_TIMEOUT_S)
             await cancel_all(tasks)
     finally:
+        rooms.devices.save_all()
         rooms.store.flush(everything=True)
         await source.close()
 

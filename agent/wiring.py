@@ -228,7 +228,7 @@ def build(
 
     async def announce() -> None:
         """What is true now, then `online`, then the time: the order that devices rely on."""
-        outbox.connection_lost()
+        outbox.connected()
         await outbox.resend_all(is_device_lane)
         await connection.publish(topics.status, "online")
         await publisher.send_time()

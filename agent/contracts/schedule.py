@@ -16,6 +16,7 @@ MAX_COMPACT_PAIRS = 64
 MAX_COMPACT_S = 2_678_400
 SETPOINT_OUTLIVES_S = 7 * 86_400
 SIX_DIGITS = Decimal("1e-6")
+MILLI = Decimal("0.001")
 
 
 def schedule_document(schedule: Schedule) -> dict[str, object]:
@@ -34,7 +35,7 @@ def schedule_document(schedule: Schedule) -> dict[str, object]:
         "default": dataclasses.asdict(schedule.default),
         "offline": dataclasses.asdict(schedule.offline),
         "goal": {
-            "energy_kwh": goal.energy_kwh,
+            "energy_kwh": None if goal.energy_kwh is None else goal.energy_kwh.quantize(MILLI),
             "target_soc_percent": goal.target_soc_percent,
             "ready_by": None if goal.ready_by is None else from_unix(goal.ready_by),
         },

@@ -94,6 +94,7 @@ class Controller:
     profiles: Mapping[str, DeviceProfile]
     on_turn: Callable[[str], None] = lambda part: None
     _plan: Plan | None = field(default=None, init=False)
+    _prices: PriceForecast | None = field(default=None, init=False)
     _plan_published: bool = field(default=False, init=False)
     _late: asyncio.Task[Plan] | None = field(default=None, init=False)
     _deadlines: DeadlineWatch = field(init=False)
@@ -249,6 +250,7 @@ class Controller:
         inputs = self._within_limit(inputs, now)
         for device, item in inputs.items():
             self.devices.note_input(device, item, now)
+        self._prices = prices
         self._book(inputs, prices, now)
         situation = build_situation(
             self.config,
@@ -365,7 +367,7 @@ class Controller:
             return
         if self._plan is None and item.override is None:
             return
-        schedule = self._schedule(device, item, self._plan, None, now)
+        schedule = self._schedule(device, item, self._plan, self._prices, now)
         wanted = {device: Wanted(schedule, urgent=True)}
         if self.dispatcher.issue(wanted, to_unix_ceil(now), self.site.headroom()):
             self.dispatcher.publish_due_setpoints(now)

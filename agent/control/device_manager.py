@@ -47,8 +47,8 @@ SILENCE_BEFORE_TIME = timedelta(seconds=60)
 ACTION_INSPECT = "owner: look at the device"
 ACTION_PUBLISH = "owner: connect the device to the broker; it publishes its state"
 # A person at a dashboard asks a few times in a row, a program gone wild all the time.
-REQUESTS_AT_ONCE = 10
-REQUESTS_A_SECOND = 0.2
+REQUESTS_AT_ONCE = 30
+REQUESTS_A_SECOND = 1.0
 # A slow disk is waited for so long before a wish is answered without it.
 STORED_WITHIN_S = 2.0
 WAITS_FOR_CLOCK = "accepted; it waits until the gateway's clock is confirmed"
@@ -114,7 +114,7 @@ class DeviceManager:
             device = ManagedDevice(section, profiles[name], model, self._stored_wish(name))
             device.stored_text = text or ""
             self._by_id[name] = device
-            self._publish_wish(name)
+            self._publish_wish(name, at=device.wish.asked_at)
 
     def _stored_wish(self, name: str) -> Wish:
         text = self.store.wish(name)
@@ -364,7 +364,13 @@ class DeviceManager:
         return self.store.save_wish(name, stored_wishes.to_text(self._by_id[name].wish))
 
     def _publish_wish(
-        self, name: str, request_id: str | None = None, *, refused: str = "", note: str = ""
+        self,
+        name: str,
+        request_id: str | None = None,
+        *,
+        refused: str = "",
+        note: str = "",
+        at: datetime | None = None,
     ) -> None:
         device = self._by_id[name]
         if not refused:
@@ -373,9 +379,19 @@ class DeviceManager:
                 note = WAITS_FOR_CLOCK
             note = note or device.why_less
         text = wish_document(
-            device.wish, self.clock.now(), request_id, accepted=not refused, reason=refused or note
+            device.wish,
+            at or self.clock.now(),
+            request_id,
+            accepted=not refused,
+            reason=refused or note,
         )
         self.outbox.set(f"wish:{name}", OutgoingMessage(self.topics.wish(name), text))
+
+    def save_all(self) -> None:
+        """At the end of a life: what was only to be stored later."""
+        now = self.clock.now()
+        for name in self._by_id:
+            self._save_state(name, now, at_once=True)
 
     def _save_state(self, name: str, now: datetime, *, at_once: bool = False) -> None:
         """At once where the session changed, the energy taken only now and then: an SD card."""

@@ -76,6 +76,7 @@ class Dispatcher:
     _last_revision_at: dict[str, int] = field(default_factory=dict, init=False)
     _retry_at: int | None = field(default=None, init=False)
     _waits: bool = field(default=False, init=False)
+    _deferred: dict[str, tuple[Schedule, int]] = field(default_factory=dict, init=False)
     _unproven: bool = field(default=False, init=False)
 
     def restore(self, now: datetime) -> None:
@@ -113,6 +114,7 @@ class Dispatcher:
     def next_change(self) -> datetime | None:
         """When the next setpoint is due, or what had to wait may be published."""
         moments = [setpoint.until for setpoint in self._setpoints.values()]
+        moments += [due for _, due in self._deferred.values()]
         return from_unix(min(moments)) if moments else None
 
     @property
@@ -197,10 +199,11 @@ class Dispatcher:
             ):
                 continue
             earliest = self._last_revision_at.get(device, now - REVISION_EVERY_S) + REVISION_EVERY_S
-            if not item.urgent and now < earliest <= now + REVISION_EVERY_S:
+            too_soon = now < earliest <= now + REVISION_EVERY_S
+            if too_soon and not item.urgent:
                 self._retry_at = min(self._retry_at or earliest, earliest)
                 continue
-            self._publish(device, schedule, now)
+            self._publish(device, schedule, now, forms_at=earliest if too_soon else None)
             issued.append(device)
         return issued
 
@@ -217,6 +220,8 @@ class Dispatcher:
         if device not in self._published or self._published[device].latest is None:
             return
         self._published[device].withdraw()
+        self._deferred.pop(device, None)
+        self._last_revision_at.pop(device, None)
         self._setpoints.pop(device, None)
         self.store.forget_schedule(device)
         self.outbox.set(device_lane(device), *self.adapters[device].withdraw())
@@ -231,24 +236,42 @@ class Dispatcher:
             self.health.degraded(LIMIT, why, "owner: look at the device")
 
     def _publish(
-        self, device: str, schedule: Schedule, now: int, *, setpoint_first: bool = False
+        self,
+        device: str,
+        schedule: Schedule,
+        now: int,
+        *,
+        setpoint_first: bool = False,
+        forms_at: int | None = None,
     ) -> None:
+        """`forms_at`: a person asked so soon after another revision that only the setpoint goes
+
+        at once; the schedule follows then, with the revision that the setpoint already carries.
+        """
+        waiting = self._deferred.pop(device, None)
         revision = next_revision(
             now, self.store.highest_revision(device), self._highest_seen.get(device, 0)
         )
+        if waiting is not None:
+            revision = waiting[0].revision
         schedule = replace(schedule, revision=revision)
         stored = self.store.issue(schedule)
         self._note_revision(device, revision)
         self._note_ours(device, revision)
-        self._last_revision_at[device] = now
-        self.ledger.of(device).schedules += 1
+        if waiting is None:
+            self._last_revision_at[device] = forms_at or now
+            self.ledger.of(device).schedules += 1
         self._unanswered.setdefault(device, set()).add(revision)
         self._published.setdefault(device, Published()).publish(schedule, now)
-        forms = self.adapters[device].encode_schedule(schedule)
-        if setpoint_first:
+        if setpoint_first or forms_at is not None:
             self._publish_setpoint(device, schedule, now)
-        # A revision ahead of the clock is only known not to be used twice once it is stored.
-        self.outbox.set(device_lane(device), *forms, after=stored if revision > now else None)
+        if forms_at is not None and not setpoint_first:
+            self._deferred[device] = schedule, forms_at
+        else:
+            forms = self.adapters[device].encode_schedule(schedule)
+            # A revision ahead of the clock is only known not to be used twice once it is stored.
+            after = stored if revision > now else None
+            self.outbox.set(device_lane(device), *forms, after=after)
         self.on_told(device, schedule)
         text = describe_schedule(schedule, self.location().zone, now)
         self.events.event("plan_changed", device, text, often=True)
@@ -257,8 +280,13 @@ class Dispatcher:
         self._ours[device] = [*self._ours.get(device, [])[-REMEMBERED_REVISIONS:], revision]
 
     def publish_due_setpoints(self, now: datetime) -> None:
-        """Publish each setpoint whose time has come."""
+        """Publish each setpoint whose time has come, and each schedule that had to wait."""
         second = to_unix_floor(now)
+        for device, (deferred, due) in list(self._deferred.items()):
+            if second >= due:
+                del self._deferred[device]
+                forms = self.adapters[device].encode_schedule(deferred)
+                self.outbox.set(device_lane(device), *forms)
         for device, item in self._published.items():
             schedule, old = item.latest, self._setpoints.get(device)
             if schedule is None:

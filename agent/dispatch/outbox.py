@@ -59,6 +59,10 @@ class Outbox:
     _lanes: dict[str, _Lane] = field(default_factory=dict, init=False)
     _group: asyncio.TaskGroup | None = field(default=None, init=False)
     _number: int = field(default=0, init=False)
+    _open: list[Callable[[str], bool]] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        self._open.append(lambda lane: True)
 
     def set(
         self, lane: str, *messages: OutgoingMessage, after: asyncio.Future[bool] | None = None
@@ -105,19 +109,24 @@ class Outbox:
         async with asyncio.TaskGroup() as group:
             self._group = group
             for name, lane in self._lanes.items():
-                group.create_task(self._bring_out(lane), name=f"lane-{name}")
+                group.create_task(self._bring_out(name, lane), name=f"lane-{name}")
             await asyncio.Event().wait()
 
+    def connected(self) -> None:
+        """A new connection: the broker may have nothing, and no lane is open until it is resent."""
+        self._sent.clear()
+        self._open.clear()
+
     async def resend_all(self, lanes: Callable[[str], bool]) -> None:
-        """After a connect: all that is true in these lanes, once; until it is out or cannot be."""
-        topics = [topic for topic, lane in self._lane_of.items() if lanes(lane)]
-        for topic in topics:
-            self._sent.pop(topic, None)
-        for topic in topics:
-            self._queue(self._lane_of[topic], (topic, 0), self._current[topic])
-        for name in self._lanes:
-            if name == EVENTS and lanes(name):
-                self._lanes[name].wake.set()
+        """Open these lanes and say all that is true in them, once; until it is out or cannot be."""
+        self._open.append(lanes)
+        unsent = self.unsent()
+        for topic, name in self._lane_of.items():
+            if lanes(name) and topic in unsent:
+                self._queue(name, (topic, 0), self._current[topic])
+        for name, lane in self._lanes.items():
+            if lanes(name):
+                lane.wake.set()
         await self.drained(lanes)
 
     async def drained(self, lanes: Callable[[str], bool] = lambda lane: True) -> None:
@@ -132,17 +141,13 @@ class Outbox:
             if message.timed and self._sent.get(topic) != message.payload:
                 self._queue(self._lane_of[topic], (topic, 0), message)
 
-    def connection_lost(self) -> None:
-        """What was sent before is sent again by `resend_all`."""
-        self._sent.clear()
-
     def _queue(self, name: str, key: Key, message: OutgoingMessage) -> None:
         lane = self._lanes.get(name)
         if lane is None:
             lane = self._lanes[name] = _Lane()
             lane.idle.set()
             if self._group is not None:
-                self._group.create_task(self._bring_out(lane), name=f"lane-{name}")
+                self._group.create_task(self._bring_out(name, lane), name=f"lane-{name}")
         # The newest order counts: schedule, compact and setpoint of one revision stay together.
         lane.pending.pop(key, None)
         lane.pending[key] = message
@@ -152,10 +157,12 @@ class Outbox:
         lane.idle.clear()
         lane.wake.set()
 
-    async def _bring_out(self, lane: _Lane) -> None:
+    async def _bring_out(self, name: str, lane: _Lane) -> None:
         while True:
             await lane.wake.wait()
             lane.wake.clear()
+            if not any(lanes(name) for lanes in self._open):
+                continue
             while lane.pending:
                 if (after := lane.after) is not None:
                     await asyncio.wait({after}, timeout=WAITS_FOR_DISK_S)

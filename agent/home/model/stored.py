@@ -36,6 +36,7 @@ def to_text(model: DeviceModel) -> str:
     stored: dict[str, Any] = {
         "session": session,
         "confirmed": model.session.confirmed,
+        "soc_known": soc is not None,
         "learned_power_w": learned and round(learned),
         "progress": {key: round(kwh, 2) for key, kwh in model.progress.items()},
         "total_kwh": round(meter.total_kwh, 2),

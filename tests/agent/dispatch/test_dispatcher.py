@@ -121,15 +121,15 @@ def test_two_cars_swap_under_a_limit_in_two_steps() -> None:
         await board.issue(schedule("ev1", (0, 3600)), schedule("ev2", (3600, 7200)))
         # the other way round: nobody may take more before the other has acknowledged to take less
         wanted = schedule("ev1", (3600, 7200)), schedule("ev2", (0, 3600))
-        await board.issue(*wanted)
+        await board.issue(*wanted, now=NOW + 6)
         assert (board.slots("ev1"), board.slots("ev2")) == (0, 0)
         board.accept("ev1")
         assert board.headroom == ["headroom"]
-        await board.issue(*wanted)
+        await board.issue(*wanted, now=NOW + 12)
         # ev1 takes less now: ev2 may take its place, and not yet the other way round
         assert (board.slots("ev1"), board.slots("ev2")) == (0, 1)
         board.accept("ev2")
-        await board.issue(*wanted)
+        await board.issue(*wanted, now=NOW + 18)
         assert (board.slots("ev1"), board.slots("ev2")) == (1, 1)
 
     run_virtual(live, START)
@@ -154,7 +154,8 @@ def test_without_a_limit_everything_goes_out_at_once() -> None:
     async def live(clock: SteppedClock) -> None:
         board = await switchboard(clock, limited=False, store=Store.in_memory())
         await board.issue(schedule("ev1", (0, 3600)), schedule("ev2"))
-        assert await board.issue(schedule("ev1"), schedule("ev2", (0, 3600))) == ["ev1", "ev2"]
+        wanted = schedule("ev1"), schedule("ev2", (0, 3600))
+        assert await board.issue(*wanted, now=NOW + 6) == ["ev1", "ev2"]
         assert (board.slots("ev1"), board.slots("ev2")) == (0, 1)
 
     run_virtual(live, START)
@@ -187,9 +188,16 @@ def test_one_device_causes_one_revision_in_five_seconds_but_a_person_does_not_wa
         changed = schedule("ev1", (0, 7200)), schedule("ev2")
         assert await board.issue(*changed, now=NOW + 2, urgent=False) == []
         assert board.dispatcher.retry_at == START + timedelta(seconds=5)
+        first = board.revision("ev1")
         assert await board.issue(*changed, now=NOW + 2, urgent=True) == ["ev1"]
+        # the setpoint has gone, its schedule follows five seconds after the one before
+        setpoint = json.loads(board.broker.retained["b/device/ev1/setpoint"])
+        assert setpoint["revision"] > first == board.revision("ev1")
+        board.dispatcher.publish_due_setpoints(START + timedelta(seconds=5))
+        await board.outbox.drained()
+        assert board.revision("ev1") == setpoint["revision"]
         again = schedule("ev1", (0, 600)), schedule("ev2")
-        assert await board.issue(*again, now=NOW + 7, urgent=False) == ["ev1"]
+        assert await board.issue(*again, now=NOW + 10, urgent=False) == ["ev1"]
 
     run_virtual(live, START)
 

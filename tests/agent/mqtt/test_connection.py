@@ -72,6 +72,7 @@ class Agent:
         self.on_message(message)
 
     async def _announce_online(self) -> None:
+        self.outbox.connected()
         await self.outbox.resend_all(lambda lane: True)
         await self.post.publish(STATUS, "online")
         self.greetings += 1

@@ -219,6 +219,26 @@ async def test_who_ends_without_a_goodbye_is_offline_by_its_last_will(broker: Br
         await other.until_heard(STATUS, b"offline")
 
 
+async def test_told_to_stop_before_it_could_greet_it_still_takes_an_old_online_back(
+    mosquitto: Mosquitto,
+) -> None:
+    """As after a power cut that took the broker's memory of the last will with it."""
+    async with watching(mosquitto.port, STATUS) as other:
+        await other.client.publish(STATUS, b"online", qos=1, retain=True)
+        async with connecting(mosquitto.port) as agent:
+
+            def topics() -> list[str]:
+                stopping.append(asyncio.create_task(agent.post.publish_offline("offline", 1.0)))
+                return ["a"]
+
+            stopping: list[asyncio.Task[None]] = []
+            agent.post.subscriptions = topics
+            await agent.until(lambda: "broker" in agent.health.parts)
+        await asyncio.gather(*stopping)
+        await other.until_heard(STATUS, b"offline")
+        assert other.payloads(STATUS) == [b"online", b"offline"]
+
+
 async def test_after_the_broker_restarts_everything_retained_comes_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

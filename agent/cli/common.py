@@ -9,6 +9,7 @@ import time
 from collections.abc import Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TextIO
 
 from agent.config import Config
 from agent.energy.text import clean_text
@@ -48,7 +49,7 @@ def read_config(given: Path | None) -> Config | None:
 def set_up_logging(level: str) -> None:
     """One line an event on stderr; the journal is told each line's priority and adds the time."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(LineFormatter(to_journal=is_journal(sys.stderr.fileno())))
+    handler.setFormatter(LineFormatter(to_journal=is_journal(sys.stderr)))
     logging.basicConfig(level=level.upper(), handlers=[handler])
     for noisy in ("asyncio", "aiohttp.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
@@ -56,10 +57,10 @@ def set_up_logging(level: str) -> None:
     logging.getLogger("mqtt").setLevel(logging.CRITICAL)
 
 
-def is_journal(descriptor: int, environ: Mapping[str, str] = os.environ) -> bool:
+def is_journal(stream: TextIO, environ: Mapping[str, str] = os.environ) -> bool:
     """Does systemd's journal read what is written there (systemd.exec(5), JOURNAL_STREAM)?"""
     try:
-        status = os.fstat(descriptor)
+        status = os.fstat(stream.fileno())
     except OSError:
         return False
     return environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"

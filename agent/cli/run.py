@@ -42,8 +42,12 @@ def main(argv: list[str]) -> int:
     if config is None:
         return EX_CONFIG
     set_up_logging(config.log.level)
+    return run_until_stopped(_run_or_report(config))
+
+
+async def _run_or_report(config: Config) -> int:
     try:
-        return run_until_stopped(_run(config))
+        return await _run(config)
     except Exception:
         # The last door: in the journal it is found among the errors, and systemd starts anew.
         log.critical("ended by an error of its own", exc_info=True)

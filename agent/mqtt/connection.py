@@ -64,7 +64,8 @@ class MqttConnection:
     _client: Client | None = field(default=None, init=False)
     _connected_at: float | None = field(default=None, init=False)
     _broken: asyncio.Event = field(default_factory=asyncio.Event, init=False)
-    _offline_published: bool = field(default=False, init=False)
+    _last_words: str | None = field(default=None, init=False)
+    _told_last_words: Client | None = field(default=None, init=False)
     _echo: EchoCheck = field(default_factory=lambda: EchoCheck(()), init=False)
     _limit: PacketLimit = field(default_factory=PacketLimit, init=False)
     _dialler: Dialler = field(init=False)
@@ -182,9 +183,12 @@ class MqttConnection:
         Where `run` ends without it, as after a crash, the last will is published.
         """
         client, self._client = self._client, None
-        self._offline_published = True
-        if client is None:
-            return
+        self._last_words = payload
+        if client is not None:
+            await self._say_last_words(client, payload, timeout_s)
+
+    async def _say_last_words(self, client: Client, payload: str, timeout_s: float) -> None:
+        self._told_last_words = client
         client.timeout = timeout_s
         try:
             await client.send(self.will_topic, payload.encode(), 1, True, None)
@@ -220,13 +224,23 @@ class MqttConnection:
             # The broker was told that these came: it will not send them again.
             while (message := client.incoming.pop()) is not None:
                 self._receive(message)
-            if self._offline_published:
-                await client.disconnect(LEAVE_TIMEOUT_S)
-            else:
-                # A clean end would keep the last will back, and `online` would stand for ever.
+            try:
+                await self._leave(client)
+            finally:
                 client.abort()
 
+    async def _leave(self, client: Client) -> None:
+        # A clean end would keep the last will back, and `online` would stand for ever.
+        if self._last_words is None:
+            return
+        # Told to stop while it was still subscribing: an older `online` may stand there.
+        if self._told_last_words is not client:
+            await self._say_last_words(client, self._last_words, LEAVE_TIMEOUT_S)
+        await client.disconnect(LEAVE_TIMEOUT_S)
+
     async def _announce_online(self, client: Client) -> None:
+        if self._last_words is not None:
+            return
         # Not earlier: what others publish before the greeting would be published twice.
         self._client = client
         await self.on_connect()

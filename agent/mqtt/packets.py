@@ -69,7 +69,7 @@ def packet_bytes(topic: str, payload: bytes, qos: int, properties: Properties | 
 def publish_properties(expiry_s: int | None) -> Properties:
     properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho
     if expiry_s is not None:
-        properties.MessageExpiryInterval = min(expiry_s, 2**32 - 1)
+        properties.MessageExpiryInterval = max(0, min(expiry_s, 2**32 - 1))
     return properties
 
 

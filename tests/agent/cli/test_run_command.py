@@ -13,6 +13,7 @@ import pytest
 from integrations.sandbox.broker import HOST, free_port
 from tests.fakes.brokers import Heard, Mosquitto, Watcher, watching
 from tests.fakes.command import Command, NotifySocket, command
+from tests.fakes.disks import fill, small_disk
 
 STATUS = "flatpeak/home/status"
 HEALTH = "flatpeak/home/health"
@@ -242,6 +243,24 @@ async def test_a_state_folder_that_cannot_be_used_is_said_and_done_without(
     assert disk["who_acts"] == (
         "owner: let the agent's user write to the state folder, then restart the service"
     )
+    assert code == 0
+    assert "Traceback" not in err
+
+
+async def test_a_full_disk_is_said_and_the_rest_goes_on(
+    tmp_path: Path, systemd: NotifySocket
+) -> None:
+    with small_disk(tmp_path / "state") as disk:
+        fill(disk)
+        async with (
+            Mosquitto(tmp_path) as broker,
+            watching(broker.port, "flatpeak/#") as other,
+            running(tmp_path, broker.port, systemd) as agent,
+        ):
+            said = await until_health(other, "disk")
+            await other.until_heard("flatpeak/home/status", b"online")
+            code, _, err, _ = await agent.stopped_by(signal.SIGTERM)
+    assert said["who_acts"] == "owner: make room on the disk, then restart the service"
     assert code == 0
     assert "Traceback" not in err
 

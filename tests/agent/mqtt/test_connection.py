@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import random
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -224,6 +225,26 @@ async def test_who_ends_without_a_goodbye_is_offline_by_its_last_will(broker: Br
         async with connecting(broker.v5_port) as agent:
             await agent.until_greeted()
         await other.until_heard(STATUS, b"offline")
+
+
+async def test_told_to_stop_before_it_could_greet_it_still_takes_an_old_online_back(
+    mosquitto: Mosquitto,
+) -> None:
+    """As after a power cut that took the broker's memory of the last will with it."""
+    async with watching(mosquitto.port, STATUS) as other:
+        await other.client.publish(STATUS, b"online", qos=1, retain=True)
+        async with connecting(mosquitto.port) as agent:
+
+            def topics() -> list[str]:
+                stopping.append(asyncio.create_task(agent.post.publish_offline("offline", 1.0)))
+                return ["a"]
+
+            stopping: list[asyncio.Task[None]] = []
+            agent.post.subscriptions = topics
+            await agent.until(lambda: "broker" in agent.health.parts)
+        await asyncio.gather(*stopping)
+        await other.until_heard(STATUS, b"offline")
+        assert other.payloads(STATUS) == [b"online", b"offline"]
 
 
 async def test_after_the_broker_restarts_everything_retained_comes_once(
@@ -525,7 +546,7 @@ async def test_topics_as_strangers_make_them_end_nothing(mosquitto: Mosquitto) -
             assert agent.greetings == 1
 
 
-async def raw_peer(*packets: bytes) -> asyncio.Server:
+async def raw_peer(*packets: bytes, stays: bool = True) -> asyncio.Server:
     """A broker of MQTT 3.1.1 that lets in, grants one subscription, and says these packets."""
 
     async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -536,7 +557,8 @@ async def raw_peer(*packets: bytes) -> asyncio.Server:
         for packet in packets:
             writer.write(packet)
         await writer.drain()
-        await reader.read()
+        if stays:
+            await reader.read()
         writer.close()
 
     return await asyncio.start_server(peer, HOST, 0)
@@ -553,6 +575,25 @@ async def test_a_topic_that_is_no_utf_8_is_counted_and_the_connection_stays() ->
         assert agent.heard == [Message("a", b"!")]
         assert agent.health.counts["dropped_messages"] == 1
         assert agent.broker.state is State.OK
+
+
+@pytest.mark.parametrize("seed", range(30))
+async def test_a_broker_that_talks_nonsense_is_left_and_tried_again(seed: int) -> None:
+    chance = random.Random(seed)
+    kinds = (0x20, 0x30, 0x32, 0x3D, 0x40, 0x50, 0x62, 0x70, 0x90, 0xB0, 0xD0, 0xE0, 0x00, 0xF0)
+    nonsense = b""
+    for _ in range(20):
+        body = chance.randbytes(chance.choice((0, 1, 2, 5, 60)))
+        length = chance.choice((len(body), len(body), chance.randrange(128)))
+        nonsense += bytes((chance.choice(kinds), length)) + body
+    async with (
+        await raw_peer(nonsense, stays=False) as server,
+        connecting(
+            server.sockets[0].getsockname()[1], "#", protocol=chance.choice(("5", "3.1.1"))
+        ) as agent,
+    ):
+        await agent.until_failed()
+        assert agent.broker.why
 
 
 async def test_a_message_on_which_its_reader_stumbles_costs_itself_only(

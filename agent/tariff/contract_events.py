@@ -47,7 +47,11 @@ class ContractEvents:
                 self._standing[kind] = at, text
 
     def concerns(self, now: datetime) -> list[str]:
-        return [text for at, text in self._standing.values() if now - CURRENT_FOR < at]
+        return [
+            text
+            for at, text in self._standing.values()
+            if now - CURRENT_FOR < at <= now + MAX_AHEAD
+        ]
 
     def is_due(self, now: datetime, day: date) -> bool:
         if self._source is None or self._day == day:
@@ -71,37 +75,40 @@ class ContractEvents:
             log.info("the tariff's source tells no events: %s", error)
             events = ()
         self._day = day
+        if self._newest is not None and self._newest > now + MAX_AHEAD:
+            self._newest = None
         # On whole seconds, as they are remembered.
         believed = [
-            replace(event, at=event.at.replace(microsecond=0))
+            replace(event, at=event.at.replace(microsecond=0), text=clean_text(event.text))
             for event in events
             if event.at <= now + MAX_AHEAD
         ]
-        for event in sorted(believed, key=lambda event: (event.at, event.id)):
-            if self._is_new(event):
-                self._take(event, now)
+        ordered = sorted(believed, key=lambda event: (event.at, event.id))
+        new = [event for event in ordered if self._is_new(event)]
+        for event in new:
+            self._remember(event)
+        # Before it is told: once is enough, also where the power fails in between.
         self._save()
+        for event in new:
+            if event.at > now - CURRENT_FOR:
+                log.info("tariff: %s", event.text)
+                self._on_event(event.kind, event.text)
 
     def _is_new(self, event: TariffEvent) -> bool:
         if self._newest is None or event.at > self._newest:
             return True
         return event.at == self._newest and event.id not in self._newest_ids
 
-    def _take(self, event: TariffEvent, now: datetime) -> None:
+    def _remember(self, event: TariffEvent) -> None:
         if event.at != self._newest:
             self._newest, self._newest_ids = event.at, set()
         self._newest_ids.add(event.id)
         if event.kind == CONNECTED:
             self._standing.clear()
-        if event.at <= now - CURRENT_FOR:
-            return
-        text = clean_text(event.text)
-        if event.kind in CONCERNS:
-            self._standing[event.kind] = event.at, text
         if event.kind == EXPIRED:
             self._standing.pop(EXPIRING, None)
-        log.info("tariff: %s", text)
-        self._on_event(event.kind, text)
+        if event.kind in CONCERNS:
+            self._standing[event.kind] = event.at, event.text
 
     def _save(self) -> None:
         values: dict[str, object] = {

@@ -12,7 +12,6 @@ from agent.health import State
 from agent.tariff import refresh
 from agent.tariff.estimates import HISTORY
 from agent.tariff.normalise import Withdrawal, overlay, withdraw
-from agent.tariff.rate_store import RateStore, Record
 
 YEAR = timedelta(days=366)
 # A due time further ahead than any rule gives: the wall clock was set back.
@@ -22,6 +21,7 @@ CONFIG_CODES = ("forbidden", "no_login")
 # A person may have acted; whoever restarts in a loop asks no more often than this.
 REFUSED_RESTART_WAIT = timedelta(hours=1)
 OK, REFUSED, UNAVAILABLE = "", "refused", "unavailable"
+OUTCOMES = (REFUSED, UNAVAILABLE)
 
 
 class Due(StrEnum):
@@ -227,58 +227,3 @@ class Feed:
         self.due = max(self.due, now)
         self.clamp_due(now)
         self.backfill.due = self.earliest_attempt(now)
-
-    def load(self, store: RateStore, now: datetime) -> None:
-        """Take up where the last run ended. `resume` decides what follows from it."""
-        kept = store.get_record(self.direction)
-        self.due = kept.instant("due") or self.due
-        self.fetched_at = kept.instant("fetched_at")
-        self.last_attempt_at = kept.instant("tried_at")
-        self.next_update = kept.instant("next_update")
-        self.last_backfill_day = kept.day("asked_day")
-        self.retries = kept.number("retries")
-        due_as = kept.text("due_as") or Due.SCHEDULED
-        self.due_as = Due(due_as) if due_as in list(Due) else Due.SCHEDULED
-        self.warnings = kept.lines("warnings")
-        self.failure = _failure(kept)
-        asked_from, target = kept.instant("history_from"), kept.instant("history_target")
-        if asked_from is not None and target is not None and asked_from < now + YEAR:
-            self.backfill = BackfillState(asked_from, max(target, asked_from - YEAR))
-
-    def save(self, store: RateStore) -> None:
-        store.set_record(
-            self.direction,
-            {
-                "due": self.due,
-                "fetched_at": self.fetched_at,
-                "tried_at": self.last_attempt_at,
-                "told_at": self.failure.retry_after,
-                "next_update": self.next_update,
-                "history_from": self.backfill.asked_from,
-                "history_target": self.backfill.target,
-                "asked_day": self.last_backfill_day,
-                "outcome": self.failure.outcome,
-                "code": self.failure.code,
-                "failures": self.failure.count or None,
-                "state": self.failure.state if self.failure.outcome else None,
-                "why": self.failure.why,
-                "retries": self.retries or None,
-                "due_as": self.due_as if self.due_as is not Due.SCHEDULED else None,
-                "warnings": list(self.warnings) or None,
-            },
-        )
-
-
-def _failure(kept: Record) -> FailureState:
-    outcome, retry_after = kept.text("outcome"), kept.instant("told_at")
-    if outcome not in (REFUSED, UNAVAILABLE):
-        return FailureState(retry_after=retry_after)
-    state = State.FAILED if kept.text("state") == State.FAILED else State.DEGRADED
-    return FailureState(
-        outcome,
-        kept.text("code"),
-        max(1, kept.number("failures")),
-        retry_after,
-        state,
-        kept.text("why") or "the last call failed",
-    )

@@ -16,7 +16,7 @@ from agent.health import Health, State
 from agent.latest import LatestValue
 from agent.ports import TariffSource
 from agent.store import Store
-from agent.tariff import refresh
+from agent.tariff import feed_record, refresh
 from agent.tariff.contract_events import ContractEvents
 from agent.tariff.estimates import HISTORY, PriceProfile, build_profile, estimates
 from agent.tariff.feed import OK, Feed
@@ -73,7 +73,7 @@ class RateCache:
             # Where there is nothing around now, the clock may be wrong; the rates are not.
             around_now = rate_store.rates(feed.direction, now - HISTORY, now + HISTORY)
             feed.known = around_now or rate_store.newest(feed.direction, HISTORY)
-            feed.load(rate_store, now)
+            feed_record.load(feed, rate_store, now)
             feed.resume(now, self._identity.zone, random.random())
         self._refresher = Refresher(
             source,

@@ -11,11 +11,12 @@ from datetime import date, datetime, timedelta
 from random import Random
 
 from agent.clock import Clock, wait_for
+from agent.energy.instants import EARLIEST
 from agent.energy.rates import Direction, Rate
 from agent.errors import Malformed, Refused, Unavailable
 from agent.health import Health
 from agent.ports import FetchedRates, TariffSource
-from agent.tariff import refresh
+from agent.tariff import feed_record, refresh
 from agent.tariff.answer import Answer, read_answer
 from agent.tariff.contract_events import ContractEvents
 from agent.tariff.estimates import HISTORY
@@ -146,7 +147,7 @@ class Refresher:
                 self._first_of_day(feed, day, fetched.server_time)
             self._plan(feed, was_due=was_due, brought_new=brought_new)
         feed.clamp_due(self.clock.now())
-        feed.save(self.store)
+        feed_record.save(feed, self.store)
 
     async def _fetch_history(self, feed: Feed) -> None:
         """The next piece of the past. The future matters more, so a failure is no trouble."""
@@ -163,13 +164,13 @@ class Refresher:
             feed.backfill.due = self.clock.now() + refresh.MIN_INTERVAL
         feed.backfill.is_next = False
         feed.clamp_due(self.clock.now())
-        feed.save(self.store)
+        feed_record.save(feed, self.store)
 
     async def _fetch(self, feed: Feed, window: refresh.Window) -> tuple[FetchedRates, Answer]:
         """Ask for a window. Raises the errors of `agent.errors`."""
         feed.last_attempt_at = self.clock.now()
         # On disk before the call: a crash during it must not lead to a call at each restart.
-        feed.save(self.store)
+        feed_record.save(feed, self.store)
         try:
             fetched = await self.source.fetch(feed.direction, *window)
             return fetched, self._validate(fetched, window)
@@ -224,7 +225,10 @@ class Refresher:
         if feed.backfill.target is None:
             target = self.contract_start or now - refresh.DEFAULT_HISTORY
             asked_from = refresh.window(now, first_of_day=True)[0]
-            feed.backfill = BackfillState(asked_from, max(target, now - YEAR))
+            # A gateway without a clock of its own starts in 1970.
+            feed.backfill = BackfillState(
+                max(asked_from, EARLIEST), max(target, now - YEAR, EARLIEST)
+            )
         if server_time is not None and abs(server_time - now) < CLOCKS_AGREE:
             self.store.forget_before(now - YEAR)
 

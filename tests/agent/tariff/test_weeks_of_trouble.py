@@ -136,6 +136,9 @@ def test_one_refusal_is_asked_again_before_it_is_believed(fault: str) -> None:
             await clock.sleep(36 * 3600)
             state, _, who = condition(house)
             assert (state, who) == (State.FAILED, "the owner")
+            await house.stop_rate_cache()
+            house.start_rate_cache()
+            assert condition(house)[0] is State.FAILED
             assert len([at for at in house.asked() if at >= began]) <= 3
 
     run_virtual(story, MORNING)

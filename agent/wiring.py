@@ -140,10 +140,10 @@ def build(
         outbox,
         events,
         device_store,
-        LimitLog(store),
+        LimitLog(store, device_store),
         rate_cache,
         on_stricter=lambda: controller.on_stricter_limit(),
-        on_change=lambda: controller.wake(),
+        on_change=lambda: controller.on_site_change(),
         on_refresh=signals.refresh_wanted.set,
     )
     profiles = _profiles(config, site, health)

@@ -274,7 +274,7 @@ class Dispatcher:
             self.outbox.set(device_lane(device), *forms, after=after)
         self.on_told(device, schedule)
         text = describe_schedule(schedule, self.location().zone, now)
-        self.events.event("plan_changed", device, text, often=True)
+        self.events.event("plan_changed", device, text)
 
     def _note_ours(self, device: str, revision: int) -> None:
         self._ours[device] = [*self._ours.get(device, [])[-REMEMBERED_REVISIONS:], revision]
@@ -309,7 +309,7 @@ class Dispatcher:
     ) -> None:
         if is_on:
             text = f"{setpoint.mode} at {setpoint.power_w} W"
-            self.events.event("window_started", profile.id, text, often=True)
+            self.events.event("window_started", profile.id, text)
         elif profile.type is not DeviceType.PROGRAM:
             # A program runs on when nothing tells it to start any more.
-            self.events.event("window_ended", profile.id, f"now {setpoint.mode}", often=True)
+            self.events.event("window_ended", profile.id, f"now {setpoint.mode}")

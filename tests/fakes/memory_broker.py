@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from agent.health import Health
 from agent.ports import Message
 
+SIGN_OF_LIFE_S = 50.0
+
 Handler = Callable[[Message], None]
 
 
@@ -95,7 +97,9 @@ class MemoryConnection:
 
     async def run(self) -> None:
         await self.connect()
-        await asyncio.Event().wait()
+        while True:
+            self.on_alive()
+            await asyncio.sleep(SIGN_OF_LIFE_S)
 
     async def connect(self) -> None:
         self.connected = True

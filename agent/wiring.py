@@ -172,7 +172,7 @@ def build(
         site.location,
         on_told=devices.on_told,
         on_switch=lambda device, is_on: controller.on_switch(device, is_on),
-        on_headroom=lambda: controller.wake(),
+        on_headroom=lambda: controller.on_headroom(),
     )
     controller = Controller(
         config,

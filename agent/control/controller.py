@@ -18,7 +18,7 @@ from agent.contracts.plan import plan_document
 from agent.contracts.situation import situation_document
 from agent.contracts.text import wire_json
 from agent.contracts.topics import Topics
-from agent.control.boosts import allocated, unswitchable
+from agent.control.boosts import allocated, calm_power, running_programs, unswitchable
 from agent.control.deadlines import DeadlineWatch
 from agent.control.device_manager import DeviceManager
 from agent.control.site import Site
@@ -31,6 +31,7 @@ from agent.energy.plan import DevicePlan, Plan
 from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import Schedule
 from agent.energy.situation import Situation
+from agent.energy.steps import Steps, combined
 from agent.home.baseline import uncontrolled_cost
 from agent.home.kinds import KINDS
 from agent.home.planning_input import PLANNED_AHEAD, PlanningInput
@@ -73,6 +74,7 @@ class _Cycle:
     prices: PriceForecast
     situation: Situation
     user_triggered: frozenset[str]
+    urgent: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -104,6 +106,7 @@ class Controller:
     _late: asyncio.Task[Plan] | None = field(default=None, init=False)
     _deadlines: DeadlineWatch = field(init=False)
     _user_triggered: set[str] = field(default_factory=set, init=False)
+    _urgent: set[str] = field(default_factory=set, init=False)
     _triggered_at: dict[str, datetime] = field(default_factory=dict, init=False)
     _late_since: float = field(default=math.inf, init=False)
     _plan_wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
@@ -148,6 +151,7 @@ class Controller:
     def on_request(self, device: str) -> None:
         """A person asked: what can be done at once is done at once, then it is planned."""
         self._user_triggered.add(device)
+        self._urgent.add(device)
         now = self.clock.now()
         if self.clock_trusted():
             self._apply_override_now(device, now)
@@ -158,6 +162,10 @@ class Controller:
         now = self.clock.now()
         self._limit_came_at, self._limit_check_at = now, now + LIMIT_SHOWN_AFTER
         self._curtail(now)
+
+    def on_headroom(self) -> None:
+        """Others have acknowledged to take less: what waited may be raised."""
+        self._plan_again(self.clock.now())
 
     def on_switch(self, device: str, is_on: bool) -> None:
         model = self.devices.model(device)
@@ -263,6 +271,7 @@ class Controller:
                 return None
             prices = prices or PriceForecast("", self.site.location().zone.key)
         triggered, self._user_triggered = frozenset(self._user_triggered), set()
+        urgent, self._urgent = frozenset(self._urgent), set()
         inputs = self._within_limit(inputs, now)
         for device, item in inputs.items():
             self.devices.note_input(device, item, now)
@@ -277,7 +286,7 @@ class Controller:
             limit=self.site.limit(),
             base_load=self.site.base_load(),
         )
-        return _Cycle(now, inputs, prices, situation, triggered)
+        return _Cycle(now, inputs, prices, situation, triggered, urgent)
 
     async def _planned(self, cycle: _Cycle) -> Plan | None:
         """The plan, or None where it was not there in time."""
@@ -302,6 +311,7 @@ class Controller:
     async def _without_planner(self, cycle: _Cycle) -> Plan | None:
         """Nothing where a plan is in force for everybody who asks, else the rule's."""
         self._user_triggered |= cycle.user_triggered
+        self._urgent |= cycle.urgent
         asking = {name for name, item in cycle.inputs.items() if item.device is not None}
         served = {name for name in asking if self.dispatcher.held(name) is not None}
         if asking <= served and not cycle.user_triggered:
@@ -342,8 +352,13 @@ class Controller:
             if model.opted_out(now) or (model.following.holds_still(now) and not asked):
                 continue
             schedule = self._schedule(device, item, plan, cycle.prices, now)
-            wanted[device] = Wanted(schedule, urgent=asked, ignore_drift=not asked)
-        return self.dispatcher.issue(wanted, to_unix_ceil(now), self.site.headroom())
+            urgent = device in cycle.urgent
+            wanted[device] = Wanted(schedule, urgent=urgent, ignore_drift=not asked)
+        issued = self.dispatcher.issue(wanted, to_unix_ceil(now), self._headroom(now))
+        if self.dispatcher.waits_for_headroom:
+            # What a person asked for is still urgent when the others have made room.
+            self._urgent |= cycle.urgent
+        return issued
 
     def _schedule(
         self,
@@ -361,6 +376,8 @@ class Controller:
             # Planned with what it takes, allowed its most: else it could never take more again.
             most_w = profile.max_power_w
         slots = KINDS[section.type].slots(profile, part, most_w=most_w) if part else ()
+        if self.site.limited:
+            slots = [calm_power(profile, slot) for slot in slots]
         context = ScheduleContext(
             now=to_unix_ceil(now),
             horizon=plan.horizon if plan else 0,
@@ -384,9 +401,18 @@ class Controller:
             return
         schedule = self._schedule(device, item, self._plan, self._prices, now)
         wanted = {device: Wanted(schedule, urgent=True)}
-        if self.dispatcher.issue(wanted, to_unix_ceil(now), self.site.headroom()):
+        if self.dispatcher.issue(wanted, to_unix_ceil(now), self._headroom(now)):
             self.dispatcher.publish_due_setpoints(now)
         self._serve_wake.set()
+
+    def _headroom(self, now: datetime) -> Steps | None:
+        """What schedules may add up to: a program under way draws beside them."""
+        headroom = self.site.headroom()
+        if headroom is None:
+            return None
+        models = {name: self.devices.model(name) for name in self.devices}
+        loads = running_programs(self.profiles, models, now)
+        return combined([headroom, loads], lambda pair: max(0.0, pair[0] - pair[1]))
 
     def _within_limit(
         self, inputs: Mapping[str, PlanningInput], now: datetime
@@ -402,7 +428,7 @@ class Controller:
         return out
 
     def _curtail(self, now: datetime) -> None:
-        headroom = self.site.headroom()
+        headroom = self._headroom(now)
         if headroom is None or not self.clock_trusted():
             return
         models = {name: self.devices.model(name) for name in self.devices}

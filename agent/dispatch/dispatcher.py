@@ -34,7 +34,8 @@ LIMIT = "limit"
 # Anybody may acknowledge anything; a number at the end of the 32 bits would leave us none.
 MAX_PLAUSIBLE_REVISION = 2**32 - 1_000_000
 # One device causes at most one new revision in this time; a person's request does not wait.
-REVISION_EVERY_S = 5
+# Whole seconds, rounded up: never less than five.
+REVISION_EVERY_S = 6
 REMEMBERED_REVISIONS = 16
 
 
@@ -116,6 +117,11 @@ class Dispatcher:
         moments = [setpoint.until for setpoint in self._setpoints.values()]
         moments += [due for _, due in self._deferred.values()]
         return from_unix(min(moments)) if moments else None
+
+    @property
+    def waits_for_headroom(self) -> bool:
+        """Did something not fit beside what others may still be taking?"""
+        return self._waits
 
     @property
     def retry_at(self) -> datetime | None:

@@ -61,6 +61,11 @@ class MemoryBroker:
                 loop.call_soon(handle, Message(topic, body, retain=True))
         return subscriber
 
+    def forget(self, handle: Handler) -> None:
+        """As after a restart without persistence: nothing is retained, that client is gone."""
+        self.retained.clear()
+        self.subscribers = [one for one in self.subscribers if one.handle != handle]
+
     def bodies(self, topic: str) -> list[bytes]:
         """Every payload that was published on the topic."""
         return [said.payload for said in self.log if said.topic == topic]

@@ -8,8 +8,8 @@ ROOT = Path(__file__).parents[3]
 PROGRAM = """
 import sys
 from agent.clock import SystemClock
-from agent.config.tariff import FixedConfig
 from integrations.registry import tariff_source
+from integrations.tariffs.fixed_settings import FixedConfig
 
 config = FixedConfig.model_validate(
     {"source": "fixed", "timezone": "Europe/Berlin", "currency": "EUR", "import": 0.3}

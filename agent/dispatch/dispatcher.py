@@ -204,14 +204,23 @@ class Dispatcher:
                 self.held(device), schedule, now, ignore_drift=item.ignore_drift
             ):
                 continue
-            earliest = self._last_revision_at.get(device, now - REVISION_EVERY_S) + REVISION_EVERY_S
-            too_soon = now < earliest <= now + REVISION_EVERY_S
-            if too_soon and not item.urgent:
-                self._retry_at = min(self._retry_at or earliest, earliest)
+            waits_to = self._waits_to(device, now)
+            if waits_to is not None and not item.urgent:
+                self._retry_at = min(self._retry_at or waits_to, waits_to)
                 continue
-            self._publish(device, schedule, now, forms_at=earliest if too_soon else None)
+            self._publish(device, schedule, now, forms_at=waits_to)
             issued.append(device)
         return issued
+
+    def _waits_to(self, device: str, now: int) -> int | None:
+        """When the device may have its next revision, where that is not now."""
+        if device in self._deferred:
+            return self._deferred[device][1]
+        last = self._last_revision_at.get(device)
+        # One of the future was published before the clock was set back.
+        if last is None or not last <= now < last + REVISION_EVERY_S:
+            return None
+        return last + REVISION_EVERY_S
 
     def curtail(self, headroom: Steps, unswitchable: Iterable[str], now: int) -> list[str]:
         """A stricter limit holds: in one step, setpoints first, nobody is waited for."""
@@ -265,7 +274,7 @@ class Dispatcher:
         self._note_revision(device, revision)
         self._note_ours(device, revision)
         if waiting is None:
-            self._last_revision_at[device] = forms_at or now
+            self._last_revision_at[device] = now
             self.ledger.of(device).schedules += 1
         self._unanswered.setdefault(device, set()).add(revision)
         self._published.setdefault(device, Published()).publish(schedule, now)
@@ -291,6 +300,7 @@ class Dispatcher:
         for device, (deferred, due) in list(self._deferred.items()):
             if second >= due:
                 del self._deferred[device]
+                self._last_revision_at[device] = second
                 forms = self.adapters[device].encode_schedule(deferred)
                 self.outbox.set(device_lane(device), *forms)
         for device, item in self._published.items():

@@ -166,18 +166,17 @@ class DeviceModel:
         return self.block_since, self.block_ended
 
     def _note_block(self, now: datetime) -> None:
-        held = self._told[-1] if self._told else None
-        second = to_unix_floor(now)
-        slot = held.slot_at(second) if held else None
+        if not self._told:
+            # What it holds is not known yet, as at the start of a new life.
+            return
+        held, second = self._told[-1], to_unix_floor(now)
+        slot = held.slot_at(second)
         if slot is not None and slot.mode == BLOCK:
             # The start of a slot under way is told five minutes early: it began when it was told.
-            begun = max(slot.start, held.issued_at) if held else slot.start
-            self.block_since = self.block_since or begun
+            self.block_since = self.block_since or max(slot.start, held.issued_at)
         elif self.block_since is not None:
-            last = (
-                [s.end for s in held.slots if s.mode == BLOCK and s.end <= second] if held else []
-            )
-            self.block_since, self.block_ended = None, max(last, default=second)
+            ends = [item.end for item in held.slots if item.mode == BLOCK and item.end <= second]
+            self.block_since, self.block_ended = None, max(ends, default=second)
 
     # --- what it tells --------------------------------------------------------------------------
 

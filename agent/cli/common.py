@@ -11,29 +11,40 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TextIO
 
-from agent.config import Config
+from agent.cli.service import Service
+from agent.config import Config, load_config
 from agent.energy.text import clean_text
 from agent.errors import ConfigError
 from agent.paths import config_file
-from integrations.registry import load_config
+from integrations.registry import AgentConfig
 
 EX_OK = 0
 EX_USAGE = 64
 EX_DATAERR = 65
+EX_NOINPUT = 66
 EX_UNAVAILABLE = 69
 EX_SOFTWARE = 70
 EX_CONFIG = 78
 DATABASE = "agent.sqlite"
+AS_SERVICE_HELP = (
+    "look at the folders and secrets of the installed systemd service (with sudo, as only root may "
+    "read them)"
+)
 THREADS = "flatpeak-work"
 MAX_LINE = 1000
 THREADS_END_WITHIN_S = 0.2
 
 
-def read_config(given: Path | None) -> Config | None:
-    """The config, or None after every fault has been printed on stderr."""
-    path = config_file(given)
+def read_config(given: Path | None, service: Service | None = None) -> Config | None:
+    """The config, or None after every fault has been printed on stderr.
+
+    `service`: as the service would read it, with its folders and secrets.
+    """
+    environ = os.environ if service is None else service.environ
+    secrets = None if service is None else service.secrets
+    path = config_file(given, environ)
     try:
-        return load_config(path)
+        return load_config(path, AgentConfig, environ=environ, secrets=secrets)
     except ConfigError as error:
         count = len(error.faults)
         print(

@@ -68,12 +68,23 @@ class _Given:
         self.origins[".".join(keys)] = origin
 
 
-def load_config(path: Path, model: type[Config]) -> Config:
-    """The config at `path`, read by `model`. Raises ConfigError with every fault."""
+def load_config(
+    path: Path,
+    model: type[Config],
+    *,
+    environ: Mapping[str, str] = os.environ,
+    secrets: Mapping[str, Path] | None = None,
+) -> Config:
+    """The config at `path`, read by `model`. Raises ConfigError with every fault.
+
+    `secrets` are files by name, such as `mqtt__password`; left out, those that systemd laid out.
+    """
     document = _read_yaml(path)
     sections = set(model.model_fields)
     origins: dict[str, str] = {}
-    for given in (_from_files(credentials_directory(), sections), _from_environment(os.environ)):
+    if secrets is None:
+        secrets = _files_in(credentials_directory(environ))
+    for given in (_from_files(secrets, sections), _from_environment(environ)):
         document = _laid_over(document, given.values)
         origins |= given.origins
     try:
@@ -110,20 +121,23 @@ def _from_environment(environ: Mapping[str, str]) -> _Given:
     return out
 
 
-def _from_files(folder: Path | None, sections: set[str]) -> _Given:
+def _files_in(folder: Path | None) -> dict[str, Path]:
+    if folder is None or not folder.is_dir():
+        return {}
+    return {file.name: file for file in sorted(folder.iterdir()) if file.is_file()}
+
+
+def _from_files(files: Mapping[str, Path], sections: set[str]) -> _Given:
     """systemd's credentials: a file `mqtt__password` holds `mqtt.password`."""
     out = _Given()
-    if folder is None or not folder.is_dir():
-        return out
-    for file in sorted(folder.iterdir()):
-        keys = file.name.lower().split("__")
-        if len(keys) < 2 or keys[0] not in sections or not file.is_file():
-            continue
-        out.put(keys, read_secret(file, ".".join(keys)), f"from the file {file}")
+    for name, file in files.items():
+        keys = name.lower().split("__")
+        if len(keys) > 1 and keys[0] in sections:
+            out.put(keys, _secret(file, ".".join(keys)), f"from the file {file}")
     return out
 
 
-def read_secret(file: Path, key: str) -> str:
+def _secret(file: Path, key: str) -> str:
     """The text of a secret file. Raises ConfigError, naming the dotted key that it is for."""
     try:
         return file.read_text(encoding="utf-8").strip()

@@ -1,8 +1,10 @@
 """What several commands share: exit codes, logging, the config with its faults printed."""
 
 import asyncio
+import contextlib
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -103,6 +105,14 @@ def _priority(level: int) -> int:
     return next((priority for least, priority in known if level >= least), 7)
 
 
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """Ctrl-C, `kill` and a terminal that is closed (unless `nohup` said so) set `stop`."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, stop.set)
+
+
 def run_until_stopped(job: Coroutine[None, None, int]) -> int:
     """asyncio.run for the exit code, but it waits for no thread.
 
@@ -117,7 +127,8 @@ def run_until_stopped(job: Coroutine[None, None, int]) -> int:
         if _threads_ended(time.monotonic() + THREADS_END_WITHIN_S):
             return code
         logging.shutdown()
-        sys.stdout.flush()
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
         os._exit(code)
 
     return asyncio.run(work())

@@ -140,10 +140,10 @@ def build(
         outbox,
         events,
         device_store,
-        LimitLog(store),
+        LimitLog(store, device_store),
         rate_cache,
         on_stricter=lambda: controller.on_stricter_limit(),
-        on_change=lambda: controller.wake(),
+        on_change=lambda: controller.on_site_change(),
         on_refresh=signals.refresh_wanted.set,
     )
     profiles = _profiles(config, site, health)
@@ -172,7 +172,7 @@ def build(
         site.location,
         on_told=devices.on_told,
         on_switch=lambda device, is_on: controller.on_switch(device, is_on),
-        on_headroom=lambda: controller.wake(),
+        on_headroom=lambda: controller.on_headroom(),
     )
     controller = Controller(
         config,

@@ -10,10 +10,13 @@ from datetime import datetime
 
 from agent.energy.instants import to_unix_floor
 from agent.energy.profile import DeviceProfile
-from agent.energy.schedule import DeviceType
-from agent.energy.steps import Steps
+from agent.energy.schedule import DeviceType, ScheduleSlot
+from agent.energy.steps import Steps, combined
 from agent.home.model.device_model import DeviceModel
 from agent.home.planning_input import PlanningInput
+
+POWER_STEP_W = 100
+NOTHING = Steps.constant(0)
 
 
 def allocated(
@@ -67,6 +70,28 @@ def unswitchable(
         if ran_s < profile.min_on_s:
             out.append(name)
     return out
+
+
+def running_programs(
+    profiles: Mapping[str, DeviceProfile], models: Mapping[str, DeviceModel], now: datetime
+) -> Steps:
+    """What programs under way draw at most: their schedules no longer say so."""
+    spans = []
+    start = to_unix_floor(now)
+    for name, model in models.items():
+        profile, began = profiles[name], model.session.started_at
+        if profile.type is DeviceType.PROGRAM and began is not None:
+            end = max(start + 60, to_unix_floor(began) + profile.run_s)
+            spans.append((start, end, float(profile.max_power_w)))
+    return combined([Steps.of_spans([span], 0) for span in spans], sum) if spans else NOTHING
+
+
+def calm_power(profile: DeviceProfile, slot: ScheduleSlot) -> ScheduleSlot:
+    """Rounded down, so that a few watts of headroom more or less are no new revision."""
+    if profile.min_power_w >= profile.max_power_w or slot.power_w >= profile.max_power_w:
+        return slot
+    power = max(profile.min_power_w, slot.power_w // POWER_STEP_W * POWER_STEP_W)
+    return replace(slot, power_w=min(slot.power_w, power))
 
 
 def _boosts(item: PlanningInput | None) -> bool:

@@ -18,7 +18,7 @@ from agent.contracts.plan import plan_document
 from agent.contracts.situation import situation_document
 from agent.contracts.text import wire_json
 from agent.contracts.topics import Topics
-from agent.control.boosts import allocated, unswitchable
+from agent.control.boosts import allocated, calm_power, running_programs, unswitchable
 from agent.control.deadlines import DeadlineWatch
 from agent.control.device_manager import DeviceManager
 from agent.control.site import Site
@@ -31,6 +31,7 @@ from agent.energy.plan import DevicePlan, Plan
 from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import Schedule
 from agent.energy.situation import Situation
+from agent.energy.steps import Steps, combined
 from agent.home.baseline import uncontrolled_cost
 from agent.home.kinds import KINDS
 from agent.home.planning_input import PLANNED_AHEAD, PlanningInput
@@ -52,22 +53,28 @@ BOOKING_LOOKBACK = timedelta(minutes=30)
 FIRST_PRICES_WITHIN_S = 10.0
 # One device causes at most one new plan in this time; what a person asks does not wait.
 PLAN_EVERY = timedelta(seconds=5)
+SITE = "site"
 # What was sent for a limit is recorded when the meters have had time to show it.
 LIMIT_SHOWN_AFTER = timedelta(seconds=60)
+
+# Between two plans everything else has its turn, whatever asks for the next one.
+BETWEEN_PLANS_S = 0.05
+# A search that does not end is not alive: the watchdog starts the agent anew.
+PLANNER_HANGS_AFTER_S = 300.0
 
 MakePlan = Callable[[Situation], Awaitable[Plan]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Cycle:
-    """What one plan is made from; `changes` is the count of changes seen when it began."""
+    """What one plan is made from."""
 
     now: datetime
     inputs: Mapping[str, PlanningInput]
     prices: PriceForecast
     situation: Situation
     user_triggered: frozenset[str]
-    changes: int
+    urgent: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -99,8 +106,9 @@ class Controller:
     _late: asyncio.Task[Plan] | None = field(default=None, init=False)
     _deadlines: DeadlineWatch = field(init=False)
     _user_triggered: set[str] = field(default_factory=set, init=False)
+    _urgent: set[str] = field(default_factory=set, init=False)
     _triggered_at: dict[str, datetime] = field(default_factory=dict, init=False)
-    _changes: int = field(default=0, init=False)
+    _late_since: float = field(default=math.inf, init=False)
     _plan_wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _serve_wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _next_cycle: datetime | None = field(default=None, init=False)
@@ -115,7 +123,6 @@ class Controller:
 
     def wake(self) -> None:
         """Something has changed for every device (prices, the clock): plan again at once."""
-        self._changes += 1
         self._user_triggered |= set(self.devices)
         self._plan_again(self.clock.now())
 
@@ -123,16 +130,28 @@ class Controller:
         """A device said something that matters; one of them causes a plan every few seconds."""
         if user_triggered:
             self._user_triggered.add(device)
+        self._plan_again(self._due_after(device))
+
+    def on_site_change(self) -> None:
+        """A limit, a forecast or an absence has changed; however often, that is one plan."""
+        self._user_triggered |= set(self.devices)
+        self._plan_again(self._due_after(SITE))
+
+    def _due_after(self, who: str) -> datetime:
+        """When whoever has caused a plan may cause the next."""
         now = self.clock.now()
-        last = self._triggered_at.get(device)
-        due = now if last is None or last > now else max(now, last + PLAN_EVERY)
-        self._triggered_at[device] = due
-        self._plan_again(due)
+        last = self._triggered_at.get(who)
+        waits = last is not None and last <= now < last + PLAN_EVERY
+        if last is not None and last > now:
+            return last if last - now <= PLAN_EVERY else now
+        due = last + PLAN_EVERY if last is not None and waits else now
+        self._triggered_at[who] = due
+        return due
 
     def on_request(self, device: str) -> None:
         """A person asked: what can be done at once is done at once, then it is planned."""
-        self._changes += 1
         self._user_triggered.add(device)
+        self._urgent.add(device)
         now = self.clock.now()
         if self.clock_trusted():
             self._apply_override_now(device, now)
@@ -140,10 +159,13 @@ class Controller:
 
     def on_stricter_limit(self) -> None:
         """Less may be drawn: setpoints first, in one step, before anything is planned."""
-        self._changes += 1
         now = self.clock.now()
         self._limit_came_at, self._limit_check_at = now, now + LIMIT_SHOWN_AFTER
         self._curtail(now)
+
+    def on_headroom(self) -> None:
+        """Others have acknowledged to take less: what waited may be raised."""
+        self._plan_again(self.clock.now())
 
     def on_switch(self, device: str, is_on: bool) -> None:
         model = self.devices.model(device)
@@ -196,11 +218,13 @@ class Controller:
         while True:
             self._plan_wake.clear()
             now = self.clock.now()
-            self.on_turn("planning")
+            if asyncio.get_running_loop().time() - self._late_since < PLANNER_HANGS_AFTER_S:
+                self.on_turn("planning")
             if self.clock_trusted() and self._is_due(now):
                 await self._run_cycle(now)
-            if not self._plan_wake.is_set():
-                await wait_for(self._plan_wake, self.clock, self._next_moment())
+                # Whatever moves it to be due again at once, the others have their turn between.
+                await self.clock.sleep(BETWEEN_PLANS_S)
+            await wait_for(self._plan_wake, self.clock, self._next_moment())
 
     def _is_due(self, now: datetime) -> bool:
         moments = [self.dispatcher.increase_due_at, self.dispatcher.retry_at]
@@ -247,6 +271,7 @@ class Controller:
                 return None
             prices = prices or PriceForecast("", self.site.location().zone.key)
         triggered, self._user_triggered = frozenset(self._user_triggered), set()
+        urgent, self._urgent = frozenset(self._urgent), set()
         inputs = self._within_limit(inputs, now)
         for device, item in inputs.items():
             self.devices.note_input(device, item, now)
@@ -261,10 +286,10 @@ class Controller:
             limit=self.site.limit(),
             base_load=self.site.base_load(),
         )
-        return _Cycle(now, inputs, prices, situation, triggered, self._changes)
+        return _Cycle(now, inputs, prices, situation, triggered, urgent)
 
     async def _planned(self, cycle: _Cycle) -> Plan | None:
-        """The plan, or None where it was not there in time or no longer fits what is asked."""
+        """The plan, or None where it was not there in time."""
         if self._late is not None and not self._late.done():
             # The planner is still at an older question: one search at a time on a slow gateway.
             return await self._without_planner(cycle)
@@ -278,19 +303,15 @@ class Controller:
             log.warning(
                 "no plan within %g s; what is in force stays", self.config.planner.time_limit_s
             )
-            self._late = task
+            self._late, self._late_since = task, asyncio.get_running_loop().time()
             task.add_done_callback(self._late_plan_came)
             return await self._without_planner(cycle)
-        if cycle.changes != self._changes:
-            self._next_cycle = self.clock.now()
-            self._user_triggered |= cycle.user_triggered
-            self._plan_wake.set()
-            return None
         return task.result()
 
     async def _without_planner(self, cycle: _Cycle) -> Plan | None:
         """Nothing where a plan is in force for everybody who asks, else the rule's."""
         self._user_triggered |= cycle.user_triggered
+        self._urgent |= cycle.urgent
         asking = {name for name, item in cycle.inputs.items() if item.device is not None}
         served = {name for name in asking if self.dispatcher.held(name) is not None}
         if asking <= served and not cycle.user_triggered:
@@ -298,6 +319,7 @@ class Controller:
         return await self.fallback(cycle.situation)
 
     def _late_plan_came(self, task: asyncio.Task[Plan]) -> None:
+        self._late_since = math.inf
         if not task.cancelled() and task.exception() is not None:
             log.error("the planner failed: %r", task.exception())
         self._plan_again(self.clock.now())
@@ -324,11 +346,19 @@ class Controller:
         wanted = {}
         for device, item in cycle.inputs.items():
             model, asked = self.devices.model(device), device in cycle.user_triggered
+            if device in self._user_triggered:
+                # Asked anew while this was planned: what was done at once for it stands till then.
+                continue
             if model.opted_out(now) or (model.following.holds_still(now) and not asked):
                 continue
             schedule = self._schedule(device, item, plan, cycle.prices, now)
-            wanted[device] = Wanted(schedule, urgent=asked, ignore_drift=not asked)
-        return self.dispatcher.issue(wanted, to_unix_ceil(now), self.site.headroom())
+            urgent = device in cycle.urgent
+            wanted[device] = Wanted(schedule, urgent=urgent, ignore_drift=not asked)
+        issued = self.dispatcher.issue(wanted, to_unix_ceil(now), self._headroom(now))
+        if self.dispatcher.waits_for_headroom:
+            # What a person asked for is still urgent when the others have made room.
+            self._urgent |= cycle.urgent
+        return issued
 
     def _schedule(
         self,
@@ -346,6 +376,8 @@ class Controller:
             # Planned with what it takes, allowed its most: else it could never take more again.
             most_w = profile.max_power_w
         slots = KINDS[section.type].slots(profile, part, most_w=most_w) if part else ()
+        if self.site.limited:
+            slots = [calm_power(profile, slot) for slot in slots]
         context = ScheduleContext(
             now=to_unix_ceil(now),
             horizon=plan.horizon if plan else 0,
@@ -369,9 +401,18 @@ class Controller:
             return
         schedule = self._schedule(device, item, self._plan, self._prices, now)
         wanted = {device: Wanted(schedule, urgent=True)}
-        if self.dispatcher.issue(wanted, to_unix_ceil(now), self.site.headroom()):
+        if self.dispatcher.issue(wanted, to_unix_ceil(now), self._headroom(now)):
             self.dispatcher.publish_due_setpoints(now)
         self._serve_wake.set()
+
+    def _headroom(self, now: datetime) -> Steps | None:
+        """What schedules may add up to: a program under way draws beside them."""
+        headroom = self.site.headroom()
+        if headroom is None:
+            return None
+        models = {name: self.devices.model(name) for name in self.devices}
+        loads = running_programs(self.profiles, models, now)
+        return combined([headroom, loads], lambda pair: max(0.0, pair[0] - pair[1]))
 
     def _within_limit(
         self, inputs: Mapping[str, PlanningInput], now: datetime
@@ -387,7 +428,7 @@ class Controller:
         return out
 
     def _curtail(self, now: datetime) -> None:
-        headroom = self.site.headroom()
+        headroom = self._headroom(now)
         if headroom is None or not self.clock_trusted():
             return
         models = {name: self.devices.model(name) for name in self.devices}

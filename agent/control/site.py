@@ -1,5 +1,6 @@
 """The site: where it stands, what its prices are, what it may draw, who is away. Nothing waits."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 PART = "grid_limit"
 NOT_STORED = "accepted, but it could not be stored: a restart would forget it"
 LONGEST_AWAY = timedelta(days=366)
+LIMITS_EVERY_S = 1.0
 FORECASTS = ("load", "import", "export")
 
 
@@ -63,6 +65,8 @@ class Site:
     away_until: datetime | None = field(default=None, init=False)
     _grid: GridLimit = field(init=False)
     _load: Steps | None = field(default=None, init=False)
+    _limit_taken: bool = field(default=False, init=False)
+    _limit_waiting: bytes | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         failsafe = self.config.site.failsafe_limit_w
@@ -151,6 +155,26 @@ class Site:
         return combined([limit, self.base_load()], lambda pair: max(0.0, pair[0] - pair[1]))
 
     def _receive_limit(self, payload: bytes) -> None:
+        """The first at once, a flood a second later and only the newest of it."""
+        loop = asyncio.get_running_loop()
+        if self._limit_taken:
+            self._limit_waiting = payload
+            self.health.count("limits_put_off")
+            return
+        self._limit_taken = True
+        loop.call_later(LIMITS_EVERY_S, self._next_limit)
+        self._take_limit(payload)
+
+    def _next_limit(self) -> None:
+        self._limit_taken = False
+        waiting, self._limit_waiting = self._limit_waiting, None
+        if waiting is not None:
+            try:
+                self._receive_limit(waiting)
+            except Malformed as error:
+                log.warning("%s", error)
+
+    def _take_limit(self, payload: bytes) -> None:
         now = self.clock.now()
         failsafe = self.config.site.failsafe_limit_w
         try:

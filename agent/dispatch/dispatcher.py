@@ -34,7 +34,8 @@ LIMIT = "limit"
 # Anybody may acknowledge anything; a number at the end of the 32 bits would leave us none.
 MAX_PLAUSIBLE_REVISION = 2**32 - 1_000_000
 # One device causes at most one new revision in this time; a person's request does not wait.
-REVISION_EVERY_S = 5
+# Whole seconds, rounded up: never less than five.
+REVISION_EVERY_S = 6
 REMEMBERED_REVISIONS = 16
 
 
@@ -116,6 +117,11 @@ class Dispatcher:
         moments = [setpoint.until for setpoint in self._setpoints.values()]
         moments += [due for _, due in self._deferred.values()]
         return from_unix(min(moments)) if moments else None
+
+    @property
+    def waits_for_headroom(self) -> bool:
+        """Did something not fit beside what others may still be taking?"""
+        return self._waits
 
     @property
     def retry_at(self) -> datetime | None:
@@ -274,7 +280,7 @@ class Dispatcher:
             self.outbox.set(device_lane(device), *forms, after=after)
         self.on_told(device, schedule)
         text = describe_schedule(schedule, self.location().zone, now)
-        self.events.event("plan_changed", device, text, often=True)
+        self.events.event("plan_changed", device, text)
 
     def _note_ours(self, device: str, revision: int) -> None:
         self._ours[device] = [*self._ours.get(device, [])[-REMEMBERED_REVISIONS:], revision]
@@ -309,7 +315,7 @@ class Dispatcher:
     ) -> None:
         if is_on:
             text = f"{setpoint.mode} at {setpoint.power_w} W"
-            self.events.event("window_started", profile.id, text, often=True)
+            self.events.event("window_started", profile.id, text)
         elif profile.type is not DeviceType.PROGRAM:
             # A program runs on when nothing tells it to start any more.
-            self.events.event("window_ended", profile.id, f"now {setpoint.mode}", often=True)
+            self.events.event("window_ended", profile.id, f"now {setpoint.mode}")

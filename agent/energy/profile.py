@@ -13,7 +13,7 @@ class DeviceProfile:
     """`on_mode` is what it is told to run, `pause_mode` what a person's pause means.
 
     `min_power_w` is the least that it can run at; `min_on_s` and `min_off_s` the least times that
-    a run and a pause last.
+    a run and a pause last. `run_s` is how long a program runs.
     """
 
     id: str
@@ -29,6 +29,7 @@ class DeviceProfile:
     voltage_v: int | None = None
     min_on_s: int = 0
     min_off_s: int = 0
+    run_s: int = 0
 
     @property
     def is_heat(self) -> bool:

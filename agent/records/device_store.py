@@ -37,6 +37,7 @@ TOPICS = "published_topics"
 AWAY = "away_until"
 NEWEST_CONFIRMED = "clock.newest_confirmed"
 GRID_LIMIT = "grid_limit"
+REPLACE_VALUE = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
 TEXT_KINDS = ("mode", "error", "following")
 # What a stored text that cannot be believed may raise while it is read.
 UNBELIEVABLE = (ValueError, KeyError, TypeError, ArithmeticError, AttributeError, RecursionError)
@@ -62,8 +63,11 @@ class DeviceStore:
         for device in list(self._waiting):
             self._write_waiting(device, everything=everything)
 
-    def _put(self, device: str, what: str, *statements: Statement) -> Answer:
-        """The newest of `what` of the device: written now, or as soon as its budget allows."""
+    def put(self, device: str, what: str, *statements: Statement) -> Answer:
+        """The newest of `what` of the device: written now, or as soon as its budget allows.
+
+        What concerns the whole house counts as of a device too.
+        """
         self._waiting.setdefault(device, {})[what] = statements
         return self._write_waiting(device)
 
@@ -93,7 +97,7 @@ class DeviceStore:
     def issue(self, schedule: Schedule) -> Answer:
         """The revision is written before it is published, so that none is ever used twice."""
         self._revisions[schedule.device] = schedule.revision
-        return self._put(
+        return self.put(
             schedule.device,
             "schedule",
             (
@@ -112,7 +116,7 @@ class DeviceStore:
         return {schedule.device: schedule for schedule in found}
 
     def forget_schedule(self, device: str) -> Answer:
-        return self._put(device, "schedule", ("DELETE FROM schedules WHERE device = ?", (device,)))
+        return self.put(device, "schedule", ("DELETE FROM schedules WHERE device = ?", (device,)))
 
     # --- what devices said ----------------------------------------------------------------------
 
@@ -126,10 +130,10 @@ class DeviceStore:
 
     def save_state(self, device: str, text: str, readings: Iterable[Reading]) -> Answer:
         """The model of the device and its last readings, together."""
-        return self._put(
+        return self.put(
             device,
             "state",
-            ("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"tracker:{device}", text)),
+            (REPLACE_VALUE, (f"tracker:{device}", text)),
             *(
                 (
                     "INSERT OR REPLACE INTO readings VALUES (?, ?, ?, ?)",
@@ -146,7 +150,7 @@ class DeviceStore:
         return found[0] if found else None
 
     def save_wish(self, device: str, text: str) -> Answer:
-        return self._put(
+        return self.put(
             device, "wish", ("INSERT OR REPLACE INTO wishes VALUES (?, ?)", (device, text))
         )
 
@@ -164,7 +168,7 @@ class DeviceStore:
         return self._value(GRID_LIMIT)
 
     def save_grid_limit(self, text: str) -> Answer:
-        return self._save_value(GRID_LIMIT, text)
+        return self.put("site", GRID_LIMIT, (REPLACE_VALUE, (GRID_LIMIT, text)))
 
     # --- topics that were used ------------------------------------------------------------------
 
@@ -219,7 +223,7 @@ class DeviceStore:
         return found[0] if found else None
 
     def _save_value(self, name: str, text: str) -> Answer:
-        return self._store.submit(("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, text)))
+        return self._store.submit((REPLACE_VALUE, (name, text)))
 
 
 def _refused() -> Answer:

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agent.energy.instants import format_instant, from_unix, to_unix_floor
+from agent.records.device_store import DeviceStore
 from agent.store import Store
 
 KEPT = timedelta(days=731)
+SITE = "site"
 HEADER = ("at", "limit_w", "sent_w", "measured_w")
 
 
@@ -27,14 +29,19 @@ class LimitRecord:
 
 
 class LimitLog:
-    def __init__(self, store: Store) -> None:
+    """`writer` bounds what a flood of limits may write; `store` is read."""
+
+    def __init__(self, store: Store, writer: DeviceStore) -> None:
         self._store = store
+        self._writer = writer
 
     def received(self, at: datetime, limit_w: float | None) -> None:
         """A limit came."""
         row = (to_unix_floor(at), limit_w if limit_w is not None and limit_w < 1e8 else None)
         oldest = to_unix_floor(at - KEPT)
-        self._store.submit(
+        self._writer.put(
+            SITE,
+            "limit",
             ("INSERT OR REPLACE INTO limits (at, limit_w) VALUES (?, ?)", row),
             ("DELETE FROM limits WHERE at < ?", (oldest,)),
         )
@@ -42,7 +49,8 @@ class LimitLog:
     def obeyed(self, received_at: datetime, sent_w: float, measured_w: float | None) -> None:
         """What was sent for the limit that came then, and what was measured after it."""
         row = (sent_w, measured_w, to_unix_floor(received_at))
-        self._store.submit(("UPDATE limits SET sent_w = ?, measured_w = ? WHERE at = ?", row))
+        sql = "UPDATE limits SET sent_w = ?, measured_w = ? WHERE at = ?"
+        self._writer.put(SITE, "limit obeyed", (sql, row))
 
     def records(self) -> list[LimitRecord]:
         """In order of time; rows that cannot be read are left out."""

@@ -24,13 +24,13 @@ class EventQueue:
     publish: Callable[[OutgoingMessage], None]
     _last: dict[tuple[str, str], float] = field(default_factory=dict, init=False)
 
-    def event(self, kind: str, device: str | None, text: str, *, often: bool = False) -> None:
-        """`often`: comes by our own doing and as often as it has to, such as a changed plan."""
+    def event(self, kind: str, device: str | None, text: str) -> None:
+        """Say it, unless the same device has said one of its kind within the last minute."""
         now = self.clock.now()
         key = kind, device or ""
         last = self._last.get(key)
         passed_s = None if last is None else now.timestamp() - last
-        if not often and passed_s is not None and 0 <= passed_s < SAME_KIND_EVERY.total_seconds():
+        if passed_s is not None and 0 <= passed_s < SAME_KIND_EVERY.total_seconds():
             self.health.count("events_not_repeated")
             return
         self._last[key] = now.timestamp()

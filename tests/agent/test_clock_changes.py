@@ -70,7 +70,7 @@ def test_no_deadline_is_missed_and_no_slot_is_wrong(market: Market, change: date
     async def live(clock: SteppedClock) -> Home:
         async with FlatPeakSandbox(clock, locations=[location]) as sandbox:
             home = Home(clock, sandbox)
-            home.machines = [
+            home.appliances = [
                 machine
                 for machine in appliances(
                     BASE, clock, zone, lambda name: MemoryLink(home.broker), seed=change.month
@@ -105,7 +105,7 @@ class Judge:
         self.log = home.broker.log
 
     def _machine(self, kind: type[Ev] | type[Dishwasher]) -> Ev | Dishwasher:
-        return next(machine for machine in self.home.machines if isinstance(machine, kind))
+        return next(machine for machine in self.home.appliances if isinstance(machine, kind))
 
     def _at(self, said: Said) -> datetime:
         return self.start + timedelta(seconds=said.at)

@@ -22,7 +22,7 @@ def test_the_limit_holds_and_nothing_is_late() -> None:
         async with FlatPeakSandbox(clock) as sandbox:
             home = Home(clock, sandbox)
             zone = next(iter(sandbox.locations.values())).zone
-            home.machines = appliances(BASE, clock, zone, lambda name: MemoryLink(home.broker))
+            home.appliances = appliances(BASE, clock, zone, lambda name: MemoryLink(home.broker))
             one_phase = {"max_power_w": 7400, "phases": 1}
             devices = [{**item, **one_phase} if item["id"] == "ev" else item for item in DEVICES]
             config = home.config(devices)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from agent.app import run_agent
 from agent.clock import SteppedClock
@@ -38,7 +39,8 @@ class Home:
     broker: MemoryBroker = field(default_factory=MemoryBroker)
     ledger: Ledger = field(default_factory=Ledger)
     store: Store = field(default_factory=Store.in_memory)
-    machines: Sequence[Appliance] = ()
+    appliances: Sequence[Appliance] = ()
+    connection: MemoryConnection | None = None
 
     def config(self, devices: Sequence[object], place: int = 0) -> Config:
         location = list(self.sandbox.locations)[place]
@@ -59,10 +61,25 @@ class Home:
         found: dict[str, object] = json.loads(self.broker.retained[f"{BASE}/{topic}"])
         return found
 
+    def _connect(self, **wiring: Any) -> MemoryConnection:
+        self.connection = MemoryConnection(self.broker, **wiring)
+        return self.connection
+
+    async def restart_broker(self) -> None:
+        """The broker forgets everything; the agent comes back to it after a while."""
+        connection = self.connection
+        if connection is None or not connection.connected:
+            return
+        connection.connected = False
+        self.broker.forget(connection.on_message)
+        await self.clock.sleep(20)
+        if connection is self.connection:
+            await connection.connect()
+
     async def run(self, config: Config, until: datetime) -> None:
         """The agent and the appliances until that instant; then a clean stop."""
         stop = asyncio.Event()
-        jobs = [asyncio.create_task(machine.run()) for machine in self.machines]
+        jobs = [asyncio.create_task(machine.run()) for machine in self.appliances]
 
         async def end() -> None:
             await self.clock.sleep_until(until)
@@ -76,7 +93,7 @@ class Home:
                 source=tariff_source(config.tariff, self.clock),
                 store=self.store,
                 stop=stop,
-                connection_factory=lambda **wiring: MemoryConnection(self.broker, **wiring),
+                connection_factory=self._connect,
                 plan=plan_at_once,
                 ledger=self.ledger,
                 trusted_clock=True,

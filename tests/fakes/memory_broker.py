@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from agent.health import Health
 from agent.ports import Message
 
+SIGN_OF_LIFE_S = 50.0
+
 Handler = Callable[[Message], None]
 
 
@@ -59,6 +61,11 @@ class MemoryBroker:
                 loop.call_soon(handle, Message(topic, body, retain=True))
         return subscriber
 
+    def forget(self, handle: Handler) -> None:
+        """As after a restart without persistence: nothing is retained, that client is gone."""
+        self.retained.clear()
+        self.subscribers = [one for one in self.subscribers if one.handle != handle]
+
     def bodies(self, topic: str) -> list[bytes]:
         """Every payload that was published on the topic."""
         return [said.payload for said in self.log if said.topic == topic]
@@ -95,7 +102,9 @@ class MemoryConnection:
 
     async def run(self) -> None:
         await self.connect()
-        await asyncio.Event().wait()
+        while True:
+            self.on_alive()
+            await asyncio.sleep(SIGN_OF_LIFE_S)
 
     async def connect(self) -> None:
         self.connected = True

@@ -55,6 +55,7 @@ class ProgramKind(DeviceKind[ProgramAppliance]):
             default=DefaultCommand("idle", 0),
             offline=OfflineRule(section.offline_after_s, "idle", 0),
             priority=section.priority,
+            run_s=int(section.duration.total_seconds()),
         )
 
     def wish_keys(self, section: ProgramAppliance) -> frozenset[str]:

@@ -17,7 +17,7 @@ from agent.cli.service import Service, find_service
 from agent.database.problem import READ_ERRORS, Damaged, NewerSchema
 from agent.energy.instants import format_instant
 from agent.paths import config_file, state_directory
-from agent.records.limit_log import LimitLog, LimitRecord, to_csv
+from agent.records.limit_log import LimitRecord, read_limits, to_csv
 from agent.store import Store
 
 HEAD = f"{'at (UTC)':<20} {'limit':>12} {'devices told':>14} {'measured':>12}"
@@ -73,7 +73,7 @@ def _records(path: Path) -> Sequence[LimitRecord]:
         pass  # SQLite would not say whether it is missing or may not be read.
     store = Store.copy_of(path)
     try:
-        return LimitLog(store).records()
+        return read_limits(store)
     finally:
         store.close()
 

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from agent.cli.limits import table
+from agent.clock import SystemClock
+from agent.health import Health
+from agent.records.device_store import DeviceStore
 from agent.records.limit_log import LimitLog
 from agent.store import Store
 from integrations.sandbox.broker import HOST
@@ -29,10 +32,13 @@ state: {{directory: {folder}}}
 
 async def fill(folder: Path) -> None:
     store = Store.open(folder / "agent.sqlite", T)
-    limits = LimitLog(store)
+    clock = SystemClock()
+    writer = DeviceStore(store, Health(clock), clock)
+    limits = LimitLog(writer)
     limits.received(T, 4200)
     limits.obeyed(T, 4140, 3980)
     limits.received(T + timedelta(hours=1), None)
+    writer.flush(everything=True)
     store.close()
 
 

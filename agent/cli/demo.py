@@ -45,7 +45,8 @@ BEGINS_AT = time(16, 0)
 DEFAULT_SPEED = 1200.0
 DEFAULT_DAYS = 2.0
 BASE = "flatpeak/home"
-ANSWERS_WITHIN_S = 5.0
+PULSE = "demo/pulse"
+ANSWERS_WITHIN_S = 30.0
 ENDING_SPEED = 60.0
 EX_MISSED = 1
 
@@ -69,7 +70,8 @@ def main(argv: list[str]) -> int:
     days = None if args.forever else args.days or DEFAULT_DAYS
     try:
         return run_until_stopped(_demo(args.speed, days, args.broker, as_json=args.json))
-    except Unavailable as error:
+    except (Unavailable, FileNotFoundError) as error:
+        # The second: there is no folder for temporary files that can be written.
         print(f"flatpeak-agent demo: {error}", file=sys.stderr)
         return EX_UNAVAILABLE
 
@@ -125,6 +127,11 @@ async def _demo(speed: float, days: float | None, choice: str, *, as_json: bool)
         )
         jobs = [asyncio.create_task(machine.run(), name=machine.name) for machine in machines]
         jobs.append(asyncio.create_task(clock.run(), name="clock"))
+        pulse = asyncio.Event()
+        pulse_link = await stack.enter_async_context(open_link(HOST, broker.port, "demo-pulse"))
+        await pulse_link.subscribe([PULSE], lambda _topic, _payload: pulse.set())
+        pacing = clock.follow(lambda: pulse_link.publish(PULSE, "", retain=False), pulse)
+        jobs.append(asyncio.create_task(pacing, name="pulse"))
         jobs.append(asyncio.create_task(display.run(), name="display"))
         end = None if days is None else start + timedelta(days=days)
         jobs.append(asyncio.create_task(_end(stop, clock, end, ledger), name="end"))

@@ -45,12 +45,13 @@ def main(argv: list[str]) -> int:
     try:
         records = _records(folder / DATABASE)
     except (OSError, Damaged, NewerSchema, *READ_ERRORS) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or error
         hint = (
             ""
             if args.as_service
             else "; the service's own: sudo flatpeak-agent limits --as-service"
         )
-        print(f"flatpeak-agent limits: {folder / DATABASE}: {error}{hint}", file=sys.stderr)
+        print(f"flatpeak-agent limits: {folder / DATABASE}: {why}{hint}", file=sys.stderr)
         return EX_NOINPUT
     print(to_csv(records) if args.csv else table(records), end="")
     return EX_OK

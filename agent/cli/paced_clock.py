@@ -5,7 +5,7 @@ On a slow machine a clock that runs on regardless makes a plan come hours too la
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
 
 TICK_S = 0.01
@@ -14,6 +14,13 @@ MAX_STEP_S = 0.04
 SHORTEST_SLEEP_S = 0.001
 JUDGED_EVERY_S = 1.0
 KEEPS_UP = 0.8
+
+
+# Simulated time that a message may take; while one takes longer, the clock waits for it.
+MESSAGE_TAKES = timedelta(minutes=2)
+PULSE_EVERY_S = 0.02
+# Then there is no broker any more to wait for.
+PULSE_LOST_S = 30.0
 
 
 class PacedClock:
@@ -69,6 +76,20 @@ class PacedClock:
                 self.achieved = (self._ran_s - ran_s) / passed
                 self.slowed |= self.achieved < self.speed * KEEPS_UP
                 judged_at, ran_s = loop.time(), self._ran_s
+
+    async def follow(self, send_pulse: Callable[[], Awaitable[None]], pulse: asyncio.Event) -> None:
+        """Wait for messages too: `pulse` is set when what `send_pulse` sent has come back."""
+        while True:
+            pulse.clear()
+            await send_pulse()
+            try:
+                async with asyncio.timeout(MESSAGE_TAKES.total_seconds() / self.speed):
+                    await pulse.wait()
+            except TimeoutError:
+                with self.hold(), contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(PULSE_LOST_S):
+                        await pulse.wait()
+            await asyncio.sleep(PULSE_EVERY_S)
 
     def _advance(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -5,6 +5,7 @@ Never for production: iotcore has limits that matter there, and neither has pass
 
 import asyncio
 import contextlib
+import itertools
 import shutil
 import signal
 import socket
@@ -73,7 +74,7 @@ def find_mosquitto() -> str | None:
 async def open_broker(choice: str = "auto") -> AsyncIterator[Broker]:
     """A broker for as long as the block runs; `choice` is auto, mosquitto or embedded.
 
-    Raises Unavailable where the chosen one is not on this machine.
+    Raises Unavailable where the chosen one is not on this machine, or does not start.
     """
     program = find_mosquitto() if choice != "embedded" else None
     if choice == "mosquitto" and program is None:
@@ -107,7 +108,7 @@ async def _mosquitto(program: str, folder: Path) -> AsyncIterator[Broker]:
         start_new_session=True,
     )
     try:
-        await _wait_until_ready(port)
+        await _wait_until_ready("mosquitto", port)
         yield Broker("mosquitto", port, port)
     finally:
         assert process.stdin is not None
@@ -134,7 +135,7 @@ async def _iotcore(folder: Path) -> AsyncIterator[Broker]:
     broker = iotcore.Broker(config_path=str(config))
     await asyncio.to_thread(_spawn_ignoring_signals, broker.start)
     try:
-        await _wait_until_ready(port)
+        await _wait_until_ready("iotcore", port)
         yield Broker("iotcore", port, v5_port, protocol="3.1.1")
     finally:
         await asyncio.to_thread(broker.stop)
@@ -150,18 +151,26 @@ def _spawn_ignoring_signals(start: Callable[[], object]) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-async def _wait_until_ready(port: int) -> None:
-    """Until a real MQTT connect succeeds."""
-    async with asyncio.timeout(READY_WITHIN_S):
-        for attempt in range(1000):
-            client = aiomqtt.Client(
-                HOST, port, identifier=f"probe-{port}-{attempt}", timeout=2, keepalive=5
-            )
-            try:
-                async with client:
-                    return
-            except aiomqtt.MqttError:
-                await asyncio.sleep(0.05)
+async def _wait_until_ready(name: str, port: int) -> None:
+    """Until a real MQTT connect succeeds. Raises Unavailable where none does."""
+    last = "it does not answer"
+    try:
+        async with asyncio.timeout(READY_WITHIN_S):
+            for attempt in itertools.count():
+                client = aiomqtt.Client(
+                    HOST, port, identifier=f"probe-{port}-{attempt}", timeout=2, keepalive=5
+                )
+                try:
+                    async with client:
+                        return
+                except aiomqtt.MqttError as error:
+                    last = str(error)
+                    await asyncio.sleep(0.05)
+    except TimeoutError:
+        other = "embedded" if name == "mosquitto" else "mosquitto"
+        raise Unavailable(
+            f"the broker {name} does not start on {HOST}:{port} ({last}); try --broker {other}"
+        ) from None
 
 
 def free_port() -> int:

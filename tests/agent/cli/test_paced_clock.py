@@ -4,7 +4,7 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
-from agent.cli.paced_clock import JUDGED_EVERY_S, MAX_STEP_S, PacedClock
+from agent.cli.paced_clock import JUDGED_EVERY_S, MAX_STEP_S, MESSAGE_TAKES, PacedClock
 
 START = datetime(2026, 1, 16, 16, 0, tzinfo=UTC)
 SPEED = 3600.0
@@ -40,6 +40,26 @@ async def test_it_says_that_it_was_slowed() -> None:
             await asyncio.sleep(0)
     assert clock.achieved < SPEED
     heart.cancel()
+
+
+async def test_it_waits_for_messages() -> None:
+    clock = PacedClock(START, SPEED)
+    sent, pulse = asyncio.Event(), asyncio.Event()
+
+    async def send() -> None:
+        sent.set()
+
+    jobs = [asyncio.create_task(clock.run()), asyncio.create_task(clock.follow(send, pulse))]
+    await sent.wait()
+    # The broker is slow: the clock goes on for as long as a message may take, and no further.
+    await asyncio.sleep(4 * MESSAGE_TAKES.total_seconds() / SPEED)
+    assert clock.now() - START <= MESSAGE_TAKES + 2 * ONE_STEP
+    before = clock.now()
+    pulse.set()
+    await clock.sleep(60)
+    assert clock.now() > before
+    for job in jobs:
+        job.cancel()
 
 
 async def test_slowing_down_is_for_good_and_never_faster() -> None:

@@ -9,15 +9,14 @@ from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
 
 TICK_S = 0.01
-# What counts of the time between two looks: a longer one means that the event loop was held up.
-MAX_STEP_S = 0.04
+# Simulated time that may pass at once: between two looks, where more means that the event loop was
+# held up, or while a message is on its way.
+LONGEST_STEP = timedelta(minutes=2)
 SHORTEST_SLEEP_S = 0.001
 JUDGED_EVERY_S = 1.0
 KEEPS_UP = 0.8
 
 
-# Simulated time that a message may take; while one takes longer, the clock waits for it.
-MESSAGE_TAKES = timedelta(minutes=2)
 PULSE_EVERY_S = 0.02
 # Then there is no broker any more to wait for.
 PULSE_LOST_S = 30.0
@@ -83,7 +82,7 @@ class PacedClock:
             pulse.clear()
             await send_pulse()
             try:
-                async with asyncio.timeout(MESSAGE_TAKES.total_seconds() / self.speed):
+                async with asyncio.timeout(LONGEST_STEP.total_seconds() / self.speed):
                     await pulse.wait()
             except TimeoutError:
                 with self.hold(), contextlib.suppress(TimeoutError):
@@ -95,4 +94,4 @@ class PacedClock:
         now = asyncio.get_running_loop().time()
         passed, self._looked_at = now - self._looked_at, now
         if not self._holds:
-            self._ran_s += min(passed, MAX_STEP_S) * self.speed
+            self._ran_s += min(passed * self.speed, LONGEST_STEP.total_seconds())

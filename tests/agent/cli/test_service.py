@@ -1,5 +1,6 @@
 """What `--as-service` takes from the installed unit."""
 
+import re
 from pathlib import Path
 
 from agent.cli.service import UNIT, find_service
@@ -31,6 +32,16 @@ def test_the_secrets_that_the_unit_comments_out_are_read_once_named(tmp_path: Pa
         "tariff__api_key": Path("/etc/flatpeak-agent/api_key"),
         "mqtt__password": Path("/etc/flatpeak-agent/mqtt_password"),
     }
+
+
+def test_the_drop_in_that_the_readme_has_names_every_secret_it_makes(tmp_path: Path) -> None:
+    section = (SHIPPED.parents[1] / "README.md").read_text().partition("\n### Start it\n")[2]
+    found = re.search(r"secrets\.conf <<END\n(.*?)^END$", section, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    secrets = find_service({}, install(tmp_path, SHIPPED.read_text(), secrets=found[1])).secrets
+    assert set(secrets) == {"tariff__api_key", "mqtt__password"}
+    for file in secrets.values():
+        assert f"install -m 600 /dev/null {file} " in section
 
 
 def test_drop_ins_add_and_take_back(tmp_path: Path) -> None:

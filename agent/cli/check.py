@@ -5,8 +5,10 @@ question a direction.
 """
 
 import argparse
+import asyncio
 import logging
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -28,6 +30,8 @@ from agent.cli.service import Service, find_service
 from agent.config import Config
 from agent.paths import config_file
 
+EX_TERMINATED = 128 + signal.SIGTERM
+
 
 def main(argv: list[str]) -> int:
     """Exit code 0, also with warnings; 69 where something fails, 78 for a wrong config."""
@@ -48,10 +52,17 @@ def main(argv: list[str]) -> int:
     # What the connection would log is told here.
     logging.disable(logging.ERROR)
     path = config_file(args.config, os.environ if service is None else service.environ)
-    return run_until_stopped(_check(config, path, service))
+    try:
+        return run_until_stopped(_check(config, path, service))
+    except asyncio.CancelledError:
+        return EX_TERMINATED
 
 
 async def _check(config: Config, path: Path, service: Service | None) -> int:
+    # As Ctrl-C does: what is under way is cleaned up, lest the broker keep a last will of ours.
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     worst = EX_OK
     async for result in _results(config, path, service):
         print(result, flush=True)

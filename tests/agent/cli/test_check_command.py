@@ -2,11 +2,13 @@
 
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,6 +91,31 @@ async def test_a_running_agent_does_not_notice(tmp_path: Path, sandbox: FlatPeak
             await other.until_heard(status, b"online")
             assert (await check(path))[0] == 0
             assert other.payloads(status) == [b"online"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_broken_off_it_leaves_nothing_at_the_broker(
+    tmp_path: Path, sandbox: FlatPeakSandbox, number: signal.Signals
+) -> None:
+    topic = "flatpeak/home/check"
+    login: dict[str, Any] = {"username": "reader", "password": "secret"}
+    acl = tmp_path / "acl"
+    # What it writes does not come back to it, so it waits.
+    acl.write_text(f"user agent\ntopic write {topic}\nuser reader\ntopic readwrite #\n")
+    users = password_file(tmp_path, agent="secret", reader="secret")
+    rules = ["allow_anonymous false", f"password_file {users}", f"acl_file {acl}"]
+    async with Mosquitto(tmp_path, rules) as broker:
+        mqtt = f"{{host: {HOST}, port: {broker.port}, username: agent, password: secret}}"
+        path = write_config(tmp_path, sandbox, broker.port, mqtt=mqtt)
+        async with watching(broker.port, **login) as reader:
+            async with command("check", "--config", path) as running:
+                await reader.until(lambda heard: any(item.topic == topic for item in heard))
+                code, _, err, _ = await running.stopped_by(number)
+            assert (code, err) == (128 + number, "")
+        async with watching(broker.port, name="late", **login) as late:
+            await late.client.publish("end", b"", qos=1)
+            await late.until_heard("end")
+            assert [item.topic for item in late.heard] == ["end"]
 
 
 async def test_nothing_answers(tmp_path: Path, sandbox: FlatPeakSandbox) -> None:

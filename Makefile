@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := pip --quiet --disable-pip-version-check
 
-.PHONY: demo test test-full lint bench wheels clean help
+.PHONY: demo test test-full lint bench wheels lock clean help
 
 help:
 	@echo "make demo       the agent at work: sandbox, broker and appliances embedded"
@@ -12,15 +13,16 @@ help:
 	@echo "make bench      speeds and sizes on this machine (DATA=folder of price files)"
 	@echo "make lint       formatter, linter, types only"
 	@echo "make wheels     is there a wheel of every dependency for every kind of gateway?"
+	@echo "make lock       the newest versions that pyproject.toml allows, written to constraints.txt"
 	@echo "make clean      remove what the above made"
 
-$(VENV)/.demo: pyproject.toml
+$(VENV)/.demo: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo]'
+	$(BIN)/python -m $(PIP) install -c constraints.txt -e '.[demo]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo,dev]'
+	$(BIN)/python -m $(PIP) install -c constraints.txt -e '.[demo,dev]'
 	@touch $@
 
 demo: $(VENV)/.demo
@@ -40,19 +42,31 @@ test-full: lint
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench $(if $(DATA),--data $(DATA))
 
-# The core must install from ready-made wheels on every kind of gateway: nothing is installed here.
+# The core must install from ready-made wheels on every kind of gateway, with Debian's Python of
+# today and the one before, in the versions of constraints.txt. Nothing is installed here.
 WHEELS_FOR := x86_64 aarch64 armv7l
+PYTHONS := 3.11 3.13
 wheels: $(VENV)/.dev
 	@$(BIN)/python -c "import tomllib; print('\n'.join(tomllib.load(open('pyproject.toml','rb'))['project']['dependencies']))" > $(VENV)/core.txt
-	@for arch in $(WHEELS_FOR); do \
-	  $(BIN)/python -m pip install --dry-run --quiet --disable-pip-version-check --ignore-installed \
-	    --target $(VENV)/none --only-binary=:all: --python-version 3.11 --implementation cp \
-	    --abi cp311 --abi abi3 --abi none --platform manylinux_2_36_$$arch \
+	@for python in $(PYTHONS); do for arch in $(WHEELS_FOR); do \
+	  $(BIN)/python -m $(PIP) install --dry-run --ignore-installed \
+	    --target $(VENV)/none --only-binary=:all: --python-version $$python --implementation cp \
+	    --abi cp$$(echo $$python | tr -d .) --abi abi3 --abi none --platform manylinux_2_36_$$arch \
 	    --platform manylinux_2_31_$$arch --platform manylinux_2_28_$$arch \
 	    --platform manylinux_2_17_$$arch --platform manylinux2014_$$arch \
-	    -r $(VENV)/core.txt || exit 1; \
-	  echo "wheels for $$arch: all there"; \
-	done
+	    -c constraints.txt -r $(VENV)/core.txt || exit 1; \
+	  echo "wheels for Python $$python on $$arch: all there"; \
+	done; done
+
+# From scratch, so that nothing is kept that no package asks for any more.
+lock:
+	rm -rf $(VENV)/lock
+	$(PYTHON) -m venv $(VENV)/lock
+	$(VENV)/lock/bin/python -m $(PIP) install -e '.[demo,dev]'
+	sed '/^[^#]/d' constraints.txt > $(VENV)/constraints.txt
+	$(VENV)/lock/bin/python -m $(PIP) freeze --exclude-editable >> $(VENV)/constraints.txt
+	mv $(VENV)/constraints.txt constraints.txt
+	rm -rf $(VENV)/lock
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -15,7 +15,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from agent.database.opening import OpenDatabase, StoreInUse, distrust, open_database, open_memory
+from agent.database.opening import (
+    OpenDatabase,
+    StoreInUse,
+    distrust,
+    open_database,
+    open_memory,
+    read_copy,
+)
 from agent.database.problem import (
     HANGS,
     READ_ERRORS,
@@ -75,6 +82,14 @@ class Store:
         A damaged file is moved aside, one of a newer program left alone. Raises only StoreInUse.
         """
         return cls(open_database(path, now), path)
+
+    @classmethod
+    def copy_of(cls, path: Path) -> "Store":
+        """What the database at `path` holds now; a running agent is not disturbed.
+
+        Raises READ_ERRORS, Damaged, NewerSchema (agent.database.problem).
+        """
+        return cls(read_copy(path))
 
     @classmethod
     def in_memory(cls) -> "Store":

@@ -140,7 +140,7 @@ def build(
         outbox,
         events,
         device_store,
-        LimitLog(store, device_store),
+        LimitLog(device_store),
         rate_cache,
         on_stricter=lambda: controller.on_stricter_limit(),
         on_change=lambda: controller.on_site_change(),

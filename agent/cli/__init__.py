@@ -1,6 +1,8 @@
 """The front door: `flatpeak-agent COMMAND`. A command's module is imported when it is called."""
 
+import errno
 import importlib
+import io
 import os
 import signal
 import sys
@@ -13,10 +15,15 @@ COMMANDS = {
     "demo": "see it at work: sandbox, broker and simulated appliances embedded",
     "plan": "plan one Situation, or one a line, without a running agent",
     "check": "read the configuration, try broker, tariff, folder and clock, say what is wrong",
+    "limits": "what the grid operator allowed and what came of it, also as CSV",
     "schema": "write the JSON Schemas and the AsyncAPI document of every topic",
     "sandbox": "a FlatPeak that lives on this machine, with real prices",
 }
 EX_USAGE = 64
+# As a shell reports a program that these signals ended.
+EX_INTERRUPTED = 128 + signal.SIGINT
+EX_PIPE = 128 + signal.SIGPIPE
+GONE = (errno.EPIPE, errno.EIO)
 # Commands that end well when they are told to stop, however early.
 UNTIL_STOPPED = ("run", "demo", "sandbox")
 
@@ -31,7 +38,26 @@ def usage() -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; the return value is the exit code."""
-    args = sys.argv[1:] if argv is None else argv
+    for stream in (sys.stdout, sys.stderr):
+        # A sign that the terminal's encoding does not have is no reason to end.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        try:
+            return _run(sys.argv[1:] if argv is None else argv, is_program=argv is None)
+        finally:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return EX_INTERRUPTED
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
+        # `| head` has seen enough, or the terminal was closed. Python would try once more to write.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EX_PIPE
+
+
+def _run(args: list[str], *, is_program: bool) -> int:
     if not args or args[0] in ("-h", "--help"):
         print(usage())
         return 0 if args else EX_USAGE
@@ -41,17 +67,19 @@ def main(argv: list[str] | None = None) -> int:
     if args[0] not in COMMANDS:
         print(f"flatpeak-agent: there is no command {args[0]!r}\n\n{usage()}", file=sys.stderr)
         return EX_USAGE
-    if args[0] in UNTIL_STOPPED and argv is None:
+    if args[0] in UNTIL_STOPPED and is_program:
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, _nothing_has_begun)
-        # Never an end, not even this early; what it means instead the command says.
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            signal.signal(number, _stop_before_start)
+        # A service is never ended by it, not even this early. `nohup` has ignored it already.
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            is_service = args[0] == "run"
+            signal.signal(signal.SIGHUP, signal.SIG_IGN if is_service else _stop_before_start)
     module = importlib.import_module(f"agent.cli.{args[0]}")
     code: int = module.main(args[1:])
     return code
 
 
-def _nothing_has_begun(_number: int, _frame: FrameType | None) -> None:
+def _stop_before_start(_number: int, _frame: FrameType | None) -> None:
     """Told to stop while still importing: there is nothing to take back. The command's own loop
     puts its handlers in this one's place."""
     os._exit(0)

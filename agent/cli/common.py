@@ -1,8 +1,10 @@
 """What several commands share: exit codes, logging, the config with its faults printed."""
 
 import asyncio
+import contextlib
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -11,29 +13,40 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TextIO
 
-from agent.config import Config
+from agent.cli.service import Service
+from agent.config import Config, load_config
 from agent.energy.text import clean_text
 from agent.errors import ConfigError
 from agent.paths import config_file
-from integrations.registry import load_config
+from integrations.registry import AgentConfig
 
 EX_OK = 0
 EX_USAGE = 64
 EX_DATAERR = 65
+EX_NOINPUT = 66
 EX_UNAVAILABLE = 69
 EX_SOFTWARE = 70
 EX_CONFIG = 78
 DATABASE = "agent.sqlite"
+AS_SERVICE_HELP = (
+    "look at the folders and secrets of the installed systemd service (with sudo, as only root may "
+    "read them)"
+)
 THREADS = "flatpeak-work"
 MAX_LINE = 1000
 THREADS_END_WITHIN_S = 0.2
 
 
-def read_config(given: Path | None) -> Config | None:
-    """The config, or None after every fault has been printed on stderr."""
-    path = config_file(given)
+def read_config(given: Path | None, service: Service | None = None) -> Config | None:
+    """The config, or None after every fault has been printed on stderr.
+
+    `service`: as the service would read it, with its folders and secrets.
+    """
+    environ = os.environ if service is None else service.environ
+    secrets = None if service is None else service.secrets
+    path = config_file(given, environ)
     try:
-        return load_config(path)
+        return load_config(path, AgentConfig, environ=environ, secrets=secrets)
     except ConfigError as error:
         count = len(error.faults)
         print(
@@ -92,6 +105,14 @@ def _priority(level: int) -> int:
     return next((priority for least, priority in known if level >= least), 7)
 
 
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """Ctrl-C, `kill` and a terminal that is closed (unless `nohup` said so) set `stop`."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, stop.set)
+
+
 def run_until_stopped(job: Coroutine[None, None, int]) -> int:
     """asyncio.run for the exit code, but it waits for no thread.
 
@@ -106,7 +127,8 @@ def run_until_stopped(job: Coroutine[None, None, int]) -> int:
         if _threads_ended(time.monotonic() + THREADS_END_WITHIN_S):
             return code
         logging.shutdown()
-        sys.stdout.flush()
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
         os._exit(code)
 
     return asyncio.run(work())

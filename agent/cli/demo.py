@@ -7,20 +7,27 @@ import argparse
 import asyncio
 import contextlib
 import json
-import signal
 import sys
 import tempfile
-from collections.abc import Sequence
 from datetime import datetime, time, timedelta
-from decimal import Decimal
 from pathlib import Path
 
-from agent.app import run_agent
-from agent.cli.common import EX_OK, EX_UNAVAILABLE, run_until_stopped, set_up_logging
-from agent.cli.screen import Screen, summary_text
-from agent.clock import Clock, SteppedClock, SystemClock
+from agent.app import plan_in_thread, run_agent
+from agent.cli.common import (
+    EX_OK,
+    EX_UNAVAILABLE,
+    run_until_stopped,
+    set_up_logging,
+    stop_on_signals,
+)
+from agent.cli.demo_display import DemoDisplay
+from agent.cli.demo_summary import Course, is_good, summary_document, summary_text
+from agent.cli.paced_clock import PacedClock
+from agent.clock import SystemClock
 from agent.config import Config
 from agent.energy.localtime import local_instant
+from agent.energy.plan import Plan
+from agent.energy.situation import Situation
 from agent.errors import Unavailable
 from agent.records.ledger import Ledger
 from agent.store import Store
@@ -28,7 +35,6 @@ from agent.tasks import cancel_all
 from integrations.firmware.compiled import CompiledFollower, compile_follower
 from integrations.firmware.follower import Follower
 from integrations.registry import AgentConfig, tariff_source
-from integrations.sandbox.appliances.appliance import Appliance
 from integrations.sandbox.appliances.link import open_link
 from integrations.sandbox.broker import HOST, Broker, open_broker
 from integrations.sandbox.household import DEVICES, appliances
@@ -39,7 +45,9 @@ BEGINS_AT = time(16, 0)
 DEFAULT_SPEED = 1200.0
 DEFAULT_DAYS = 2.0
 BASE = "flatpeak/home"
-ANSWERS_WITHIN_S = 5.0
+PULSE = "demo/pulse"
+ANSWERS_WITHIN_S = 30.0
+ENDING_SPEED = 60.0
 EX_MISSED = 1
 
 
@@ -62,7 +70,8 @@ def main(argv: list[str]) -> int:
     days = None if args.forever else args.days or DEFAULT_DAYS
     try:
         return run_until_stopped(_demo(args.speed, days, args.broker, as_json=args.json))
-    except Unavailable as error:
+    except (Unavailable, FileNotFoundError) as error:
+        # The second: there is no folder for temporary files that can be written.
         print(f"flatpeak-agent demo: {error}", file=sys.stderr)
         return EX_UNAVAILABLE
 
@@ -76,31 +85,33 @@ def _positive(text: str) -> float:
 
 async def _demo(speed: float, days: float | None, choice: str, *, as_json: bool) -> int:
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop_on_signals(stop)
     async with open_broker(choice) as broker, contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="flatpeak-demo-")))
         library = await asyncio.to_thread(compile_follower, folder)
-        clock: Clock = SteppedClock(SystemClock().now(), speed)
-        sandbox = await stack.enter_async_context(FlatPeakSandbox(clock))
+        system_clock = SystemClock()
+        sandbox = await stack.enter_async_context(FlatPeakSandbox(system_clock))
         location = next(iter(sandbox.locations.values()))
         start = local_instant(
-            clock.now().astimezone(location.zone).date(), BEGINS_AT, location.zone
+            system_clock.now().astimezone(location.zone).date(), BEGINS_AT, location.zone
         )
-        sandbox.clock = clock = SteppedClock(start, speed)
+        sandbox.clock = clock = PacedClock(start, speed)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         config = _config(sandbox, location, broker)
         ledger, store = Ledger(), Store.in_memory()
-        screen = Screen(
+        display = DemoDisplay(
             clock,
             location.zone,
             BASE,
             ledger,
             currency=location.currency,
             quiet=as_json,
-            title=_title(speed, broker),
+            broker=broker.name,
+            on_gone=stop.set,
         )
         watch = await stack.enter_async_context(open_link(HOST, broker.port, "demo-watch"))
-        await watch.subscribe([f"{BASE}/#"], screen.receive)
+        await watch.subscribe([f"{BASE}/#"], display.receive)
         links = {
             str(device["id"]): await stack.enter_async_context(
                 open_link(HOST, broker.port, f"appliance-{device['id']}")
@@ -115,9 +126,20 @@ async def _demo(speed: float, days: float | None, choice: str, *, as_json: bool)
             lambda safe: CompiledFollower(library, safe) if library else Follower(safe),
         )
         jobs = [asyncio.create_task(machine.run(), name=machine.name) for machine in machines]
-        jobs.append(asyncio.create_task(screen.run(), name="screen"))
+        jobs.append(asyncio.create_task(clock.run(), name="clock"))
+        pulse = asyncio.Event()
+        pulse_link = await stack.enter_async_context(open_link(HOST, broker.port, "demo-pulse"))
+        await pulse_link.subscribe([PULSE], lambda _topic, _payload: pulse.set())
+        pacing = clock.follow(lambda: pulse_link.publish(PULSE, "", retain=False), pulse)
+        jobs.append(asyncio.create_task(pacing, name="pulse"))
+        jobs.append(asyncio.create_task(display.run(), name="display"))
         end = None if days is None else start + timedelta(days=days)
         jobs.append(asyncio.create_task(_end(stop, clock, end, ledger), name="end"))
+
+        async def plan(situation: Situation) -> Plan:
+            with clock.hold():
+                return await plan_in_thread(situation)
+
         try:
             await run_agent(
                 config,
@@ -125,20 +147,33 @@ async def _demo(speed: float, days: float | None, choice: str, *, as_json: bool)
                 source=tariff_source(config.tariff, clock),
                 store=store,
                 stop=stop,
+                plan=plan,
                 ledger=ledger,
                 trusted_clock=True,
             )
         finally:
             await cancel_all(jobs)
             store.close()
-        summary = _summary(
-            ledger, machines, clock.now() - start, sandbox, location, screen.messages
+        ran = clock.now() - start
+        # Stopped by a person it has promised nothing.
+        broken_off = end is None or clock.now() < end
+        names = [str(device["id"]) for device in DEVICES]
+        course = Course(
+            ran,
+            location.currency,
+            sandbox.count(),
+            display.messages,
+            broken_off,
+            speed,
+            ran.total_seconds() / (loop.time() - began) if clock.slowed else None,
         )
-        screen.close()
-        print(json.dumps(summary) if as_json else summary_text(summary))
-    # Stopped by a person it has promised nothing.
-    broken_off = end is None or clock.now() < end
-    return EX_OK if summary["ok"] or broken_off else EX_MISSED
+        display.close()
+        if as_json:
+            print(json.dumps(summary_document(ledger, names, course)))
+        else:
+            print(summary_text(ledger, names, course))
+    good = is_good([ledger.of(name) for name in names])
+    return EX_OK if good or broken_off else EX_MISSED
 
 
 def _config(sandbox: FlatPeakSandbox, location: Location, broker: Broker) -> Config:
@@ -158,61 +193,18 @@ def _config(sandbox: FlatPeakSandbox, location: Location, broker: Broker) -> Con
     )
 
 
-def _title(speed: float, broker: Broker) -> str:
-    return f"FlatPeak edge agent, demo at {speed:g} times real time, broker {broker.name}"
-
-
-async def _end(stop: asyncio.Event, clock: Clock, end: datetime | None, ledger: Ledger) -> None:
+async def _end(
+    stop: asyncio.Event, clock: PacedClock, end: datetime | None, ledger: Ledger
+) -> None:
     """Stop at the end; what was published last still gets its acknowledgement."""
     if end is None:
         return
     await clock.sleep_until(end)
+    # While the last answers come nothing new shall become due.
+    clock.slow_down_to(ENDING_SPEED)
     accounts = ledger.accounts.values()
     for _ in range(int(ANSWERS_WITHIN_S * 20)):
         if all(account.schedules == account.schedules_followed for account in accounts):
             break
         await asyncio.sleep(0.05)
     stop.set()
-
-
-def _summary(
-    ledger: Ledger,
-    machines: Sequence[Appliance],
-    ran: timedelta,
-    sandbox: FlatPeakSandbox,
-    location: Location,
-    messages: int,
-) -> dict[str, object]:
-    """The figures of the demo, from the ledger."""
-    devices = []
-    for machine in machines:
-        account = ledger.of(machine.name)
-        devices.append(
-            {
-                "id": machine.name,
-                "energy_kwh": _rounded(account.energy_kwh, 3),
-                "cost": _rounded(account.cost, 4),
-                "baseline_cost": _rounded(account.baseline_cost, 4),
-                "deadlines": account.deadlines,
-                "deadlines_met": account.deadlines_met,
-                "schedules": account.schedules,
-                "schedules_followed": account.schedules_followed,
-            }
-        )
-    good = all(
-        account.deadlines == account.deadlines_met
-        and account.schedules == account.schedules_followed > 0
-        for account in (ledger.of(machine.name) for machine in machines)
-    )
-    return {
-        "ok": good,
-        "simulated_s": round(ran.total_seconds()),
-        "currency": location.currency,
-        "devices": devices,
-        "api_calls": sandbox.count(),
-        "messages": messages,
-    }
-
-
-def _rounded(value: Decimal, digits: int) -> float:
-    return float(round(value, digits))

@@ -84,13 +84,13 @@ def _one(text: bytes, *, as_json: bool) -> int:
         situation = parse_situation(text)
     except Refusal as refusal:
         if as_json:
-            print(json.dumps(refused(refusal), ensure_ascii=False))
+            print(json.dumps(refused(refusal)))
         for fault in refusal.faults:
             print(f"flatpeak-agent plan: {fault}", file=sys.stderr)
         return EX_DATA
     plan = timed_plan(situation)
     if as_json:
-        print(json.dumps(plan_document(plan), ensure_ascii=False))
+        print(json.dumps(plan_document(plan)))
     else:
         print(plan_text(situation, plan))
     return 0
@@ -112,6 +112,6 @@ def _lines() -> int:
         except Refusal as refusal:
             answer = refused(refusal)
             code = EX_DATA
-        sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
     return code

@@ -2,12 +2,12 @@
 
 import argparse
 import asyncio
-import signal
 import sys
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from agent.cli.common import EX_DATAERR, EX_UNAVAILABLE, stop_on_signals
 from agent.clock import Clock, SteppedClock, SystemClock
 from agent.energy.instants import format_instant, parse_instant
 from integrations.sandbox.faults import FAULTS
@@ -16,8 +16,6 @@ from integrations.sandbox.series import FileSeries
 from integrations.sandbox.server import FlatPeakSandbox
 
 PORT = 8099
-EX_DATAERR = 65
-EX_UNAVAILABLE = 69
 
 
 def main(argv: list[str]) -> int:
@@ -48,8 +46,7 @@ async def _serve(args: argparse.Namespace, locations: tuple[Location, ...]) -> i
         strict_offsets=args.strict_offsets,
     )
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop_on_signals(stop)
     try:
         await sandbox.start()
     except OSError as error:

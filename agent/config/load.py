@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,30 +19,93 @@ from agent.paths import credentials_directory
 PREFIX = "FLATPEAK_AGENT__"
 SECRET_KEYS = {"api_key", "password", "token"}
 SHOWN_CHARACTERS = 60
+NO_LIST = 'expected a list: each entry begins with "- "'
 MESSAGES = {
-    "tuple_type": "expected a list",
+    "tuple_type": NO_LIST,
     "too_short": "expected a list with at least one entry",
+    "int_parsing": "expected a whole number, without a unit",
+    "int_from_float": "expected a whole number",
+    "int_type": "expected a whole number",
+    "float_parsing": "expected a number such as 2.5, without a unit",
+    "float_type": "expected a number such as 2.5",
+    "decimal_parsing": "expected a number such as 0.25, with a point and without a unit",
+    "decimal_type": "expected a number such as 0.25",
+    "string_type": 'expected text; numbers that are meant as text stand in quotes, "7"',
+    "bool_parsing": "expected true or false",
+    "bool_type": "expected true or false",
     "model_type": "expected a section with keys of its own",
     "model_attributes_type": "expected a section with keys of its own",
     "dict_type": "expected a section with keys of its own",
 }
+# What the YAML library says and what people have done.
+YAML_HINTS = (
+    ("found character '\\t'", "this line is indented with a tab: use spaces"),
+    ("mapping values are not allowed", "check the indentation of this line and the ones above"),
+    (
+        "expected <block end>",
+        "check the indentation of this line: keys of a section stand below each other",
+    ),
+    ("could not find expected ':'", "a key is followed by a colon and a space"),
+    ("unexpected end of stream", "a quote or a bracket is not closed"),
+    ("found another document", "take the line --- away"),
+)
 
 
-def load_config(path: Path, model: type[Config]) -> Config:
-    """The config at `path`, read by `model`. Raises ConfigError with every fault."""
+@dataclass(slots=True)
+class _Given:
+    """Values from beside the file. `origins` says of each dotted key where it came from."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+
+    def put(self, keys: Sequence[str], value: Any, origin: str) -> None:
+        below = self.values
+        *parents, last = keys
+        for key in parents:
+            inner = below.get(key)
+            below[key] = below = inner if isinstance(inner, dict) else {}
+        below[last] = value
+        self.origins[".".join(keys)] = origin
+
+
+def load_config(
+    path: Path,
+    model: type[Config],
+    *,
+    environ: Mapping[str, str] = os.environ,
+    secrets: Mapping[str, Path] | None = None,
+) -> Config:
+    """The config at `path`, read by `model`. Raises ConfigError with every fault.
+
+    `secrets` are files by name, such as `mqtt__password`; left out, those that systemd laid out.
+    """
     document = _read_yaml(path)
     sections = set(model.model_fields)
-    for source in (_from_files(credentials_directory(), sections), _from_environment(os.environ)):
-        document = _laid_over(document, source)
+    origins: dict[str, str] = {}
+    if secrets is None:
+        secrets = _files_in(credentials_directory(environ))
+    for given in (_from_files(secrets, sections), _from_environment(environ)):
+        document = _laid_over(document, given.values)
+        origins |= given.origins
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        raise ConfigError(faults_of(error), str(path)) from None
+        faults = [_with_origin(fault, origins) for fault in faults_of(error)]
+        raise ConfigError(faults, str(path)) from None
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+def _with_origin(fault: Fault, origins: Mapping[str, str]) -> Fault:
+    """Nobody looks for a variable's value in the file."""
+    keys = fault.path.replace("[", ".[").split(".")
+    for count in range(len(keys), 0, -1):
+        if origin := origins.get(".".join(keys[:count])):
+            return Fault(fault.path, f"{fault.message} ({origin})")
+    return fault
+
+
+def _from_environment(environ: Mapping[str, str]) -> _Given:
     """`FLATPEAK_AGENT__MQTT__HOST=broker.lan`; lists and sections as JSON."""
-    out: dict[str, Any] = {}
+    out = _Given()
     for name, text in sorted(environ.items()):
         if not name.upper().startswith(PREFIX):
             continue
@@ -51,34 +115,40 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
             try:
                 value = json.loads(text)
             except ValueError:
-                fault = f"is no JSON; lists and sections are written as JSON ({name})"
+                fault = f"is no JSON; lists and sections are written as JSON (from {name})"
                 raise ConfigError([Fault(".".join(keys), fault)], "environment") from None
-        _put(out, keys, value)
+        out.put(keys, value, f"from {name}")
     return out
 
 
-def _from_files(folder: Path | None, sections: set[str]) -> dict[str, Any]:
-    """systemd's credentials: a file `mqtt__password` holds `mqtt.password`."""
-    out: dict[str, Any] = {}
+def _files_in(folder: Path | None) -> dict[str, Path]:
     if folder is None or not folder.is_dir():
-        return out
-    for file in sorted(folder.iterdir()):
-        keys = file.name.lower().split("__")
-        if len(keys) < 2 or keys[0] not in sections or not file.is_file():
-            continue
-        try:
-            _put(out, keys, file.read_text(encoding="utf-8").strip())
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError([Fault(".".join(keys), f"{file} cannot be read: {error}")]) from error
+        return {}
+    return {file.name: file for file in sorted(folder.iterdir()) if file.is_file()}
+
+
+def _from_files(files: Mapping[str, Path], sections: set[str]) -> _Given:
+    """systemd's credentials: a file `mqtt__password` holds `mqtt.password`."""
+    out = _Given()
+    for name, file in files.items():
+        keys = name.lower().split("__")
+        if len(keys) > 1 and keys[0] in sections:
+            out.put(keys, _secret(file, ".".join(keys)), f"from the file {file}")
     return out
 
 
-def _put(document: dict[str, Any], keys: Sequence[str], value: Any) -> None:
-    *parents, last = keys
-    for key in parents:
-        below = document.get(key)
-        document[key] = document = below if isinstance(below, dict) else {}
-    document[last] = value
+def _secret(file: Path, key: str) -> str:
+    """The text of a secret file. Raises ConfigError, naming the dotted key that it is for."""
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([Fault(key, f"{file} cannot be read: {_why(error)}")]) from error
+
+
+def _why(error: OSError | UnicodeDecodeError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "it is no text in UTF-8"
+    return error.strerror or str(error)
 
 
 def _laid_over(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,13 +162,14 @@ def _laid_over(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
+        # Some editors begin a file with a mark of its encoding.
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(
             [Fault("", f"there is no config file at {path}; start from config.example.yaml")]
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([Fault("", f"{path} cannot be read: {error}")]) from error
+        raise ConfigError([Fault("", f"{path} cannot be read: {_why(error)}")]) from error
     try:
         document = YAML(typ="safe", pure=True).load(text)
     except MarkedYAMLError as error:
@@ -106,9 +177,12 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         # Of a key that stands twice the library quotes both values, which may be secret.
         problem = (error.problem or "").partition(" with value ")[0]
-        raise ConfigError([Fault("", f"{where}not valid YAML: {problem}")], str(path)) from None
+        hint = next((f"; {hint}" for sign, hint in YAML_HINTS if sign in problem), "")
+        fault = Fault("", f"{where}not valid YAML: {problem}{hint}")
+        raise ConfigError([fault], str(path)) from None
     except YAMLError as error:
-        raise ConfigError([Fault("", f"not valid YAML: {error}")], str(path)) from None
+        said = " ".join(str(error).split())
+        raise ConfigError([Fault("", f"not valid YAML: {said}")], str(path)) from None
     if document is None:
         return {}
     if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):

@@ -75,7 +75,8 @@ def compact_document(schedule: Schedule) -> dict[str, object]:
     for slot in schedule.slots:
         if end is not None and end != slot.start:
             pairs.append([end - start, default])
-        pairs.append([slot.start - start, value(slot.mode, slot.power_w)])
+        # One under way may have begun before the schedule does; the form knows no time before it.
+        pairs.append([max(0, slot.start - start), value(slot.mode, slot.power_w)])
         end = slot.end
     if end is not None and end < schedule.valid_until:
         pairs.append([end - start, default])

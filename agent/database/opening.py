@@ -175,8 +175,7 @@ def _check_version(path: Path) -> None:
         return
     with contextlib.closing(_read_only(path)) as connection:
         version = version_of(connection)
-    if version > VERSION:
-        raise NewerSchema(f"the database is of version {version}, this program knows {VERSION}")
+    _refuse_newer(version)
     if version < 0:
         raise Damaged(f"its version is {version}")
 
@@ -211,22 +210,54 @@ def _in_memory(
     return OpenDatabase(connection, False, lock, problem)
 
 
-def _copy(path: Path) -> sqlite3.Connection:
-    """What can be read of a file that cannot be written: revisions, wishes and prices go on."""
-    # Where not even the index of its log can be made, the file without the log is better than none.
-    for options in ("mode=ro", "mode=ro&immutable=1"):
-        memory = _empty_memory()
+def read_copy(path: Path) -> OpenDatabase:
+    """What the file holds, copied to memory and brought to this version. An agent that uses it
+    is not disturbed, and nothing is made beside it where none does.
+
+    Raises READ_ERRORS, Damaged, NewerSchema.
+    """
+    # With a log beside it the file is in use; the log's index may have to be made to read it, and
+    # where that cannot be, the file without its log is better than none.
+    ways: tuple[str, ...] = ("mode=ro", "mode=ro&immutable=1")
+    if not path.with_name(f"{path.name}-wal").exists():
+        ways = ("mode=ro&immutable=1",)
+    for options in ways[:-1]:
         try:
-            with contextlib.closing(_read_only(path, options)) as connection:
-                connection.backup(memory)
-            _check_pages(memory)
-            migrate(memory)
-            if is_complete(memory):
-                return memory
+            return OpenDatabase(_copied(path, options), on_disk=False)
         except (Damaged, *READ_ERRORS) as error:
             log.debug("copying %s with %s: %s", path, options, error)
+    return OpenDatabase(_copied(path, ways[-1]), on_disk=False)
+
+
+def _copied(path: Path, options: str) -> sqlite3.Connection:
+    """Raises READ_ERRORS, Damaged, NewerSchema."""
+    memory = _empty_memory()
+    try:
+        with contextlib.closing(_read_only(path, options)) as connection:
+            connection.backup(memory)
+        _check_pages(memory)
+        _refuse_newer(version_of(memory))
+        migrate(memory)
+        if not is_complete(memory):
+            raise Damaged("its tables are not those that were made")
+    except BaseException:
         memory.close()
-    return open_memory()
+        raise
+    return memory
+
+
+def _copy(path: Path) -> sqlite3.Connection:
+    """What can be read of a file that cannot be written: revisions, wishes and prices go on."""
+    try:
+        return read_copy(path).connection
+    except (Damaged, NewerSchema, *READ_ERRORS) as error:
+        log.debug("copying %s: %s", path, error)
+        return open_memory()
+
+
+def _refuse_newer(version: int) -> None:
+    if version > VERSION:
+        raise NewerSchema(f"the database is of version {version}, this program knows {VERSION}")
 
 
 def _empty_memory() -> sqlite3.Connection:

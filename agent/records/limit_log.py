@@ -29,10 +29,9 @@ class LimitRecord:
 
 
 class LimitLog:
-    """`writer` bounds what a flood of limits may write; `store` is read."""
+    """`writer` bounds what a flood of limits may write."""
 
-    def __init__(self, store: Store, writer: DeviceStore) -> None:
-        self._store = store
+    def __init__(self, writer: DeviceStore) -> None:
         self._writer = writer
 
     def received(self, at: datetime, limit_w: float | None) -> None:
@@ -52,10 +51,11 @@ class LimitLog:
         sql = "UPDATE limits SET sent_w = ?, measured_w = ? WHERE at = ?"
         self._writer.put(SITE, "limit obeyed", (sql, row))
 
-    def records(self) -> list[LimitRecord]:
-        """In order of time; rows that cannot be read are left out."""
-        sql = "SELECT at, limit_w, sent_w, measured_w FROM limits ORDER BY at"
-        return self._store.rows(sql, (), _record)
+
+def read_limits(store: Store) -> list[LimitRecord]:
+    """In order of time; rows that cannot be read are left out."""
+    sql = "SELECT at, limit_w, sent_w, measured_w FROM limits ORDER BY at"
+    return store.rows(sql, (), _record)
 
 
 def _record(row: tuple[int, float | None, float | None, float | None]) -> LimitRecord:

@@ -5,6 +5,7 @@ Never for production: iotcore has limits that matter there, and neither has pass
 
 import asyncio
 import contextlib
+import itertools
 import shutil
 import signal
 import socket
@@ -21,6 +22,10 @@ HOST = "127.0.0.1"
 READY_WITHIN_S = 10.0
 # Debian keeps servers out of a person's PATH.
 MOSQUITTO_PLACES = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
+
+# A shell stands between, which ends the broker when our end of its pipe closes: also where we were
+# killed. (PR_SET_PDEATHSIG would be forgotten when Mosquitto changes its user.)
+END_WITH_US = '"$@" </dev/null & read -r _; kill $!; wait'
 
 IOTCORE_CONFIG = """
 id = 0
@@ -69,7 +74,7 @@ def find_mosquitto() -> str | None:
 async def open_broker(choice: str = "auto") -> AsyncIterator[Broker]:
     """A broker for as long as the block runs; `choice` is auto, mosquitto or embedded.
 
-    Raises Unavailable where the chosen one is not on this machine.
+    Raises Unavailable where the chosen one is not on this machine, or does not start.
     """
     program = find_mosquitto() if choice != "embedded" else None
     if choice == "mosquitto" and program is None:
@@ -89,20 +94,25 @@ async def _mosquitto(program: str, folder: Path) -> AsyncIterator[Broker]:
         "max_queued_messages 20000\nlog_dest none\n"
     )
     process = await asyncio.create_subprocess_exec(
+        "/bin/sh",
+        "-c",
+        END_WITH_US,
+        "sh",
         program,
         "-c",
         str(config),
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
-        # Ctrl-C is for us: the broker must outlive the agent's last words.
+        # Signals of the terminal are for us: the broker must outlive the agent's last words.
         start_new_session=True,
     )
     try:
-        await _wait_until_ready(port)
+        await _wait_until_ready("mosquitto", port)
         yield Broker("mosquitto", port, port)
     finally:
-        if process.returncode is None:
-            process.terminate()
+        assert process.stdin is not None
+        process.stdin.close()
         await process.wait()
 
 
@@ -123,35 +133,44 @@ async def _iotcore(folder: Path) -> AsyncIterator[Broker]:
         + IOTCORE_LISTENER.format(version="v5", port=v5_port)
     )
     broker = iotcore.Broker(config_path=str(config))
-    await asyncio.to_thread(_start_deaf, broker.start)
+    await asyncio.to_thread(_spawn_ignoring_signals, broker.start)
     try:
-        await _wait_until_ready(port)
+        await _wait_until_ready("iotcore", port)
         yield Broker("iotcore", port, v5_port, protocol="3.1.1")
     finally:
         await asyncio.to_thread(broker.stop)
 
 
-def _start_deaf(start: Callable[[], object]) -> None:
-    """Ctrl-C goes to every process of the terminal; a child inherits what its starter blocks."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _spawn_ignoring_signals(start: Callable[[], object]) -> None:
+    """Ctrl-C and the terminal's end go to every process of it; a child inherits what its starter
+    blocks. It ends by itself when its pipe to us closes."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     try:
         start()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-async def _wait_until_ready(port: int) -> None:
-    """Until a real MQTT connect succeeds."""
-    async with asyncio.timeout(READY_WITHIN_S):
-        for attempt in range(1000):
-            client = aiomqtt.Client(
-                HOST, port, identifier=f"probe-{port}-{attempt}", timeout=2, keepalive=5
-            )
-            try:
-                async with client:
-                    return
-            except aiomqtt.MqttError:
-                await asyncio.sleep(0.05)
+async def _wait_until_ready(name: str, port: int) -> None:
+    """Until a real MQTT connect succeeds. Raises Unavailable where none does."""
+    last = "it does not answer"
+    try:
+        async with asyncio.timeout(READY_WITHIN_S):
+            for attempt in itertools.count():
+                client = aiomqtt.Client(
+                    HOST, port, identifier=f"probe-{port}-{attempt}", timeout=2, keepalive=5
+                )
+                try:
+                    async with client:
+                        return
+                except aiomqtt.MqttError as error:
+                    last = str(error)
+                    await asyncio.sleep(0.05)
+    except TimeoutError:
+        other = "embedded" if name == "mosquitto" else "mosquitto"
+        raise Unavailable(
+            f"the broker {name} does not start on {HOST}:{port} ({last}); try --broker {other}"
+        ) from None
 
 
 def free_port() -> int:

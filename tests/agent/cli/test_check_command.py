@@ -1,19 +1,27 @@
 """`flatpeak-agent check` as a process, against real brokers and the FlatPeak sandbox."""
 
 import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from agent.cli.checks.broker import lan_addresses
 from agent.clock import SystemClock
 from agent.store import Store
 from integrations.sandbox.broker import HOST, free_port
 from integrations.sandbox.server import FlatPeakSandbox
-from tests.fakes.brokers import Mosquitto, watching
+from tests.fakes.brokers import Mosquitto, password_file, watching
 from tests.fakes.command import ROOT, command
 
 LINE = re.compile(r"^(ok|warning|failed) +(\S+) +(\S.*)$")
+FIXED = "{source: fixed, timezone: Europe/Berlin, currency: EUR, import: 0.3}"
 
 
 @pytest.fixture
@@ -37,15 +45,17 @@ def write_config(folder: Path, sandbox: FlatPeakSandbox, port: int, **more: str)
     return path
 
 
-async def check(path: Path, **env: str) -> tuple[int, dict[str, list[str]]]:
+async def check(path: Path, *more: str, **env: str) -> tuple[int, dict[str, list[str]]]:
     """The exit code, and of each part its verdicts with their texts."""
-    async with command("check", "--config", path, env=env) as running:
+    async with command("check", "--config", path, *more, env=env) as running:
         code, out, err, _ = await running.ended()
     assert err == ""
     found: dict[str, list[str]] = {}
     for line in out.splitlines():
         match = LINE.match(line)
         assert match is not None, line
+        # Whoever is told that something is wrong is told what to do.
+        assert match[1] == "ok" or "; " in match[3], line
         found.setdefault(match[2], []).append(f"{match[1]}: {match[3]}")
     return code, found
 
@@ -81,6 +91,31 @@ async def test_a_running_agent_does_not_notice(tmp_path: Path, sandbox: FlatPeak
             await other.until_heard(status, b"online")
             assert (await check(path))[0] == 0
             assert other.payloads(status) == [b"online"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_broken_off_it_leaves_nothing_at_the_broker(
+    tmp_path: Path, sandbox: FlatPeakSandbox, number: signal.Signals
+) -> None:
+    topic = "flatpeak/home/check"
+    login: dict[str, Any] = {"username": "reader", "password": "secret"}
+    acl = tmp_path / "acl"
+    # What it writes does not come back to it, so it waits.
+    acl.write_text(f"user agent\ntopic write {topic}\nuser reader\ntopic readwrite #\n")
+    users = password_file(tmp_path, agent="secret", reader="secret")
+    rules = ["allow_anonymous false", f"password_file {users}", f"acl_file {acl}"]
+    async with Mosquitto(tmp_path, rules) as broker:
+        mqtt = f"{{host: {HOST}, port: {broker.port}, username: agent, password: secret}}"
+        path = write_config(tmp_path, sandbox, broker.port, mqtt=mqtt)
+        async with watching(broker.port, **login) as reader:
+            async with command("check", "--config", path) as running:
+                await reader.until(lambda heard: any(item.topic == topic for item in heard))
+                code, _, err, _ = await running.stopped_by(number)
+            assert (code, err) == (128 + number, "")
+        async with watching(broker.port, name="late", **login) as late:
+            await late.client.publish("end", b"", qos=1)
+            await late.until_heard("end")
+            assert [item.topic for item in late.heard] == ["end"]
 
 
 async def test_nothing_answers(tmp_path: Path, sandbox: FlatPeakSandbox) -> None:
@@ -163,3 +198,146 @@ async def test_a_wrong_config_ends_with_78(tmp_path: Path) -> None:
     assert (code, out) == (78, "")
     assert "mqtt.port: is 0" in err
     assert "tariff: is missing" in err
+
+
+async def test_the_broker_wants_a_user(tmp_path: Path, sandbox: FlatPeakSandbox) -> None:
+    rules = ["allow_anonymous false", f"password_file {password_file(tmp_path, agent='secret')}"]
+    async with Mosquitto(tmp_path, rules) as broker:
+        path = write_config(tmp_path, sandbox, broker.port)
+        code, found = await check(path)
+        assert code == 69
+        assert "set mqtt.username and mqtt.password" in found["broker"][0]
+        mqtt = f"{{host: {HOST}, port: {broker.port}, username: agent, password: wrong}}"
+        _, found = await check(write_config(tmp_path, sandbox, broker.port, mqtt=mqtt))
+        assert "check mqtt.username and mqtt.password" in found["broker"][0]
+
+
+async def test_a_broker_that_no_appliance_can_reach(
+    tmp_path: Path, sandbox: FlatPeakSandbox
+) -> None:
+    addresses = lan_addresses()
+    if not addresses:
+        pytest.skip("this machine has no address but loopback")
+    async with Mosquitto(tmp_path) as broker:
+        code, found = await check(write_config(tmp_path, sandbox, broker.port))
+    assert code == 0
+    assert found["broker"][1].startswith("warning: it listens on this machine only, not on ")
+    assert addresses[0] in found["broker"][1]
+    port = free_port()
+    async with Mosquitto(tmp_path, [f"listener {port}"], port):
+        _, found = await check(write_config(tmp_path, sandbox, port))
+    assert len(found["broker"]) == 1
+
+
+def test_the_addresses_of_this_machine_are_its_own() -> None:
+    for address in lan_addresses():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind((address, 0))
+
+
+EV = "id: ev, type: ev_charger"
+
+
+@pytest.mark.parametrize(
+    ("part", "said", "sections"),
+    [
+        ("tariff", "30 EUR per kWh is beyond belief", {"tariff": FIXED.replace("0.3", "30")}),
+        ("tariff", "-6 EUR per kWh", {"tariff": FIXED.replace("0.3", "-6")}),
+        ("limit", "import_limit_w of 11 W there is no room for ev (4140 W), tank (2000 W)",
+         {"site": "{import_limit_w: 11}"}),
+        ("limit", "failsafe_limit_w of 4200 W there is no room for ev (4140 W)",
+         {"site": "{failsafe_limit_w: 4200, base_load_w: 300}"}),
+        ("tank", "needs 12 h at 2000 W, but its window from 22:00 to 06:00 has 8 h",
+         {"devices": "[{id: tank, type: water_heater, power_w: 2000, needs: "
+          "[{energy_kwh: 24, window: {start: '22:00', end: '06:00'}}]}]"}),
+        ("ev", "charging from 40 to 80 % takes 18.7 h at 1380 W: to be ready by 07:00",
+         {"devices": f"[{{{EV}, max_power_w: 1380, battery_kwh: 58}}]"}),
+        ("ev", "charging 50 kWh takes 13.5 h at 3700 W",
+         {"devices": f"[{{{EV}, max_power_w: 3700, energy_kwh: 50}}]"}),
+    ],
+)  # fmt: skip
+async def test_what_can_hardly_be_meant(
+    tmp_path: Path, sandbox: FlatPeakSandbox, part: str, said: str, sections: dict[str, str]
+) -> None:
+    async with Mosquitto(tmp_path) as broker:
+        more = {"tariff": FIXED, **sections}
+        code, found = await check(write_config(tmp_path, sandbox, broker.port, **more))
+    assert code == 0
+    assert any(line.startswith("warning") and said in line for line in found[part]), found
+
+
+async def test_prices_of_countries_with_small_crowns_are_no_fault(
+    tmp_path: Path, sandbox: FlatPeakSandbox
+) -> None:
+    tariff = FIXED.replace("EUR", "SEK").replace("0.3", "12")
+    async with Mosquitto(tmp_path) as broker:
+        path = write_config(tmp_path, sandbox, broker.port, tariff=tariff)
+        assert [line[:3] for line in (await check(path))[1]["tariff"]] == ["ok:"]
+
+
+async def test_the_examples_own_values_are_told_from_real_ones(tmp_path: Path) -> None:
+    text = (ROOT / "config.example.yaml").read_text()
+    async with Mosquitto(tmp_path) as broker:
+        path = tmp_path / "config.yaml"
+        path.write_text(text.replace("  #: port: 1883", f"  port: {broker.port}"))
+        code, found = await check(path, HOME=str(tmp_path))
+    assert code == 69
+    assert found["tariff"] == [
+        "failed: location_id, account_id, api_key: still as in the example; "
+        "write your own in, as FlatPeak gave them to you"
+    ]
+
+
+async def test_what_the_source_says_besides_the_prices(
+    tmp_path: Path, sandbox: FlatPeakSandbox
+) -> None:
+    sandbox.faults.on("test_mode")
+    async with Mosquitto(tmp_path) as broker:
+        path = write_config(tmp_path, sandbox, broker.port)
+        code, found = await check(path)
+    assert code == 0
+    assert found["tariff"][1] == (
+        "warning: import: the API key is a test key, its prices may be made up; "
+        "use a live key (sk_live_…)"
+    )
+
+
+SERVICE = Path("/etc/systemd/system/flatpeak-agent.service")
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs a mount namespace of its own")
+def test_as_service_it_reads_what_the_service_reads(tmp_path: Path) -> None:
+    """On a copy of /etc and /var/lib that only this test sees."""
+    (tmp_path / "api_key").write_text("sk_live_from_file\n")
+    (tmp_path / "config.yaml").write_text(
+        "tariff: {source: flatpeak, base_url: 'http://127.0.0.1:9', location_id: loc_1, "
+        "account_id: acc_1}\nmqtt: {port: 9}\n"
+    )
+    unit = (ROOT / "systemd" / SERVICE.name).read_text().replace("# LoadC", "LoadC", 1)
+    (tmp_path / "unit").write_text(unit)
+    script = f"""
+        set -e
+        mount -t tmpfs none /etc/systemd
+        mkdir -p /etc/systemd/system
+        cp {tmp_path}/unit {SERVICE}
+        mkdir -p /etc/flatpeak-agent
+        mount -t tmpfs none /etc/flatpeak-agent
+        cp {tmp_path}/config.yaml {tmp_path}/api_key /etc/flatpeak-agent/
+        mount -t tmpfs none /var/lib
+        {sys.executable} -m agent check || true
+        {sys.executable} -m agent check --as-service
+    """
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", script],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "Operation not permitted" in done.stderr:
+        pytest.skip("no mount namespaces here")
+    assert done.returncode == 69, done
+    assert f"as {SERVICE} says: tariff.api_key from /etc/flatpeak-agent/api_key" in done.stdout
+    assert "ok       config       /etc/flatpeak-agent/config.yaml" in done.stdout
+    assert "/var/lib/flatpeak-agent can be written" in done.stdout
+    assert "http://127.0.0.1:9" in done.stdout

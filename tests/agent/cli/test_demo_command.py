@@ -1,12 +1,16 @@
 """`flatpeak-agent demo` as a process, on both brokers."""
 
+import asyncio
+import contextlib
 import json
 import os
 import signal
+import sys
 
 import pytest
 
-from tests.fakes.command import command
+from integrations.sandbox.broker import HOST
+from tests.fakes.command import PATIENCE_S, ROOT, command
 
 QUICK_S = 2.0
 DEVICE_KEYS = {
@@ -68,10 +72,68 @@ async def test_ctrl_c_ends_it_with_the_summary(broker: str) -> None:
     assert "calls to FlatPeak" in out
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_told_to_stop_while_it_is_still_starting(number: signal.Signals) -> None:
     async with command("demo", "--broker", "embedded") as demo:
         await demo.until_it_has_handlers()
         code, _, err, took = await demo.stopped_by(number)
     assert (code, err) == (0, "")
     assert took < QUICK_S
+
+
+async def test_the_terminal_is_closed() -> None:
+    async with command("demo", "--days", "9", "--speed", "3600") as demo:
+        assert demo.process.stdout is not None
+        await demo.process.stdout.readline()
+        code, out, err, _ = await demo.stopped_by(signal.SIGHUP)
+    assert (code, err) == (0, "")
+    assert "calls to FlatPeak" in out
+
+
+BROKER_ALONE = """
+import asyncio, sys
+from integrations.sandbox.broker import open_broker
+
+async def main():
+    async with open_broker(sys.argv[1]) as broker:
+        print(broker.port, flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("broker", ["mosquitto", "embedded"])
+async def test_killed_it_leaves_no_broker_behind(broker: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", BROKER_ALONE, broker, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    port = int(await process.stdout.readline())
+    process.kill()
+    await process.wait()
+    async with asyncio.timeout(PATIENCE_S):
+        with contextlib.suppress(ConnectionRefusedError):
+            while True:
+                _, writer = await asyncio.open_connection(HOST, port)
+                writer.close()
+                await asyncio.sleep(0.02)
+
+
+async def test_a_machine_that_stands_still_makes_nothing_late() -> None:
+    """Stopped for a while, as a busy machine would: no simulated night passes meanwhile."""
+    args = ("demo", "--days", "0.6", "--speed", "7200")
+    async with command(*args) as demo:
+        assert demo.process.stdout is not None
+        line = b""
+        while b"plan changed" not in line:
+            line = await demo.process.stdout.readline()
+        for _ in range(2):
+            demo.process.send_signal(signal.SIGSTOP)
+            await asyncio.sleep(1.5)
+            demo.process.send_signal(signal.SIGCONT)
+            await demo.process.stdout.readline()
+        code, out, err, _ = await demo.ended()
+    assert (code, err) == (0, "")
+    assert "Everything that was due was ready in time." in out
+    assert "This machine managed about" in out

@@ -105,6 +105,8 @@ def test_a_wrong_environment_is_a_fault_like_any_other(
     said = faults(tmp_path, SMALL)
     assert any(line.startswith("mqtt.port: is 'many'; ") for line in said)
     assert any(line.startswith("mqtt.hots: unknown key; allowed: host, port") for line in said)
+    # Nobody would look for these in the file.
+    assert all(line.endswith(f"(from FLATPEAK_AGENT__MQTT__{line[5:9].upper()})") for line in said)
     monkeypatch.setenv("FLATPEAK_AGENT__DEVICES", "[{topsecret")
     [said_once] = faults(tmp_path, SMALL)
     assert "devices" in said_once
@@ -249,6 +251,10 @@ def test_all_faults_come_at_once(tmp_path: Path) -> None:
         ("1: 2", "no sections"),
         ("site: {id: a}\nsite: {id: b}\n", "line 2, column 1: not valid YAML: found duplicate key"),
         ("a: \x01", "not valid YAML"),
+        ("site:\n\tid: x\n", "line 2, column 1: not valid YAML: found character '\\t'"),
+        ("site:\n\tid: x\n", "use spaces"),
+        ("site:\n  id: x\n   base_load_w: 1\n", "check the indentation"),
+        ('site: {id: "x}\n', "a quote or a bracket is not closed"),
     ],
 )
 def test_broken_yaml_is_told_with_its_place(tmp_path: Path, text: str, said: str) -> None:
@@ -256,11 +262,18 @@ def test_broken_yaml_is_told_with_its_place(tmp_path: Path, text: str, said: str
     assert said in found
 
 
+@pytest.mark.parametrize("change", [("\n", "\r\n"), ("tariff", "\ufefftariff")])
+def test_files_of_other_editors(tmp_path: Path, change: tuple[str, str]) -> None:
+    text = "tariff:\n  source: fixed\n  timezone: UTC\n  currency: EUR\n  import: 0.3\n"
+    (tmp_path / "config.yaml").write_bytes(text.replace(*change).encode())
+    assert isinstance(load_config(tmp_path / "config.yaml").tariff, FixedConfig)
+
+
 def test_no_file_and_no_text(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"config\.example\.yaml"):
         load_config(tmp_path / "none.yaml")
     (tmp_path / "bad.yaml").write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="cannot be read: it is no text in UTF-8"):
         load_config(tmp_path / "bad.yaml")
     with pytest.raises(ConfigError, match="cannot be read"):
         load_config(tmp_path)

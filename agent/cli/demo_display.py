@@ -1,43 +1,48 @@
 """What a person sees of the demo: prices, what runs when and why, what it saved.
 
 Everything but the money is read from MQTT, like any subscriber could. On a terminal the picture is
-drawn again in place; elsewhere each event is a line.
+drawn again in place, as large as the terminal has room for; elsewhere each event is a line.
 """
 
 import asyncio
 import json
+import os
 import shutil
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
-from agent.clock import Clock
+from agent.cli.demo_summary import NAME_WIDTH
+from agent.cli.paced_clock import PacedClock
+from agent.cli.terminal import fit, signs_for
 from agent.records.ledger import Ledger
 
 REFRESH_S = 0.5
-BARS = " ▁▂▃▄▅▆▇█"
 MOST_COLUMNS = 96
-EVENTS_SHOWN = 8
+EVENTS_KEPT = 12
 STEP = timedelta(minutes=30)
-NAME_WIDTH = 13
 
 
-class Screen:
-    """`receive` takes every message below the base; `messages` counts those of the agent."""
+class DemoDisplay:
+    """`receive` takes every message below the base; `messages` counts those of the agent.
+
+    `on_gone` is called when nobody reads what is written any more.
+    """
 
     def __init__(
         self,
-        clock: Clock,
+        clock: PacedClock,
         zone: ZoneInfo,
         base: str,
         ledger: Ledger,
         *,
         currency: str,
         quiet: bool,
-        title: str,
+        broker: str,
+        on_gone: Callable[[], None],
         out: TextIO = sys.stdout,
     ) -> None:
         self._clock = clock
@@ -46,16 +51,20 @@ class Screen:
         self._ledger = ledger
         self._currency = currency
         self._quiet = quiet
-        self._title = title
+        self._broker = broker
+        self._on_gone = on_gone
         self._out = out
-        self._live = not quiet and out.isatty()
+        self._signs = signs_for(out)
+        self._live = not quiet and out.isatty() and os.environ.get("TERM") != "dumb"
+        self._asked_speed = clock.speed
+        self._said_slow = False
         self._prices: list[dict[str, Any]] = []
         self._schedules: dict[str, dict[str, Any]] = {}
         self._states: dict[str, dict[str, Any]] = {}
-        self._events: deque[str] = deque(maxlen=EVENTS_SHOWN)
+        self._events: deque[str] = deque(maxlen=EVENTS_KEPT)
         self.messages = 0
         if not quiet and not self._live:
-            self._print(title)
+            self._print(self._title())
 
     def receive(self, topic: str, payload: bytes) -> None:
         name = topic.removeprefix(f"{self._base}/")
@@ -74,57 +83,82 @@ class Screen:
             self._states[device] = json.loads(payload)
 
     async def run(self) -> None:
-        if not self._live:
-            return
-        self._out.write("\x1b[?25l")
+        if self._live:
+            self._write("\x1b[?25l\x1b[H\x1b[2J")
         while True:
-            self._draw()
+            if self._live:
+                self._draw()
+            elif self._clock.slowed and not self._said_slow:
+                self._said_slow = True
+                if not self._quiet:
+                    self._print(
+                        f"this machine does not keep up at {self._asked_speed:g} times real time: "
+                        f"going on at about {self._clock.achieved:.0f}"
+                    )
             await asyncio.sleep(REFRESH_S)
 
     def close(self) -> None:
         if self._live:
             self._draw()
-            self._out.write("\x1b[?25h\n")
-            self._out.flush()
+            self._write("\x1b[?25h\n")
+
+    def _title(self) -> str:
+        speed = f"{self._asked_speed:g} times real time"
+        if self._clock.slowed:
+            speed = f"about {self._clock.achieved:.0f} times real time"
+        return f"FlatPeak edge agent, demo at {speed}, broker {self._broker}"
 
     def _note(self, event: Mapping[str, Any]) -> None:
         when = datetime.fromisoformat(event["at"]).astimezone(self._zone)
-        text = f"{when:%a %H:%M}  {event['device'] or 'house':<{NAME_WIDTH}} {_words(event)}"
+        text = f"{when:%a %H:%M}  {event['device'] or 'house':<{NAME_WIDTH}} {_event_text(event)}"
         self._events.append(text)
         if not self._live and not self._quiet:
             self._print(text)
 
     def _print(self, text: str) -> None:
-        self._out.write(text + "\n")
-        self._out.flush()
+        self._write(text + "\n")
+
+    def _write(self, text: str) -> None:
+        try:
+            self._out.write(text)
+            self._out.flush()
+        except OSError:
+            # `| head` has seen enough, or the terminal was closed.
+            self._on_gone()
 
     def _draw(self) -> None:
-        width = shutil.get_terminal_size().columns
-        lines = [line[:width] for line in self._lines()]
-        self._out.write("\x1b[H\x1b[J" + "\n".join(lines) + "\n")
-        self._out.flush()
+        # Without a line feed at the end: in the last row it would scroll the head away.
+        lines = fit(self._lines(), self._signs)
+        self._write("\x1b[H" + "\n".join(f"{line}\x1b[K" for line in lines) + "\x1b[J")
 
     def _lines(self) -> list[str]:
+        """The picture; what happened last takes the rows that are left."""
         now = self._clock.now()
         local = now.astimezone(self._zone)
         first = now.replace(minute=now.minute // 30 * 30, second=0, microsecond=0)
-        room = min(MOST_COLUMNS, max(24, shutil.get_terminal_size().columns - NAME_WIDTH - 2))
-        columns = [first + STEP * index for index in range(room)]
+        width, rows = shutil.get_terminal_size()
+        columns = [
+            first + STEP * index
+            for index in range(max(8, min(MOST_COLUMNS, width - NAME_WIDTH - 1)))
+        ]
+        bars = self._signs.bars
         lines = [
-            self._title,
+            self._title(),
             f"{local:%A %d %B %H:%M} in {self._zone.key}    Ctrl-C ends it",
-            "a column is half an hour; price low ▁ to high █; planned to run █",
-            "",
-            f"{'':<{NAME_WIDTH}} {self._ruler(columns)}",
+            f"a column is half an hour; price low {bars[1]} to high {bars[-1]}; "
+            f"planned to run {self._signs.on}",
+            *self._money(),
+            f"{'':<{NAME_WIDTH}} {self._time_axis(columns)}",
             f"{'price':<{NAME_WIDTH}} {self._price_bar(columns)}",
         ]
         for device in sorted(self._schedules):
             lines.append(f"{device:<{NAME_WIDTH}} {self._slots(device, columns)}")
             lines.append(f"{'':<{NAME_WIDTH}} {self._now(device, now)}")
-        lines += ["", "what happened", *self._events, "", *self._money()]
-        return lines
+        left = rows - 1 - len(lines) - 2
+        events = list(self._events)[-left:] if left > 0 else []
+        return [*lines, "", "what happened", *events] if events else lines
 
-    def _ruler(self, columns: list[datetime]) -> str:
+    def _time_axis(self, columns: list[datetime]) -> str:
         marks = [" "] * len(columns)
         for index, when in enumerate(columns):
             local = when.astimezone(self._zone)
@@ -148,7 +182,8 @@ class Screen:
         low, high = min(known), max(known)
         span = (high - low) or 1.0
         return "".join(
-            "?" if price is None else BARS[1 + round((price - low) / span * 7)] for price in prices
+            "?" if price is None else self._signs.bars[1 + round((price - low) / span * 7)]
+            for price in prices
         )
 
     def _slots(self, device: str, columns: list[datetime]) -> str:
@@ -157,7 +192,9 @@ class Screen:
             for slot in self._schedules[device]["slots"]
         ]
         return "".join(
-            "█" if any(start < when + STEP and end > when for start, end in spans) else "·"
+            self._signs.on
+            if any(start < when + STEP and end > when for start, end in spans)
+            else self._signs.off
             for when in columns
         )
 
@@ -189,51 +226,11 @@ class Screen:
         baseline = sum(float(account.baseline_cost) for account in accounts)
         energy = sum(float(account.energy_kwh) for account in accounts)
         return [
-            f"so far {energy:.1f} kWh for {cost:.2f} {self._currency}; what is ready by now, "
-            "started at once,",
-            f"would have cost {baseline:.2f} {self._currency}",
+            f"so far {energy:.1f} kWh for {cost:.2f} {self._currency}; begun at once the same: "
+            f"{baseline:.2f} {self._currency}",
         ]
 
 
-def _words(event: Mapping[str, Any]) -> str:
+def _event_text(event: Mapping[str, Any]) -> str:
     kind = str(event["type"]).replace("_", " ")
     return f"{kind}: {event['text']}"
-
-
-def summary_text(summary: Mapping[str, Any]) -> str:
-    """The demo's end for people."""
-    currency = summary["currency"]
-    head = (
-        f"{'':<{NAME_WIDTH}} {'energy':>10} {'cost':>9} {'at once':>9} {'saved':>9}"
-        f"  {'ready in time':>13}  {'schedules followed':>18}"
-    )
-    rows = []
-    for item in summary["devices"]:
-        saved = item["baseline_cost"] - item["cost"]
-        rows.append(
-            f"{item['id']:<{NAME_WIDTH}} {item['energy_kwh']:>6.1f} kWh {item['cost']:>9.2f} "
-            f"{item['baseline_cost']:>9.2f} {saved:>9.2f}  "
-            f"{item['deadlines_met']:>6} of {item['deadlines']:<3}  "
-            f"{item['schedules_followed']:>11} of {item['schedules']:<3}"
-        )
-    cost = sum(item["cost"] for item in summary["devices"])
-    baseline = sum(item["baseline_cost"] for item in summary["devices"])
-    hours = summary["simulated_s"] / 3600
-    share = f" ({(baseline - cost) / baseline:.0%})" if baseline > 0 else ""
-    return "\n".join(
-        [
-            "",
-            f"{hours:.0f} simulated hours, prices in {currency} per kWh as they held",
-            "",
-            head,
-            *rows,
-            "",
-            f"Cost {cost:.2f} {currency}; starting everything at once would have cost "
-            f"{baseline:.2f} {currency}: saved {baseline - cost:.2f} {currency}{share}.",
-            f"{summary['api_calls']} calls to FlatPeak, {summary['messages']} messages from the "
-            "agent.",
-            "Everything was ready in time and every schedule was followed."
-            if summary["ok"]
-            else "Something was missed: see the table.",
-        ]
-    )

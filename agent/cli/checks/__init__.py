@@ -1,0 +1,1 @@
+"""What `flatpeak-agent check` looks at, a file each."""

@@ -1,0 +1,87 @@
+"""This machine: the state folder, the service's files, the clock."""
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent.cli.checks.result import CheckResult, failed, passed, warning
+from agent.cli.common import DATABASE
+from agent.cli.service import UNIT, Service
+from agent.clockmonitor import kernel_synchronised
+from agent.config import Config
+from agent.database.problem import READ_ERRORS, Damaged, NewerSchema
+from agent.paths import state_directory
+from agent.store import Store
+
+FREE_BYTES = 50_000_000
+
+
+def check_service(service: Service) -> Iterator[CheckResult]:
+    """Which unit was looked at, and where its secrets are read from."""
+    if service.unit is None:
+        yield warning(
+            "service",
+            f"{UNIT} is not installed; looked at the folders that it would have",
+            f"sudo cp systemd/{UNIT} /etc/systemd/system/",
+        )
+    else:
+        files = [f"{_key(name)} from {file}" for name, file in service.secrets.items()]
+        secrets = ", ".join(files) or "no secret files"
+        yield passed("service", f"as {service.unit} says: {secrets}")
+    if service.encrypted:
+        yield warning(
+            "service",
+            f"{', '.join(map(_key, service.encrypted))}: encrypted, only systemd can read it",
+            "give it for this check as an environment variable, see config.example.yaml",
+        )
+
+
+def _key(credential: str) -> str:
+    return credential.replace("__", ".")
+
+
+def check_state(config: Config, service: Service | None) -> CheckResult:
+    environ = os.environ if service is None else service.environ
+    folder = state_directory(config.state.directory, environ)
+    who = f"uid {os.getuid()}"
+    may = f"{folder} can be written by {who}"
+    try:
+        # Made by the service, so that it belongs to the service: here its parent has to do.
+        existing = next(place for place in (folder, *folder.parents) if place.exists())
+        with tempfile.TemporaryFile(dir=existing):
+            free = shutil.disk_usage(existing).free
+        if (folder / DATABASE).exists():
+            Store.copy_of(folder / DATABASE).close()
+            may += ", the database is whole"
+    except NewerSchema as error:
+        return failed("state", f"{folder}: {error}", "update the agent")
+    except (OSError, Damaged, *READ_ERRORS) as error:
+        return failed("state", f"{folder}, as {who}: {error}", _hint(error, folder, service))
+    if free < FREE_BYTES:
+        return warning("state", f"{may}, but {free // 1_000_000} MB are free", "make room")
+    return passed("state", may)
+
+
+def _hint(error: Exception, folder: Path, service: Service | None) -> str:
+    if isinstance(error, Damaged | sqlite3.DatabaseError) and not isinstance(
+        error, sqlite3.OperationalError
+    ):
+        return "the agent moves it aside at its next start; if this comes again, change the SD card"
+    if service is None and not os.access(folder, os.W_OK) and os.getuid() != 0:
+        return "check state.directory and who may write there; for the service: sudo, --as-service"
+    return "check state.directory and who may write there"
+
+
+def check_clock() -> CheckResult:
+    now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if kernel_synchronised():
+        return passed("clock", f"{now}, synchronised")
+    return warning(
+        "clock",
+        f"{now}, but nothing on this machine keeps it right",
+        "switch on systemd-timesyncd or chrony",
+    )

@@ -1,0 +1,166 @@
+"""What the config says, and what in it cannot be meant so."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import SecretStr
+
+from agent.cli.checks.result import CheckResult, failed, passed, warning
+from agent.config import Config
+from agent.config.base import Section
+from agent.config.devices import DeviceSection, EnergyNeed
+from agent.home.kinds import KINDS
+from agent.home.kinds.ev_charger import EvCharger
+from agent.home.kinds.switched import Switched
+from agent.home.windows import SiteLocation, next_ready_by, occurrences
+
+DISTRIBUTION = "flatpeak-edge-agent"
+IMPORT_NAMES = ("agent", "integrations")
+# Values as they stand in config.example.yaml.
+PLACEHOLDER = re.compile(r"(^|_)your_|\.example(/|$)")
+# A car that comes home in the evening: what takes longer than this is not charged by the morning.
+NIGHT = timedelta(hours=12)
+LOOKED_AT = timedelta(days=8)
+
+
+def check_settings(config: Config, path: Path) -> Iterator[CheckResult]:
+    """What was read from `path`, device by device, and what is doubtful in it."""
+    zone = config.site.timezone or "the tariff's time zone"
+    yield passed("config", f"{path}; topics below {config.base_topic}, in {zone}")
+    yield from _check_placeholders(config)
+    yield from _check_limits(config)
+    if not config.devices:
+        yield warning("devices", "none; only prices are published", "add some to devices:")
+    for device in config.devices:
+        yield passed(device.id, _describe(device))
+        if isinstance(device, EvCharger):
+            yield from _check_charging(device, config)
+        if isinstance(device, Switched):
+            for need in device.needs:
+                yield from _check_need(device, need, config)
+
+
+def check_import_names() -> Iterator[CheckResult]:
+    """Another distribution under our import names would be run in our place, or we in its."""
+    owners = packages_distributions()
+    for name in IMPORT_NAMES:
+        others = sorted(set(owners.get(name, ())) - {DISTRIBUTION})
+        if others:
+            yield warning(
+                "install",
+                f"{', '.join(others)} also brings a Python package called {name!r}",
+                "install the agent into a virtual environment of its own",
+            )
+
+
+def placeholders(section: Section) -> list[str]:
+    """Keys whose values are still the example's."""
+    found = []
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if isinstance(text, str) and PLACEHOLDER.search(text):
+            found.append(name)
+    return found
+
+
+def _check_placeholders(config: Config) -> Iterator[CheckResult]:
+    keys = placeholders(config.tariff)
+    if keys:
+        yield failed(
+            "tariff",
+            f"{', '.join(keys)}: still as in the example",
+            "write your own in, as FlatPeak gave them to you",
+        )
+
+
+def _describe(device: DeviceSection) -> str:
+    kind = KINDS[device.type]
+    offline = kind.profile(device).offline
+    power = f" at {offline.power_w} W" if offline.power_w else ""
+    return f"{kind.describe(device)}; when nobody answers: {offline.mode}{power}"
+
+
+# --- what can never be ----------------------------------------------------------------------------
+
+
+def _check_limits(config: Config) -> Iterator[CheckResult]:
+    site = config.site
+    if site.import_limit_w is not None:
+        yield warning(
+            "limit",
+            f"the plan stays below {site.import_limit_w} W but protects no wire: a device on its "
+            "own logic does not know the limit",
+            "let the breaker or the charger's own load guard protect the house",
+        )
+    limits = {"import_limit_w": site.import_limit_w, "failsafe_limit_w": site.failsafe_limit_w}
+    for name, limit in limits.items():
+        if limit is None:
+            continue
+        left = limit - site.base_load_w
+        too_big = [
+            f"{device.id} ({least} W)"
+            for device in config.devices
+            if (least := _least_power_w(device)) > left
+        ]
+        if too_big:
+            yield warning(
+                "limit",
+                f"below site.{name} of {limit} W there is no room for {', '.join(too_big)}",
+                f"check site.{name} and site.base_load_w; they are in W, 11 kW are 11000",
+            )
+
+
+def _least_power_w(device: DeviceSection) -> int:
+    """What it takes at least while it runs."""
+    profile = KINDS[device.type].profile(device)
+    return profile.min_power_w or profile.max_power_w
+
+
+def _check_charging(device: EvCharger, config: Config) -> Iterator[CheckResult]:
+    if device.battery_kwh is not None:
+        share = max(0.0, float(device.target_soc_percent) - float(device.assumed_soc_percent)) / 100
+        energy_kwh = float(device.battery_kwh) / float(device.charge_efficiency) * share
+        what = f"from {device.assumed_soc_percent:g} to {device.target_soc_percent:g} %"
+    else:
+        energy_kwh = float(device.energy_kwh or 0)
+        what = f"{device.energy_kwh:g} kWh"
+    needed = timedelta(hours=energy_kwh * 1000 / device.max_power_w)
+    ready_by = next_ready_by(device.ready_by, datetime.now(UTC), _location(config).zone)
+    if needed > NIGHT and ready_by is not None:
+        clock = ready_by.astimezone(_location(config).zone)
+        yield warning(
+            device.id,
+            f"charging {what} takes {_hours(needed)} at {device.max_power_w} W: to be ready by "
+            f"{clock:%H:%M} it has to be plugged in by {clock - needed:%H:%M}"
+            f"{' two days before' if needed > timedelta(days=1) else ''}",
+            "check max_power_w, phases, battery_kwh and ready_by, or accept it",
+        )
+
+
+def _check_need(device: Switched, need: EnergyNeed, config: Config) -> Iterator[CheckResult]:
+    needed = timedelta(hours=float(device.kwh_of(need)) * 1000 / device.power_w)
+    now = datetime.now(UTC)
+    spans = occurrences(need.window, _location(config), now, now + LOOKED_AT)
+    longest = max((end - start for start, end in spans), default=timedelta())
+    if needed > longest:
+        yield warning(
+            device.id,
+            f"needs {_hours(needed)} at {device.power_w} W, but its window from "
+            f"{need.window.start} to {need.window.end} has {_hours(longest)}",
+            "check hours or energy_kwh, power_w and the window",
+        )
+
+
+def _location(config: Config) -> SiteLocation:
+    """For lengths of time any zone is near enough where the tariff's is not known yet."""
+    site = config.site
+    return SiteLocation(ZoneInfo(site.timezone or "UTC"), site.latitude, site.longitude)
+
+
+def _hours(span: timedelta) -> str:
+    return f"{span / timedelta(hours=1):.3g} h"

@@ -1,0 +1,104 @@
+"""The tariff source: does it give prices, and can they be right?"""
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from agent.cli.checks.result import CheckResult, failed, passed, warning
+from agent.clock import SystemClock
+from agent.clockmonitor import MAX_CLOCK_OFFSET
+from agent.config import Config
+from agent.energy.rates import Direction
+from agent.errors import AgentError, Malformed, Refused, Unavailable
+from agent.ports import FetchedRates
+from integrations.registry import tariff_source
+
+ASKED_AHEAD = timedelta(hours=48)
+# A household's kWh has never cost more, nor paid more: beyond it somebody wrote cents or MWh.
+# Currencies of other sizes are not judged.
+PLAUSIBLE_PER_KWH = {
+    **dict.fromkeys(("EUR", "GBP", "USD", "CHF", "CAD", "AUD", "NZD"), Decimal(5)),
+    **dict.fromkeys(("SEK", "NOK", "DKK", "CZK", "PLN"), Decimal(50)),
+}
+
+
+async def check_tariff(config: Config) -> AsyncIterator[CheckResult]:
+    """One question a direction, as the agent asks it."""
+    source = tariff_source(config.tariff, SystemClock())
+    start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    try:
+        for direction in source.directions:
+            try:
+                fetched = await source.fetch(direction, start, start + ASKED_AHEAD)
+            except AgentError as error:
+                yield _no_prices(config, direction, error)
+                continue
+            for result in _check_answer(direction, fetched):
+                yield result
+    finally:
+        await source.close()
+
+
+def _no_prices(config: Config, direction: Direction, error: AgentError) -> CheckResult:
+    hint = {
+        Refused: "check account_id, api_key, location_id and directions",
+        Unavailable: "try again later; check tariff.base_url and this machine's network",
+        Malformed: "is tariff.base_url the right address?",
+    }.get(type(error), "see the README, Troubleshooting")
+    return failed("tariff", f"{direction.value} from {config.tariff.address}: {error}", hint)
+
+
+def _check_answer(direction: Direction, fetched: FetchedRates) -> Iterator[CheckResult]:
+    yield _check_prices(direction, fetched)
+    yield from _check_size(direction, fetched)
+    for text in fetched.warnings:
+        # The source's own words, which end with what the owner should do.
+        said, _, hint = text.rpartition(": ")
+        yield warning(
+            "tariff",
+            f"{direction.value}: {said or text}",
+            hint if said else "check the tariff section of the config",
+        )
+    if fetched.dropped:
+        yield warning(
+            "tariff",
+            f"{direction.value}: {fetched.dropped} price(s) could not be read",
+            "they are estimated; tell FlatPeak if it stays so",
+        )
+    if fetched.server_time is not None:
+        off = abs(fetched.server_time - datetime.now(UTC))
+        if off > MAX_CLOCK_OFFSET:
+            text = f"{off.total_seconds():.0f} s off the tariff source's"
+            yield warning("clock", text, "set the clock")
+
+
+def _check_prices(direction: Direction, fetched: FetchedRates) -> CheckResult:
+    now = datetime.now(UTC)
+    rates = sorted(fetched.rates, key=lambda rate: rate.start)
+    if not rates:
+        text = f"{direction.value}: the source answers, but has no prices yet"
+        return warning("tariff", text, "see health after a day")
+    hours = (max(rate.end for rate in rates) - now).total_seconds() / 3600
+    current = next((rate for rate in rates if rate.start <= now < rate.end), None)
+    price = "no price for now" if current is None else f"now {current.price} {fetched.currency}"
+    text = (
+        f"{direction.value}: {len(rates)} price(s), {price}, known for {hours:.0f} hours; "
+        f"{fetched.timezone}"
+    )
+    if current is None:
+        return warning("tariff", text, "the agent estimates until there are prices; look again")
+    return passed("tariff", text)
+
+
+def _check_size(direction: Direction, fetched: FetchedRates) -> Iterator[CheckResult]:
+    most = PLAUSIBLE_PER_KWH.get(fetched.currency)
+    prices = [rate.price for rate in fetched.rates]
+    if most is None or not prices:
+        return
+    extreme = max(prices, key=abs)
+    if abs(extreme) > most:
+        yield warning(
+            "tariff",
+            f"{direction.value}: {extreme:g} {fetched.currency} per kWh is beyond belief",
+            f"prices are in whole {fetched.currency} per kWh: 30 cents are 0.30",
+        )

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from integrations.firmware.follower import OWN, OWN_LOGIC_AFTER_S, Follower
+from integrations.firmware.follower import OWN, Follower
+from integrations.firmware.rules import OWN_LOGIC_AFTER_S
 
 SETPOINT_GRACE_S = 30
 BOOT_GRACE_S = 300

@@ -31,7 +31,7 @@ from integrations.registry import AgentConfig, tariff_source
 from integrations.sandbox.appliances.appliance import Appliance
 from integrations.sandbox.appliances.link import open_link
 from integrations.sandbox.broker import HOST, Broker, open_broker
-from integrations.sandbox.household import DEVICES, appliances
+from integrations.sandbox.household import DEVICES, build_appliances
 from integrations.sandbox.locations import Location
 from integrations.sandbox.server import FlatPeakSandbox
 
@@ -103,18 +103,25 @@ async def _demo(speed: float, days: float | None, choice: str, *, as_json: bool)
         await watch.subscribe([f"{BASE}/#"], screen.receive)
         links = {
             str(device["id"]): await stack.enter_async_context(
-                open_link(HOST, broker.port, f"appliance-{device['id']}")
+                open_link(
+                    HOST,
+                    broker.port,
+                    f"appliance-{device['id']}",
+                    f"{BASE}/device/{device['id']}/status",
+                )
             )
             for device in DEVICES
         }
-        machines = appliances(
+        appliances = build_appliances(
             BASE,
             clock,
             location.zone,
             lambda name: links[name],
             lambda safe: CompiledFollower(library, safe) if library else Follower(safe),
         )
-        jobs = [asyncio.create_task(machine.run(), name=machine.name) for machine in machines]
+        jobs = [
+            asyncio.create_task(appliance.run(), name=appliance.name) for appliance in appliances
+        ]
         jobs.append(asyncio.create_task(screen.run(), name="screen"))
         end = None if days is None else start + timedelta(days=days)
         jobs.append(asyncio.create_task(_end(stop, clock, end, ledger), name="end"))
@@ -132,7 +139,7 @@ async def _demo(speed: float, days: float | None, choice: str, *, as_json: bool)
             await cancel_all(jobs)
             store.close()
         summary = _summary(
-            ledger, machines, clock.now() - start, sandbox, location, screen.messages
+            ledger, appliances, clock.now() - start, sandbox, location, screen.messages
         )
         screen.close()
         print(json.dumps(summary) if as_json else summary_text(summary))
@@ -177,7 +184,7 @@ async def _end(stop: asyncio.Event, clock: Clock, end: datetime | None, ledger: 
 
 def _summary(
     ledger: Ledger,
-    machines: Sequence[Appliance],
+    appliances: Sequence[Appliance],
     ran: timedelta,
     sandbox: FlatPeakSandbox,
     location: Location,
@@ -185,11 +192,11 @@ def _summary(
 ) -> dict[str, object]:
     """The figures of the demo, from the ledger."""
     devices = []
-    for machine in machines:
-        account = ledger.of(machine.name)
+    for appliance in appliances:
+        account = ledger.of(appliance.name)
         devices.append(
             {
-                "id": machine.name,
+                "id": appliance.name,
                 "energy_kwh": _rounded(account.energy_kwh, 3),
                 "cost": _rounded(account.cost, 4),
                 "baseline_cost": _rounded(account.baseline_cost, 4),
@@ -202,7 +209,7 @@ def _summary(
     good = all(
         account.deadlines == account.deadlines_met
         and account.schedules == account.schedules_followed > 0
-        for account in (ledger.of(machine.name) for machine in machines)
+        for account in (ledger.of(appliance.name) for appliance in appliances)
     )
     return {
         "ok": good,

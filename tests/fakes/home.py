@@ -38,7 +38,7 @@ class Home:
     broker: MemoryBroker = field(default_factory=MemoryBroker)
     ledger: Ledger = field(default_factory=Ledger)
     store: Store = field(default_factory=Store.in_memory)
-    machines: Sequence[Appliance] = ()
+    appliances: Sequence[Appliance] = ()
 
     def config(self, devices: Sequence[object], place: int = 0) -> Config:
         location = list(self.sandbox.locations)[place]
@@ -62,7 +62,7 @@ class Home:
     async def run(self, config: Config, until: datetime) -> None:
         """The agent and the appliances until that instant; then a clean stop."""
         stop = asyncio.Event()
-        jobs = [asyncio.create_task(machine.run()) for machine in self.machines]
+        jobs = [asyncio.create_task(appliance.run()) for appliance in self.appliances]
 
         async def end() -> None:
             await self.clock.sleep_until(until)

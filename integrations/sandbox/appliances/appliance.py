@@ -75,6 +75,18 @@ class Appliance(ABC):
     def handle_event(self, now: datetime) -> None:  # noqa: B027  # most appliances have none
         """What happens by itself now."""
 
+    def reading(self) -> dict[str, object]:
+        """All that is told, but for the time."""
+        return {**self.state(), "power_w": round(self.power_w), "mode": self.mode}
+
+    def repeats_state(self) -> bool:
+        """Is its state told every few minutes now, though it does not change?"""
+        return self.power_w > 0
+
+    def timestamp(self, now: datetime) -> str:
+        """The `at` of a reading."""
+        return format_instant(now)
+
     def info(self) -> dict[str, object]:
         """What it is, told once when it connects."""
         return {
@@ -132,13 +144,13 @@ class Appliance(ABC):
         acks, self._acks = self._acks, []
         for revision, word in acks:
             await self.acknowledge(revision, word)
-        state = {**self.state(), "power_w": round(self.power_w), "mode": self.mode}
-        running = self.power_w > 0 and now - self._published_at >= STEP
-        if state == self._published and not self._publish_due and not running:
+        state = self.reading()
+        repeated = self.repeats_state() and now - self._published_at >= STEP
+        if state == self._published and not self._publish_due and not repeated:
             return
         self._published_at = now
         self._published, self._publish_due = state, False
-        await self._publish("state", {**state, "at": format_instant(now)})
+        await self._publish("state", {**state, "at": self.timestamp(now)})
 
     async def acknowledge(self, revision: int, word: str, diagnostic: str = "") -> None:
         body = {"revision": revision, "status_type": word, "diagnostic": diagnostic}

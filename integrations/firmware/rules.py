@@ -13,6 +13,8 @@ BOOT_GRACE_S = 300
 OWN_LOGIC_AFTER_S = 7 * 86_400
 # An uptime this little behind the last one is a second caller, not a counter begun anew.
 UPTIME_JITTER_S = 60
+# 136 years: the C follower counts in 32 bit and stops there.
+LONGEST_UP_S = 2**32 - 1
 
 
 class Source(IntEnum):
@@ -53,7 +55,7 @@ class FourRules:
                 return
             passed = uptime
         self._uptime = uptime
-        self.up_s += passed
+        self.up_s = min(self.up_s + passed, LONGEST_UP_S)
 
     def arrive(self) -> None:
         """Something new is held from now on."""

@@ -253,4 +253,3 @@ def test_a_relay_without_a_meter_gets_its_hours_and_no_more() -> None:
     nights = live(RELAY, lambda setup: SilentRelay(setup, rated_w=2000.0))
     assert nights.plan_stands()
     assert nights.kwh == [near(6), near(6)]
-    assert nights.reasons() == {"not heard from yet"}

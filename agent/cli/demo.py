@@ -103,12 +103,7 @@ async def _demo(speed: float, days: float | None, choice: str, *, as_json: bool)
         await watch.subscribe([f"{BASE}/#"], screen.receive)
         links = {
             str(device["id"]): await stack.enter_async_context(
-                open_link(
-                    HOST,
-                    broker.port,
-                    f"appliance-{device['id']}",
-                    f"{BASE}/device/{device['id']}/status",
-                )
+                open_link(HOST, broker.port, f"appliance-{device['id']}")
             )
             for device in DEVICES
         }

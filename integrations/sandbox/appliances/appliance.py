@@ -101,7 +101,7 @@ class Appliance(ABC):
     async def run(self) -> None:
         topics = [f"{self._topic}/{self.follower.topic_suffix}", self._agent_status]
         await self._link.subscribe(topics, self._on_message)
-        await self._publish("info", self.info())
+        introduced = False
         while True:
             self._wake.clear()
             now = self.clock.now()
@@ -109,6 +109,10 @@ class Appliance(ABC):
             self.handle_event(now)
             self.mode, self.power_w = self.apply_command(self.follower.command(*self._times()), now)
             await self._publish_state(now)
+            if not introduced:
+                # What it does now is what the agent waits for; what it is can come after.
+                introduced = True
+                await self._publish("info", self.info())
             if not self._wake.is_set():
                 await wait_for(self._wake, self.clock, self._next(now))
 

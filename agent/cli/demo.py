@@ -37,7 +37,7 @@ from integrations.firmware.follower import Follower
 from integrations.registry import AgentConfig, tariff_source
 from integrations.sandbox.appliances.link import open_link
 from integrations.sandbox.broker import HOST, Broker, open_broker
-from integrations.sandbox.household import DEVICES, appliances
+from integrations.sandbox.household import DEVICES, build_appliances
 from integrations.sandbox.locations import Location
 from integrations.sandbox.server import FlatPeakSandbox
 
@@ -118,14 +118,14 @@ async def _demo(speed: float, days: float | None, choice: str, *, as_json: bool)
             )
             for device in DEVICES
         }
-        machines = appliances(
+        appliances = build_appliances(
             BASE,
             clock,
             location.zone,
             lambda name: links[name],
             lambda safe: CompiledFollower(library, safe) if library else Follower(safe),
         )
-        jobs = [asyncio.create_task(machine.run(), name=machine.name) for machine in machines]
+        jobs = [asyncio.create_task(item.run(), name=item.name) for item in appliances]
         jobs.append(asyncio.create_task(clock.run(), name="clock"))
         pulse = asyncio.Event()
         pulse_link = await stack.enter_async_context(open_link(HOST, broker.port, "demo-pulse"))

@@ -1,253 +1,310 @@
-/* See follower.h. The rules are the four of the wire contract: no schedule, no clock, in time,
- * too late. Sums of times are done in 64 bit, so that no time of the next 80 years wraps. */
+/* See follower.h. The rules are the four of the wire contract's section 2: no schedule, no clock,
+ * in time, too late. A payload is read twice: once to judge it, once to fill in its pairs, so that
+ * a refused one changes nothing and no second schedule stands on the stack. */
 #include "follower.h"
 
 #include <string.h>
+
+#include "fp_json.h"
 
 #define CLOCK_SLACK_S 300u
 #define BOOT_GRACE_S 300u
 #define MAX_LENGTH_S 2678400u /* 31 days */
 #define OWN_LOGIC_AFTER_S 604800u
-#define MAX_DEPTH 8
+/* An uptime that is this little behind the last one is a second caller, not a counter begun anew. */
+#define UPTIME_JITTER_S 60u
+/* "FP" and the size: another layout or FP_MAX_PAIRS is another magic. */
+#define MAGIC (0x46500000u | (uint32_t)sizeof(fp_schedule))
 
-/* --- reading JSON: a cursor that only moves forward ------------------------------------------ */
+/* --- reading ----------------------------------------------------------------------------------- */
 
 typedef struct {
-    const char *at;
-    const char *end;
-} cursor;
+    uint32_t revision, start, length, offline_after_s;
+    int32_t fallback, offline;
+    const char *pairs; /* where their text begins */
+    uint8_t count;
+} fields;
 
-static void blank(cursor *c) {
-    while (c->at < c->end && (*c->at == ' ' || *c->at == '\t' || *c->at == '\n' || *c->at == '\r'))
-        c->at++;
+static int value_fits(char unit, int32_t value) {
+    return unit == 'W' || value == FP_OWN || (value >= 1 && value <= 4);
 }
 
-static int eat(cursor *c, char wanted) {
-    blank(c);
-    if (c->at >= c->end || *c->at != wanted) return 0;
-    c->at++;
-    return 1;
+static int value_of(fp_json *c, char unit, int32_t *out) {
+    return fp_json_signed_or_null(c, out) && value_fits(unit, *out);
 }
 
-static int word(cursor *c, const char *text) {
-    size_t length = strlen(text);
-    blank(c);
-    if ((size_t)(c->end - c->at) < length || memcmp(c->at, text, length) != 0) return 0;
-    c->at += length;
-    return 1;
-}
-
-/* A string; its characters between *from and *to, escapes not undone. */
-static int string(cursor *c, const char **from, const char **to) {
-    if (!eat(c, '"')) return 0;
-    *from = c->at;
-    while (c->at < c->end && *c->at != '"') {
-        if ((unsigned char)*c->at < 0x20) return 0;
-        if (*c->at == '\\') {
-            c->at++;
-            if (c->at >= c->end) return 0;
-        }
-        c->at++;
-    }
-    *to = c->at;
-    return eat(c, '"');
-}
-
-/* A whole number within 64 bit; anything with a point or exponent is refused. */
-static int integer(cursor *c, int64_t *out) {
-    int64_t value = 0;
-    int negative = 0, digits = 0;
-    blank(c);
-    if (c->at < c->end && *c->at == '-') {
-        negative = 1;
-        c->at++;
-    }
-    if (c->end - c->at > 1 && c->at[0] == '0' && c->at[1] >= '0' && c->at[1] <= '9') return 0;
-    while (c->at < c->end && *c->at >= '0' && *c->at <= '9') {
-        if (++digits > 12) return 0;
-        value = value * 10 + (*c->at++ - '0');
-    }
-    if (!digits) return 0;
-    if (c->at < c->end && (*c->at == '.' || *c->at == 'e' || *c->at == 'E')) return 0;
-    *out = negative ? -value : value;
-    return 1;
-}
-
-static int unsigned32(cursor *c, uint32_t *out) {
-    int64_t value;
-    if (!integer(c, &value) || value < 0 || value > (int64_t)UINT32_MAX) return 0;
-    *out = (uint32_t)value;
-    return 1;
-}
-
-/* A power or mode; null is the device's own logic. */
-static int power(cursor *c, int32_t *out) {
-    int64_t value;
-    if (word(c, "null")) {
-        *out = FP_OWN;
-        return 1;
-    }
-    if (!integer(c, &value) || value <= INT32_MIN || value > INT32_MAX) return 0;
-    *out = (int32_t)value;
-    return 1;
-}
-
-/* Any value, passed over: keys that we do not know may hold anything. */
-static int skip(cursor *c) {
-    char closing[MAX_DEPTH];
-    int depth = 0;
-    const char *from, *to;
-    for (;;) {
-        blank(c);
-        if (c->at >= c->end) return 0;
-        if (*c->at == '"') {
-            if (!string(c, &from, &to)) return 0;
-        } else if (*c->at == '{' || *c->at == '[') {
-            if (depth == MAX_DEPTH) return 0;
-            closing[depth++] = *c->at++ == '{' ? '}' : ']';
-            continue;
-        } else if (*c->at == '}' || *c->at == ']') {
-            if (!depth || *c->at != closing[depth - 1]) return 0;
-            depth--;
-            c->at++;
-        } else if (*c->at == ',' || *c->at == ':') {
-            if (!depth) return 0;
-            c->at++;
-            continue;
-        } else {
-            from = c->at;
-            while (c->at < c->end && strchr(" \t\r\n,:]}[{\"", *c->at) == NULL) c->at++;
-            if (c->at == from) return 0;
-        }
-        if (!depth) return 1;
-    }
-}
-
-static int pairs(cursor *c, fp_follower *f) {
-    unsigned n = 0;
-    if (!eat(c, '[')) return 0;
-    if (eat(c, ']')) {
-        f->count = 0;
-        return 1;
-    }
+/* The pairs, counted; with a schedule given they are written into it. */
+static int read_pairs(fp_json *c, char unit, uint8_t *count, fp_schedule *into) {
+    uint32_t at, before = 0;
+    int32_t value;
+    uint8_t n = 0, i;
+    *count = 0;
+    if (!fp_json_eat(c, '[')) return 0;
+    if (fp_json_eat(c, ']')) return 1;
     do {
-        if (n == FP_MAX_PAIRS) return 0;
-        if (!(eat(c, '[') && unsigned32(c, &f->at[n]) && eat(c, ',') && power(c, &f->value[n]) &&
-              eat(c, ']')))
+        if (n == FP_MAX_PAIRS || !fp_json_eat(c, '[') || !fp_json_unsigned(c, &at) ||
+            !fp_json_eat(c, ',') || !value_of(c, unit, &value) || !fp_json_eat(c, ']') ||
+            at > MAX_LENGTH_S || (n && at <= before))
             return 0;
-        if (n && f->at[n] <= f->at[n - 1]) return 0;
+        if (into) {
+            for (i = 0; i < 3; i++) into->at[n][i] = (uint8_t)(at >> 8 * i);
+            for (i = 0; i < 4; i++) into->value[n][i] = (uint8_t)((uint32_t)value >> 8 * i);
+        }
+        before = at;
         n++;
-    } while (eat(c, ','));
-    f->count = (uint8_t)n;
-    return eat(c, ']');
+    } while (fp_json_eat(c, ','));
+    *count = n;
+    return fp_json_eat(c, ']');
 }
 
 enum { HAS_R = 1, HAS_S = 2, HAS_U = 4, HAS_P = 8, HAS_E = 16, HAS_D = 32, HAS_O = 64, ALL = 127 };
 
-static int member(cursor *c, char key, fp_follower *f, unsigned *seen) {
-    const char *from, *to;
+static uint8_t bit_of(char key) {
     switch (key) {
         case 'r':
-            *seen |= HAS_R;
-            return unsigned32(c, &f->revision);
+            return HAS_R;
         case 's':
-            *seen |= HAS_S;
-            return unsigned32(c, &f->start);
-        case 'e':
-            *seen |= HAS_E;
-            return unsigned32(c, &f->end);
-        case 'd':
-            *seen |= HAS_D;
-            return power(c, &f->fallback);
-        case 'p':
-            *seen |= HAS_P;
-            return pairs(c, f);
-        case 'o':
-            *seen |= HAS_O;
-            return eat(c, '[') && unsigned32(c, &f->offline_after_s) && eat(c, ',') &&
-                   power(c, &f->offline) && eat(c, ']');
+            return HAS_S;
         case 'u':
-            *seen |= HAS_U;
-            if (!string(c, &from, &to) || to - from != 1 || (*from != 'W' && *from != 'M')) return 0;
-            f->unit = *from;
-            return 1;
+            return HAS_U;
+        case 'p':
+            return HAS_P;
+        case 'e':
+            return HAS_E;
+        case 'd':
+            return HAS_D;
+        case 'o':
+            return HAS_O;
         default:
-            return skip(c);
+            return 0;
     }
 }
 
-static int read_schedule(const char *payload, size_t length, fp_follower *f) {
-    cursor c;
-    unsigned seen = 0;
-    const char *from, *to;
+static int read_member(fp_json *c, char key, char unit, fields *out) {
+    char only;
+    switch (key) {
+        case 'r':
+            return fp_json_unsigned(c, &out->revision) && out->revision != 0;
+        case 's':
+            return fp_json_unsigned(c, &out->start);
+        case 'e':
+            /* A length, not an instant: a Unix time is never taken for one. */
+            return fp_json_unsigned(c, &out->length) && out->length <= MAX_LENGTH_S;
+        case 'd':
+            return value_of(c, unit, &out->fallback);
+        case 'p':
+            out->pairs = c->at;
+            return read_pairs(c, unit, &out->count, NULL);
+        case 'o':
+            return fp_json_eat(c, '[') && fp_json_unsigned(c, &out->offline_after_s) &&
+                   fp_json_eat(c, ',') && value_of(c, unit, &out->offline) && fp_json_eat(c, ']');
+        case 'u':
+            return fp_json_string(c, &only) && only == unit;
+        default:
+            return fp_json_skip(c);
+    }
+}
+
+static int read_schedule(const char *payload, size_t length, char unit, fields *out) {
+    fp_json c;
+    uint8_t seen = 0;
+    char key;
     c.at = payload;
     c.end = payload + length;
-    if (!eat(&c, '{')) return 0;
-    if (!eat(&c, '}')) {
-        do {
-            if (!string(&c, &from, &to) || !eat(&c, ':')) return 0;
-            if (!member(&c, to - from == 1 ? *from : '?', f, &seen)) return 0;
-        } while (eat(&c, ','));
-        if (!eat(&c, '}')) return 0;
-    }
-    blank(&c);
-    if (c.at != c.end || seen != ALL) return 0;
-    /* A length, not an instant: a Unix time is never taken for one. */
-    if (f->end > MAX_LENGTH_S || f->end > UINT32_MAX - f->start) return 0;
-    f->end += f->start;
-    return 1;
+    if (!fp_json_eat(&c, '{')) return 0;
+    do {
+        if (!fp_json_name(&c, &key) || (seen & bit_of(key)) || !read_member(&c, key, unit, out))
+            return 0;
+        seen = (uint8_t)(seen | bit_of(key));
+    } while (fp_json_eat(&c, ','));
+    return fp_json_eat(&c, '}') && fp_json_at_end(&c) && seen == ALL &&
+           out->length <= UINT32_MAX - out->start;
 }
 
-/* --- following ------------------------------------------------------------------------------- */
+uint32_t fp_time(const char *payload, size_t length) {
+    fp_json c;
+    uint32_t now = 0;
+    char key;
+    if (length > FP_MAX_BYTES) return 0;
+    c.at = payload;
+    c.end = payload + length;
+    if (!fp_json_eat(&c, '{')) return 0;
+    do {
+        if (!fp_json_name(&c, &key)) return 0;
+        if (key != 't') {
+            if (!fp_json_skip(&c)) return 0;
+        } else if (now || !fp_json_unsigned(&c, &now) || !now) {
+            return 0;
+        }
+    } while (fp_json_eat(&c, ','));
+    return fp_json_eat(&c, '}') && fp_json_at_end(&c) ? now : 0;
+}
 
-void fp_init(fp_follower *f, int32_t safe) {
+/* --- what is held ------------------------------------------------------------------------------ */
+
+static uint32_t pair_at(const fp_schedule *s, uint8_t i) {
+    return s->at[i][0] | (uint32_t)s->at[i][1] << 8 | (uint32_t)s->at[i][2] << 16;
+}
+
+static int32_t pair_value(const fp_schedule *s, uint8_t i) {
+    uint32_t bits = s->value[i][0] | (uint32_t)s->value[i][1] << 8 |
+                    (uint32_t)s->value[i][2] << 16 | (uint32_t)s->value[i][3] << 24;
+    return bits <= (uint32_t)INT32_MAX ? (int32_t)bits : -(int32_t)(UINT32_MAX - bits) - 1;
+}
+
+/* CRC-32 of IEEE 802.3, bit by bit: a table would cost more than it saves here. */
+static uint32_t checksum(const fp_schedule *s) {
+    const uint8_t *at = (const uint8_t *)&s->revision, *end = (const uint8_t *)(s + 1);
+    uint32_t crc = UINT32_MAX;
+    uint8_t bit;
+    for (; at < end; at++) {
+        crc ^= *at;
+        for (bit = 0; bit < 8; bit++) crc = crc >> 1 ^ (crc & 1u ? 0xEDB88320u : 0u);
+    }
+    return ~crc;
+}
+
+void fp_init(fp_follower *f, char unit, int32_t safe) {
     memset(f, 0, sizeof *f);
+    f->unit = unit;
     f->safe = safe;
 }
 
-void fp_restored(fp_follower *f) { f->arrived_at = 0; }
+/* The checksum tells a broken cell; the ranges tell a schedule that another program wrote. */
+static int is_whole(const fp_schedule *s, char unit) {
+    uint8_t i;
+    if (s->magic != MAGIC || s->crc != checksum(s) || s->unit != unit || s->revision == 0 ||
+        s->length > MAX_LENGTH_S || s->length > UINT32_MAX - s->start ||
+        s->count > FP_MAX_PAIRS || !value_fits(unit, s->fallback) || !value_fits(unit, s->offline))
+        return 0;
+    for (i = 0; i < s->count; i++)
+        if (!value_fits(unit, pair_value(s, i)) || pair_at(s, i) > MAX_LENGTH_S ||
+            (i && pair_at(s, i) <= pair_at(s, (uint8_t)(i - 1))))
+            return 0;
+    return 1;
+}
+
+int fp_restored(fp_follower *f) {
+    f->arrived = f->up_s;
+    if (is_whole(&f->held, f->unit)) return 1;
+    memset(&f->held, 0, sizeof f->held);
+    return 0;
+}
+
+uint32_t fp_revision(const fp_follower *f) { return f->held.revision; }
+
+static void count_uptime(fp_follower *f, uint32_t uptime) {
+    uint32_t passed = uptime - f->uptime;
+    if (uptime < f->uptime) {
+        if (f->uptime - uptime <= UPTIME_JITTER_S) return;
+        passed = uptime;
+    }
+    f->uptime = uptime;
+    f->up_s = passed > UINT32_MAX - f->up_s ? UINT32_MAX : f->up_s + passed;
+}
 
 fp_result fp_take(fp_follower *f, const char *payload, size_t length, uint32_t now,
                   uint32_t uptime) {
-    fp_follower fresh;
+    fp_schedule *s = &f->held;
+    fields fresh;
+    fp_json c;
+    count_uptime(f, uptime);
     if (length == 0) {
-        f->held = 0;
-        f->revision = 0;
+        memset(s, 0, sizeof *s);
         f->withdrawn = 1;
         return FP_REVOKED;
     }
-    if (length > FP_MAX_BYTES) return FP_REJECTED;
-    memset(&fresh, 0, sizeof fresh);
-    if (!read_schedule(payload, length, &fresh)) return FP_REJECTED;
-    if (f->held) {
-        if (fresh.revision == f->revision) return FP_ACCEPTED;
-        if (fresh.revision < f->revision &&
-            !(now != 0 && now >= f->end && fresh.start > f->start))
-            return FP_REJECTED;
+    if (length > FP_MAX_BYTES || !read_schedule(payload, length, f->unit, &fresh))
+        return FP_REJECTED;
+    if (fresh.revision == s->revision) return FP_ACCEPTED;
+    if (fresh.revision < s->revision) {
+        int over = now != 0 && now >= s->start + s->length;
+        if (!over || fresh.start <= s->start) return FP_REJECTED;
     }
-    fresh.safe = f->safe;
-    fresh.held = 1;
-    fresh.arrived_at = uptime;
-    *f = fresh;
+    memset(s, 0, sizeof *s);
+    s->revision = fresh.revision;
+    s->start = fresh.start;
+    s->length = fresh.length;
+    s->offline_after_s = fresh.offline_after_s;
+    s->fallback = fresh.fallback;
+    s->offline = fresh.offline;
+    s->unit = f->unit;
+    c.at = fresh.pairs;
+    c.end = payload + length;
+    read_pairs(&c, f->unit, &s->count, s);
+    s->crc = checksum(s);
+    s->magic = MAGIC;
+    f->arrived = f->up_s;
+    f->withdrawn = 0;
     return FP_ACCEPTED;
 }
 
-static int32_t waited(const fp_follower *f, uint32_t seconds) {
-    if (seconds < f->offline_after_s) return f->fallback;
-    if ((uint64_t)seconds < (uint64_t)f->offline_after_s + OWN_LOGIC_AFTER_S) return f->offline;
-    return FP_OWN;
+/* --- following --------------------------------------------------------------------------------- */
+
+typedef struct {
+    fp_source source;
+    int32_t value;
+    uint32_t next_s;
+} answer;
+
+static answer answer_of(fp_source source, int32_t value, uint32_t next_s) {
+    answer out;
+    out.source = source;
+    out.value = value;
+    out.next_s = next_s;
+    return out;
 }
 
-int32_t fp_value(const fp_follower *f, uint32_t now, uint32_t uptime) {
-    int32_t value;
-    unsigned i;
-    if (!f->held) return !f->withdrawn && uptime < BOOT_GRACE_S ? f->safe : FP_OWN;
-    if (now == 0 || (uint64_t)now + CLOCK_SLACK_S < f->start) return waited(f, uptime - f->arrived_at);
-    if (now >= f->end) return waited(f, now - f->end);
-    value = f->fallback;
-    for (i = 0; i < f->count; i++) {
-        if ((uint64_t)now < (uint64_t)f->start + f->at[i]) break;
-        value = f->value[i];
+/* The offline rule, so many seconds after it began to count. */
+static answer waited(const fp_schedule *s, uint32_t seconds) {
+    uint32_t after_s = s->offline_after_s < OWN_LOGIC_AFTER_S ? s->offline_after_s : OWN_LOGIC_AFTER_S;
+    if (seconds < after_s) return answer_of(FP_FROM_DEFAULT, s->fallback, after_s - seconds);
+    if (seconds < OWN_LOGIC_AFTER_S)
+        return answer_of(FP_FROM_OFFLINE, s->offline, OWN_LOGIC_AFTER_S - seconds);
+    return answer_of(FP_FROM_OWN, FP_OWN, FP_NEVER);
+}
+
+static answer in_time(const fp_schedule *s, uint32_t now) {
+    answer out = answer_of(FP_FROM_DEFAULT, s->fallback, s->start + s->length - now);
+    uint8_t i;
+    for (i = 0; i < s->count; i++) {
+        uint32_t at = pair_at(s, i);
+        if (at >= s->length) break;
+        if (now < s->start + at) {
+            out.next_s = s->start + at - now;
+            break;
+        }
+        out.source = FP_FROM_SLOT;
+        out.value = pair_value(s, i);
     }
-    return value;
+    return out;
+}
+
+static answer look(fp_follower *f, uint32_t now, uint32_t uptime) {
+    const fp_schedule *s = &f->held;
+    count_uptime(f, uptime);
+    if (s->revision == 0) {
+        if (!f->withdrawn && f->up_s < BOOT_GRACE_S)
+            return answer_of(FP_FROM_BOOT, f->safe, BOOT_GRACE_S - f->up_s);
+        return answer_of(FP_FROM_OWN, FP_OWN, FP_NEVER);
+    }
+    if (now == 0) return waited(s, f->up_s - f->arrived);
+    if (s->start > CLOCK_SLACK_S && now < s->start - CLOCK_SLACK_S) {
+        answer out = waited(s, f->up_s - f->arrived);
+        uint32_t begins_s = s->start - CLOCK_SLACK_S - now;
+        if (begins_s < out.next_s) out.next_s = begins_s;
+        return out;
+    }
+    if (now < s->start + s->length) return in_time(s, now);
+    return waited(s, now - (s->start + s->length));
+}
+
+int32_t fp_value(fp_follower *f, uint32_t now, uint32_t uptime) { return look(f, now, uptime).value; }
+
+fp_source fp_speaks(fp_follower *f, uint32_t now, uint32_t uptime) {
+    return look(f, now, uptime).source;
+}
+
+uint32_t fp_next_change(fp_follower *f, uint32_t now, uint32_t uptime) {
+    return look(f, now, uptime).next_s;
 }

@@ -4,16 +4,21 @@ from collections.abc import Callable, Mapping
 from zoneinfo import ZoneInfo
 
 from agent.clock import Clock
-from agent.energy.instants import to_unix_floor
 from integrations.firmware.follower import Follower
-from integrations.sandbox.appliances.appliance import Appliance
+from integrations.sandbox.appliances.appliance import Appliance, Setup
 from integrations.sandbox.appliances.dishwasher import Dishwasher
 from integrations.sandbox.appliances.ev import Ev
-from integrations.sandbox.appliances.heat import HOUSE, SHOWERS, TANK, Heater
+from integrations.sandbox.appliances.followers import (
+    Command,
+    CompactFollower,
+    DeviceFollower,
+    ScheduleFollower,
+    SetpointFollower,
+)
+from integrations.sandbox.appliances.heat import HOT_WATER_DRAWS, HOUSE, TANK, Heater
 from integrations.sandbox.appliances.link import Link
-from integrations.sandbox.appliances.minds import CompactMind, Order, ScheduleMind, SetpointMind
 
-DISHES = ((900, 1900), (2400, 120), (1200, 1900), (1800, 60))
+DISHWASHER_PROFILE = ((900, 1900), (2400, 120), (1200, 1900), (1800, 60))
 
 DEVICES: tuple[Mapping[str, object], ...] = (
     {
@@ -45,7 +50,9 @@ DEVICES: tuple[Mapping[str, object], ...] = (
     {
         "id": "dishwasher",
         "type": "program",
-        "profile": [{"duration_s": seconds, "power_w": power} for seconds, power in DISHES],
+        "profile": [
+            {"duration_s": seconds, "power_w": power} for seconds, power in DISHWASHER_PROFILE
+        ],
         "ready_by": {"every_day": "06:45"},
     },
 )
@@ -53,60 +60,37 @@ DEVICES: tuple[Mapping[str, object], ...] = (
 MakeFollower = Callable[[int], Follower]
 
 
-def appliances(
+def build_appliances(
     base: str,
     clock: Clock,
     zone: ZoneInfo,
-    link_of: Callable[[str], Link],
+    link_for: Callable[[str], Link],
     make_follower: MakeFollower = Follower,
     seed: int = 1,
 ) -> list[Appliance]:
     """The household's appliances: one follows the compact form, one the setpoint, two the schedule.
 
-    `link_of` gives each its own connection, `make_follower` the firmware's follower.
+    `link_for` gives each its own connection, `make_follower` the firmware's follower.
     """
-    booted = to_unix_floor(clock.now())
-    normal, idle = Order("normal", 0), Order("idle", 0)
+    normal, idle = Command("normal", 0), Command("idle", 0)
+
+    def setup(name: str, follower: DeviceFollower) -> Setup:
+        return Setup(name, base, clock, zone, link_for(name), follower)
+
     return [
-        Ev(
-            "ev",
-            base,
-            clock,
-            link_of("ev"),
-            CompactMind(make_follower(0), booted),
-            zone=zone,
-            seed=seed,
-        ),
+        Ev(setup("ev", CompactFollower(make_follower(0))), seed=seed),
         Heater(
-            "heat_pump",
-            base,
-            clock,
-            link_of("heat_pump"),
-            SetpointMind(normal, booted),
-            zone=zone,
-            body=HOUSE,
+            setup("heat_pump", SetpointFollower(normal)),
+            model=HOUSE,
             rated_w=2000.0,
             temperature_c=20.5,
         ),
         Heater(
-            "water_heater",
-            base,
-            clock,
-            link_of("water_heater"),
-            ScheduleMind(normal, booted),
-            zone=zone,
-            body=TANK,
+            setup("water_heater", ScheduleFollower(normal)),
+            model=TANK,
             rated_w=2000.0,
             temperature_c=48.0,
-            draws=SHOWERS,
+            draws=HOT_WATER_DRAWS,
         ),
-        Dishwasher(
-            "dishwasher",
-            base,
-            clock,
-            link_of("dishwasher"),
-            ScheduleMind(idle, booted),
-            zone=zone,
-            profile=DISHES,
-        ),
+        Dishwasher(setup("dishwasher", ScheduleFollower(idle)), profile=DISHWASHER_PROFILE),
     ]

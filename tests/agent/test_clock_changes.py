@@ -19,7 +19,7 @@ from agent.clock import SteppedClock
 from agent.energy.localtime import local_instant
 from integrations.sandbox.appliances.dishwasher import Dishwasher
 from integrations.sandbox.appliances.ev import Ev
-from integrations.sandbox.household import DEVICES, appliances
+from integrations.sandbox.household import DEVICES, build_appliances
 from integrations.sandbox.locations import Location, from_file
 from integrations.sandbox.server import FlatPeakSandbox
 from tests.fakes.home import BASE, Home
@@ -71,11 +71,11 @@ def test_no_deadline_is_missed_and_no_slot_is_wrong(market: Market, change: date
         async with FlatPeakSandbox(clock, locations=[location]) as sandbox:
             home = Home(clock, sandbox)
             home.appliances = [
-                machine
-                for machine in appliances(
+                appliance
+                for appliance in build_appliances(
                     BASE, clock, zone, lambda name: MemoryLink(home.broker), seed=change.month
                 )
-                if machine.name != "water_heater"
+                if appliance.name != "water_heater"
             ]
             # Without a floor that is charged at once, whatever it costs, money can be judged.
             devices = [
@@ -104,8 +104,8 @@ class Judge:
         self.prices = location.series["IMPORT"]
         self.log = home.broker.log
 
-    def _machine(self, kind: type[Ev] | type[Dishwasher]) -> Ev | Dishwasher:
-        return next(machine for machine in self.home.appliances if isinstance(machine, kind))
+    def _appliance(self, kind: type[Ev] | type[Dishwasher]) -> Ev | Dishwasher:
+        return next(appliance for appliance in self.home.appliances if isinstance(appliance, kind))
 
     def _at(self, said: Said) -> datetime:
         return self.start + timedelta(seconds=said.at)
@@ -125,14 +125,14 @@ class Judge:
         return [(when, end, power) for (when, power), end in zip(told, ends, strict=True)]
 
     def car_was_ready_every_morning(self) -> None:
-        ev = self._machine(Ev)
+        ev = self._appliance(Ev)
         assert isinstance(ev, Ev)
         assert len(ev.departures) == DAYS
         for when, soc in ev.departures:
             assert TARGET_SOC - 0.1 <= soc <= TARGET_SOC + 0.5, (when, soc)
 
     def dishes_were_done_every_morning(self) -> None:
-        washer = self._machine(Dishwasher)
+        washer = self._appliance(Dishwasher)
         assert isinstance(washer, Dishwasher)
         assert len(washer.finished) == DAYS
         for when in washer.finished:

@@ -11,7 +11,7 @@ import pytest
 
 from agent.clock import SteppedClock
 from agent.energy.instants import format_instant
-from integrations.sandbox.household import DEVICES, appliances
+from integrations.sandbox.household import DEVICES, build_appliances
 from integrations.sandbox.server import FlatPeakSandbox
 from tests.fakes.home import BASE, Home
 from tests.fakes.memory_broker import MemoryLink
@@ -74,7 +74,7 @@ async def difficult_day(clock: SteppedClock, seed: int) -> list[Utterance]:
     async with FlatPeakSandbox(clock) as sandbox:
         home = Home(clock, sandbox)
         zone = next(iter(sandbox.locations.values())).zone
-        home.appliances = appliances(BASE, clock, zone, lambda name: MemoryLink(home.broker))
+        home.appliances = build_appliances(BASE, clock, zone, lambda name: MemoryLink(home.broker))
         config = home.config([*DEVICES, SECOND_CAR, POOL])
         site = {"import_limit_w": LIMIT_W, "base_load_w": BASE_LOAD_W}
         config = config.model_copy(update={"site": config.site.model_copy(update=site)})

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from agent.clock import SteppedClock
-from integrations.sandbox.household import DEVICES, appliances
+from integrations.sandbox.household import DEVICES, build_appliances
 from integrations.sandbox.server import FlatPeakSandbox
 from tests.fakes.home import BASE, Home
 from tests.fakes.memory_broker import MemoryLink
@@ -22,7 +22,9 @@ def test_the_limit_holds_and_nothing_is_late() -> None:
         async with FlatPeakSandbox(clock) as sandbox:
             home = Home(clock, sandbox)
             zone = next(iter(sandbox.locations.values())).zone
-            home.appliances = appliances(BASE, clock, zone, lambda name: MemoryLink(home.broker))
+            home.appliances = build_appliances(
+                BASE, clock, zone, lambda name: MemoryLink(home.broker)
+            )
             one_phase = {"max_power_w": 7400, "phases": 1}
             devices = [{**item, **one_phase} if item["id"] == "ev" else item for item in DEVICES]
             config = home.config(devices)

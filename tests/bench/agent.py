@@ -16,7 +16,7 @@ import aiomqtt
 
 from integrations.sandbox.appliances.link import NO_DELAY, open_link
 from integrations.sandbox.broker import HOST, Broker, open_broker
-from integrations.sandbox.household import DEVICES, appliances
+from integrations.sandbox.household import DEVICES, build_appliances
 from integrations.sandbox.server import FlatPeakSandbox
 from tests.bench.child import SharedClock
 
@@ -93,8 +93,8 @@ async def _day(folder: Path) -> list[Row]:
             for device in DEVICES
         }
         zone = next(iter(bench.sandbox.locations.values())).zone
-        machines = appliances(BASE, bench.clock, zone, lambda name: links[name])
-        jobs = [asyncio.create_task(machine.run()) for machine in machines]
+        appliances = build_appliances(BASE, bench.clock, zone, lambda name: links[name])
+        jobs = [asyncio.create_task(appliance.run()) for appliance in appliances]
         figures = await bench.agent(folder / "day.sqlite", 30)
         for job in jobs:
             job.cancel()

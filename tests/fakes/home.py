@@ -79,7 +79,7 @@ class Home:
     async def run(self, config: Config, until: datetime) -> None:
         """The agent and the appliances until that instant; then a clean stop."""
         stop = asyncio.Event()
-        jobs = [asyncio.create_task(machine.run()) for machine in self.appliances]
+        jobs = [asyncio.create_task(appliance.run()) for appliance in self.appliances]
 
         async def end() -> None:
             await self.clock.sleep_until(until)

@@ -24,7 +24,7 @@ from integrations.registry import AgentConfig, tariff_source
 from integrations.sandbox.appliances.appliance import Appliance
 from integrations.sandbox.appliances.link import open_link
 from integrations.sandbox.broker import HOST, Broker, open_broker
-from integrations.sandbox.household import appliances
+from integrations.sandbox.household import build_appliances
 from integrations.sandbox.locations import built_in
 from integrations.sandbox.server import FlatPeakSandbox
 from tests.fakes.brokers import Heard, Watcher, watching
@@ -41,7 +41,7 @@ class RealHome:
     sandbox: FlatPeakSandbox
     watcher: Watcher
     zone: ZoneInfo
-    machines: list[Appliance] = field(default_factory=list)
+    appliances: list[Appliance] = field(default_factory=list)
 
     def config(self, devices: Sequence[object], **sections: object) -> Config:
         return AgentConfig.model_validate(
@@ -97,12 +97,16 @@ class RealHome:
             names = ("ev", "heat_pump", "water_heater", "dishwasher")
             links = {
                 name: await stack.enter_async_context(
-                    open_link(HOST, self.broker.port, f"appliance-{name}")
+                    open_link(
+                        HOST, self.broker.port, f"appliance-{name}", f"{BASE}/device/{name}/status"
+                    )
                 )
                 for name in names
             }
-            self.machines = appliances(BASE, self.clock, self.zone, lambda name: links[name])
-            jobs = [asyncio.create_task(machine.run()) for machine in self.machines]
+            self.appliances = build_appliances(
+                BASE, self.clock, self.zone, lambda name: links[name]
+            )
+            jobs = [asyncio.create_task(appliance.run()) for appliance in self.appliances]
             try:
                 yield
             finally:

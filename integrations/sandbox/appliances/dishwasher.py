@@ -2,13 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
-from agent.clock import Clock
 from agent.energy.localtime import local_instant
-from integrations.sandbox.appliances.appliance import Appliance
-from integrations.sandbox.appliances.link import Link
-from integrations.sandbox.appliances.minds import Mind, Order
+from integrations.sandbox.appliances.appliance import Appliance, Setup
+from integrations.sandbox.appliances.followers import Command
 
 LOADED_AT = time(20, 10)
 
@@ -16,19 +13,9 @@ LOADED_AT = time(20, 10)
 class Dishwasher(Appliance):
     """`profile` is (seconds, W); once started it runs through, whatever the schedule says."""
 
-    def __init__(
-        self,
-        name: str,
-        base: str,
-        clock: Clock,
-        link: Link,
-        mind: Mind,
-        *,
-        zone: ZoneInfo,
-        profile: Sequence[tuple[int, int]],
-    ) -> None:
-        super().__init__(name, base, clock, link, mind)
-        self._zone = zone
+    def __init__(self, setup: Setup, *, profile: Sequence[tuple[int, int]]) -> None:
+        super().__init__(setup)
+        self.max_power_w = max(power for _, power in profile)
         self._profile = profile
         self._length = timedelta(seconds=sum(seconds for seconds, _ in profile))
         self.loaded = False
@@ -37,14 +24,14 @@ class Dishwasher(Appliance):
         self._pressed = False
         self._ended = False
         self._started = False
-        self._loads_at = self._next_loading(clock.now())
+        self._loads_at = self._next_loading(self.clock.now())
 
     def _next_loading(self, now: datetime) -> datetime:
-        day = now.astimezone(self._zone).date()
-        when = local_instant(day, LOADED_AT, self._zone)
-        return when if when > now else local_instant(day + timedelta(days=1), LOADED_AT, self._zone)
+        day = now.astimezone(self.zone).date()
+        when = local_instant(day, LOADED_AT, self.zone)
+        return when if when > now else local_instant(day + timedelta(days=1), LOADED_AT, self.zone)
 
-    def happen(self, now: datetime) -> None:
+    def handle_event(self, now: datetime) -> None:
         if self.started_at is not None and now >= self.started_at + self._length:
             self.started_at, self.loaded, self._ended = None, False, True
             self.finished.append(now)
@@ -53,11 +40,11 @@ class Dishwasher(Appliance):
             if not self.loaded:
                 self.loaded = self._pressed = True
 
-    def live(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         """A dishwasher has no state but its program."""
 
-    def obey(self, order: Order, now: datetime) -> tuple[str, float]:
-        if self.started_at is None and self.loaded and order.mode == "run":
+    def apply_command(self, command: Command, now: datetime) -> tuple[str, float]:
+        if self.started_at is None and self.loaded and command.mode == "run":
             self.started_at, self._started = now, True
         if self.started_at is None:
             return "idle", 0.0
@@ -85,14 +72,14 @@ class Dishwasher(Appliance):
     def state(self) -> dict[str, object]:
         return {}
 
-    async def _speak(self, now: datetime) -> None:
+    async def _publish_state(self, now: datetime) -> None:
         if self._pressed:
             self._pressed = False
             await self.request({"start": True})
         if self._started:
             self._started = False
-            await self.acknowledge(self.mind.revision, "STARTED")
+            await self.acknowledge(self.follower.revision, "STARTED")
         if self._ended:
             self._ended = False
-            await self.acknowledge(self.mind.revision, "SUCCEEDED")
-        await super()._speak(now)
+            await self.acknowledge(self.follower.revision, "SUCCEEDED")
+        await super()._publish_state(now)

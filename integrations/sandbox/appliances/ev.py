@@ -3,89 +3,81 @@
 import random
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
-from agent.clock import Clock
 from agent.energy.localtime import local_instant
-from integrations.sandbox.appliances.appliance import Appliance
-from integrations.sandbox.appliances.link import Link
-from integrations.sandbox.appliances.minds import Mind, Order
+from integrations.sandbox.appliances.appliance import Appliance, Setup
+from integrations.sandbox.appliances.followers import Command
 
 
 @dataclass(slots=True)
-class Stay:
-    """One stay at home: when the car comes and goes, and with how much it comes."""
+class PlugInSession:
+    """One stay at home: from when to when, and the SoC with which the car comes."""
 
-    comes: datetime
-    leaves: datetime
+    start: datetime
+    end: datetime
     soc_percent: float
 
 
 class Ev(Appliance):
-    """`stays` are drawn from `seed`, one a night; `departures` notes the SoC at each leaving."""
+    """Sessions are drawn from `seed`, one a night; `departures` notes the SoC at each leaving."""
 
     def __init__(
         self,
-        name: str,
-        base: str,
-        clock: Clock,
-        link: Link,
-        mind: Mind,
+        setup: Setup,
         *,
-        zone: ZoneInfo,
         battery_kwh: float = 58.0,
         max_power_w: float = 11_000.0,
         efficiency: float = 0.9,
         seed: int = 1,
     ) -> None:
-        super().__init__(name, base, clock, link, mind)
-        self._zone = zone
+        super().__init__(setup)
+        self.max_power_w = max_power_w
         self._battery_kwh = battery_kwh
-        self._max_power_w = max_power_w
         self._efficiency = efficiency
         self._random = random.Random(seed)
         self.plugged = False
         self.soc_percent = 50.0
         self.departures: list[tuple[datetime, float]] = []
-        self._stay = self._draw(clock.now().astimezone(zone).date() - timedelta(days=1))
-        while self._stay.leaves <= clock.now():
-            self._stay = self._draw(self._stay.leaves.astimezone(zone).date())
+        now = self.clock.now()
+        self._session = self._draw(now.astimezone(self.zone).date() - timedelta(days=1))
+        while self._session.end <= now:
+            self._session = self._draw(self._session.end.astimezone(self.zone).date())
 
-    def _draw(self, day: date) -> Stay:
-        comes = local_instant(day, time(17, 15), self._zone)
-        comes += timedelta(seconds=self._random.randint(0, 9000))
-        leaves = local_instant(day + timedelta(days=1), time(7, 0), self._zone)
-        leaves += timedelta(seconds=self._random.randint(60, 1800))
-        return Stay(comes, leaves, self._random.uniform(22, 60))
+    def _draw(self, day: date) -> PlugInSession:
+        start = local_instant(day, time(17, 15), self.zone)
+        start += timedelta(seconds=self._random.randint(0, 9000))
+        end = local_instant(day + timedelta(days=1), time(7, 0), self.zone)
+        end += timedelta(seconds=self._random.randint(60, 1800))
+        return PlugInSession(start, end, self._random.uniform(22, 60))
 
     def next_event(self, now: datetime) -> datetime | None:
-        moments = [self._stay.leaves if self.plugged else self._stay.comes]
+        moments = [self._session.end if self.plugged else self._session.start]
         if self.power_w > 0:
             kwh = (100 - self.soc_percent) / 100 * self._battery_kwh
             seconds = kwh / self._efficiency / self.power_w * 3_600_000
             moments.append(now + timedelta(seconds=seconds + 1))
         return min(moments)
 
-    def happen(self, now: datetime) -> None:
-        if not self.plugged and self._stay.comes <= now < self._stay.leaves:
-            self.plugged, self.soc_percent = True, self._stay.soc_percent
-            self._tell = True
-        elif self.plugged and now >= self._stay.leaves:
+    def handle_event(self, now: datetime) -> None:
+        if not self.plugged and self._session.start <= now < self._session.end:
+            self.plugged, self.soc_percent = True, self._session.soc_percent
+            self._publish_due = True
+        elif self.plugged and now >= self._session.end:
             self.plugged = False
             self.departures.append((now, self.soc_percent))
-            self._stay = self._draw(self._stay.leaves.astimezone(self._zone).date())
-            self._tell = True
+            self._session = self._draw(self._session.end.astimezone(self.zone).date())
+            self._publish_due = True
 
-    def live(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         kwh = self.power_w * seconds / 3_600_000 * self._efficiency
         self.soc_percent = min(100.0, self.soc_percent + kwh / self._battery_kwh * 100)
 
-    def obey(self, order: Order, now: datetime) -> tuple[str, float]:
+    def apply_command(self, command: Command, now: datetime) -> tuple[str, float]:
         if not self.plugged or self.soc_percent >= 100:
             return "idle", 0.0
-        if order.mode in ("own", "release"):
-            return "charge", self._max_power_w
-        power = min(order.power_w, self._max_power_w) if order.mode == "charge" else 0.0
+        if command.mode in ("own", "release"):
+            return "charge", self.max_power_w
+        power = min(command.power_w, self.max_power_w) if command.mode == "charge" else 0.0
         return ("charge" if power else "idle"), power
 
     def state(self) -> dict[str, object]:

@@ -4,32 +4,29 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
-from agent.clock import Clock
-from integrations.sandbox.appliances.appliance import Appliance
-from integrations.sandbox.appliances.link import Link
-from integrations.sandbox.appliances.minds import Mind, Order
+from integrations.sandbox.appliances.appliance import Appliance, Setup
+from integrations.sandbox.appliances.followers import Command
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
-    """The physics: heat capacity, losses, heat made per W drawn, and its own thermostat (°C)."""
+class ThermalModel:
+    """Heat capacity, losses, heat made per W drawn, and the appliance's own thermostat (°C)."""
 
     capacity_kwh_per_c: float
     loss_w_per_c: float
     surroundings_c: float
     heat_per_w: float
     normal_c: float
-    most_c: float
+    max_c: float
 
 
-HOUSE = Body(9.0, 105.0, 6.0, 3.2, 17.5, 24.0)
-TANK = Body(0.35, 1.6, 18.0, 1.0, 38.0, 75.0)
+HOUSE = ThermalModel(9.0, 105.0, 6.0, 3.2, 17.5, 24.0)
+TANK = ThermalModel(0.35, 1.6, 18.0, 1.0, 38.0, 75.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
+class HeatDraw:
     """Heat taken from a tank between two local hours, in W."""
 
     from_hour: int
@@ -37,51 +34,45 @@ class Draw:
     power_w: float
 
 
-SHOWERS = (Draw(6, 8, 1150.0), Draw(19, 21, 550.0))
+HOT_WATER_DRAWS = (HeatDraw(6, 8, 1150.0), HeatDraw(19, 21, 550.0))
 
 
 class Heater(Appliance):
-    """In `normal` its own thermostat keeps `normal_c`; `boost` heats on to `most_c`."""
+    """In `normal` its own thermostat keeps `normal_c`; `boost` heats on to `max_c`."""
 
     def __init__(
         self,
-        name: str,
-        base: str,
-        clock: Clock,
-        link: Link,
-        mind: Mind,
+        setup: Setup,
         *,
-        zone: ZoneInfo,
-        body: Body,
+        model: ThermalModel,
         rated_w: float,
         temperature_c: float,
-        draws: Sequence[Draw] = (),
+        draws: Sequence[HeatDraw] = (),
     ) -> None:
-        super().__init__(name, base, clock, link, mind)
-        self._zone = zone
-        self._body = body
-        self._rated_w = rated_w
+        super().__init__(setup)
+        self.max_power_w = rated_w
+        self._model = model
         self._draws = draws
         self.temperature_c = temperature_c
 
-    def live(self, seconds: float) -> None:
-        body = self._body
-        hour = self._lived_to.astimezone(self._zone).hour
+    def advance(self, seconds: float) -> None:
+        model = self._model
+        hour = self._advanced_to.astimezone(self.zone).hour
         drawn = sum(d.power_w for d in self._draws if d.from_hour <= hour < d.to_hour)
-        gained = self.power_w * body.heat_per_w - drawn
-        settles_at = body.surroundings_c + gained / body.loss_w_per_c
-        decay = math.exp(-seconds * body.loss_w_per_c / (body.capacity_kwh_per_c * 3_600_000))
+        gained = self.power_w * model.heat_per_w - drawn
+        settles_at = model.surroundings_c + gained / model.loss_w_per_c
+        decay = math.exp(-seconds * model.loss_w_per_c / (model.capacity_kwh_per_c * 3_600_000))
         self.temperature_c = settles_at + (self.temperature_c - settles_at) * decay
 
-    def obey(self, order: Order, now: datetime) -> tuple[str, float]:
-        mode = "normal" if order.mode == "own" else order.mode
+    def apply_command(self, command: Command, now: datetime) -> tuple[str, float]:
+        mode = "normal" if command.mode == "own" else command.mode
         if mode == "block":
             return mode, 0.0
         if mode in ("boost", "force"):
-            return mode, self._rated_w if self.temperature_c < self._body.most_c else 0.0
+            return mode, self.max_power_w if self.temperature_c < self._model.max_c else 0.0
         running = self.power_w > 0 and self.mode == "normal"
-        below = self._body.normal_c + (0.5 if running else 0.0)
-        return mode, self._rated_w if self.temperature_c < below else 0.0
+        below = self._model.normal_c + (0.5 if running else 0.0)
+        return mode, self.max_power_w if self.temperature_c < below else 0.0
 
     def next_event(self, now: datetime) -> datetime | None:
         return now + timedelta(minutes=2) if self.power_w > 0 and self.mode == "normal" else None

@@ -44,8 +44,13 @@ class MqttLink:
 
 
 @contextlib.asynccontextmanager
-async def open_link(host: str, port: int, client_id: str) -> AsyncIterator[MqttLink]:
-    """A connected link; what it hears is handed on while the block runs."""
+async def open_link(
+    host: str, port: int, client_id: str, status_topic: str | None = None
+) -> AsyncIterator[MqttLink]:
+    """A connected link; what it hears is handed on while the block runs.
+
+    `status_topic` says `online` meanwhile and `offline` afterwards, also where the link was lost.
+    """
     client = aiomqtt.Client(
         host,
         port,
@@ -53,12 +58,17 @@ async def open_link(host: str, port: int, client_id: str) -> AsyncIterator[MqttL
         protocol=aiomqtt.ProtocolVersion.V311,
         keepalive=30,
         socket_options=NO_DELAY,
+        will=aiomqtt.Will(status_topic, b"offline", 1, True) if status_topic else None,
     )
     async with client:
         link = MqttLink(client)
+        if status_topic:
+            await link.publish(status_topic, "online", retain=True)
         pump = asyncio.create_task(link.pump(), name=f"link-{client_id}")
         try:
             yield link
         finally:
             pump.cancel()
             await asyncio.gather(pump, return_exceptions=True)
+            if status_topic:
+                await link.publish(status_topic, "offline", retain=True)

@@ -1,0 +1,157 @@
+"""Appliances that do not do what the contract expects, as found in real houses."""
+
+from datetime import datetime, timedelta
+
+from agent.energy.instants import format_instant
+from integrations.sandbox.appliances.appliance import Appliance, Setup
+from integrations.sandbox.appliances.ev import Ev
+from integrations.sandbox.appliances.followers import Command, ScheduleFollower
+
+
+class SilentCharger(Ev):
+    """Knows that a car is plugged in; no meter, no SoC."""
+
+    def reading(self) -> dict[str, object]:
+        return {"plugged": self.plugged}
+
+
+class SlowCar(Ev):
+    """Its on-board charger takes 7.2 kW, whatever the wallbox offers."""
+
+    takes_w = 7200.0
+
+    def apply_command(self, command: Command, now: datetime) -> tuple[str, float]:
+        mode, power_w = super().apply_command(command, now)
+        return mode, min(power_w, self.takes_w)
+
+
+class CarWithItsOwnLimit(Ev):
+    """Ends at 80 % by its own setting and takes nothing more; its wallbox goes on telling 0 W."""
+
+    limit_percent = 80.0
+
+    def repeats_state(self) -> bool:
+        return self.mode == "charge"
+
+    def apply_command(self, command: Command, now: datetime) -> tuple[str, float]:
+        mode, power_w = super().apply_command(command, now)
+        return mode, power_w if self.soc_percent < self.limit_percent else 0.0
+
+    def next_event(self, now: datetime) -> datetime | None:
+        # Within a minute of its limit, as the battery management of a car would end it.
+        event = super().next_event(now)
+        soon = now + timedelta(minutes=1)
+        return soon if event is None or self.power_w > 0 else event
+
+
+class ChargerWithALifetimeCounter(Ev):
+    """Tells as session energy what its meter shows since it was made; no SoC, no power."""
+
+    counter_kwh = 4321.0
+
+    def reading(self) -> dict[str, object]:
+        kwh = self.counter_kwh + self.energy_kwh
+        return {"plugged": self.plugged, "energy_kwh": round(kwh, 3), "mode": self.mode}
+
+
+class ChargerWhoseCounterResets(Ev):
+    """Its session counter starts again in mid-session, as after a short loss of its power."""
+
+    resets_every_kwh = 7.0
+    _plugged_in_at_kwh = 0.0
+
+    def handle_event(self, now: datetime) -> None:
+        before = self.plugged
+        super().handle_event(now)
+        if self.plugged and not before:
+            self._plugged_in_at_kwh = self.energy_kwh
+
+    def reading(self) -> dict[str, object]:
+        kwh = (self.energy_kwh - self._plugged_in_at_kwh) % self.resets_every_kwh
+        power_w = round(self.power_w)
+        return {"plugged": self.plugged, "energy_kwh": round(kwh, 3), "power_w": power_w}
+
+
+class ChargerThatKeepsItsLastSession(Ev):
+    """Its session counter shows the last session until the next one begins to charge."""
+
+    _last_began_at_kwh = 0.0
+    _plugged_in_at_kwh = 0.0
+
+    def handle_event(self, now: datetime) -> None:
+        before = self.plugged
+        super().handle_event(now)
+        if self.plugged and not before:
+            self._plugged_in_at_kwh = self.energy_kwh
+
+    def reading(self) -> dict[str, object]:
+        if self.power_w > 0:
+            self._last_began_at_kwh = self._plugged_in_at_kwh
+        kwh = self.energy_kwh - self._last_began_at_kwh
+        power_w = round(self.power_w)
+        return {"plugged": self.plugged, "energy_kwh": round(kwh, 3), "power_w": power_w}
+
+
+class CarWithItsSocStuck(Ev):
+    """Tells 0 % for ever."""
+
+    def state(self) -> dict[str, object]:
+        return {"plugged": self.plugged, "soc_percent": 0}
+
+
+class NeverAcknowledges(Ev):
+    """Follows its schedule and does not say so."""
+
+    async def acknowledge(self, revision: int, word: str, diagnostic: str = "") -> None:
+        """Nothing is said."""
+
+
+class RejectingFollower(ScheduleFollower):
+    """Takes no schedule: the device stays on its own logic."""
+
+    __slots__ = ()
+
+    def accept(self, payload: bytes, now: int, uptime: int) -> str | None:
+        return "REJECTED" if payload else super().accept(payload, now, uptime)
+
+
+class TalksNonsense(Ev):
+    """Numbers as text, values out of range, texts for numbers, clocks far off."""
+
+    def reading(self) -> dict[str, object]:
+        return {
+            "plugged": "on" if self.plugged else "off",
+            "soc_percent": 140,
+            "power_w": str(round(self.power_w)),
+            "temperature_c": "warm",
+            "mode": self.mode,
+            "error": None,
+        }
+
+    def timestamp(self, now: datetime) -> str:
+        if int(now.timestamp()) // 300 % 2:
+            return "0001-01-01T00:00:00Z"
+        return format_instant(now + timedelta(hours=1))
+
+
+class SilentRelay(Appliance):
+    """Switches a load of `rated_w`; acknowledges, and never tells a thing."""
+
+    def __init__(self, setup: Setup, *, rated_w: float) -> None:
+        super().__init__(setup)
+        self.max_power_w = rated_w
+
+    def advance(self, seconds: float) -> None:
+        """A relay has no state but its contact."""
+
+    def apply_command(self, command: Command, now: datetime) -> tuple[str, float]:
+        closed = command.mode == "charge"
+        return ("charge" if closed else "idle"), self.max_power_w if closed else 0.0
+
+    def state(self) -> dict[str, object]:
+        return {}
+
+    async def _publish_state(self, now: datetime) -> None:
+        acks, self._acks = self._acks, []
+        for revision, word in acks:
+            await self.acknowledge(revision, word)

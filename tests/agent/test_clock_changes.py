@@ -163,6 +163,9 @@ class Judge:
             for when, body in states:
                 if device == "ev" and not body["plugged"]:
                     continue
+                if when < schedules[0][0]:
+                    # What a device says when it connects, before it was told anything.
+                    continue
                 held = [(came, item) for came, item in schedules if came <= when][-1]
                 # What is told in the second of a change may be either.
                 edges = [came for came, _ in schedules] + self._edges(held[1])

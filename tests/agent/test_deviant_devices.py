@@ -81,11 +81,14 @@ class Nights:
                 yield START + timedelta(seconds=said.at), json.loads(said.payload)
 
     def reasons(self, device: str = DEVIANT) -> set[str]:
-        """All that health ever said was wrong with the device, after its first minute."""
+        """All that health said was wrong with the device, from its first minute on."""
+        begin = START + timedelta(minutes=1)
+        said = list(self.bodies("health"))
+        # What was said before the minute was over still stands then.
+        standing = [body for when, body in said if when <= begin][-1:]
         return {
             str(part["why"])
-            for when, body in self.bodies("health")
-            if when > START + timedelta(minutes=1)
+            for body in [*standing, *(body for when, body in said if when > begin)]
             for part in [body["parts"].get(f"device:{device}", {})]
             if part.get("state") not in (None, "ok")
         }

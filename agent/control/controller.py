@@ -210,9 +210,11 @@ class Controller:
             self.store.flush()
             self._record_limit(now)
             moments = [now + CYCLE_PERIOD, self.dispatcher.next_change(), self._limit_check_at]
-            await wait_for(
-                self._serve_wake, self.clock, min(when for when in moments if when is not None)
-            )
+            moment = min(when for when in moments if when is not None)
+            if moment <= now:
+                # What was due has just been done: one that stays due must not stop everything.
+                moment = now + timedelta(seconds=1)
+            await wait_for(self._serve_wake, self.clock, moment)
 
     async def _plan_for_ever(self) -> None:
         while True:

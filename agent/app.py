@@ -31,7 +31,7 @@ FIRST_SCHEDULES_LOOK_S = 0.2
 async def plan_in_thread(situation: Situation) -> Plan:
     """Plan beside the event loop, so that a long search delays no message."""
     began = perf_counter()
-    plan = await asyncio.to_thread(make_plan, situation)
+    plan = await asyncio.to_thread(make_plan, situation, perf_counter, PLAN_TIME_LIMIT_S)
     return dataclasses.replace(plan, took_ms=int((perf_counter() - began) * 1000))
 
 

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 DISCONNECT_TIMEOUT_S = 1.0
 FIRST_SCHEDULES_LOOK_S = 0.2
+# Within what the controller waits for a plan, so that searches end by themselves.
+PLAN_TIME_LIMIT_S = 1.8
 
 
 async def plan_in_thread(situation: Situation) -> Plan:

@@ -98,7 +98,18 @@ class Judged:
 
 
 def judge(problem: Problem, schedule: Schedule) -> Judged:
+    schedule = _with_programs_under_way(problem, schedule)
     return _coupled(problem, schedule) if problem.coupled else _alone(problem, schedule)
+
+
+def _with_programs_under_way(problem: Problem, schedule: Schedule) -> Schedule:
+    """What a program under way still does is no choice: it stands here whatever was proposed."""
+    rest = {
+        model.id: model.segments_from(model.started)
+        for model in problem.models
+        if isinstance(model, ScaledProgram) and model.started is not None
+    }
+    return {**schedule, **rest} if rest else schedule
 
 
 def _last_end(schedule: Schedule) -> int:

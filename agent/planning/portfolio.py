@@ -85,7 +85,10 @@ def best_plan(problem: Problem, deadline: Deadline, engines: Sequence[Entry] = E
         if found.best is not None and deadline.over():
             break
         known = None if found.best is None else found.best.schedule
-        proposal = entry.engine.plan(problem, deadline, known)
+        try:
+            proposal = entry.engine.plan(problem, deadline, known)
+        except Exception:  # noqa: BLE001 - whatever an engine did not foresee, there is a plan
+            continue
         if proposal is not None:
             found.enter(entry.name, proposal)
     return found.verdict()

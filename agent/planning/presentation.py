@@ -91,6 +91,7 @@ def _slots(judged: Judged, model: Model) -> tuple[Slot, ...]:
     slots: list[Slot] = []
     k = 0
     for one in segments:
+        k = min(k, len(pieces.cells) - 1)
         while k and pieces.starts[k] > one.start:
             k -= 1
         while pieces.ends[k] <= one.start:

@@ -182,18 +182,14 @@ def _of_demands(
             found.append(f"the block of demand {index} is cut short")
         if not demand.hard and total > demand.max_s * device.power:
             found.append(f"demand {index} gets more than it may")
-        late = 0
         for one in mine:
             if one.start < demand.earliest or (not demand.hard and one.end > demand.deadline):
                 found.append(f"demand {index} is served outside its window")
-            late += one.power * max(0, one.end - max(one.start, demand.deadline))
             for a, b, span in timeline.between(one.start, one.end):
                 if span.unknown and not (demand.hard and demand.cap is None):
                     found.append(f"demand {index} is served in unknown time")
                 elif not demand.admits(span) and not _from_the_roof(one, a, b, pieces):
                     found.append(f"demand {index} is served above its cap")
-        if demand.allowance_s is not None and late > demand.allowance_s * device.power:
-            found.append(f"demand {index} gets more after its deadline than its cap lets it")
     return found
 
 

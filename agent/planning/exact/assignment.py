@@ -91,16 +91,16 @@ class Assignment:
 
     def serve_soft(self) -> bool:
         """While a second is worth more than it costs. Whether there was time for it."""
-        tiers = [
-            (value, i, seconds)
-            for i, demand in enumerate(self.demands)
-            if not demand.hard and demand.needed_s
+        room: dict[tuple[int, int], int] = {}
+        for i, demand in enumerate(self.demands):
+            if demand.hard or not demand.needed_s:
+                continue
+            # The last second may be worth less, as the need is rounded up.
             for value, seconds in (
                 (demand.value_per_s, demand.needed_s - 1),
                 (demand.value_of_last_s, 1),
-            )
-        ]
-        room = {(value, i): seconds for value, i, seconds in tiers}
+            ):
+                room[value, i] = room.get((value, i), 0) + seconds
         while True:
             if self.task.deadline.over():
                 return False

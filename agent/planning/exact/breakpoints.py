@@ -44,23 +44,25 @@ def points_of(timeline: Timeline, device: ScaledDevice, end: int) -> Points:
     if device.grid_s and not several:
         on = _grid(device, end)
         return Points(named, sorted({0, device.mandatory_s, end, *on}), True, True)
-    lengths = {
-        device.min_on_s,
-        device.min_off_s,
-        device.grid_s,
-        *(demand.needed_s for demand in device.demands),
-    }
-    lengths |= {demand.max_s for demand in device.demands} | {
-        demand.allowance_s or 0 for demand in device.demands
-    }
-    if device.grid_s:
-        lengths |= {demand.anchor % device.grid_s for demand in device.demands}
-    step = gcd(*named, *lengths)
+    step = _common_step(device, named)
     if step and end // step <= (MOST_STEPS if several else FEW_STEPS):
         return Points(named, list(range(0, end + 1, step)), True, True)
     if device.grid_s:
         return Points(named, sorted({*named, *_grid(device, end)}), False, True)
     return _chains(device, named, end)
+
+
+def common_step(timeline: Timeline, device: ScaledDevice, end: int) -> int:
+    """The longest step of which every instant and every length is a multiple; 0: there is none."""
+    return _common_step(device, _named(timeline, device, end))
+
+
+def _common_step(device: ScaledDevice, named: list[int]) -> int:
+    lengths = {device.min_on_s, device.min_off_s, device.grid_s}
+    for demand in device.demands:
+        lengths |= {demand.needed_s, demand.max_s, demand.allowance_s or 0}
+        lengths |= {demand.anchor % device.grid_s} if device.grid_s else set()
+    return gcd(*named, *lengths)
 
 
 def _grid(device: ScaledDevice, end: int) -> set[int]:

@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from itertools import islice, permutations
 
 from agent.planning.exact.best_first import BestFirstSearch
-from agent.planning.exact.breakpoints import points_of
+from agent.planning.exact.breakpoints import FEW_STEPS, common_step, points_of
+from agent.planning.exact.coarse import coarse_plans
+from agent.planning.exact.dynamic import plan_on_steps, steps_of
 from agent.planning.exact.feasibility import renamed, without_costs
 from agent.planning.exact.lagrangian import (
     RelaxedModel,
@@ -22,6 +24,7 @@ from agent.planning.exact.lexicographic import Weights, weights_of
 from agent.planning.exact.multi_demand import MultiDemandSearch
 from agent.planning.exact.objectives import ServedSpan, Task, aim_seconds
 from agent.planning.exact.outcome import Outcome
+from agent.planning.exact.overdue import plan_overdue
 from agent.planning.exact.tie_break import longer_first
 from agent.planning.incumbent import LASTING_S, IncumbentEdges
 from agent.planning.judge import Judged
@@ -50,6 +53,28 @@ class Attempt:
 
 
 def plan_with_minimum_times(task: Task) -> Outcome:
+    return plan_overdue(task) or _on_exact_steps(task) or _searched(task)
+
+
+def _on_exact_steps(task: Task) -> Outcome | None:
+    """One demand whose instants are all multiples of a step, few enough for every state."""
+    device = task.device
+    if len(device.demands) != 1 or device.demands[0].contiguous or device.incumbent.cost:
+        return None
+    end = max(device.demands[0].deadline, 0)
+    step = common_step(task.timeline, device, end)
+    if not step or end // step <= FEW_STEPS:
+        # The search settles ties too, where it is quick.
+        return None
+    spans = plan_on_steps(task, steps_of(task, step, 0))
+    if spans is None:
+        return None
+    spans = longer_first(task, spans)
+    judged = task.judge(spans)
+    return None if judged.faults or any(judged.aims) else Outcome(spans, proved=True)
+
+
+def _searched(task: Task) -> Outcome:
     first = last = _attempt(task, late=False)
     if _matters(first.judged, task):
         # The deadline stands in the way: look beyond it.
@@ -57,6 +82,10 @@ def plan_with_minimum_times(task: Task) -> Outcome:
     if last.lower is None:
         return Outcome(last.spans, proved=True)
     tried = [first, last, *_easier(task)]
+    for spans in coarse_plans(task):
+        judged = task.judge(spans)
+        if not judged.faults:
+            tried.append(replace(first, spans=spans, judged=judged))
     best = min(tried, key=lambda one: one.judged.order)
     spans, found = best.spans, best.judged
     # A plan that is all in time is bound by the look that saw no further.

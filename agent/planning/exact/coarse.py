@@ -73,7 +73,9 @@ def _several(task: Task) -> Iterator[list[ServedSpan]]:
         model = RelaxedModel(task.timeline, rounded.device, points, weights)
         multipliers = multipliers_of(model, task.deadline)
         search = MultiDemandSearch(model, multipliers, SEVERAL_BUDGET, task.deadline)
-        yield trimmed(task, search.run().spans)
+        spans = search.run().spans
+        if spans is not None:
+            yield trimmed(task, spans)
 
 
 def trimmed(task: Task, spans: list[ServedSpan]) -> list[ServedSpan]:

@@ -26,6 +26,7 @@ from agent.planning.exact.objectives import ServedSpan, Task, aim_seconds
 from agent.planning.exact.outcome import Outcome
 from agent.planning.exact.overdue import plan_overdue
 from agent.planning.exact.tie_break import longer_first
+from agent.planning.exact.until_done import until_done
 from agent.planning.incumbent import LASTING_S, IncumbentEdges
 from agent.planning.judge import Judged
 
@@ -38,6 +39,10 @@ BUDGET_FEASIBLE = 25_000
 BUDGET_ORDER = 4_000
 MOST_ORDERS = 6
 STEPS_S = (60, 300, 900)
+# Of the time that is left at each stage.
+MULTIPLIER_SHARE = 0.4
+FIRST_SHARE = 0.5
+EASIER_SHARE = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +80,14 @@ def _on_exact_steps(task: Task) -> Outcome | None:
 
 
 def _searched(task: Task) -> Outcome:
-    first = last = _attempt(task, late=False)
+    first = last = _attempt(task.within(FIRST_SHARE), late=False)
     if _matters(first.judged, task):
         # The deadline stands in the way: look beyond it.
-        last = _attempt(task, late=True)
+        last = _attempt(task.within(FIRST_SHARE), late=True)
     if last.lower is None:
         return Outcome(last.spans, proved=True)
-    tried = [first, last, *_easier(task)]
-    for spans in coarse_plans(task):
+    tried = [first, last, *_easier(task.within(EASIER_SHARE))]
+    for spans in coarse_plans(task.within(EASIER_SHARE)):
         judged = task.judge(spans)
         if not judged.faults:
             tried.append(replace(first, spans=spans, judged=judged))
@@ -192,7 +197,7 @@ def _attempt(task: Task, *, late: bool, feasible_only: bool = False) -> Attempt:
     weights = weights_of(timeline, device, end)
     model = RelaxedModel(timeline, device, points_of(timeline, device, end), weights)
     budget = BUDGET if model.closed else BUDGET_OPEN
-    multipliers = multipliers_of(model, task.deadline)
+    multipliers = multipliers_of(model, task.deadline.share(MULTIPLIER_SHARE))
     if len(device.demands) == 1:
         budget = BUDGET_FEASIBLE if feasible_only else budget
         found = BestFirstSearch(model, multipliers, budget, task.deadline).run()
@@ -204,26 +209,25 @@ def _attempt(task: Task, *, late: bool, feasible_only: bool = False) -> Attempt:
             for order in _orders(task):
                 search = MultiDemandSearch(model, multipliers, BUDGET_ORDER, task.deadline, order)
                 other = search.run()
-                if other.cost < found.cost:
+                if other.spans is not None and (found.spans is None or other.cost < found.cost):
                     found = replace(found, spans=other.spans, cost=other.cost)
                 if task.deadline.over():
                     break
-    spans = longer_first(task, found.spans)
+    spans = until_done(device) if found.spans is None else longer_first(task, found.spans)
     lower = None if found.proved else found.bound
     if not model.closed:
         lower = bound_without_minimum_times(task, model.named, weights)
     judged = task.judge(spans)
-    if lower is None and device.incumbent.cost and not _as_searched(task, judged, found.spans):
+    if lower is None and device.incumbent.cost and not _as_searched(task, judged):
         # Edges of short runs match nothing, which the search does not see: its cost is a bound.
         lower = found.cost
     return Attempt(spans, judged, lower, model.closed, weights, end)
 
 
-def _as_searched(task: Task, judged: Judged, spans: list[ServedSpan]) -> bool:
+def _as_searched(task: Task, judged: Judged) -> bool:
     """Whether every edge near one of the plan in force is counted as that one."""
     device = task.device
     runs = [(span.start, span.end) for span in judged.devices[device.id].segments]
-    del spans
     return device.incumbent.changes(runs, device.on_since, device.off_since) == (
         device.incumbent.lenient_changes(runs, device.on_since)
     )

@@ -34,6 +34,10 @@ class Task:
         )
         return Task(problem, device, self.deadline)
 
+    def within(self, part: float) -> "Task":
+        """The same with a part of the time that is left."""
+        return Task(self.problem, self.device, self.deadline.share(part))
+
     def judge(self, spans: Sequence[ServedSpan]) -> Judged:
         return judge(self.problem, {self.device.id: segments_of(self.device, spans)})
 

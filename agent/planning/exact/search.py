@@ -20,6 +20,8 @@ BEAM_STATES = 8000
 LEAST_BEAM = 3
 # How often the clock is asked, in states.
 CLOCK_EVERY = 32
+# The beam has the rest of the time.
+HEAP_SHARE = 0.6
 # The heap may hold this many times as many states as may be expanded.
 HEAP_FACTOR = 4
 
@@ -45,9 +47,12 @@ N = TypeVar("N", bound=SearchNode)
 
 @dataclass(slots=True)
 class SearchResult:
-    """Spans; a lower bound of all aims in one number; whether the spans are proved best."""
+    """Spans; a lower bound of all aims in one number; whether the spans are proved best.
 
-    spans: list[ServedSpan]
+    `spans` is None where time was over before any plan was found.
+    """
+
+    spans: list[ServedSpan] | None
     bound: int
     cost: int
     proved: bool
@@ -94,6 +99,7 @@ class Search(ABC, Generic[N]):
     def run(self) -> SearchResult:
         self.put_roots()
         expanded = 0
+        until = self.deadline.share(HEAP_SHARE)
         while self.heap:
             bound, _, node = heapq.heappop(self.heap)
             if node.is_goal:
@@ -101,15 +107,17 @@ class Search(ABC, Generic[N]):
             if self.is_outdone(node):
                 continue
             expanded += 1
-            late = expanded % CLOCK_EVERY == 0 and self.deadline.over()
+            late = expanded % CLOCK_EVERY == 0 and until.over()
             if late or expanded > self.budget or len(self.heap) > HEAP_FACTOR * self.budget:
                 self.heap.clear()
                 goal = self.beam()
+                if goal is None:
+                    return SearchResult(None, bound, bound, False)
                 return SearchResult(self.spans_of(goal), bound, goal.cost, False)
             self.expand(node)
         raise AssertionError("being off all the time is always a plan")
 
-    def beam(self) -> N:
+    def beam(self) -> N | None:
         """Not the best but a good plan: only the most promising states at each instant go on."""
         self.forget()
         self.buckets = [[] for _ in range(self.layers + 1)]
@@ -119,10 +127,9 @@ class Search(ABC, Generic[N]):
         for bucket in self.buckets:
             bucket.sort(key=lambda node: node.bound, reverse=True)
             if self.deadline.over():
-                width = LEAST_BEAM
+                return goal
             goal = self._through(bucket, width, goal)
             bucket.clear()
-        assert goal is not None
         return goal
 
     def _through(self, bucket: list[N], width: int, goal: N | None) -> N | None:

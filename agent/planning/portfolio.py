@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from agent.energy.plan import Engine as EngineName
 from agent.energy.plan import Status
 from agent.planning.candidates import plain_candidates
+from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.engine import Deadline, Engine, Proposal
 from agent.planning.exact import ExactEngine
 from agent.planning.exact.allowances import with_allowances
@@ -54,12 +55,25 @@ def plan_parts(
     problem: Problem, deadline: Deadline, engines: Sequence[Entry] = ENGINES
 ) -> list[Verdict]:
     """The best plan of each part of the problem, within the time that is left."""
-    parts = problem.parts()
+    # What is soon done comes first, and leaves its time to what is not.
+    parts = sorted(problem.parts(), key=_difficulty)
     verdicts = []
     for k, part in enumerate(parts):
         share = deadline.share(1 / (len(parts) - k))
         verdicts.append(best_plan(part, share, engines))
     return verdicts
+
+
+def _difficulty(part: Problem) -> int:
+    """How many demands depend on each other in time."""
+    total = 0
+    for model in part.models:
+        if isinstance(model, ScaledDevice):
+            total += sum(
+                model.coupled_in_time or bool(model.grid_s) or demand.contiguous
+                for demand in model.demands
+            )
+    return total
 
 
 def whole(problem: Problem, verdicts: Sequence[Verdict]) -> Judged:

@@ -17,7 +17,7 @@ from agent.planning.timeline import Timeline
 # More points than this are not searched; what is found is then not called proved.
 MOST_POINTS = 1500
 # Several demands are searched on steps of one size, where these are no more than this.
-MOST_STEPS = 6000
+MOST_STEPS = 2400
 # Steps of one size that are this few are searched instead, without any free chain.
 FEW_STEPS = 300
 

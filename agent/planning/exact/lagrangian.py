@@ -41,6 +41,11 @@ class Multipliers:
     served: tuple[int, ...]
     root: int
 
+    def forget(self) -> None:
+        """Keeps only what it served and where it began."""
+        self.off, self.on, self.just_started = [], [], []
+        self.next_start, self.ended = [], []
+
 
 class RelaxedModel:
     """Costs of being on between points, of edges, and what each demand allows.
@@ -335,6 +340,10 @@ def multipliers_of(model: RelaxedModel, deadline: Deadline) -> list[Multipliers]
         if key not in seen:
             seen[key] = model.relax(*split(values))
             found.append(seen[key])
+            if len(found) > KEPT + 1:
+                # The first is kept anyway; of the others only the best, as they are long.
+                worst = min(range(1, len(found)), key=lambda n: found[n].root)
+                found.pop(worst).forget()
         return seen[key]
 
     values = [_marginal(model, i) for i in range(count)]
@@ -346,8 +355,9 @@ def multipliers_of(model: RelaxedModel, deadline: Deadline) -> list[Multipliers]
             values = _secant(model, at, values, i, deadline)
     # What would be missing counts before all else: see it coming from every state.
     plenty = [
-        at([weight if demand.hard else 0 for demand in device.demands])
+        model.relax(*split([weight if demand.hard else 0 for demand in device.demands]))
         for weight in (w.short, w.unknown)
+        if not deadline.over()
     ]
     found.sort(key=lambda one: -one.root)
     first = seen[tuple(_marginal(model, i) for i in range(count))]

@@ -81,6 +81,8 @@ def _on_exact_steps(task: Task) -> Outcome | None:
 
 def _searched(task: Task) -> Outcome:
     first = last = _attempt(task.within(FIRST_SHARE), late=False)
+    if first.lower is not None:
+        first = last = _or_known(task, first)
     if _matters(first.judged, task):
         # The deadline stands in the way: look beyond it.
         last = _attempt(task.within(FIRST_SHARE), late=True)
@@ -109,6 +111,16 @@ def _searched(task: Task) -> Outcome:
             return Outcome(spans, proved=True)
         proved_aims = _aims_are_proved(task, seen.weights, found, seen.lower)
     return Outcome(spans, _objective(task, seen, found), aims_proved=proved_aims)
+
+
+def _or_known(task: Task, attempt: Attempt) -> Attempt:
+    """With the plan that is known already where that is better; the bound stays."""
+    if not task.known:
+        return attempt
+    judged = task.judge(task.known)
+    if judged.faults or judged.order >= attempt.judged.order:
+        return attempt
+    return replace(attempt, spans=list(task.known), judged=judged)
 
 
 def _aims_are_proved(task: Task, weights: Weights, found: Judged, lower: int) -> bool:

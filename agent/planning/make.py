@@ -9,7 +9,6 @@ from agent.planning.portfolio import ENGINES, Entry, plan_parts, whole
 from agent.planning.presentation import plan_of
 from agent.planning.problem import problem_of
 
-
 # The rest is for putting the plan in words and numbers.
 SEARCH_SHARE = 0.9
 

@@ -1,10 +1,11 @@
 """Each demand in one run, in the best time of its own window that others have left."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.planning.devices.flexible import ScaledDemand, ScaledDevice
 from agent.planning.exact.objectives import ServedSpan, Task
+from agent.planning.exact.until_done import assigned
 from agent.planning.segments import Run
 from agent.planning.timeline import Timeline
 
@@ -39,15 +40,22 @@ class _Chooser:
         self.taken: list[Run] = []
         self.spans: list[ServedSpan] = []
         if self.device.mandatory_s:
-            self.taken.append((0, self.device.mandatory_s))
-            self.spans.append((0, self.device.mandatory_s, None))
+            must = (0, self.device.mandatory_s)
+            self.taken.append(must)
+            self.spans += assigned(self.device, [must])
+        self.left = [
+            demand.needed_s - sum(b - a for a, b, who in self.spans if who == i)
+            for i, demand in enumerate(self.device.demands)
+        ]
 
     def plan(self, order: Sequence[int]) -> list[ServedSpan]:
         for i in order:
-            demand = self.device.demands[i]
+            if self.left[i] <= 0:
+                continue
+            demand = replace(self.device.demands[i], needed_s=self.left[i])
             best: _Choice | None = None
             for start in self._starts(demand):
-                choice = self._choice(demand, start, i)
+                choice = self._choice(demand, start)
                 if choice is not None and (best is None or choice.rank < best.rank):
                     best = choice
             if best is not None:
@@ -82,7 +90,7 @@ class _Chooser:
         first = max(demand.earliest, device.blocked_s)
         return sorted(t for t in found if t >= first)
 
-    def _choice(self, demand: ScaledDemand, start: int, index: int) -> _Choice | None:
+    def _choice(self, demand: ScaledDemand, start: int) -> _Choice | None:
         device = self.device
         joins = any(start == b for _, b in self.taken) or (device.running and start == 0)
         length = demand.needed_s if joins else max(demand.needed_s, device.min_on_s)

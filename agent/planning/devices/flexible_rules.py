@@ -174,6 +174,8 @@ def _of_demands(
         total = sum(one.power * (one.end - one.start) for one in mine)
         if demand.contiguous and len(runs_of(mine)) > 1:
             found.append(f"demand {index} is not one block")
+        if demand.under_way and (not mine or mine[0].start > 0):
+            found.append(f"the block of demand {index} does not go on")
         whole = demand.contiguous and demand.hard and demand.cap is None
         if whole and 0 < total < demand.energy:
             found.append(f"the block of demand {index} is cut short")

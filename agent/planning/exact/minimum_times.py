@@ -41,7 +41,7 @@ MOST_ORDERS = 6
 STEPS_S = (60, 300, 900)
 # Of the time that is left at each stage.
 MULTIPLIER_SHARE = 0.4
-FIRST_SHARE = 0.5
+FIRST_SHARE = 0.65
 EASIER_SHARE = 0.4
 
 

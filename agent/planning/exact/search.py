@@ -21,7 +21,7 @@ LEAST_BEAM = 3
 # How often the clock is asked, in states.
 CLOCK_EVERY = 32
 # The beam has the rest of the time.
-HEAP_SHARE = 0.6
+HEAP_SHARE = 0.7
 # The heap may hold this many times as many states as may be expanded.
 HEAP_FACTOR = 4
 

@@ -16,7 +16,7 @@ from agent.planning.problem import Problem
 from agent.planning.segments import Run, Schedule, Segment, joined
 
 
-def plain_candidates(problem: Problem) -> Iterator[Schedule]:
+def plain_candidates(problem: Problem, deadline: Deadline) -> Iterator[Schedule]:
     old = clipped_incumbent(problem)
     if old is not None:
         yield old
@@ -24,7 +24,7 @@ def plain_candidates(problem: Problem) -> Iterator[Schedule]:
         return
     model = problem.models[0]
     if isinstance(model, ScaledDevice):
-        task = Task(problem, model, Deadline.never())
+        task = Task(problem, model, deadline)
         for spans in (until_done(model), *own_window_plans(task)):
             yield {model.id: segments_of(model, spans)}
 

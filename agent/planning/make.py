@@ -10,7 +10,7 @@ from agent.planning.presentation import plan_of
 from agent.planning.problem import problem_of
 
 # The rest is for putting the plan in words and numbers.
-SEARCH_SHARE = 0.9
+SEARCH_SHARE = 0.85
 
 
 def make_plan(

@@ -24,6 +24,7 @@ OPTIMAL_GAP = 1e-6
 LEAST_STAKE = 0.01
 # What capped demands would miss without caps is found in this share of the time.
 ALLOWANCE_SHARE = 0.25
+PLAIN_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def best_plan(problem: Problem, deadline: Deadline, engines: Sequence[Entry] = E
     """Plain candidates first, then each engine with the best plan so far as its incumbent."""
     problem = with_allowances(problem, deadline.share(ALLOWANCE_SHARE))
     found = _Race(problem)
-    for schedule in plain_candidates(problem):
+    for schedule in plain_candidates(problem, deadline.share(PLAIN_SHARE)):
         found.consider(schedule)
     for entry in engines:
         if found.best is not None and deadline.over():

@@ -95,6 +95,8 @@ def _chains(device: ScaledDevice, named: list[int], end: int) -> Points:
         if demand.contiguous or several:
             anchors |= {t + sign * x for t in named for x in lengths for sign in (1, -1)}
     anchors = {t for t in anchors if 0 <= t <= end}
+    if len(anchors) > MOST_POINTS:
+        anchors = set(named)
     found = set(anchors)
     back: dict[bool, set[int]] = {True: set(), False: set()}
     # (instant, whether it is a start, direction of the chain)

@@ -61,7 +61,9 @@ class MultiDemandSearch(Search[Node]):
         deadline: Deadline,
         order: tuple[int, ...] | None = None,
     ) -> None:
-        super().__init__(len(model.points), budget, deadline, 2 * BEAM_STATES)
+        # Each state has as many successors as there are demands, and is as much longer.
+        count = max(2, len(model.device.demands))
+        super().__init__(len(model.points), 2 * budget // count, deadline, 4 * BEAM_STATES // count)
         self.model = model
         self.multipliers = multipliers
         self.device = model.device

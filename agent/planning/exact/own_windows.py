@@ -1,5 +1,6 @@
 """Each demand in one run, in the best time of its own window that others have left."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,6 +25,8 @@ def own_window_plans(task: Task) -> Iterator[list[ServedSpan]]:
         if hard_first not in seen:
             seen.append(hard_first)
             yield _Chooser(task).plan(hard_first)
+        if task.deadline.over():
+            return
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class _Chooser:
         self.timeline: Timeline = task.timeline
         self.taken: list[Run] = []
         self.spans: list[ServedSpan] = []
+        self.barred_before: list[int] = []
         if self.device.mandatory_s:
             must = (0, self.device.mandatory_s)
             self.taken.append(must)
@@ -53,6 +57,7 @@ class _Chooser:
             if self.left[i] <= 0:
                 continue
             demand = replace(self.device.demands[i], needed_s=self.left[i])
+            self._bar(demand)
             best: _Choice | None = None
             for start in self._starts(demand):
                 choice = self._choice(demand, start)
@@ -62,6 +67,21 @@ class _Chooser:
                 self.taken = sorted([*self.taken, (best.start, best.end)])
                 self.spans.append((best.start, best.end, i))
         return sorted(self.spans, key=lambda span: span[0])
+
+    def _bar(self, demand: ScaledDemand) -> None:
+        """Sums up the time that the demand may not use."""
+        self.barred_before = []
+        total = 0
+        for span in self.timeline.spans:
+            self.barred_before.append(total)
+            total += 0 if demand.admits(span) else span.end - span.start
+        self.demand = demand
+
+    def _barred_until(self, second: int) -> int:
+        index = bisect_right(self.timeline.starts, second) - 1
+        span = self.timeline.spans[index]
+        before = self.barred_before[index]
+        return before if self.demand.admits(span) else before + second - span.start
 
     def _lengths(self, demand: ScaledDemand) -> set[int]:
         """Alone a run lasts its minimum; where it joins another one it need not."""
@@ -102,11 +122,9 @@ class _Chooser:
             return None
         if not demand.hard and end > demand.deadline:
             return None
-        unknown = 0
-        for a, b, span in self.timeline.between(start, end):
-            if not demand.admits(span):
-                return None
-            unknown += b - a if span.unknown else 0
+        if self._barred_until(end) > self._barred_until(start):
+            return None
+        unknown = self.timeline.unknown_until(end) - self.timeline.unknown_until(start)
         late = max(0, end - max(start, demand.deadline))
         if late and demand.allowance_s is not None and late > demand.allowance_s:
             return None

@@ -15,13 +15,10 @@ from agent.planning.exact.breakpoints import FEW_STEPS, common_step, points_of
 from agent.planning.exact.coarse import coarse_plans
 from agent.planning.exact.dynamic import plan_on_steps, steps_of
 from agent.planning.exact.feasibility import renamed, without_costs
-from agent.planning.exact.lagrangian import (
-    RelaxedModel,
-    bound_without_minimum_times,
-    multipliers_of,
-)
+from agent.planning.exact.lagrangian import RelaxedModel
 from agent.planning.exact.lexicographic import Weights, weights_of
 from agent.planning.exact.multi_demand import MultiDemandSearch
+from agent.planning.exact.multipliers import bound_without_minimum_times, multipliers_of
 from agent.planning.exact.objectives import ServedSpan, Task, aim_seconds
 from agent.planning.exact.outcome import Outcome
 from agent.planning.exact.overdue import plan_overdue

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agent.planning.engine import Deadline
-from agent.planning.exact.best_first import NOTHING
 from agent.planning.exact.lagrangian import Multipliers, RelaxedModel
 from agent.planning.exact.objectives import ServedSpan
 from agent.planning.exact.search import BEAM_STATES, Search
+from agent.planning.exact.states import NOTHING
 
 OFF, ON, GOAL = range(3)
 NOBODY = -1

@@ -63,7 +63,7 @@ def urgent_part(text: str) -> str:
 def restore(model: DeviceModel, text: str) -> None:
     """Take up what an earlier life stored."""
     raw = json.loads(text)
-    kept = {FORMER_NAMES.get(name, name): when for name, when in raw["session"].items()}
+    kept = {FORMER_NAMES.get(name, name): at for name, at in raw.get("session", {}).items()}
     session = Session(
         **{name: _instant(kept[name]) for name in SESSION_INSTANTS if name in kept},
         confirmed=bool(raw.get("confirmed")),

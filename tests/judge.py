@@ -159,7 +159,10 @@ def _requests(said: Sequence[Utterance]) -> Iterator[str]:
 def _events(said: Sequence[Utterance]) -> Iterator[str]:
     last: dict[tuple[str, str], int] = {}
     for item in said:
-        if item.topic == "event":
+        if item.topic == "status" and item.payload == b"offline":
+            # Nobody's fault but the agent's own: a new life begins anew.
+            last.clear()
+        elif item.topic == "event":
             body = json.loads(item.payload)
             key = body["type"], body["device"] or ""
             at = unix(body["at"])

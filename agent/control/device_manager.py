@@ -40,7 +40,8 @@ from agent.records.device_store import UNBELIEVABLE, DeviceStore
 from agent.report.documents import wish_document
 from agent.report.event_queue import EventQueue
 
-STATE_SAVED_EVERY = timedelta(minutes=15)
+# After a power cut a device that tells no meter runs at most so much longer; the SD card is spared.
+STATE_SAVED_EVERY = timedelta(minutes=30)
 SILENT_AFTER = timedelta(hours=24)
 # A state after this silence is answered with the time, for devices without a clock.
 SILENCE_BEFORE_TIME = timedelta(seconds=60)
@@ -68,7 +69,6 @@ class ManagedDevice:
     info: DeviceInfo | None = None
     rejected: str = ""
     stored_text: str = ""
-    save_again_at: datetime | None = None
     unsaved: dict[str, Reading] = field(default_factory=dict)
     said_unknown: set[str] = field(default_factory=set)
     tokens: float = float(REQUESTS_AT_ONCE)
@@ -97,6 +97,7 @@ class DeviceManager:
     on_reappeared: Callable[[], None]
     on_take_back: Callable[[str], None]
     _by_id: dict[str, ManagedDevice] = field(default_factory=dict, init=False)
+    _saved_at: datetime | None = field(default=None, init=False)
 
     def restore(
         self, sections: Mapping[str, DeviceSection], profiles: Mapping[str, DeviceProfile]
@@ -111,6 +112,7 @@ class DeviceManager:
                     stored.restore(model, text)
                 except UNBELIEVABLE:
                     self.health.count("unreadable_rows")
+                    text = None
             device = ManagedDevice(section, profiles[name], model, self._stored_wish(name))
             device.stored_text = text or ""
             self._by_id[name] = device
@@ -319,11 +321,15 @@ class DeviceManager:
     def advance(self, now: datetime) -> None:
         """Carry every device on to now: energy counted, wishes that have ended taken off."""
         context = self.context(now)
+        last = self._saved_at
+        due = last is None or not last <= now < last + STATE_SAVED_EVERY
+        if due:
+            self._saved_at = now
         for name, device in self._by_id.items():
             kind = KINDS[device.section.type]
             kind.advance(device.section, device.model, device.wish, context)
             self._end_wishes(name, context)
-            self._save_state(name, now)
+            self._save_state(name, now, at_once=due)
             self._update_health(name, now)
 
     def planning_input(self, name: str, now: datetime) -> PlanningInput:
@@ -394,18 +400,17 @@ class DeviceManager:
             self._save_state(name, now, at_once=True)
 
     def _save_state(self, name: str, now: datetime, *, at_once: bool = False) -> None:
-        """At once where the session changed, the energy taken only now and then: an SD card."""
+        """At once where the session changed, else with all the others now and then: an SD card."""
         device = self._by_id[name]
         text = stored.to_text(device.model)
-        if text == device.stored_text and not device.unsaved:
+        if not device.unsaved and stored.substance(text) == stored.substance(device.stored_text):
             return
         same_session = stored.urgent_part(text) == stored.urgent_part(device.stored_text)
-        soon = device.save_again_at is not None and now < device.save_again_at
-        if same_session and soon and not at_once:
+        if same_session and not at_once:
             return
         self.store.save_state(name, text, list(device.unsaved.values()))
         device.unsaved.clear()
-        device.stored_text, device.save_again_at = text, now + STATE_SAVED_EVERY
+        device.stored_text = text
 
     def _update_health(self, name: str, now: datetime) -> None:
         part, device = f"device:{name}", self._by_id[name]

@@ -60,6 +60,14 @@ def urgent_part(text: str) -> str:
     return text.partition('"progress"')[0].partition('"total_kwh"')[0]
 
 
+def substance(text: str) -> object:
+    """What of the text is worth a write: not that time has passed and nothing has happened."""
+    raw = json.loads(text or "{}")
+    raw.pop("integrated_to", None)
+    counters = {kind: kwh for kind, (kwh, _) in raw.pop("counters", {}).items()}
+    return raw, counters
+
+
 def restore(model: DeviceModel, text: str) -> None:
     """Take up what an earlier life stored."""
     raw = json.loads(text)

@@ -87,3 +87,15 @@ def test_what_cannot_be_believed_is_refused_and_changes_nothing(damage: dict[str
     with pytest.raises((ValueError, KeyError, TypeError, AttributeError)):
         stored.restore(again, text)
     assert stored.to_text(again) == stored.to_text(new())
+
+
+def test_that_time_has_passed_is_not_worth_a_write() -> None:
+    model = new()
+    model.meter.counters = {"energy_kwh": Counter(3.0, NOW)}
+    model.meter.integrated_to = NOW
+    before = stored.to_text(model)
+    model.meter.counters = {"energy_kwh": Counter(3.0, NOW + timedelta(hours=1))}
+    model.meter.integrated_to = NOW + timedelta(hours=1)
+    assert stored.substance(stored.to_text(model)) == stored.substance(before)
+    model.meter.total_kwh += 0.5
+    assert stored.substance(stored.to_text(model)) != stored.substance(before)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import sys
 import tempfile
 import time
@@ -75,6 +76,8 @@ class Bench:
             "tests.bench.child",
             json.dumps(task),
             stdout=asyncio.subprocess.PIPE,
+            # As the systemd unit starts it.
+            env={**os.environ, "MALLOC_ARENA_MAX": "1"},
         )
         try:
             out, _ = await process.communicate()

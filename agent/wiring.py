@@ -10,9 +10,10 @@ from agent.clock import Clock
 from agent.clockmonitor import ClockMonitor
 from agent.config import Config
 from agent.contracts.topics import Topics
-from agent.control.controller import Controller, MakePlan
+from agent.control.controller import Controller
 from agent.control.device_manager import DeviceManager
 from agent.control.site import Site
+from agent.control.timed_planner import MakePlan, TimedPlanner
 from agent.control.used_topics import UsedTopics
 from agent.dispatch.dispatcher import LIMIT, Dispatcher
 from agent.dispatch.inbox import Inbox
@@ -172,14 +173,13 @@ def build(
         site.location,
         on_told=devices.on_told,
         on_switch=lambda device, is_on: controller.on_switch(device, is_on),
-        on_headroom=lambda: controller.on_headroom(),
+        on_headroom=lambda: controller.plan_now(),
     )
     controller = Controller(
         config,
         clock,
         lambda: monitor.trusted,
-        plan,
-        fallback,
+        TimedPlanner(plan, fallback, config.planner.time_limit_s),
         site,
         devices,
         dispatcher,

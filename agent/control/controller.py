@@ -8,7 +8,7 @@ stays in force. What is published goes through the outbox, so a lost broker stop
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -22,6 +22,7 @@ from agent.control.boosts import allocated, calm_power, running_programs, unswit
 from agent.control.deadlines import DeadlineWatch
 from agent.control.device_manager import DeviceManager
 from agent.control.site import Site
+from agent.control.timed_planner import TimedPlanner
 from agent.dispatch.blocks import BlockHistory
 from agent.dispatch.dispatcher import Dispatcher, Wanted
 from agent.dispatch.outbox import LARGE, Outbox
@@ -59,10 +60,6 @@ LIMIT_SHOWN_AFTER = timedelta(seconds=60)
 
 # Between two plans everything else has its turn, whatever asks for the next one.
 BETWEEN_PLANS_S = 0.05
-# A search that does not end is not alive: the watchdog starts the agent anew.
-PLANNER_HANGS_AFTER_S = 300.0
-
-MakePlan = Callable[[Situation], Awaitable[Plan]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +78,13 @@ class _Cycle:
 class Controller:
     """`clock_trusted()` says whether anything may be switched now; `on_turn(part)` hears that a
 
-    task is alive. `fallback` plans where `make_plan` was not done in time and nothing is in force.
+    task is alive. Where the planner was not in time and nothing is in force its fallback plans.
     """
 
     config: Config
     clock: Clock
     clock_trusted: Callable[[], bool]
-    make_plan: MakePlan
-    fallback: MakePlan
+    planner: TimedPlanner
     site: Site
     devices: DeviceManager
     dispatcher: Dispatcher
@@ -103,12 +99,10 @@ class Controller:
     _plan: Plan | None = field(default=None, init=False)
     _prices: PriceForecast | None = field(default=None, init=False)
     _plan_published: bool = field(default=False, init=False)
-    _late: asyncio.Task[Plan] | None = field(default=None, init=False)
     _deadlines: DeadlineWatch = field(init=False)
     _user_triggered: set[str] = field(default_factory=set, init=False)
     _urgent: set[str] = field(default_factory=set, init=False)
     _triggered_at: dict[str, datetime] = field(default_factory=dict, init=False)
-    _late_since: float = field(default=math.inf, init=False)
     _plan_wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _serve_wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _next_cycle: datetime | None = field(default=None, init=False)
@@ -118,6 +112,7 @@ class Controller:
 
     def __post_init__(self) -> None:
         self._deadlines = DeadlineWatch(self.events)
+        self.planner.on_late = self.plan_now
 
     # --- what calls in: plain and quick ---------------------------------------------------------
 
@@ -163,8 +158,8 @@ class Controller:
         self._limit_came_at, self._limit_check_at = now, now + LIMIT_SHOWN_AFTER
         self._curtail(now)
 
-    def on_headroom(self) -> None:
-        """Others have acknowledged to take less: what waited may be raised."""
+    def plan_now(self) -> None:
+        """What was waited for has come: headroom, an answer of the planner."""
         self._plan_again(self.clock.now())
 
     def on_switch(self, device: str, is_on: bool) -> None:
@@ -220,7 +215,7 @@ class Controller:
         while True:
             self._plan_wake.clear()
             now = self.clock.now()
-            if asyncio.get_running_loop().time() - self._late_since < PLANNER_HANGS_AFTER_S:
+            if self.planner.alive:
                 self.on_turn("planning")
             if self.clock_trusted() and self._is_due(now):
                 await self._run_cycle(now)
@@ -250,7 +245,7 @@ class Controller:
         cycle = self._gather(now)
         if cycle is None:
             return
-        plan = await self._planned(cycle)
+        plan = await self.planner.plan(cycle.situation) or await self._without_planner(cycle)
         if plan is None:
             return
         self._plan = plan
@@ -290,26 +285,6 @@ class Controller:
         )
         return _Cycle(now, inputs, prices, situation, triggered, urgent)
 
-    async def _planned(self, cycle: _Cycle) -> Plan | None:
-        """The plan, or None where it was not there in time."""
-        if self._late is not None and not self._late.done():
-            # The planner is still at an older question: one search at a time on a slow gateway.
-            return await self._without_planner(cycle)
-        task = asyncio.ensure_future(self.make_plan(cycle.situation))
-        try:
-            done, _ = await asyncio.wait({task}, timeout=self.config.planner.time_limit_s)
-        except asyncio.CancelledError:
-            task.cancel()
-            raise
-        if not done:
-            log.warning(
-                "no plan within %g s; what is in force stays", self.config.planner.time_limit_s
-            )
-            self._late, self._late_since = task, asyncio.get_running_loop().time()
-            task.add_done_callback(self._late_plan_came)
-            return await self._without_planner(cycle)
-        return task.result()
-
     async def _without_planner(self, cycle: _Cycle) -> Plan | None:
         """Nothing where a plan is in force for everybody who asks, else the rule's."""
         self._user_triggered |= cycle.user_triggered
@@ -318,13 +293,7 @@ class Controller:
         served = {name for name in asking if self.dispatcher.held(name) is not None}
         if asking <= served and not cycle.user_triggered:
             return None
-        return await self.fallback(cycle.situation)
-
-    def _late_plan_came(self, task: asyncio.Task[Plan]) -> None:
-        self._late_since = math.inf
-        if not task.cancelled() and task.exception() is not None:
-            log.error("the planner failed: %r", task.exception())
-        self._plan_again(self.clock.now())
+        return await self.planner.fallback(cycle.situation)
 
     def _awaiting_first_prices(self) -> bool:
         return asyncio.get_running_loop().time() < self._began + FIRST_PRICES_WITHIN_S

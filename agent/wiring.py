@@ -12,6 +12,7 @@ from agent.config import Config
 from agent.contracts.topics import Topics
 from agent.control.controller import Controller
 from agent.control.device_manager import DeviceManager
+from agent.control.limit_control import LimitControl
 from agent.control.site import Site
 from agent.control.timed_planner import MakePlan, TimedPlanner
 from agent.control.used_topics import UsedTopics
@@ -187,7 +188,7 @@ def build(
         events,
         device_store,
         ledger,
-        site.limit_log,
+        LimitControl(site, devices, dispatcher, site.limit_log, profiles),
         topics,
         profiles,
     )

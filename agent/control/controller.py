@@ -18,21 +18,21 @@ from agent.contracts.plan import plan_document
 from agent.contracts.situation import situation_document
 from agent.contracts.text import wire_json
 from agent.contracts.topics import Topics
-from agent.control.boosts import allocated, calm_power, running_programs, unswitchable
+from agent.control.boosts import calm_power
 from agent.control.deadlines import DeadlineWatch
 from agent.control.device_manager import DeviceManager
+from agent.control.limit_control import LimitControl
 from agent.control.site import Site
 from agent.control.timed_planner import TimedPlanner
 from agent.dispatch.blocks import BlockHistory
 from agent.dispatch.dispatcher import Dispatcher, Wanted
 from agent.dispatch.outbox import LARGE, Outbox
 from agent.dispatch.schedules import ScheduleContext, schedule_for
-from agent.energy.instants import from_unix, to_unix_ceil, to_unix_floor
+from agent.energy.instants import from_unix, to_unix_ceil
 from agent.energy.plan import DevicePlan, Plan
 from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import Schedule
 from agent.energy.situation import Situation
-from agent.energy.steps import Steps, combined
 from agent.home.baseline import uncontrolled_cost
 from agent.home.kinds import KINDS
 from agent.home.planning_input import PLANNED_AHEAD, PlanningInput
@@ -40,7 +40,6 @@ from agent.home.situation import PriceForecast, build_situation
 from agent.ports import OutgoingMessage
 from agent.records.device_store import DeviceStore
 from agent.records.ledger import Ledger
-from agent.records.limit_log import LimitLog
 from agent.report.event_queue import EventQueue
 
 log = logging.getLogger(__name__)
@@ -55,9 +54,6 @@ FIRST_PRICES_WITHIN_S = 10.0
 # One device causes at most one new plan in this time; what a person asks does not wait.
 PLAN_EVERY = timedelta(seconds=5)
 SITE = "site"
-# What was sent for a limit is recorded when the meters have had time to show it.
-LIMIT_SHOWN_AFTER = timedelta(seconds=60)
-
 # Between two plans everything else has its turn, whatever asks for the next one.
 BETWEEN_PLANS_S = 0.05
 
@@ -92,7 +88,7 @@ class Controller:
     events: EventQueue
     store: DeviceStore
     ledger: Ledger
-    limit_log: LimitLog
+    limits: LimitControl
     topics: Topics
     profiles: Mapping[str, DeviceProfile]
     on_turn: Callable[[str], None] = lambda part: None
@@ -106,8 +102,6 @@ class Controller:
     _plan_wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _serve_wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _next_cycle: datetime | None = field(default=None, init=False)
-    _limit_check_at: datetime | None = field(default=None, init=False)
-    _limit_came_at: datetime | None = field(default=None, init=False)
     _began: float = field(default=math.nan, init=False)
 
     def __post_init__(self) -> None:
@@ -155,8 +149,10 @@ class Controller:
     def on_stricter_limit(self) -> None:
         """Less may be drawn: setpoints first, in one step, before anything is planned."""
         now = self.clock.now()
-        self._limit_came_at, self._limit_check_at = now, now + LIMIT_SHOWN_AFTER
-        self._curtail(now)
+        self.limits.came(now)
+        if self.clock_trusted():
+            self.limits.curtail(now)
+        self._serve_wake.set()
 
     def plan_now(self) -> None:
         """What was waited for has come: headroom, an answer of the planner."""
@@ -203,8 +199,8 @@ class Controller:
             if self.clock_trusted():
                 self.dispatcher.publish_due_setpoints(now)
             self.store.flush()
-            self._record_limit(now)
-            moments = [now + CYCLE_PERIOD, self.dispatcher.next_change(), self._limit_check_at]
+            self.limits.record(now)
+            moments = [now + CYCLE_PERIOD, self.dispatcher.next_change(), self.limits.check_at]
             moment = min(when for when in moments if when is not None)
             if moment <= now:
                 # What was due has just been done: one that stays due must not stop everything.
@@ -269,7 +265,7 @@ class Controller:
             prices = prices or PriceForecast("", self.site.location().zone.key)
         triggered, self._user_triggered = frozenset(self._user_triggered), set()
         urgent, self._urgent = frozenset(self._urgent), set()
-        inputs = self._within_limit(inputs, now)
+        inputs = self.limits.within(inputs, now)
         for device, item in inputs.items():
             self.devices.note_input(device, item, now)
         self._prices = prices
@@ -325,7 +321,7 @@ class Controller:
             schedule = self._schedule(device, item, plan, cycle.prices, now)
             urgent = device in cycle.urgent
             wanted[device] = Wanted(schedule, urgent=urgent, ignore_drift=not asked)
-        issued = self.dispatcher.issue(wanted, to_unix_ceil(now), self._headroom(now))
+        issued = self.dispatcher.issue(wanted, to_unix_ceil(now), self.limits.headroom(now))
         if self.dispatcher.waits_for_headroom:
             # What a person asked for is still urgent when the others have made room.
             self._urgent |= cycle.urgent
@@ -363,7 +359,7 @@ class Controller:
     def _apply_override_now(self, device: str, now: datetime) -> None:
         """A boost, a pause or their end by the plan in force: the planner is not waited for."""
         inputs = {name: self.devices.planning_input(name, now) for name in self.devices}
-        item = self._within_limit(inputs, now)[device]
+        item = self.limits.within(inputs, now)[device]
         self.devices.note_input(device, item, now)
         held = self.dispatcher.held(device)
         if held is None and item.override is None:
@@ -372,51 +368,9 @@ class Controller:
             return
         schedule = self._schedule(device, item, self._plan, self._prices, now)
         wanted = {device: Wanted(schedule, urgent=True)}
-        if self.dispatcher.issue(wanted, to_unix_ceil(now), self._headroom(now)):
+        if self.dispatcher.issue(wanted, to_unix_ceil(now), self.limits.headroom(now)):
             self.dispatcher.publish_due_setpoints(now)
         self._serve_wake.set()
-
-    def _headroom(self, now: datetime) -> Steps | None:
-        """What schedules may add up to: a program under way draws beside them."""
-        headroom = self.site.headroom()
-        if headroom is None:
-            return None
-        models = {name: self.devices.model(name) for name in self.devices}
-        loads = running_programs(self.profiles, models, now)
-        return combined([headroom, loads], lambda pair: max(0.0, pair[0] - pair[1]))
-
-    def _within_limit(
-        self, inputs: Mapping[str, PlanningInput], now: datetime
-    ) -> dict[str, PlanningInput]:
-        """Boosts with the power that is left for them under a limit; said on the wish."""
-        headroom = self.site.headroom()
-        if headroom is None:
-            return dict(inputs)
-        models = {name: self.devices.model(name) for name in inputs}
-        out, less = allocated(inputs, self.profiles, models, headroom, now)
-        for device, why in less.items():
-            self.devices.say_less(device, why)
-        return out
-
-    def _curtail(self, now: datetime) -> None:
-        headroom = self._headroom(now)
-        if headroom is None or not self.clock_trusted():
-            return
-        models = {name: self.devices.model(name) for name in self.devices}
-        fixed = unswitchable(self.profiles, models, now)
-        self.dispatcher.curtail(headroom, fixed, to_unix_floor(now))
-        self._serve_wake.set()
-
-    def _record_limit(self, now: datetime) -> None:
-        """What was sent for a limit and what the devices then told, for the record."""
-        if self._limit_check_at is None or now < self._limit_check_at:
-            return
-        came, self._limit_check_at = self._limit_came_at, None
-        if came is None:
-            return
-        models = [self.devices.model(name) for name in self.devices]
-        measured = sum(model.meter.power_w(now) for model in models)
-        self.limit_log.obeyed(came, self.dispatcher.sent_w(now), measured)
 
     def _publish_plan(self, plan: Plan, situation: Situation, *, changed: bool) -> None:
         """Publish and keep the plan behind a change; a plan that changes nothing is not news."""

@@ -44,14 +44,20 @@ class CarWithItsOwnLimit(Ev):
         return soon if event is None or self.power_w > 0 else event
 
 
-class ChargerWithALifetimeCounter(Ev):
-    """Tells as session energy what its meter shows since it was made; no SoC, no power."""
+class ChargerThatNeverZeroesItsCounter(Ev):
+    """Goes on from the few kWh of its first days; no SoC, no power."""
 
-    counter_kwh = 4321.0
+    counter_kwh = 6.0
 
     def reading(self) -> dict[str, object]:
         kwh = self.counter_kwh + self.energy_kwh
         return {"plugged": self.plugged, "energy_kwh": round(kwh, 3), "mode": self.mode}
+
+
+class ChargerWithALifetimeCounter(ChargerThatNeverZeroesItsCounter):
+    """Tells as session energy what its meter shows since it was made."""
+
+    counter_kwh = 4321.0
 
 
 class ChargerWhoseCounterResets(Ev):

@@ -256,7 +256,10 @@ class DeviceModel:
     def _plug(self, old: Reading | None, reading: Reading, now: datetime) -> bool:
         if old is not None and old.value == reading.value:
             return False
-        self.meter.begin_session(reading.at, now, seen=old is not None)
+        if reading.value:
+            self.meter.begin_session(reading.at, now, seen=old is not None)
+        else:
+            self.meter.end_session(reading.at, now)
         self.soc.begin_session()
         self.following.begin_session(probe=False)
         self.doubts.clear()

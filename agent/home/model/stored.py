@@ -32,6 +32,7 @@ def to_text(model: DeviceModel) -> str:
         for name in SESSION_INSTANTS
         if (when := getattr(model.session, name)) is not None
     }
+    before = model.meter.before_session
     meter, soc, learned = model.meter, model.soc.anchor, model.following.learned_power_w
     stored: dict[str, Any] = {
         "session": session,
@@ -43,6 +44,8 @@ def to_text(model: DeviceModel) -> str:
         "session_kwh": round(meter.session_kwh, 2),
         "session_since": _text(meter.session_since),
         "integrated_to": _text(meter.integrated_to),
+        "between_sessions": meter.between_sessions or None,
+        "before_session": before and [round(before.kwh, 2), _text(before.at)],
         "counters": {kind: [round(c.kwh, 2), _text(c.at)] for kind, c in meter.counters.items()},
         "soc": soc and [round(soc.percent, 1), _text(soc.at), round(model.soc.anchor_total_kwh, 2)],
         "block_since": model.block_since,
@@ -73,6 +76,10 @@ def restore(model: DeviceModel, text: str) -> None:
         str(kind): Counter(_kwh(kwh), parse_instant(at))
         for kind, (kwh, at) in raw.get("counters", {}).items()
     }
+    before = raw.get("before_session")
+    if before is not None:
+        kwh, at = before
+        before = Counter(_kwh(kwh), parse_instant(at))
     total, in_session = _kwh(raw.get("total_kwh", 0.0)), _kwh(raw.get("session_kwh", 0.0))
     anchor, anchor_total = None, 0.0
     if soc := raw.get("soc"):
@@ -94,6 +101,8 @@ def restore(model: DeviceModel, text: str) -> None:
     model.session, model.progress = session, progress
     meter = model.meter
     meter.total_kwh, meter.session_kwh, meter.counters = total, in_session, counters
+    meter.before_session = before
+    meter.between_sessions = raw.get("between_sessions") is True
     meter.session_since, meter.integrated_to = times["session_since"], times["integrated_to"]
     model.soc.anchor, model.soc.anchor_total_kwh = anchor, anchor_total
     model.following.learned_power_w = learned

@@ -258,7 +258,8 @@ class Controller:
         self.dispatcher.publish_due_setpoints(self.clock.now())
         self._serve_wake.set()
         self._publish_plan(plan, cycle.situation, changed=bool(issued))
-        self._deadlines.look(cycle.inputs, plan)
+        stalled = {name for name in self.devices if self.devices.model(name).stalled(now)}
+        self._deadlines.look(cycle.inputs, plan, stalled)
 
     def _gather(self, now: datetime) -> _Cycle | None:
         """What is known now, as a Situation; None while the first prices may still come."""

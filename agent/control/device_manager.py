@@ -40,6 +40,8 @@ from agent.records.device_store import UNBELIEVABLE, DeviceStore
 from agent.report.documents import wish_document
 from agent.report.event_queue import EventQueue
 
+# One that has no stays is said anew so often not to do what it is told, or to refuse it.
+SAID_AGAIN_AFTER = timedelta(hours=24)
 STATE_SAVED_EVERY = timedelta(minutes=15)
 SILENT_AFTER = timedelta(hours=24)
 # A state after this silence is answered with the time, for devices without a clock.
@@ -67,6 +69,7 @@ class ManagedDevice:
     why_less: str = ""
     info: DeviceInfo | None = None
     rejected: str = ""
+    refusal_said_at: datetime | None = None
     stored_text: str = ""
     save_again_at: datetime | None = None
     unsaved: dict[str, Reading] = field(default_factory=dict)
@@ -82,6 +85,7 @@ class DeviceManager:
     person did something, so that even small changes are published. `on_asked(device)`: a person
     has asked for something by a request. `on_reappeared` comes after a
     silence, `on_take_back(device)` when its schedule is to be taken back before it is given anew.
+    `acknowledges(device)`: it is expected to confirm what it is told.
     """
 
     clock: Clock
@@ -96,6 +100,7 @@ class DeviceManager:
     on_asked: Callable[[str], None]
     on_reappeared: Callable[[], None]
     on_take_back: Callable[[str], None]
+    acknowledges: Callable[[str], bool] = lambda device: True
     _by_id: dict[str, ManagedDevice] = field(default_factory=dict, init=False)
 
     def restore(
@@ -190,9 +195,12 @@ class DeviceManager:
         matters = device.model.acknowledge(ack, now)
         if ack.status is AckStatus.REJECTED:
             device.rejected = f"rejected its schedule: {ack.diagnostic or 'no reason given'}"
-            self.events.event("device_refuses", name, device.rejected)
+            said = device.refusal_said_at
+            if said is None or now - said >= SAID_AGAIN_AFTER:
+                device.refusal_said_at = now
+                self.events.event("device_refuses", name, device.rejected)
         elif ack.status is AckStatus.ACCEPTED:
-            device.rejected = ""
+            device.rejected, device.refusal_said_at = "", None
         if device.model.opted_out(now) and not was_out:
             text = "a person at the device has overridden its schedule; it is planned around"
             self.events.event("user_opt_out", name, text)
@@ -413,6 +421,8 @@ class DeviceManager:
         problems = model.problems(now)
         if device.rejected:
             problems.append(device.rejected)
+        elif model.never_answers() and self.acknowledges(name):
+            problems.append("does not acknowledge its schedule: nobody knows whether it follows it")
         problems += _contradictions(device)
         if model.last_seen_at is None:
             self.health.degraded(part, "not heard from yet", ACTION_PUBLISH)
@@ -430,14 +440,17 @@ class DeviceManager:
             self.health.degraded(part, "; ".join(device.notes), "owner: state soc_percent")
         else:
             self.health.ok(part)
-        self._say_not_following(name, model)
+        self._say_deviation(name, now)
 
-    def _say_not_following(self, name: str, model: DeviceModel) -> None:
-        since = model.following.not_following_since
-        if since is not None and model.said_not_following != since:
-            text = "takes nothing though it is told to run; tried again in half an hour"
-            self.events.event("not_following", name, text)
-        model.said_not_following = since
+    def _say_deviation(self, name: str, now: datetime) -> None:
+        """One event a stay, a day where there are none, that it does something else than told."""
+        model = self._by_id[name].model
+        deviation, said = model.following.deviation, model.session.deviated_at
+        if deviation is None:
+            return
+        if said is None or (not model.traits.has_stays and now - said >= SAID_AGAIN_AFTER):
+            model.session.deviated_at = now
+            self.events.event("not_following", name, f"{deviation}; tried again in half an hour")
 
 
 def _contradictions(device: ManagedDevice) -> list[str]:

@@ -26,6 +26,8 @@ from integrations.sandbox.appliances.heat import HOUSE, Heater
 from integrations.sandbox.household import DEVICES
 from integrations.sandbox.server import FlatPeakSandbox
 from tests.fakes.deviants import (
+    CarThatChargesAtOnce,
+    CarThatTellsOnlyChanges,
     CarWithItsOwnLimit,
     CarWithItsSocStuck,
     ChargerThatKeepsItsLastSession,
@@ -47,7 +49,7 @@ from tests.fakes.virtual_loop import run_virtual
 START = datetime(2026, 1, 15, 15, tzinfo=UTC)
 NIGHTS = 2
 NOON = timedelta(hours=20)
-REVISIONS_A_NIGHT = 12
+REVISIONS_A_NIGHT = 5
 DEVIANT = "deviant"
 CAR = {
     "id": DEVIANT,
@@ -185,18 +187,22 @@ def test_a_car_that_takes_less_is_ready_in_time_on_the_second_night() -> None:
     assert max(departures(nights)) <= 81
 
 
-def test_a_car_that_ends_by_its_own_limit_is_told_once_a_night() -> None:
-    nights = live({**CAR, **WITH_SOC, "target_soc_percent": 95}, CarWithItsOwnLimit)
+@pytest.mark.parametrize("make", [CarWithItsOwnLimit, CarThatTellsOnlyChanges])
+@pytest.mark.parametrize("target", [95, 100])
+def test_a_car_that_ends_by_its_own_limit_is_told_once_a_night(make: Make, target: int) -> None:
+    nights = live({**CAR, **WITH_SOC, "target_soc_percent": target}, make)
     assert nights.plan_stands()
     assert departures(nights) == [pytest.approx(80, abs=1), pytest.approx(80, abs=1)]
-    assert any("takes nothing" in why for why in nights.reasons())
+    assert nights.reasons() == {"takes nothing though it is told to run"}
     assert nights.events("not_following") == NIGHTS
+    assert nights.events("deadline_at_risk") == NIGHTS
 
 
-def test_a_car_that_ends_by_itself_before_its_target_of_100_keeps_its_plan() -> None:
-    nights = live({**CAR, **WITH_SOC, "target_soc_percent": 100}, CarWithItsOwnLimit)
+def test_a_car_that_charges_untold_is_named_once_a_night() -> None:
+    nights = live({**CAR, **WITH_SOC}, CarThatChargesAtOnce)
     assert nights.plan_stands()
-    assert departures(nights) == [pytest.approx(80, abs=1), pytest.approx(80, abs=1)]
+    assert nights.reasons() == {"takes power though it is told not to"}
+    assert nights.events("not_following") == NIGHTS
 
 
 def test_a_counter_of_a_lifetime_is_counted_from_where_it_stood() -> None:
@@ -238,12 +244,16 @@ def test_a_device_that_never_acknowledges_is_served_all_the_same() -> None:
     assert nights.plan_stands()
     assert departures(nights) == [pytest.approx(80, abs=0.5), pytest.approx(80, abs=0.5)]
     assert nights.home.ledger.of(DEVIANT).schedules_followed == 0
+    assert len(nights.reasons()) == 1
+    assert all("does not acknowledge" in why for why in nights.reasons())
 
 
-def test_a_device_that_rejects_everything_is_named() -> None:
+def test_a_device_that_rejects_everything_is_named_and_asked_rarely() -> None:
     nights = live({**CAR, **WITH_SOC}, Ev, RejectingFollower(IDLE))
-    assert any("rejected its schedule" in why for why in nights.reasons())
-    assert nights.events("device_refuses") >= 1
+    assert nights.plan_stands()
+    assert nights.reasons() == {"rejected its schedule: no reason given"}
+    assert nights.events("device_refuses") <= NIGHTS
+    assert nights.events("deadline_at_risk") == 0
     assert nights.home.ledger.of(DEVIANT).schedules_followed == 0
     # On its own logic it charges as soon as it comes, and until it is full.
     assert departures(nights) == [pytest.approx(100), pytest.approx(100)]

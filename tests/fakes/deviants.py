@@ -44,6 +44,20 @@ class CarWithItsOwnLimit(Ev):
         return soon if event is None or self.power_w > 0 else event
 
 
+class CarThatTellsOnlyChanges(CarWithItsOwnLimit):
+    """Ends by its own limit, says 0 W once, and then nothing more."""
+
+    def repeats_state(self) -> bool:
+        return False
+
+
+class CarThatChargesAtOnce(Ev):
+    """Acknowledges its schedule and charges as soon as it is plugged in."""
+
+    def apply_command(self, command: Command, now: datetime) -> tuple[str, float]:
+        return super().apply_command(Command("own", 0), now)
+
+
 class ChargerThatNeverZeroesItsCounter(Ev):
     """Goes on from the few kWh of its first days; no SoC, no power."""
 

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.readings import Acknowledgement, AckStatus, Reading, Unreadable, Value
-from agent.energy.schedule import HEAT, Schedule
-from agent.home.model.following import Following
+from agent.energy.schedule import HEAT, DeviceType, Schedule
+from agent.home.model.following import Deviation, Following
 from agent.home.model.meter import (
     REPORTS_WITHIN,
     SESSION,
@@ -32,6 +32,10 @@ BLOCK = "block"
 # At a target of 100 a charge ends when the car has taken no more for so long.
 FULL_WHEN_IDLE_FOR = timedelta(minutes=10)
 FULL_PERCENT = 99.0
+# One that is heard so long after it was told something and has not answered never will.
+ANSWERS_WITHIN = timedelta(minutes=10)
+# A value that cannot be is named for so long: one that comes and goes is one fault.
+DOUBT_STANDS = timedelta(minutes=10)
 # Smaller changes are not worth a new plan, nor a write to the SD card.
 REPLAN_THRESHOLDS = {
     "soc_percent": 0.5,
@@ -56,19 +60,24 @@ class Traits:
 class Session:
     """A stay of a car or a run of a program: since when, when its need was last met.
 
-    `started_at` is when a program was told to run, `confirmed` whether it said that it does.
+    `started_at` is when a program was told to run, `confirmed` whether it said that it does;
+    `deviated_at` is when it was last told to people that it does something else than told.
     """
 
     since: datetime | None = None
     satisfied_at: datetime | None = None
     opted_out_at: datetime | None = None
     started_at: datetime | None = None
+    deviated_at: datetime | None = None
     confirmed: bool = False
 
 
 @dataclass(slots=True)
 class DeviceModel:
-    """`progress` is kWh taken by window (its start as text); `never_plugged`: it tells no plug."""
+    """`progress` is kWh taken by window (its start as text); `unanswered_since`: it has not
+
+    acknowledged what it was told then, nor anything since.
+    """
 
     device: str
     traits: Traits
@@ -86,11 +95,13 @@ class DeviceModel:
     boost_until: datetime | None = None
     block_since: int | None = None
     block_ended: int | None = None
-    said_not_following: datetime | None = None
+    unanswered_since: datetime | None = None
     meter: EnergyMeter = field(init=False)
     soc: SocEstimate = field(init=False)
     following: Following = field(init=False)
     _told: list[Schedule] = field(default_factory=list, init=False)
+    _latest: Schedule | None = field(default=None, init=False)
+    _doubted_at: dict[str, datetime] = field(default_factory=dict, init=False)
     _spans: list[MeteredInterval] = field(default_factory=list, init=False)
     _booked: list[MeteredInterval] = field(default_factory=list, init=False)
 
@@ -137,10 +148,13 @@ class DeviceModel:
     def told(self, schedule: Schedule | None, now: datetime) -> None:
         """It holds this schedule from now on; None: none, it is on its own logic."""
         self._note_block(now)
+        self._latest = schedule
         if schedule is None:
             self._told.clear()
+            self.unanswered_since = None
         else:
             self._told = [*self._told[-1:], schedule]
+            self.unanswered_since = self.unanswered_since or now
         self._command(now)
 
     def expect(self, spans: Iterable[CommandedSpan], now: datetime) -> None:
@@ -207,7 +221,7 @@ class DeviceModel:
             return False
         if reading.kind in (SESSION, TOTAL):
             doubt = self.meter.report_counter(reading.kind, float(reading.value), reading.at, now)
-            self._doubt(reading.kind, doubt)
+            self._doubt(reading.kind, doubt, now)
             matters = doubt is None
         elif reading.kind == "soc_percent":
             matters = self._charge(float(reading.value), reading.at, now)
@@ -231,12 +245,22 @@ class DeviceModel:
         """Take an acknowledgement in. True where it matters for the plan."""
         self.last_seen_at = now
         self.acknowledged = ack
-        session = self.session
-        if ack.status is AckStatus.REJECTED and self._told:
-            held = [item for item in self._told if item.revision == ack.revision]
-            self._told = held
+        session, latest = self.session, self._latest
+        refused = ack.status is AckStatus.REJECTED
+        if refused or (latest is not None and ack.revision == latest.revision):
+            self.unanswered_since = None
+        if refused:
+            if latest is None or ack.revision != latest.revision:
+                self.following.refuses(now)
+            self._told = [item for item in self._told if item.revision == ack.revision]
             self._command(now)
             return False
+        if ack.status is AckStatus.ACCEPTED and latest and ack.revision == latest.revision:
+            self.following.accepts()
+            if not self._told:
+                # What was refused came before it.
+                self._told = [latest]
+                self._command(now)
         if ack.status is AckStatus.ABORTED and ack.diagnostic == "user_opt_out":
             changed = session.opted_out_at is None
             session.opted_out_at = session.opted_out_at or now
@@ -285,14 +309,16 @@ class DeviceModel:
         total = meter.total_kwh - meter.power_w(at) * (now - at).total_seconds() / 3_600_000
         believed = self.soc.report(percent, at, total, meter.session_kwh, now)
         doubt = None if believed else f"soc_percent {percent:g} changed faster than it can"
-        self._doubt("soc_percent", doubt)
+        self._doubt("soc_percent", doubt, now)
         return believed
 
-    def _doubt(self, kind: str, why: str | None) -> None:
-        if why is None:
-            self.doubts.pop(kind, None)
-        else:
-            self.doubts[kind] = why
+    def _doubt(self, kind: str, why: str | None, now: datetime) -> None:
+        """Named by the first of the values that cannot be, until they have ceased."""
+        if why is not None:
+            self.doubts.setdefault(kind, why)
+            self._doubted_at[kind] = now
+        elif kind in self.doubts and now - self._doubted_at[kind] >= DOUBT_STANDS:
+            del self.doubts[kind]
 
     # --- time goes on ---------------------------------------------------------------------------
 
@@ -306,8 +332,25 @@ class DeviceModel:
         self._booked += new
         if self.soc.settle(now):
             self.doubts.pop("soc_percent", None)
-        told_w = self.meter.power[0] if self.meter.power and self.meter.reports(now) else None
-        self.following.observe(self.meter.commanded_w(now), told_w, self.soc_percent(now), now)
+        told_w, told_at = None, None
+        if self.meter.power is not None and self.meter.reports(now):
+            told_w, told_at = self.meter.power
+        soc, asked_w = self.soc_percent(now), self._asked_w(now)
+        self.following.observe(asked_w, told_w, soc, now, told_at=told_at)
+        self.meter.takes_nothing = self.following.deviation is Deviation.TAKES_NOTHING
+
+    def _asked_w(self, now: datetime) -> float | None:
+        """What is asked of it now; None where its own logic or a person decides."""
+        asked = self.meter.commanded_w(now)
+        held = self._told[-1] if self._told else None
+        by_itself = held is None or held.device_type in (*HEAT, DeviceType.PROGRAM)
+        free = self.opted_out(now) or (by_itself and asked <= 0)
+        return None if free else asked
+
+    def stalled(self, now: datetime) -> bool:
+        """Does it take nothing of what is planned for it?"""
+        refused = self._latest is not None and not self._told
+        return self.meter.takes_nothing or (refused and not self.meter.power_w(now))
 
     def pop_unassigned(self) -> list[MeteredInterval]:
         """What was counted since the last call, for whoever keeps count of windows."""
@@ -323,11 +366,17 @@ class DeviceModel:
         """It should run and told its power once, but its values have stopped coming."""
         power = self.meter.power
         stopped = power is not None and now - power[1] > REPORTS_WITHIN
-        return stopped and self.meter.commanded_w(now) > 0
+        silent = stopped and not self.meter.takes_nothing
+        return silent and self.meter.commanded_w(now) > 0
+
+    def never_answers(self) -> bool:
+        """Is it heard, and has not acknowledged what it was told?"""
+        since, seen = self.unanswered_since, self.last_seen_at
+        return since is not None and seen is not None and seen - since >= ANSWERS_WITHIN
 
     def _switch_as_commanded(self, now: datetime) -> None:
         """A run that it was told to begin counts, where it does not tell its power."""
-        if self.meter.reports(now):
+        if self.meter.reports(now) or self.meter.takes_nothing:
             return
         for span_start, on in self.meter.commanded_edges(now):
             self._switch(on, span_start)
@@ -367,8 +416,8 @@ class DeviceModel:
             out.append(f"says {error}")
         out += [f"{kind} cannot be read: {why}" for kind, why in sorted(self.unreadable.items())]
         out += [self.doubts[kind] for kind in sorted(self.doubts)]
-        if self.following.not_following_since is not None:
-            out.append("takes nothing though it is told to run")
+        if self.following.deviation is not None:
+            out.append(str(self.following.deviation))
         if self.counts_as_told(now):
             out.append("tells its power no more; it counts as doing what it was told")
         return out

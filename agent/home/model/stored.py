@@ -16,7 +16,7 @@ from agent.home.model.soc import Told
 
 # Keys of the stored session that had another name in earlier versions.
 FORMER_NAMES = {"met_at": "satisfied_at"}
-SESSION_INSTANTS = ("since", "satisfied_at", "opted_out_at", "started_at")
+SESSION_INSTANTS = ("since", "satisfied_at", "opted_out_at", "started_at", "deviated_at")
 MAX_KWH = 1e9
 
 

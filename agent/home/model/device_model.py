@@ -19,7 +19,7 @@ from agent.home.model.meter import (
     EnergyMeter,
     MeteredInterval,
 )
-from agent.home.model.soc import SocEstimate
+from agent.home.model.soc import STEP_PERCENT, SocEstimate
 
 # A retained reading without a time of its own may be this old.
 UNTIMED_RETAINED_AGE = timedelta(days=1)
@@ -307,8 +307,14 @@ class DeviceModel:
         self.meter.integrate_to(now)
         meter = self.meter
         total = meter.total_kwh - meter.power_w(at) * (now - at).total_seconds() / 3_600_000
-        believed = self.soc.report(percent, at, total, meter.session_kwh, now)
-        doubt = None if believed else f"soc_percent {percent:g} changed faster than it can"
+        measured = meter.reports(now) or bool(meter.counters)
+        before = self.soc_percent(now)
+        believed = self.soc.report(percent, at, total, meter.session_kwh, now, measured=measured)
+        # A gauge in steps is not worth a word.
+        far = before is not None and abs(percent - before) > STEP_PERCENT
+        doubt = f"soc_percent {percent:g} changed faster than it can" if far else None
+        if believed:
+            doubt = None
         self._doubt("soc_percent", doubt, now)
         return believed
 
@@ -416,6 +422,8 @@ class DeviceModel:
             out.append(f"says {error}")
         out += [f"{kind} cannot be read: {why}" for kind, why in sorted(self.unreadable.items())]
         out += [self.doubts[kind] for kind in sorted(self.doubts)]
+        if self.soc.is_stuck(self.meter.total_kwh):
+            out.append("soc_percent stands still though it charges; it is counted by its energy")
         if self.following.deviation is not None:
             out.append(str(self.following.deviation))
         if self.counts_as_told(now):

@@ -4,7 +4,7 @@ The rules are those of the wire contract's section 1a. Everything is given `now`
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from agent.energy.instants import from_unix, to_unix_floor
@@ -19,6 +19,7 @@ from agent.home.model.meter import (
     EnergyMeter,
     MeteredInterval,
 )
+from agent.home.model.plug import PlugContact
 from agent.home.model.soc import STEP_PERCENT, SocEstimate
 
 # A retained reading without a time of its own may be this old.
@@ -72,6 +73,15 @@ class Session:
     confirmed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Stay:
+    """What was known of a stay when it ended."""
+
+    session: Session
+    soc: SocEstimate
+    taken_kwh: float
+
+
 @dataclass(slots=True)
 class DeviceModel:
     """`progress` is kWh taken by window (its start as text); `unanswered_since`: it has not
@@ -99,6 +109,8 @@ class DeviceModel:
     meter: EnergyMeter = field(init=False)
     soc: SocEstimate = field(init=False)
     following: Following = field(init=False)
+    plug: PlugContact = field(default_factory=PlugContact, init=False)
+    _last_stay: _Stay | None = field(default=None, init=False)
     _told: list[Schedule] = field(default_factory=list, init=False)
     _latest: Schedule | None = field(default=None, init=False)
     _doubted_at: dict[str, datetime] = field(default_factory=dict, init=False)
@@ -124,9 +136,13 @@ class DeviceModel:
 
     def plugged(self, now: datetime) -> bool:
         """Is the car there? One that never tells its plug is there as long as it is heard."""
-        if "plugged" in self.readings:
+        if self.tells_plug:
             return self.value("plugged", now) is True
         return self.last_seen_at is not None
+
+    @property
+    def tells_plug(self) -> bool:
+        return "plugged" in self.readings
 
     @property
     def session_kwh(self) -> float:
@@ -215,7 +231,7 @@ class DeviceModel:
             return False
         self.readings[reading.kind] = reading
         if reading.kind == "plugged":
-            return self._plug(old, reading, now)
+            return self._contact(old, reading, now)
         if reading.kind == "power_w":
             self._power(float(reading.value), reading.at, now)
             return False
@@ -277,6 +293,30 @@ class DeviceModel:
             return True
         return False
 
+    def _contact(self, old: Reading | None, reading: Reading, now: datetime) -> bool:
+        """What the plug contact says: a loose one flickers, and no car has left by that."""
+        was_in = old is not None and old.value is True
+        if not reading.value:
+            if old is not None and was_in and not self.plug.unplug(reading.at):
+                self.readings["plugged"] = Reading("plugged", True, reading.at)
+                return False
+            if was_in:
+                self._last_stay = self._stay()
+            return self._plug(old, reading, now)
+        stays = (not was_in or self.plug.unplugged_at is not None) and self.plug.plug(reading.at)
+        changed = self._plug(old, reading, now)
+        if changed and stays and self._last_stay is not None:
+            self._resume(self._last_stay)
+        return changed
+
+    def _stay(self) -> _Stay:
+        return _Stay(self.session, replace(self.soc), self.meter.session_kwh)
+
+    def _resume(self, stay: _Stay) -> None:
+        """The car was never away: what was known of its stay goes on."""
+        self.session, self.soc = stay.session, stay.soc
+        self.meter.resume_session(stay.taken_kwh, stay.session.since)
+
     def _plug(self, old: Reading | None, reading: Reading, now: datetime) -> bool:
         if old is not None and old.value == reading.value:
             return False
@@ -295,6 +335,11 @@ class DeviceModel:
         return True
 
     def _power(self, power_w: float, at: datetime, now: datetime) -> None:
+        turned = power_w < -ON_POWER_FRACTION * self.traits.max_power_w
+        # Nothing that is planned as a load gives power back: its meter sits the other way round.
+        doubt = f"power_w {power_w:g} is negative; it counts as taken" if turned else None
+        self._doubt("power_w", doubt, now)
+        power_w = abs(power_w) if turned else max(0.0, power_w)
         self.meter.report_power(power_w, at, now)
         on = power_w >= ON_POWER_FRACTION * self.traits.max_power_w
         self._switch(on, at)
@@ -330,6 +375,12 @@ class DeviceModel:
 
     def advance(self, now: datetime) -> None:
         """Count what was taken up to now, and see whether the device does what it was told."""
+        if self.plug.has_left(now):
+            old = self.readings["plugged"]
+            gone = Reading("plugged", False, max(old.at, self.plug.unplugged_at or now))
+            self.plug.leave()
+            self.readings["plugged"] = gone
+            self._plug(old, gone, now)
         self._note_block(now)
         self._switch_as_commanded(now)
         self.meter.integrate_to(now)
@@ -350,7 +401,9 @@ class DeviceModel:
         asked = self.meter.commanded_w(now)
         held = self._told[-1] if self._told else None
         by_itself = held is None or held.device_type in (*HEAT, DeviceType.PROGRAM)
-        free = self.opted_out(now) or (by_itself and asked <= 0)
+        # A full car takes no more, and that is as it should be.
+        full = (self.soc_percent(now) or 0.0) >= FULL_PERCENT
+        free = self.opted_out(now) or full or (by_itself and asked <= 0)
         return None if free else asked
 
     def stalled(self, now: datetime) -> bool:
@@ -393,6 +446,12 @@ class DeviceModel:
         elif not on and (self.on_since is not None or self.off_since is None):
             self.on_since, self.off_since = None, at
 
+    def begin_stay(self, at: datetime) -> None:
+        """Of one that tells no plug: what it needs is needed anew from here."""
+        self.meter.begin_session(at, at)
+        self.following.begin_session(probe=False)
+        self.session = Session(since=at)
+
     # --- runs of a program ----------------------------------------------------------------------
 
     def begin_run(self, now: datetime) -> None:
@@ -422,6 +481,8 @@ class DeviceModel:
             out.append(f"says {error}")
         out += [f"{kind} cannot be read: {why}" for kind, why in sorted(self.unreadable.items())]
         out += [self.doubts[kind] for kind in sorted(self.doubts)]
+        if self.plug.flickers(now):
+            out.append("its plug contact flickers; it counts as plugged in")
         if self.soc.is_stuck(self.meter.total_kwh):
             out.append("soc_percent stands still though it charges; it is counted by its energy")
         if self.following.deviation is not None:

@@ -156,6 +156,12 @@ class EnergyMeter:
         self.begin_session(at, now)
         self.between_sessions = True
 
+    def resume_session(self, taken_kwh: float, since: datetime | None) -> None:
+        """The session that had ended goes on, after all."""
+        self.session_kwh, self.session_since = self.session_kwh + taken_kwh, since
+        if self.before_session is not None:
+            self.counters[SESSION] = self.before_session
+
     # --- counting -------------------------------------------------------------------------------
 
     def integrate_to(self, now: datetime) -> None:

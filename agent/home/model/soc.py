@@ -85,7 +85,7 @@ class SocEstimate:
         if percent == before.percent and self.doubted is None:
             # Nothing new: a gauge that stands still does not say that nothing arrived.
             return True
-        if measured and percent >= self.anchor.percent:
+        if measured and percent >= before.percent and self.doubted is None:
             # It rises, but shows less than what has certainly arrived: it is late.
             gained = CERTAINLY_INSIDE * self._gain(total_kwh - self.anchor_total_kwh)
             percent = min(100.0, max(percent, self.anchor.percent + gained))

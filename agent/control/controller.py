@@ -375,9 +375,9 @@ class Controller:
         part = _part_of(plan, device)
         model = self.devices.model(device)
         most_w = None
-        if not self.site.limited and model.following.learned_power_w is not None:
+        if model.following.learned_power_w is not None:
             # Planned with what it takes, allowed its most: else it could never take more again.
-            most_w = profile.max_power_w
+            most_w = profile.min_power_w if self.site.limited else profile.max_power_w
         slots = KINDS[section.type].slots(profile, part, most_w=most_w) if part else ()
         if self.site.limited:
             slots = [calm_power(profile, slot) for slot in slots]

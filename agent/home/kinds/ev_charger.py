@@ -164,7 +164,6 @@ class EvChargerKind(DeviceKind[EvCharger]):
         if target is None:
             target = _exactly(section.target_soc_percent)
         power_w = round(model.following.learned_power_w or section.max_power_w)
-        power_w = max(power_w, section.min_power_w)
         missing = _missing_kwh(section, model, wish, now, target)
         if _not_worth_a_start(model, missing, power_w, now):
             missing = ZERO
@@ -199,7 +198,8 @@ class EvChargerKind(DeviceKind[EvCharger]):
         device = Flexible(
             id=section.id,
             max_power_w=Decimal(power_w),
-            min_power_w=Decimal(section.min_power_w),
+            # A car on one of three phases takes less than the charger can offer.
+            min_power_w=Decimal(min(power_w, section.min_power_w)),
             demands=(demand,),
             priority=section.priority,
         )

@@ -301,6 +301,7 @@ class DeviceModel:
                 self.readings["plugged"] = Reading("plugged", True, reading.at)
                 return False
             if was_in:
+                self.meter.integrate_to(min(reading.at, now))
                 self._last_stay = self._stay()
             return self._plug(old, reading, now)
         stays = (not was_in or self.plug.unplugged_at is not None) and self.plug.plug(reading.at)

@@ -27,13 +27,18 @@ from integrations.sandbox.household import DEVICES
 from integrations.sandbox.server import FlatPeakSandbox
 from tests.fakes.deviants import (
     CarThatChargesAtOnce,
+    CarOnOnePhase,
+    CarThatTellsItsSocOnce,
     CarThatTellsOnlyChanges,
+    CarWithACoarseGauge,
     CarWithItsOwnLimit,
     CarWithItsSocStuck,
     ChargerThatKeepsItsLastSession,
     ChargerThatNeverZeroesItsCounter,
     ChargerWhoseCounterResets,
     ChargerWithALifetimeCounter,
+    ChargerWithALoosePlug,
+    ChargerWithItsMeterTurned,
     NeverAcknowledges,
     RejectingFollower,
     SilentCharger,
@@ -234,7 +239,8 @@ def test_a_counter_that_is_never_set_to_0_counts_from_the_plug_in() -> None:
 
 def test_a_soc_that_is_stuck_at_0_leaves_no_car_empty() -> None:
     nights = live({**CAR, **WITH_SOC}, CarWithItsSocStuck)
-    assert nights.plan_stands()
+    assert max(nights.revisions(DEVIANT)) <= 3
+    assert nights.events("deadline_at_risk") <= 2 * NIGHTS
     assert min(departures(nights)) >= 79.9
     assert nights.reasons()
 
@@ -275,3 +281,32 @@ def test_a_relay_without_a_meter_gets_its_hours_and_no_more() -> None:
     nights = live(RELAY, lambda setup: SilentRelay(setup, rated_w=2000.0))
     assert nights.plan_stands()
     assert nights.kwh == [near(6), near(6)]
+
+
+@pytest.mark.parametrize("make", [CarWithACoarseGauge, CarThatTellsItsSocOnce])
+def test_a_gauge_that_shows_little_is_carried_on_by_what_the_car_took(make: Make) -> None:
+    nights = live({**CAR, **WITH_SOC}, make)
+    assert nights.plan_stands()
+    assert departures(nights) == [pytest.approx(80, abs=1), pytest.approx(80, abs=1)]
+    assert nights.events("window_started") <= 3 * NIGHTS
+
+
+def test_a_car_on_one_of_three_phases_is_ready_in_time_on_the_second_night() -> None:
+    nights = live({**CAR, **WITH_SOC}, CarOnOnePhase)
+    assert nights.plan_stands()
+    assert departures(nights)[1] == pytest.approx(80, abs=0.5)
+    assert nights.events("deadline_at_risk") == 1
+
+
+def test_a_loose_plug_is_named_and_ends_no_stay() -> None:
+    nights = live({**CAR, **TWENTY_KWH}, ChargerWithALoosePlug)
+    assert max(nights.revisions(DEVIANT)) <= 6
+    assert nights.kwh == [near(20), near(20)]
+    assert any("flickers" in why for why in nights.reasons())
+
+
+def test_a_meter_the_wrong_way_round_still_counts() -> None:
+    nights = live({**CAR, **TWENTY_KWH}, ChargerWithItsMeterTurned)
+    assert nights.plan_stands()
+    assert nights.kwh == [near(20), near(20)]
+    assert nights.reasons() == {"power_w -11000 is negative; it counts as taken"}

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from agent.energy.instants import from_unix, to_unix_floor
+from agent.energy.instants import from_unix
 from agent.energy.readings import Acknowledgement, AckStatus, Reading, Unreadable, Value
-from agent.energy.schedule import HEAT, DeviceType, Schedule
+from agent.energy.schedule import Schedule
 from agent.home.model.following import Deviation, Following
+from agent.home.model.held import HeldSchedules
 from agent.home.model.meter import (
     REPORTS_WITHIN,
     SESSION,
@@ -20,6 +21,7 @@ from agent.home.model.meter import (
     MeteredInterval,
 )
 from agent.home.model.plug import PlugContact
+from agent.home.model.session import Session, Stay
 from agent.home.model.soc import STEP_PERCENT, SocEstimate
 
 # A retained reading without a time of its own may be this old.
@@ -29,12 +31,9 @@ OPT_OUT_LASTS = timedelta(hours=24)
 AHEAD_BELIEVED = timedelta(minutes=5)
 FIRST_BELIEVED = from_unix(1_577_836_800)  # 2020
 ON_POWER_FRACTION = 0.05
-BLOCK = "block"
 # At a target of 100 a charge ends when the car has taken no more for so long.
 FULL_WHEN_IDLE_FOR = timedelta(minutes=10)
 FULL_PERCENT = 99.0
-# One that is heard so long after it was told something and has not answered never will.
-ANSWERS_WITHIN = timedelta(minutes=10)
 # A value that cannot be is named for so long: one that comes and goes is one fault.
 DOUBT_STANDS = timedelta(minutes=10)
 # Smaller changes are not worth a new plan, nor a write to the SD card.
@@ -58,36 +57,8 @@ class Traits:
 
 
 @dataclass(slots=True)
-class Session:
-    """A stay of a car or a run of a program: since when, when its need was last met.
-
-    `started_at` is when a program was told to run, `confirmed` whether it said that it does;
-    `deviated_at` is when it was last told to people that it does something else than told.
-    """
-
-    since: datetime | None = None
-    satisfied_at: datetime | None = None
-    opted_out_at: datetime | None = None
-    started_at: datetime | None = None
-    deviated_at: datetime | None = None
-    confirmed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Stay:
-    """What was known of a stay when it ended."""
-
-    session: Session
-    soc: SocEstimate
-    taken_kwh: float
-
-
-@dataclass(slots=True)
 class DeviceModel:
-    """`progress` is kWh taken by window (its start as text); `unanswered_since`: it has not
-
-    acknowledged what it was told then, nor anything since.
-    """
+    """`progress` is kWh taken by window (its start as text)."""
 
     device: str
     traits: Traits
@@ -101,18 +72,13 @@ class DeviceModel:
     idle_since: datetime | None = None
     last_seen_at: datetime | None = None
     online: bool | None = None
-    acknowledged: Acknowledgement | None = None
     boost_until: datetime | None = None
-    block_since: int | None = None
-    block_ended: int | None = None
-    unanswered_since: datetime | None = None
+    schedules: HeldSchedules = field(default_factory=HeldSchedules)
     meter: EnergyMeter = field(init=False)
     soc: SocEstimate = field(init=False)
     following: Following = field(init=False)
     plug: PlugContact = field(default_factory=PlugContact, init=False)
-    _last_stay: _Stay | None = field(default=None, init=False)
-    _told: list[Schedule] = field(default_factory=list, init=False)
-    _latest: Schedule | None = field(default=None, init=False)
+    _last_stay: Stay | None = field(default=None, init=False)
     _doubted_at: dict[str, datetime] = field(default_factory=dict, init=False)
     _spans: list[MeteredInterval] = field(default_factory=list, init=False)
     _booked: list[MeteredInterval] = field(default_factory=list, init=False)
@@ -163,14 +129,7 @@ class DeviceModel:
 
     def told(self, schedule: Schedule | None, now: datetime) -> None:
         """It holds this schedule from now on; None: none, it is on its own logic."""
-        self._note_block(now)
-        self._latest = schedule
-        if schedule is None:
-            self._told.clear()
-            self.unanswered_since = None
-        else:
-            self._told = [*self._told[-1:], schedule]
-            self.unanswered_since = self.unanswered_since or now
+        self.schedules.tell(schedule, now)
         self._command(now)
 
     def expect(self, spans: Iterable[CommandedSpan], now: datetime) -> None:
@@ -179,34 +138,15 @@ class DeviceModel:
         self._switch_as_commanded(now)
 
     def _command(self, now: datetime) -> None:
-        held = self._told[-1] if self._told else None
-        slots = held.slots if held else ()
-        spans = [
-            CommandedSpan(from_unix(slot.start), from_unix(slot.end), float(slot.power_w))
-            for slot in slots
-        ]
         self._switch_as_commanded(now)
-        free = held is None or held.device_type in HEAT
-        self.meter.command(spans, now, free_outside=free)
+        schedules = self.schedules
+        self.meter.command(schedules.spans(), now, free_outside=schedules.free_outside)
         self._switch_as_commanded(now)
 
     def block_history(self, now: datetime) -> tuple[int | None, int | None]:
         """Since when it has been blocked, or when its last block ended, Unix seconds."""
-        self._note_block(now)
-        return self.block_since, self.block_ended
-
-    def _note_block(self, now: datetime) -> None:
-        if not self._told:
-            # What it holds is not known yet, as at the start of a new life.
-            return
-        held, second = self._told[-1], to_unix_floor(now)
-        slot = held.slot_at(second)
-        if slot is not None and slot.mode == BLOCK:
-            # The start of a slot under way is told five minutes early: it began when it was told.
-            self.block_since = self.block_since or max(slot.start, held.issued_at)
-        elif self.block_since is not None:
-            ends = [item.end for item in held.slots if item.mode == BLOCK and item.end <= second]
-            self.block_since, self.block_ended = None, max(ends, default=second)
+        self.schedules.note_block(now)
+        return self.schedules.block_since, self.schedules.block_ended
 
     # --- what it tells --------------------------------------------------------------------------
 
@@ -260,23 +200,16 @@ class DeviceModel:
     def acknowledge(self, ack: Acknowledgement, now: datetime) -> bool:
         """Take an acknowledgement in. True where it matters for the plan."""
         self.last_seen_at = now
-        self.acknowledged = ack
-        session, latest = self.session, self._latest
-        refused = ack.status is AckStatus.REJECTED
-        if refused or (latest is not None and ack.revision == latest.revision):
-            self.unanswered_since = None
-        if refused:
-            if latest is None or ack.revision != latest.revision:
-                self.following.refuses(now)
-            self._told = [item for item in self._told if item.revision == ack.revision]
+        session, latest = self.session, self.schedules.latest
+        named = latest is not None and ack.revision == latest.revision
+        if self.schedules.answer(ack):
             self._command(now)
+        if ack.status is AckStatus.REJECTED:
+            if not named:
+                self.following.refuses(now)
             return False
-        if ack.status is AckStatus.ACCEPTED and latest and ack.revision == latest.revision:
+        if ack.status is AckStatus.ACCEPTED and named:
             self.following.accepts()
-            if not self._told:
-                # What was refused came before it.
-                self._told = [latest]
-                self._command(now)
         if ack.status is AckStatus.ABORTED and ack.diagnostic == "user_opt_out":
             changed = session.opted_out_at is None
             session.opted_out_at = session.opted_out_at or now
@@ -310,10 +243,10 @@ class DeviceModel:
             self._resume(self._last_stay)
         return changed
 
-    def _stay(self) -> _Stay:
-        return _Stay(self.session, replace(self.soc), self.meter.session_kwh)
+    def _stay(self) -> Stay:
+        return Stay(self.session, replace(self.soc), self.meter.session_kwh)
 
-    def _resume(self, stay: _Stay) -> None:
+    def _resume(self, stay: Stay) -> None:
         """The car was never away: what was known of its stay goes on."""
         self.session, self.soc = stay.session, stay.soc
         self.meter.resume_session(stay.taken_kwh, stay.session.since)
@@ -382,7 +315,7 @@ class DeviceModel:
             self.plug.leave()
             self.readings["plugged"] = gone
             self._plug(old, gone, now)
-        self._note_block(now)
+        self.schedules.note_block(now)
         self._switch_as_commanded(now)
         self.meter.integrate_to(now)
         new = self.meter.pop_intervals()
@@ -400,17 +333,14 @@ class DeviceModel:
     def _asked_w(self, now: datetime) -> float | None:
         """What is asked of it now; None where its own logic or a person decides."""
         asked = self.meter.commanded_w(now)
-        held = self._told[-1] if self._told else None
-        by_itself = held is None or held.device_type in (*HEAT, DeviceType.PROGRAM)
         # A full car takes no more, and that is as it should be.
         full = (self.soc_percent(now) or 0.0) >= FULL_PERCENT
-        free = self.opted_out(now) or full or (by_itself and asked <= 0)
+        free = self.opted_out(now) or full or (self.schedules.acts_by_itself and asked <= 0)
         return None if free else asked
 
     def stalled(self, now: datetime) -> bool:
         """Does it take nothing of what is planned for it?"""
-        refused = self._latest is not None and not self._told
-        return self.meter.takes_nothing or (refused and not self.meter.power_w(now))
+        return self.meter.takes_nothing or (self.schedules.refused and not self.meter.power_w(now))
 
     def pop_unassigned(self) -> list[MeteredInterval]:
         """What was counted since the last call, for whoever keeps count of windows."""
@@ -431,8 +361,7 @@ class DeviceModel:
 
     def never_answers(self) -> bool:
         """Is it heard, and has not acknowledged what it was told?"""
-        since, seen = self.unanswered_since, self.last_seen_at
-        return since is not None and seen is not None and seen - since >= ANSWERS_WITHIN
+        return self.schedules.never_answers(self.last_seen_at)
 
     def _switch_as_commanded(self, now: datetime) -> None:
         """A run that it was told to begin counts, where it does not tell its power."""

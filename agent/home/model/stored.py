@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from agent.energy.instants import format_instant, parse_instant
-from agent.home.model.device_model import DeviceModel, Session
+from agent.home.model.device_model import DeviceModel
 from agent.home.model.meter import Counter
+from agent.home.model.session import Session
 from agent.home.model.soc import Told
 
 # Keys of the stored session that had another name in earlier versions.
@@ -48,8 +49,8 @@ def to_text(model: DeviceModel) -> str:
         "before_session": before and [round(before.kwh, 2), _text(before.at)],
         "counters": {kind: [round(c.kwh, 2), _text(c.at)] for kind, c in meter.counters.items()},
         "soc": soc and [round(soc.percent, 1), _text(soc.at), round(model.soc.anchor_total_kwh, 2)],
-        "block_since": model.block_since,
-        "block_ended": model.block_ended,
+        "block_since": model.schedules.block_since,
+        "block_ended": model.schedules.block_ended,
         "on_since": _text(model.on_since),
         "off_since": _text(model.off_since),
     }
@@ -97,7 +98,7 @@ def restore(model: DeviceModel, text: str) -> None:
     blocks = [raw.get("block_since"), raw.get("block_ended")]
     if not all(when is None or (type(when) is int and 0 < when < 2**33) for when in blocks):
         raise ValueError(f"blocks {blocks}")
-    model.block_since, model.block_ended = blocks
+    model.schedules.block_since, model.schedules.block_ended = blocks
     model.session, model.progress = session, progress
     meter = model.meter
     meter.total_kwh, meter.session_kwh, meter.counters = total, in_session, counters

@@ -26,8 +26,8 @@ from integrations.sandbox.appliances.heat import HOUSE, Heater
 from integrations.sandbox.household import DEVICES
 from integrations.sandbox.server import FlatPeakSandbox
 from tests.fakes.deviants import (
-    CarThatChargesAtOnce,
     CarOnOnePhase,
+    CarThatChargesAtOnce,
     CarThatTellsItsSocOnce,
     CarThatTellsOnlyChanges,
     CarWithACoarseGauge,

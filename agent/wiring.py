@@ -162,6 +162,7 @@ def build(
         on_asked=lambda device: controller.on_request(device),
         on_reappeared=signals.time_wanted.set,
         on_take_back=lambda device: controller.take_back(device),
+        acknowledges=lambda device: adapters[device].acknowledges,
     )
     dispatcher = Dispatcher(
         profiles,

@@ -249,7 +249,8 @@ class Controller:
         self.dispatcher.publish_due_setpoints(self.clock.now())
         self._serve_wake.set()
         self._publish_plan(plan, cycle.situation, changed=bool(issued))
-        self._deadlines.look(cycle.inputs, plan)
+        stalled = {name for name in self.devices if self.devices.model(name).stalled(now)}
+        self._deadlines.look(cycle.inputs, plan, stalled)
 
     def _gather(self, now: datetime) -> _Cycle | None:
         """What is known now, as a Situation; None while the first prices may still come."""
@@ -339,9 +340,9 @@ class Controller:
         part = _part_of(plan, device)
         model = self.devices.model(device)
         most_w = None
-        if not self.site.limited and model.following.learned_power_w is not None:
+        if model.following.learned_power_w is not None:
             # Planned with what it takes, allowed its most: else it could never take more again.
-            most_w = profile.max_power_w
+            most_w = profile.min_power_w if self.site.limited else profile.max_power_w
         slots = KINDS[section.type].slots(profile, part, most_w=most_w) if part else ()
         if self.site.limited:
             slots = [calm_power(profile, slot) for slot in slots]

@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from agent.contracts.text import read_member
-from agent.dispatch.finish import finished
+from agent.dispatch.finish import finished, without_restart
 from agent.dispatch.limit import ANSWERS_WITHIN_S, Published, curtailed, granted
 from agent.dispatch.outbox import Outbox, device_lane
 from agent.dispatch.schedules import (
@@ -203,7 +203,8 @@ class Dispatcher:
         self._retry_at = None
         ready = {}
         for device, item in wanted.items():
-            schedule = finished(item.schedule, now, never_more=limited)
+            schedule = without_restart(item.schedule, self.held(device), now)
+            schedule = finished(schedule, now, never_more=limited)
             ready[device] = self.adapters[device].fit(schedule)
         if headroom is not None:
             self._look_for_overdue(now)

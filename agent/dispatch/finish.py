@@ -11,6 +11,9 @@ from agent.dispatch.schedules import CLOCK_SLACK_S
 from agent.energy.schedule import Schedule, ScheduleSlot
 
 SHORTEST_S = 60
+# A run that has just ended is not begun anew for less.
+WORTH_A_RESTART_S = 150
+JUST_ENDED_S = 60
 SIX_DIGITS = Decimal("1e-6")
 
 
@@ -19,6 +22,25 @@ def finished(schedule: Schedule, now: int, *, never_more: bool) -> Schedule:
     slots = [slot for slot in schedule.slots if slot.end > now]
     slots = _without_slivers(slots, now, never_more=never_more)
     return replace(schedule, slots=tuple(_backdate_start(slot, now) for slot in slots))
+
+
+def without_restart(schedule: Schedule, held: Schedule | None, now: int) -> Schedule:
+    """Without the seconds that metering has added to a run which ended a moment ago.
+
+    What is left of its need comes with a later slot; what a person asked for (no price) stays.
+    """
+    slots = schedule.slots
+    ended = held is not None and any(
+        now - JUST_ENDED_S <= slot.end <= now and held.slot_at(slot.end) is None
+        for slot in held.slots
+    )
+    if not ended or not slots or slots[0].price is None:
+        return schedule
+    first, begins_now = slots[0], slots[0].start <= now + JUST_ENDED_S
+    touches = len(slots) > 1 and slots[1].start <= first.end
+    if not begins_now or touches or first.end - now >= WORTH_A_RESTART_S:
+        return schedule
+    return replace(schedule, slots=slots[1:])
 
 
 def _without_slivers(

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.home.model import stored
-from agent.home.model.device_model import DeviceModel, Session, Traits
+from agent.home.model.device_model import DeviceModel, Traits
 from agent.home.model.meter import Counter
+from agent.home.model.session import Session
 from agent.home.model.soc import Told
 
 NOW = datetime(2026, 1, 16, 20, tzinfo=UTC)
@@ -26,20 +27,25 @@ def new() -> DeviceModel:
 @st.composite
 def models(draw: st.DrawFn) -> DeviceModel:
     model = new()
-    model.session = Session(draw(MAYBE), draw(MAYBE), draw(MAYBE), draw(MAYBE), draw(st.booleans()))
+    model.session = Session(confirmed=draw(st.booleans()))
+    for name in stored.SESSION_INSTANTS:
+        setattr(model.session, name, draw(MAYBE))
     model.progress = draw(
         st.dictionaries(st.tuples(WHEN, st.integers(0, 3)), KWH, max_size=3).map(
             lambda found: {stored.progress_key(*key): kwh for key, kwh in found.items()}
         )
     )
     model.on_since, model.off_since = draw(MAYBE), draw(MAYBE)
-    model.block_since, model.block_ended = draw(BLOCK), draw(BLOCK)
+    model.schedules.block_since, model.schedules.block_ended = draw(BLOCK), draw(BLOCK)
     model.following.learned_power_w = draw(st.none() | st.integers(1, 7400).map(float))
     meter = model.meter
     meter.total_kwh, meter.session_kwh = draw(KWH), draw(KWH)
     meter.session_since, meter.integrated_to = draw(MAYBE), draw(MAYBE)
     if draw(st.booleans()):
         meter.counters = {"energy_kwh": Counter(draw(KWH), draw(WHEN))}
+    meter.between_sessions = draw(st.booleans())
+    if draw(st.booleans()):
+        meter.before_session = Counter(draw(KWH), draw(WHEN))
     if draw(st.booleans()):
         at = draw(WHEN)
         model.soc.anchor = Told(draw(st.integers(0, 100).map(float)), at, at)
@@ -54,13 +60,18 @@ def test_what_was_stored_comes_back(model: DeviceModel) -> None:
     assert again.session == model.session
     assert again.progress == model.progress
     assert (again.on_since, again.off_since) == (model.on_since, model.off_since)
-    assert (again.block_since, again.block_ended) == (model.block_since, model.block_ended)
+    assert (again.schedules.block_since, again.schedules.block_ended) == (
+        model.schedules.block_since,
+        model.schedules.block_ended,
+    )
     assert again.following.learned_power_w == model.following.learned_power_w
     assert again.meter.counters == model.meter.counters
     assert again.meter.total_kwh == model.meter.total_kwh
     assert again.meter.session_kwh == model.meter.session_kwh
     assert again.meter.session_since == model.meter.session_since
     assert again.meter.integrated_to == model.meter.integrated_to
+    assert again.meter.between_sessions == model.meter.between_sessions
+    assert again.meter.before_session == model.meter.before_session
     assert again.soc.anchor == model.soc.anchor
     assert stored.to_text(again) == stored.to_text(model)
 
@@ -81,7 +92,7 @@ def test_what_was_stored_comes_back(model: DeviceModel) -> None:
 def test_what_cannot_be_believed_is_refused_and_changes_nothing(damage: dict[str, object]) -> None:
     model = new()
     model.meter.total_kwh = 7.0
-    model.block_since = 1_768_000_000
+    model.schedules.block_since = 1_768_000_000
     text = json.dumps({**json.loads(stored.to_text(model)), **damage})
     again = new()
     with pytest.raises((ValueError, KeyError, TypeError, AttributeError)):

@@ -46,23 +46,41 @@ def without_restart(schedule: Schedule, held: Schedule | None, now: int) -> Sche
 def _without_slivers(
     slots: list[ScheduleSlot], now: int, *, never_more: bool
 ) -> list[ScheduleSlot]:
+    """One touch may make room for the next: what is left out leaves a gap, a gap a short slot."""
+    for _ in range(len(slots) + 2):
+        joined = _without_short_gaps(slots, now, never_more=never_more)
+        joined = _merge_short(joined, now, never_more=never_more)
+        if joined == slots:
+            break
+        slots = joined
+    return slots
+
+
+def _without_short_gaps(
+    slots: list[ScheduleSlot], now: int, *, never_more: bool
+) -> list[ScheduleSlot]:
+    """Closed, or widened to a minute where nothing may take more."""
     out: list[ScheduleSlot] = []
     for slot in slots:
-        last = out[-1] if out else None
-        if last is None:
-            gap = slot.start - now
-            if 0 < gap < SHORTEST_S and not never_more:
-                slot = _moved(slot, now, slot.end)
+        end = out[-1].end if out else now
+        missing = SHORTEST_S - (slot.start - end)
+        if not 0 < missing < SHORTEST_S:
             out.append(slot)
-            continue
-        gap = slot.start - last.end
-        if 0 < gap < SHORTEST_S:
-            if not never_more:
-                last = out[-1] = _moved(last, last.start, slot.start)
-            elif slot.end - slot.start > SHORTEST_S:
-                slot = _moved(slot, last.end + SHORTEST_S, slot.end)
-        out.append(slot)
-    return _merge_short(out, now, never_more=never_more)
+        elif not never_more and out:
+            out[-1] = _moved(out[-1], out[-1].start, slot.start)
+            out.append(slot)
+        elif not never_more:
+            out.append(_moved(slot, now, slot.end))
+        elif not out:
+            # Off until then, and nobody knows what it did before.
+            out.append(slot)
+        elif slot.end - slot.start - missing >= SHORTEST_S:
+            out.append(_moved(slot, slot.start + missing, slot.end))
+        elif out[-1].end - max(out[-1].start, now) - missing >= SHORTEST_S:
+            out[-1] = _moved(out[-1], out[-1].start, out[-1].end - missing)
+            out.append(slot)
+        # Else it is left out: both are too short to give way.
+    return out
 
 
 def _merge_short(slots: list[ScheduleSlot], now: int, *, never_more: bool) -> list[ScheduleSlot]:

@@ -4,6 +4,8 @@ import random
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+
 from agent.dispatch.finish import finished, without_restart
 from agent.energy.schedule import Schedule
 from tests.agent.dispatch.test_limit import EV, NOW, schedule, shown
@@ -41,12 +43,14 @@ def test_under_a_limit_nothing_takes_more_than_it_did() -> None:
             assert (slot.power_w if slot else 0) <= was
 
 
-def test_no_slot_and_no_gap_is_shorter_than_a_minute() -> None:
+@pytest.mark.parametrize("never_more", [False, True])
+def test_no_slot_and_no_gap_is_shorter_than_a_minute(never_more: bool) -> None:
     rng = random.Random(5)
     for _ in range(300):
         edges = sorted(rng.sample(range(0, 3000, 7), 10))
-        pairs = list(zip(edges[::2], edges[1::2], strict=True))
-        made = finished(schedule(EV, *((a, b, 5000) for a, b in pairs)), NOW, never_more=False)
+        pairs = zip(edges, edges[1:], rng.choices([0, 4200, 5000, 7000], k=9), strict=False)
+        spans = [pair for pair in pairs if pair[2]]
+        made = finished(schedule(EV, *spans), NOW, never_more=never_more)
         at = None
         for start, end, _ in shown(made):
             assert end - max(start, 0) >= 60 or start < 0

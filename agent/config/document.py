@@ -112,6 +112,6 @@ def _choice(sections: Mapping[str, type[Section]], key: str) -> Any:
     discriminator = Discriminator(
         found,
         custom_error_type=f"{key}_unknown",
-        custom_error_message=f"{key}: expected {expected}",
+        custom_error_message=f"expected {expected}",
     )
     return Annotated[Union[tuple(tagged)], discriminator]  # noqa: UP007  # of a list of types

@@ -74,7 +74,7 @@ async def _results(
     config: Config, path: Path, service: Service | None
 ) -> AsyncIterator[CheckResult]:
     if service is not None:
-        for result in check_service(service):
+        for result in check_service(service, path):
             yield result
     for result in (
         *check_settings(config, path),

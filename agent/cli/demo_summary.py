@@ -141,8 +141,10 @@ def _verdict(accounts: Sequence[Account], course: Course) -> list[str]:
     if unanswered:
         why = " when it was stopped" if course.broken_off else ": see the table"
         lines.append(f"{unanswered} schedule(s) had no acknowledgement{why}.")
-    else:
+    elif any(account.schedules for account in accounts):
         lines.append("Every schedule was followed.")
+    else:
+        lines.append("No schedule was sent yet.")
     if still_open:
         lines.append(f"{still_open} still open: under way when it ended, its deadline is to come.")
     if course.managed_speed is not None:

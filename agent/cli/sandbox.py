@@ -22,7 +22,10 @@ MOST_SPEED = 1_000_000
 
 def main(argv: list[str]) -> int:
     """Serve until Ctrl-C; the return value is the exit code."""
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.timezone and not args.prices:
+        parser.error("--timezone is the zone of a price file: expected --prices FILE too")
     if args.faults:
         for name, kind in FAULTS.items():
             print(f"{name:<20} {kind.group:<9} {kind.description}")

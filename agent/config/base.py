@@ -6,6 +6,7 @@ Messages say what is expected, never what was found: who prints them knows which
 import re
 from datetime import time
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Annotated, Any, Self, get_args
 from zoneinfo import ZoneInfo
 
@@ -113,10 +114,18 @@ def _name(value: str) -> str:
     return value
 
 
+def _whole_path(value: Path) -> Path:
+    if not value.is_absolute():
+        raise ValueError("expected a whole path such as /var/lib/flatpeak-agent, beginning with /")
+    return value
+
+
 ClockTime = Annotated[
     time, BeforeValidator(clock_time), PlainSerializer(lambda value: value.strftime("%H:%M"))
 ]
 Zone = Annotated[str, BeforeValidator(_zone)]
+# The service begins in another folder than the person who tries it, and nobody expands a tilde.
+WholePath = Annotated[Path, AfterValidator(_whole_path)]
 Name = Annotated[str, AfterValidator(_name)]
 Watts = Annotated[int, Field(ge=0, le=1_000_000)]
 Percent = Annotated[float, Field(ge=0, le=100)]

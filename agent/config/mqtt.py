@@ -2,12 +2,11 @@
 
 import re
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from agent.config.base import Section
+from agent.config.base import Section, WholePath
 
 
 def _host(value: str) -> str:
@@ -33,9 +32,9 @@ class TlsSection(Section):
     """`ca_file` left out means the system's authorities; certificate and key go together."""
 
     enabled: bool = False
-    ca_file: Path | None = None
-    certificate_file: Path | None = None
-    key_file: Path | None = None
+    ca_file: WholePath | None = None
+    certificate_file: WholePath | None = None
+    key_file: WholePath | None = None
 
     @model_validator(mode="after")
     def _pair(self) -> "TlsSection":

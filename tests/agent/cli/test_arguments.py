@@ -38,6 +38,13 @@ def test_a_wrong_value_is_told_with_what_would_be_right(
     assert f"argument {args[1]}: {said}\n" in capsys.readouterr().err
 
 
+def test_the_zone_of_no_file(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["sandbox", "--timezone", "Europe/Madrid"])
+    assert ended.value.code == 64
+    assert "expected --prices FILE too" in capsys.readouterr().err
+
+
 def test_a_command_that_was_nearly_right(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["chekc"]) == 64
     assert "no command 'chekc'; did you mean check?" in capsys.readouterr().err

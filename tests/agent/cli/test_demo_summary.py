@@ -51,6 +51,7 @@ def test_dearer_is_called_dearer() -> None:
 def test_nothing_taken() -> None:
     said = text(ev=Account())
     assert "Nothing was taken yet." in said
+    assert "No schedule was sent yet." in said
     assert "saved" not in said.replace("  saved", "")
 
 

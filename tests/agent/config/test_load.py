@@ -188,7 +188,7 @@ def test_a_config_does_not_print_its_secrets(tmp_path: Path) -> None:
         ("mqtt: {tls: {ca: x}}", "mqtt.tls.ca: unknown key; allowed: enabled, ca_file"),
         ("mqtt: {base: 'a b'}", "mqtt.base: is 'a b'"),
         ("mqtt: {protocol: 4}", "mqtt.protocol: is 4; expected 'auto', '5' or '3.1.1'"),
-        ("mqtt: {tls: {key_file: k}}", "mqtt.tls: certificate_file and key_file are given"),
+        ("mqtt: {tls: {key_file: /k}}", "mqtt.tls: certificate_file and key_file are given"),
         ("devices: {}", "devices: expected a list"),
         (
             "devices: [{id: a, type: ev_charger, adapter: x, max_power_w: 7400, energy_kwh: 9}]",
@@ -198,6 +198,11 @@ def test_a_config_does_not_print_its_secrets(tmp_path: Path) -> None:
             "devices: [{id: a, type: toaster}]",
             "devices[0].type: is 'toaster'; expected ev_charger, heat_pump, water_heater, load or",
         ),
+        (
+            "state: {directory: ~/data}",
+            "state.directory: is '~/data'; expected a whole path such as",
+        ),
+        ("mqtt: {tls: {ca_file: ca.pem}}", "mqtt.tls.ca_file: is 'ca.pem'; expected a whole path"),
         ("devices: [ev]", "devices[0]: expected a section"),
         ("mqtt: {port: 70000}", "mqtt.port: is 70000; expected at most 65535"),
         ("mqtt: {host: 'mqtt://broker'}", "mqtt.host: is 'mqtt://broker'; expected a name or addr"),

@@ -10,7 +10,7 @@ from time import perf_counter
 from agent.app_ports import BrokerConnection, ConnectionFactory
 from agent.clock import Clock
 from agent.config import Config
-from agent.control.controller import MakePlan
+from agent.control.timed_planner import MakePlan
 from agent.energy.instants import format_instant
 from agent.energy.plan import Plan
 from agent.energy.situation import Situation

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import logging
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from time import perf_counter
 
 from agent.app_ports import BrokerConnection, ConnectionFactory
@@ -26,12 +27,13 @@ log = logging.getLogger(__name__)
 
 DISCONNECT_TIMEOUT_S = 1.0
 FIRST_SCHEDULES_LOOK_S = 0.2
+PLAN_TIME_LIMIT_S = 2.0
 
 
-async def plan_in_thread(situation: Situation) -> Plan:
+async def plan_in_thread(situation: Situation, time_limit_s: float = PLAN_TIME_LIMIT_S) -> Plan:
     """Plan beside the event loop, so that a long search delays no message."""
     began = perf_counter()
-    plan = await asyncio.to_thread(make_plan, situation)
+    plan = await asyncio.to_thread(make_plan, situation, perf_counter, time_limit_s)
     return dataclasses.replace(plan, took_ms=int((perf_counter() - began) * 1000))
 
 
@@ -48,7 +50,7 @@ async def run_agent(
     store: Store,
     stop: asyncio.Event,
     connection_factory: ConnectionFactory | None = None,
-    plan: MakePlan = plan_in_thread,
+    plan: MakePlan | None = None,
     fallback: MakePlan = rule_in_thread,
     ledger: Ledger | None = None,
     trusted_clock: bool = False,
@@ -56,7 +58,8 @@ async def run_agent(
 ) -> None:
     """Do the main job until `stop` is set; `offline` stands on the status topic afterwards.
 
-    `trusted_clock`: the clock is somebody's own (demo, tests) and needs no confirmation.
+    `trusted_clock`: the clock is somebody's own (demo, tests) and needs no confirmation; without
+    `plan` it is planned in a thread, within the owner's time limit.
     """
     rooms = build(
         config,
@@ -64,7 +67,7 @@ async def run_agent(
         source=source,
         store=store,
         ledger=ledger or Ledger(),
-        plan=plan,
+        plan=plan or partial(plan_in_thread, time_limit_s=config.planner.time_limit_s),
         fallback=fallback,
         connection_factory=connection_factory or _to_the_broker(config),
         trusted_clock=trusted_clock,

@@ -19,6 +19,7 @@ from agent.planning import make_plan
 
 EX_DATA = 65
 MOST_SECONDS = 3600
+TIME_LIMIT_S = 2.0
 
 
 def main(argv: Sequence[str]) -> int:
@@ -37,35 +38,36 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--time-limit",
         type=number_to(MOST_SECONDS),
+        default=TIME_LIMIT_S,
         metavar="S",
-        help="seconds that an engine may search (the exact engine ends by itself)",
+        help=f"seconds within which a plan is there (default {TIME_LIMIT_S:g})",
     )
     try:
         options = parser.parse_args(argv)
     except SystemExit as ended:
         return int(ended.code or 0)
     if options.jsonl:
-        return _lines()
+        return _lines(options.time_limit)
     try:
         text = _read(options.situation)
     except OSError as error:
         print(f"flatpeak-agent plan: {options.situation}: {error.strerror}", file=sys.stderr)
         return EX_DATA
-    return _one(text, options.situation, as_json=options.json)
+    return _one(text, options.situation, options.time_limit, as_json=options.json)
 
 
 def _read(source: str) -> bytes:
     return sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
 
 
-def timed_plan(situation: Situation) -> Plan:
+def timed_plan(situation: Situation, time_limit_s: float = TIME_LIMIT_S) -> Plan:
     """The plan with the time it took."""
     begun = time.monotonic()
-    plan = make_plan(situation)
+    plan = make_plan(situation, time.monotonic, time_limit_s)
     return replace(plan, took_ms=round((time.monotonic() - begun) * 1000))
 
 
-def _one(text: bytes, source: str, *, as_json: bool) -> int:
+def _one(text: bytes, source: str, time_limit_s: float, *, as_json: bool) -> int:
     try:
         situation = parse_situation(text)
     except Refusal as refusal:
@@ -74,7 +76,7 @@ def _one(text: bytes, source: str, *, as_json: bool) -> int:
         for fault in refusal.faults:
             print(f"flatpeak-agent plan: {source}: {fault}", file=sys.stderr)
         return EX_DATA
-    plan = timed_plan(situation)
+    plan = timed_plan(situation, time_limit_s)
     if as_json:
         print(json.dumps(plan_document(plan)))
     else:
@@ -90,11 +92,11 @@ def refused(refusal: Refusal) -> dict[str, Any]:
     }
 
 
-def _lines() -> int:
+def _lines(time_limit_s: float) -> int:
     code = 0
     for line in sys.stdin.buffer:
         try:
-            answer = plan_document(timed_plan(parse_situation(line)))
+            answer = plan_document(timed_plan(parse_situation(line), time_limit_s))
         except Refusal as refusal:
             answer = refused(refusal)
             code = EX_DATA

@@ -5,20 +5,21 @@ with a scale that also carries the mean of the rates, so that sums never round.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
 from agent.energy.situation import Flexible, RateSpan, Situation
+from agent.planning.units import places, scaled
 
 # Beyond the last rate time goes on without a price; nothing is planned this far ahead.
 FOREVER = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class PriceSpan:
     """One price over `[start, end)`; `price` counts in the cost, `choice` decides.
 
     Unknown time costs the mean and has no price of its own (`given` is None).
@@ -33,24 +34,8 @@ class Cell:
     given: Decimal | None
 
 
-def places(values: Iterable[Decimal]) -> int:
-    """Decimal places that hold all values exactly."""
-    most = 0
-    for value in values:
-        exponent = value.as_tuple().exponent
-        if isinstance(exponent, int) and -exponent > most:
-            most = -exponent
-    return most
-
-
-def scaled(value: Decimal, scale: int) -> int:
-    """value x scale, which the caller knows to be whole."""
-    top, bottom = value.as_integer_ratio()
-    return top * scale // bottom
-
-
 class Timeline:
-    """Cells from now on without a gap; neighbours of one price are one cell."""
+    """Spans from now on without a gap; neighbours of one price are one span."""
 
     def __init__(self, situation: Situation) -> None:
         self.now = situation.now
@@ -70,30 +55,34 @@ class Timeline:
         self.scale = scale * thin
         self._count(self._cells(spans, situation.planner.estimate_margin_per_kwh))
 
-    def _count(self, cells: list[Cell]) -> None:
-        """Takes the cells and sums them up."""
-        self.cells = cells
-        self.starts = [cell.start for cell in cells]
+    def _count(self, spans: list[PriceSpan]) -> None:
+        """Takes the spans and sums them up."""
+        self.spans = spans
+        self.starts = [cell.start for cell in spans]
         self._price_before: list[int] = []
         self._choice_before: list[int] = []
         self._unknown_before: list[int] = []
-        price = choice = unknown = 0
-        for cell in self.cells:
+        self._instants_before: list[int] = []
+        price = choice = unknown = instants = 0
+        for cell in self.spans:
             self._price_before.append(price)
             self._choice_before.append(choice)
             self._unknown_before.append(unknown)
+            self._instants_before.append(instants)
             span = cell.end - cell.start
             price += cell.price * span
             choice += cell.choice * span
-            unknown += span if cell.unknown else 0
+            if cell.unknown:
+                unknown += span
+                instants += (cell.start + cell.end - 1) * span // 2
 
-    def priced(self, price_of: Callable[[Cell], int]) -> "Timeline":
-        """The same time with other prices; cells that are alike then are one cell."""
-        cells: list[Cell] = []
-        for cell in self.cells:
+    def priced(self, price_of: Callable[[PriceSpan], int]) -> "Timeline":
+        """The same time with other prices; spans that are alike then are one."""
+        cells: list[PriceSpan] = []
+        for cell in self.spans:
             price = price_of(cell)
             given = None if cell.unknown else Decimal(price)
-            other = Cell(cell.start, cell.end, price, price, cell.unknown, False, given)
+            other = PriceSpan(cell.start, cell.end, price, price, cell.unknown, False, given)
             if cells and _alike(cells[-1], other):
                 cells[-1] = replace(cells[-1], end=cell.end)
             else:
@@ -111,21 +100,21 @@ class Timeline:
         """The horizon as an instant: now where every known rate is past."""
         return self.now + max(0, self._known_end)
 
-    def _cells(self, spans: list[tuple[int, int, RateSpan]], margin: Decimal) -> list[Cell]:
+    def _cells(self, spans: list[tuple[int, int, RateSpan]], margin: Decimal) -> list[PriceSpan]:
         mean = int(self.mean * self.scale)
-        cells: list[Cell] = []
+        cells: list[PriceSpan] = []
 
         def add(start: int, end: int, rate: RateSpan | None) -> None:
             if rate is None or rate.confidence <= 0:
-                cell = Cell(start, end, mean, mean, True, False, None)
+                cell = PriceSpan(start, end, mean, mean, True, False, None)
             else:
                 price = scaled(rate.price, self.scale)
                 doubt = 1 - rate.confidence
                 choice = price + (scaled(margin * doubt, self.scale) if doubt and margin else 0)
-                cell = Cell(start, end, price, choice, False, doubt > 0, rate.price)
+                cell = PriceSpan(start, end, price, choice, False, doubt > 0, rate.price)
             last = cells[-1] if cells else None
             if last is not None and _alike(last, cell):
-                cells[-1] = Cell(
+                cells[-1] = PriceSpan(
                     *(last.start, end, last.price, last.choice),
                     *(last.unknown, last.estimated, last.given),
                 )
@@ -141,16 +130,16 @@ class Timeline:
         add(at, FOREVER, None)
         return cells
 
-    def at(self, second: int) -> Cell:
-        return self.cells[bisect_right(self.starts, second) - 1]
+    def at(self, second: int) -> PriceSpan:
+        return self.spans[bisect_right(self.starts, second) - 1]
 
-    def between(self, start: int, end: int) -> Iterator[tuple[int, int, Cell]]:
-        """The parts of `[start, end)`, each with its cell."""
+    def between(self, start: int, end: int) -> Iterator[tuple[int, int, PriceSpan]]:
+        """The parts of `[start, end)`, each with its span."""
         if end <= start:
             return
         index = bisect_right(self.starts, start) - 1
         while start < end:
-            cell = self.cells[index]
+            cell = self.spans[index]
             until = min(end, cell.end)
             yield start, until, cell
             start = until
@@ -165,30 +154,34 @@ class Timeline:
     def choice_until(self, second: int) -> int:
         """Cost of one unit of power from now to `second`, as it counts for choosing."""
         index = bisect_right(self.starts, second) - 1
-        cell = self.cells[index]
+        cell = self.spans[index]
         return self._choice_before[index] + cell.choice * (second - cell.start)
 
     def price_until(self, second: int) -> int:
         index = bisect_right(self.starts, second) - 1
-        cell = self.cells[index]
+        cell = self.spans[index]
         return self._price_before[index] + cell.price * (second - cell.start)
 
     def unknown_until(self, second: int) -> int:
         """Seconds without a price from now to `second`."""
         index = bisect_right(self.starts, second) - 1
-        cell = self.cells[index]
+        cell = self.spans[index]
         return self._unknown_before[index] + (second - cell.start if cell.unknown else 0)
 
     def unknown_instants(self, start: int, end: int) -> int:
         """Sum of the unknown seconds in `[start, end)`, each by its distance from now."""
-        total = 0
-        for a, b, cell in self.between(start, end):
-            if cell.unknown:
-                total += (a + b - 1) * (b - a) // 2
-        return total
+        return self._instants_until(end) - self._instants_until(start)
+
+    def _instants_until(self, second: int) -> int:
+        index = bisect_right(self.starts, second) - 1
+        cell = self.spans[index]
+        before = self._instants_before[index]
+        if not cell.unknown:
+            return before
+        return before + (cell.start + second - 1) * (second - cell.start) // 2
 
 
-def _alike(one: Cell, other: Cell) -> bool:
+def _alike(one: PriceSpan, other: PriceSpan) -> bool:
     return (one.given, one.choice, one.unknown, one.estimated) == (
         *(other.given, other.choice, other.unknown, other.estimated),
     )
@@ -199,7 +192,9 @@ def _finest(situation: Situation) -> int:
     planner = situation.planner
     doubts = places(rate.confidence for rate in situation.import_rates)
     margin = places((planner.estimate_margin_per_kwh,)) + doubts
-    prices = places(rate.price for rate in situation.import_rates)
+    prices = places(
+        rate.price for rates in (situation.import_rates, situation.export_rates) for rate in rates
+    )
     other = [planner.change_cost]
     for device in situation.devices:
         if isinstance(device, Flexible):

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from agent.contracts.situation import read_situation, situation_document
 from agent.energy.plan import Plan, Status
 from agent.energy.situation import Demand, Flexible, RateSpan, Situation
-from agent.planning import make_plan, points
+from agent.planning import make_plan
+from agent.planning.exact import breakpoints
 from tests.agent.planning.oracle import Tiny, best, levels, runs_of
 from tests.agent.planning.tale import NOW
 
@@ -158,12 +159,12 @@ def fine(draw: st.DrawFn) -> Tiny:
 @given(fine())
 def test_nor_where_edges_hang_between_prices(tiny: Tiny) -> None:
     """The search as over whole days: named instants, chains of minimum times, a free chain."""
-    before = points.FEW_STEPS
-    points.FEW_STEPS = -1
+    before = breakpoints.FEW_STEPS
+    breakpoints.FEW_STEPS = -1
     try:
         plan = make_plan(situation_of(tiny, 1))
     finally:
-        points.FEW_STEPS = before
+        breakpoints.FEW_STEPS = before
     assert plan.status is Status.OPTIMAL
     mine = levels(tiny, runs_of(pattern_of(plan, 1)))
     assert mine is not None, "a rule is broken"

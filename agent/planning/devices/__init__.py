@@ -1,0 +1,1 @@
+"""What is special to each kind of device: its limits, what it costs beside energy, its baseline."""

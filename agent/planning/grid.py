@@ -1,0 +1,252 @@
+"""Time cut once for everybody: the cells of the site, the windows of a capacity charge.
+
+In the coupled model a cell ends at every instant that the Situation names, at every clock quarter
+hour (UTC), where minimum times of runs under way end, at the phases of a running program and at the
+multiples of a `grid_s` of 300 or more. Alone, where devices switch at any second, a cell is a span
+in which no price, no base load and no running program changes.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from agent.energy.situation import Flexible, PowerSpan, Program, Situation, Storage, Thermal
+from agent.planning.timeline import Timeline
+from agent.planning.units import Units
+
+QUARTER_S = 900
+# Coarser grids of devices cut cells, finer ones lie within them.
+CUTTING_GRID_S = 300
+# What cannot be served this long after horizon and deadlines is never served.
+LATEST_S = 72 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class SiteCell:
+    """One cell: powers in units of power, prices in units of price.
+
+    `base` holds what programs under way draw; `import_limit` is the lower of all limits, but never
+    below what the house alone takes; `window` is the index of the capacity window.
+    """
+
+    start: int
+    end: int
+    price: int
+    choice: int
+    export_price: int
+    unknown: bool
+    estimated: bool
+    base: int
+    pv: int
+    import_limit: int | None
+    window: int | None
+
+    @property
+    def length(self) -> int:
+        return self.end - self.start
+
+    @property
+    def headroom(self) -> int | None:
+        """What devices may draw together under the import limit; None without one."""
+        if self.import_limit is None:
+            return None
+        return self.import_limit - self.base + self.pv
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityWindow:
+    """`imported`: energy of the window before now; `later`: it is of the next period."""
+
+    length: int
+    later: bool
+    imported: int
+
+
+class Grid:
+    """`cells` from now to `LATEST_S` after `end`; `end` is where planned time ends at the earliest.
+
+    `horizon_cells`: how many of them lie before the horizon.
+    """
+
+    def __init__(
+        self, situation: Situation, timeline: Timeline, units: Units, *, coupled: bool, end: int
+    ) -> None:
+        self.situation, self.timeline, self.units = situation, timeline, units
+        self.coupled = coupled
+        self.end = end
+        self.windows: list[CapacityWindow] = []
+        self._window_of: dict[int, int] = {}
+        edges = self._edges(end + LATEST_S)
+        self._base = _Steps(situation.site.base_load, situation.now, units)
+        self._pv = _Steps(situation.site.pv, situation.now, units)
+        self._limits = _Steps(situation.site.import_limits, situation.now, units)
+        self._running = running_programs(situation, units)
+        self._exports = [
+            (rate.start - situation.now, rate.end - situation.now, units.price(rate.price))
+            for rate in situation.export_rates
+            if rate.confidence > 0
+        ]
+        self._export_starts = [start for start, _, _ in self._exports]
+        limit = situation.site.import_limit_w
+        self._limit = None if limit is None else units.power(limit)
+        top = situation.site.export_limit_w
+        self.export_limit = None if top is None else units.power(top)
+        self.cells = [self._cell(a, b) for a, b in pairwise(edges)]
+        self.starts = [cell.start for cell in self.cells]
+        self.ends = [cell.end for cell in self.cells]
+        self.horizon_cells = bisect_left(self.starts, timeline.horizon)
+
+    def index(self, second: int) -> int:
+        """Index of the cell that holds a second."""
+        return bisect_right(self.starts, second) - 1
+
+    def boundary(self, second: int) -> int:
+        """Index of the first cell that begins at `second` or later."""
+        return bisect_left(self.starts, second)
+
+    def _edges(self, last: int) -> list[int]:
+        situation, now = self.situation, self.situation.now
+        edges = {0, self.end, last, *self.timeline.edges(0, last)}
+        for spans in (situation.site.base_load, situation.site.pv, situation.site.import_limits):
+            edges |= {t - now for span in spans for t in (span.start, span.end)}
+        edges |= {t - now for rate in situation.export_rates for t in (rate.start, rate.end)}
+        for device in situation.devices:
+            if isinstance(device, Program) and device.started_at is not None:
+                at = device.started_at - now
+                for part in device.profile:
+                    at += part.duration_s
+                    edges.add(at)
+        if self.coupled:
+            edges |= {t - now for t in _named(situation)}
+            edges |= set(range(-now % QUARTER_S, last, QUARTER_S))
+            edges |= self._device_edges(last)
+        return sorted(t for t in edges if 0 <= t <= last)
+
+    def _device_edges(self, last: int) -> set[int]:
+        now = self.situation.now
+        edges: set[int] = set()
+        for device in self.situation.devices:
+            if isinstance(device, (Flexible, Thermal)):
+                if device.on_since is not None:
+                    edges.add(device.on_since + device.min_on_s - now)
+                if device.off_since is not None:
+                    edges.add(device.off_since + device.min_off_s - now)
+            if isinstance(device, Flexible):
+                step = device.grid_s
+                anchors = {(d.earliest or 0) - now for d in device.demands} or {-now}
+                if device.on_since is not None and step:
+                    anchor = (device.demands[0].earliest or 0) - now if device.demands else -now
+                    until = max(0, device.on_since + device.min_on_s - now)
+                    edges.add(until + (anchor - until) % step)
+                if step >= CUTTING_GRID_S:
+                    for anchor in anchors:
+                        edges |= set(range(anchor % step, last, step))
+        return edges
+
+    def _cell(self, start: int, end: int) -> SiteCell:
+        rate = self.timeline.at(start)
+        base = self._base.at(start) + sum(p for a, b, p in self._running if a <= start < b)
+        pv = self._pv.at(start)
+        limits = [self._limit] if self._limit is not None else []
+        if self._limits.holds(start):
+            limits.append(self._limits.at(start))
+        index = bisect_right(self._export_starts, start) - 1
+        export = 0
+        if index >= 0 and start < self._exports[index][1]:
+            export = self._exports[index][2]
+        return SiteCell(
+            *(start, end, rate.price, rate.choice, export, rate.unknown, rate.estimated),
+            *(base, pv, max(min(limits), base - pv) if limits else None, self._window(start)),
+        )
+
+    def _window(self, start: int) -> int | None:
+        """The capacity window of a cell; windows are whole quarter hours from local midnight."""
+        charge = self.situation.site.capacity_charge
+        if charge is None:
+            return None
+        now = self.situation.now
+        zone = ZoneInfo(self.situation.timezone)
+        local = datetime.fromtimestamp(now + start, UTC).astimezone(zone)
+        midnight = _at_midnight(local)
+        begin = midnight + (now + start - midnight) // charge.window_s * charge.window_s
+        following = _at_midnight(datetime.fromtimestamp(midnight + 100_800, UTC).astimezone(zone))
+        end = min(begin + charge.window_s, following)
+        if begin not in self._window_of:
+            imported = 0
+            if begin < now:
+                given = charge.window_energy_kwh
+                imported = (
+                    self.units.energy(given)
+                    if given is not None
+                    else self._base.at(0) * (now - begin)
+                )
+            later = charge.period_end is not None and begin >= charge.period_end
+            self._window_of[begin] = len(self.windows)
+            self.windows.append(CapacityWindow(end - begin, later, imported))
+        return self._window_of[begin]
+
+
+def _at_midnight(local: datetime) -> int:
+    return round(local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).timestamp())
+
+
+def running_programs(situation: Situation, units: Units) -> list[tuple[int, int, int]]:
+    """(start, end, power) of the programs under way: load, not a choice."""
+    out = []
+    for device in situation.devices:
+        if isinstance(device, Program) and device.started_at is not None:
+            at = device.started_at - situation.now
+            for part in device.profile:
+                out.append((at, at + part.duration_s, units.power(part.power_w)))
+                at += part.duration_s
+    return [(max(0, a), b, power) for a, b, power in out if b > 0]
+
+
+def _named(situation: Situation) -> Iterable[int]:
+    """Instants of the Situation beside those of rates and site."""
+    planner, charge = situation.planner, situation.site.capacity_charge
+    if planner.change_until is not None:
+        yield planner.change_until
+    for plan in planner.previous:
+        for slot in plan.slots:
+            yield from (slot.start, slot.end)
+    if charge is not None and charge.period_end is not None:
+        yield charge.period_end
+    for rate in situation.import_rates:
+        yield from (rate.start, rate.end)
+    for device in situation.devices:
+        if isinstance(device, Flexible):
+            for demand in device.demands:
+                yield from (t for t in (demand.earliest, demand.deadline) if t is not None)
+        elif isinstance(device, Program):
+            yield from (t for t in (device.earliest, device.deadline) if t is not None)
+        elif isinstance(device, Storage):
+            yield from (target.at for target in device.targets)
+            for span in device.available or ():
+                yield from (span.start, span.end)
+        else:
+            for spans in (device.draw, device.comfort, device.outdoor):
+                yield from (t for piece in spans for t in (piece.start, piece.end))
+            if device.hygiene is not None:
+                yield device.hygiene.by
+
+
+class _Steps:
+    """Powers over time, 0 in a hole."""
+
+    def __init__(self, spans: Sequence[PowerSpan], now: int, units: Units) -> None:
+        self._spans = [(s.start - now, s.end - now, units.power(s.power_w)) for s in spans]
+        self._starts = [start for start, _, _ in self._spans]
+
+    def holds(self, second: int) -> bool:
+        index = bisect_right(self._starts, second) - 1
+        return index >= 0 and second < self._spans[index][1]
+
+    def at(self, second: int) -> int:
+        index = bisect_right(self._starts, second) - 1
+        if index >= 0 and second < self._spans[index][1]:
+            return self._spans[index][2]
+        return 0

@@ -1,0 +1,292 @@
+"""What a plan is worth: the only place that counts aims and money.
+
+Segments go in; out come the aims in their order, cost against the idle house, change costs, the
+objective, the house without a planner, and each device's own numbers. All money is exact whole
+numbers of `Units`; only temperatures and stored energies are floats. Whatever made the plan states
+nothing: its segments are counted here, and rules that they break are named.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from agent.planning.baseline import baseline_cost
+from agent.planning.devices.flexible import ScaledDevice
+from agent.planning.devices.flexible_rules import full_powers, measure_flexible
+from agent.planning.devices.measured import Measured, Pieces
+from agent.planning.devices.program import ScaledProgram, measure_program
+from agent.planning.devices.storage import ScaledStorage, idle_value, measure_storage
+from agent.planning.devices.thermal import measure_thermal
+from agent.planning.idle import idle_segments
+from agent.planning.problem import Model, Problem
+from agent.planning.segments import Schedule, energies
+from agent.planning.site import Flow, SiteMoney, site_money
+
+# A site that imports no more than this takes nothing from the grid, in W.
+IMPORTS_W = 5
+# What physics gives is compared in steps of this: smaller differences are rounding.
+PHYSICS_STEP = 1e-6
+
+# (limits, shortfall by priority, never, excess, late, targets, outside, hygiene, comfort, unknown)
+Aims = tuple[int | float, ...]
+
+
+@dataclass(frozen=True)
+class Site:
+    """The house piece by piece: `energy` of each device, and what goes in and out."""
+
+    pieces: Pieces
+    energy: dict[str, list[int]]
+    flows: tuple[Flow, ...]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """`aims`: numbers 1 to 5 of the order, the first is the weightiest; less is better.
+
+    Money is in units of money: `cost` of the plan less the idle house, `objective` with margins,
+    changes and values. A plan with `faults` breaks a rule: it is no plan.
+    """
+
+    problem: Problem
+    schedule: Schedule
+    devices: dict[str, Measured]
+    aims: Aims
+    cost: int
+    objective: int
+    faults: tuple[str, ...]
+    coupled_site: Site | None = None
+
+    @property
+    def order(self) -> tuple[int | float, ...]:
+        """By this plans are compared: aims, objective, then the rules for ties."""
+        measured = self.devices.values()
+        return (
+            *self.aims,
+            self.objective,
+            -sum(one.unknown_instants for one in measured),
+            sum(one.starts for one in measured),
+            sum(one.start_sum for one in measured),
+        )
+
+    @cached_property
+    def site(self) -> Site:
+        if self.coupled_site is not None:
+            return self.coupled_site
+        pieces = self.problem.pieces(_last_end(self.schedule), self.schedule.values())
+        return _site(self.problem, self.devices, pieces)[0]
+
+    @cached_property
+    def baseline_cost(self) -> int:
+        """The house without a planner, less the idle house."""
+        served = {id: measured.served for id, measured in self.devices.items()}
+        planned = max(_last_end(self.schedule), self.problem.grid.end)
+        return baseline_cost(self.problem, planned, served)
+
+    def imports(self, piece: int) -> bool:
+        """Whether the site takes something from the grid, so that a kWh costs the import price."""
+        site, scale = self.site, self.problem.units.power_scale
+        return site.flows[piece].imported > IMPORTS_W * scale * site.pieces.cells[piece].length
+
+    def device_cost(self, id: str) -> int:
+        """Energy at the price of the import, or of the export, plus start costs and wear."""
+        total = self.devices[id].own_cost
+        for k, energy in enumerate(self.site.energy[id]):
+            if energy:
+                cell = self.site.pieces.cells[k]
+                total += energy * (cell.price if self.imports(k) else cell.export_price)
+        return total
+
+
+def judge(problem: Problem, schedule: Schedule) -> Judged:
+    schedule = _with_programs_under_way(problem, schedule)
+    return _coupled(problem, schedule) if problem.coupled else _alone(problem, schedule)
+
+
+def _with_programs_under_way(problem: Problem, schedule: Schedule) -> Schedule:
+    """What a program under way still does is no choice: it stands here whatever was proposed."""
+    rest = {
+        model.id: model.segments_from(model.started)
+        for model in problem.models
+        if isinstance(model, ScaledProgram) and model.started is not None
+    }
+    return {**schedule, **rest} if rest else schedule
+
+
+def _last_end(schedule: Schedule) -> int:
+    return max((own[-1].end for own in schedule.values() if own), default=0)
+
+
+def _alone(problem: Problem, schedule: Schedule) -> Judged:
+    """Nothing couples the devices: each pays the import price for what it takes."""
+    timeline = problem.timeline
+    devices: dict[str, Measured] = {}
+    cost = margin = 0
+    for model in problem.models:
+        one = devices[model.id] = _measured(problem, model, schedule)
+        if isinstance(model, ScaledProgram) and model.running:
+            continue
+        cost += one.own_cost
+        drawn = [(segment, 1) for segment in one.segments]
+        drawn += [(segment, -1) for segment in idle_segments(problem, model)]
+        for (start, end, power, _), sign in drawn:
+            price = timeline.price_until(end) - timeline.price_until(start)
+            chosen = timeline.choice_until(end) - timeline.choice_until(start)
+            cost += sign * power * price
+            margin += sign * power * (chosen - price)
+    return Judged(
+        problem=problem,
+        schedule=schedule,
+        devices=devices,
+        aims=_aims(problem, devices, 0),
+        cost=cost,
+        objective=cost + margin + _changes_less_value(devices),
+        faults=_faults(devices),
+    )
+
+
+def _coupled(problem: Problem, schedule: Schedule) -> Judged:
+    pieces = problem.pieces(_last_end(schedule))
+    devices = {model.id: _measured(problem, model, schedule, pieces) for model in problem.models}
+    site, money = _site(problem, devices, pieces)
+    idle = _idle(problem, pieces)
+    cost = money.cost - idle.cost
+    for model in problem.models:
+        one = devices[model.id]
+        if not (isinstance(model, ScaledProgram) and model.running):
+            cost += one.own_cost - one.stored_value
+        if isinstance(model, ScaledStorage):
+            cost += idle_value(model, problem.units)
+    margin = money.margin - idle.margin
+    return Judged(
+        problem=problem,
+        schedule=schedule,
+        devices=devices,
+        aims=_aims(problem, devices, _above_limits(problem, pieces, devices, money)),
+        cost=cost,
+        objective=cost + margin + _changes_less_value(devices),
+        faults=_faults(devices) + _faults_of_site(problem, site, devices),
+        coupled_site=site,
+    )
+
+
+def _changes_less_value(devices: dict[str, Measured]) -> int:
+    return sum(one.changes - one.value for one in devices.values())
+
+
+def _faults(devices: dict[str, Measured]) -> tuple[str, ...]:
+    return tuple(f"{id}: {fault}" for id, one in devices.items() for fault in one.faults)
+
+
+def _site(problem: Problem, devices: dict[str, Measured], pieces: Pieces) -> tuple[Site, SiteMoney]:
+    power = [0] * len(pieces.cells)
+    energy: dict[str, list[int]] = {}
+    for model in problem.models:
+        own = energies(devices[model.id].segments, pieces.starts, pieces.ends)
+        energy[model.id] = own
+        # A program under way is base load already.
+        if not (isinstance(model, ScaledProgram) and model.running):
+            power = [a + b for a, b in zip(power, own, strict=True)]
+    giving, from_roof = _directions(problem, energy, len(power))
+    money = site_money(problem, pieces, power, giving=giving, from_roof=from_roof)
+    return Site(pieces, energy, money.flows), money
+
+
+def _measured(
+    problem: Problem, model: Model, schedule: Schedule, pieces: Pieces | None = None
+) -> Measured:
+    own = schedule.get(model.id, ())
+    if isinstance(model, ScaledDevice):
+        return measure_flexible(problem.timeline, model, own, pieces)
+    if isinstance(model, ScaledProgram):
+        return measure_program(problem.timeline, model, own, pieces)
+    assert pieces is not None, "storage and heat are always coupled"
+    if isinstance(model, ScaledStorage):
+        return measure_storage(model, own, pieces, problem.units)
+    return measure_thermal(model, own, pieces, problem.units)
+
+
+def _idle(problem: Problem, pieces: Pieces) -> SiteMoney:
+    """The house with every device idle: nothing but what is running and must go on."""
+    power = [0] * len(pieces.cells)
+    for model in problem.models:
+        own = idle_segments(problem, model)
+        if own:
+            drawn = energies(own, pieces.starts, pieces.ends)
+            power = [a + b for a, b in zip(power, drawn, strict=True)]
+    return site_money(problem, pieces, power, idle=True)
+
+
+def _directions(
+    problem: Problem, energy: dict[str, list[int]], count: int
+) -> tuple[list[bool], list[bool]]:
+    giving, from_roof = [False] * count, [False] * count
+    for model in problem.models:
+        if not isinstance(model, ScaledStorage):
+            continue
+        for k, moved in enumerate(energy[model.id]):
+            giving[k] = giving[k] or (moved < 0 and not model.export)
+            from_roof[k] = from_roof[k] or (moved > 0 and not model.grid_charge)
+    return giving, from_roof
+
+
+def _faults_of_site(problem: Problem, site: Site, devices: dict[str, Measured]) -> tuple[str, ...]:
+    found = []
+    cells = site.pieces.cells
+    least = IMPORTS_W * problem.units.power_scale
+    limit = problem.grid.export_limit
+    giving, from_roof = _directions(problem, site.energy, len(cells))
+    for k, (cell, flow) in enumerate(zip(cells, site.flows, strict=True)):
+        if giving[k] and flow.exported + flow.curtailed > least * cell.length:
+            found.append(f"a storage that may not sell gives at {cell.start} while energy leaves")
+        if from_roof[k] and flow.imported > least * cell.length:
+            found.append(f"a storage charges at {cell.start} while energy is imported")
+        if limit is not None and flow.exported > (limit + problem.units.power_scale) * cell.length:
+            found.append(f"exports more than it may at {cell.start}")
+    return tuple(found)
+
+
+def _above_limits(
+    problem: Problem, pieces: Pieces, devices: dict[str, Measured], money: SiteMoney
+) -> int:
+    """Energy above the import limit; it sees the full power of what is on for a part of a cell."""
+    if all(cell.import_limit is None for cell in pieces.cells):
+        return 0
+    extra: dict[int, int] = {}
+    for model in problem.models:
+        if isinstance(model, (ScaledDevice, ScaledProgram)):
+            one = devices[model.id]
+            if isinstance(model, ScaledProgram) and model.running:
+                continue
+            for k, above in full_powers(one.segments, pieces).items():
+                extra[k] = extra.get(k, 0) + above
+    total = 0
+    for k, (cell, flow) in enumerate(zip(pieces.cells, money.flows, strict=True)):
+        if cell.import_limit is not None:
+            drawn = flow.imported - flow.exported + extra.get(k, 0)
+            total += max(0, drawn - cell.import_limit * cell.length)
+    return total
+
+
+def _aims(problem: Problem, devices: dict[str, Measured], above: int) -> Aims:
+    shortfall: dict[int, int] = {}
+    for model in problem.models:
+        if isinstance(model, (ScaledDevice, ScaledProgram)):
+            missed = devices[model.id].shortfall
+            shortfall[model.priority] = shortfall.get(model.priority, 0) + missed
+    every = list(devices.values())
+    return (
+        above,
+        *(shortfall[priority] for priority in sorted(shortfall, reverse=True)),
+        sum(one.never for one in every),
+        sum(one.excess for one in every),
+        sum(one.late for one in every),
+        _physics(sum(one.target_kwh for one in every)),
+        _physics(sum(one.outside_kwh_h for one in every)),
+        _physics(sum(one.hygiene_c for one in every)),
+        _physics(sum(one.comfort_c_h for one in every)),
+        sum(one.unknown for one in every),
+    )
+
+
+def _physics(value: float) -> float:
+    return round(value / PHYSICS_STEP) * PHYSICS_STEP

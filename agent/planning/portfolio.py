@@ -1,0 +1,152 @@
+"""Candidates of every engine and a few plain ones, judged; the best by the order of aims wins.
+
+Alone the devices do not touch each other, so each is a problem of its own and the plans are put
+together. The bound is the best that any engine proved; nobody's own word on money is asked for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from agent.energy.plan import Engine as EngineName
+from agent.energy.plan import Status
+from agent.planning.candidates import plain_candidates
+from agent.planning.devices.flexible import ScaledDevice
+from agent.planning.engine import Deadline, Engine, Proposal
+from agent.planning.exact import ExactEngine
+from agent.planning.exact.allowances import with_allowances
+from agent.planning.judge import Aims, Judged, judge
+from agent.planning.problem import Problem
+from agent.planning.rule import RuleEngine
+from agent.planning.segments import Schedule, Segment
+
+# By size: money as a share of the greater of cost and baseline, and at least a cent of a cent.
+OPTIMAL_GAP = 1e-6
+LEAST_STAKE = 0.01
+# What capped demands would miss without caps is found in this share of the time.
+ALLOWANCE_SHARE = 0.25
+PLAIN_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An engine and how it is named in a plan; in the order in which they are asked."""
+
+    name: EngineName
+    engine: Engine
+
+
+# The rule is there at once; each engine that follows is given the best plan so far.
+ENGINES: tuple[Entry, ...] = (
+    Entry(EngineName.RULE, RuleEngine()),
+    Entry(EngineName.EXACT, ExactEngine()),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One part of a Situation: its best plan, what it is, and a proved bound (None: nothing)."""
+
+    judged: Judged
+    status: Status
+    engine: EngineName
+    bound: int | None
+
+
+def plan_parts(
+    problem: Problem, deadline: Deadline, engines: Sequence[Entry] = ENGINES
+) -> list[Verdict]:
+    """The best plan of each part of the problem, within the time that is left."""
+    # What is soon done comes first, and leaves its time to what is not.
+    parts = sorted(problem.parts(), key=_difficulty)
+    verdicts = []
+    for k, part in enumerate(parts):
+        share = deadline.share(1 / (len(parts) - k))
+        verdicts.append(best_plan(part, share, engines))
+    return verdicts
+
+
+def _difficulty(part: Problem) -> int:
+    """How many demands depend on each other in time."""
+    total = 0
+    for model in part.models:
+        if isinstance(model, ScaledDevice):
+            total += sum(
+                model.coupled_in_time or bool(model.grid_s) or demand.contiguous
+                for demand in model.demands
+            )
+    return total
+
+
+def whole(problem: Problem, verdicts: Sequence[Verdict]) -> Judged:
+    """The plans of all parts as one."""
+    if len(verdicts) == 1 and len(verdicts[0].judged.problem.models) == len(problem.models):
+        return verdicts[0].judged
+    schedule: dict[str, tuple[Segment, ...]] = {}
+    models = {}
+    for verdict in verdicts:
+        schedule.update(verdict.judged.schedule)
+        models.update({model.id: model for model in verdict.judged.problem.models})
+    models_in_order = tuple(models[model.id] for model in problem.models)
+    return judge(replace(problem, models=models_in_order), schedule)
+
+
+def best_plan(problem: Problem, deadline: Deadline, engines: Sequence[Entry] = ENGINES) -> Verdict:
+    """Plain candidates first, then each engine with the best plan so far as its incumbent."""
+    problem = with_allowances(problem, deadline.share(ALLOWANCE_SHARE))
+    found = _Race(problem)
+    for schedule in plain_candidates(problem, deadline.share(PLAIN_SHARE)):
+        found.consider(schedule)
+    for entry in engines:
+        if found.best is not None and deadline.over():
+            break
+        known = None if found.best is None else found.best.schedule
+        try:
+            proposal = entry.engine.plan(problem, deadline, known)
+        except Exception:  # noqa: BLE001 - whatever an engine did not foresee, there is a plan
+            continue
+        if proposal is not None:
+            found.enter(entry.name, proposal)
+    return found.verdict()
+
+
+class _Race:
+    """The best plan so far, and what is proved about it."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.best: Judged | None = None
+        self.bound: int | None = None
+        self.prover = EngineName.RULE
+        self.proved_aims: Aims | None = None
+
+    def consider(self, schedule: Schedule) -> Judged | None:
+        """None where the schedule breaks a rule."""
+        judged = judge(self.problem, schedule)
+        if judged.faults:
+            return None
+        if self.best is None or judged.order < self.best.order:
+            self.best = judged
+        return judged
+
+    def enter(self, name: EngineName, proposal: Proposal) -> None:
+        judged = self.consider(proposal.schedule)
+        if proposal.bound is not None:
+            known = self.bound
+            self.bound = proposal.bound if known is None else max(known, proposal.bound)
+            self.prover = name
+        if judged is not None and proposal.aims_proved:
+            self.proved_aims = judged.aims
+
+    def verdict(self) -> Verdict:
+        assert self.best is not None, "the rule always has a plan"
+        best, bound = self.best, self.bound
+        if bound is not None:
+            bound = min(bound, best.objective)
+        if bound is None or self.proved_aims is None or best.aims > self.proved_aims:
+            return Verdict(best, Status.RULE, EngineName.RULE, bound)
+        stake = max(
+            abs(best.cost), abs(best.baseline_cost), best.problem.units.money_of(LEAST_STAKE)
+        )
+        proved = best.objective - bound <= OPTIMAL_GAP * stake
+        status = Status.OPTIMAL if proved else Status.BEST_FOUND
+        return Verdict(best, status, self.prover, best.objective if proved else bound)

@@ -1,0 +1,53 @@
+"""What is left of the house while the rule plans one device after the other, cell by cell."""
+
+from collections.abc import Sequence
+
+from agent.planning.problem import Problem
+from agent.planning.segments import Segment, clipped
+
+
+class Allocation:
+    """`drawn[k]` is the mean power of the devices so far in cell k, `peak[k]` their highest."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.cells = problem.grid.cells
+        self.drawn = [0] * len(self.cells)
+        self.peak = [0] * len(self.cells)
+
+    def room(self, k: int) -> int | None:
+        """What one more device may draw in cell k; None without a limit."""
+        headroom = self.cells[k].headroom
+        return None if headroom is None else max(0, headroom - self.peak[k])
+
+    def most(self, k: int, power: int) -> int:
+        """The same, `power` at most."""
+        room = self.room(k)
+        return power if room is None else min(power, room)
+
+    def surplus(self, k: int) -> int:
+        """What the roof gives beyond base load and devices."""
+        cell = self.cells[k]
+        return max(0, cell.pv - cell.base - self.drawn[k])
+
+    def price(self, k: int, power: int) -> float:
+        """What a kWh costs on average at this power: surplus could be sold instead."""
+        cell = self.cells[k]
+        sold = min(self.surplus(k), power)
+        if not power:
+            return cell.choice
+        return (sold * cell.export_price + (power - sold) * cell.choice) / power
+
+    def take(self, segments: Sequence[Segment]) -> None:
+        for one in segments:
+            k = self.problem.grid.index(one.start)
+            while k < len(self.cells) and self.cells[k].start < one.end:
+                cell = self.cells[k]
+                inside = clipped([one], cell.start, cell.end)
+                energy = sum(part.power * (part.end - part.start) for part in inside)
+                self.drawn[k] += energy // cell.length
+                self.peak[k] += one.power
+                k += 1
+
+    def give_back(self, segments: Sequence[Segment]) -> None:
+        self.take([one._replace(power=-one.power) for one in segments])

@@ -1,0 +1,79 @@
+"""A flexible device by rule: demand after demand into the best cells that have room.
+
+Where seconds do not depend on each other the cheapest cells are taken one by one; else whole runs
+are placed, each from a cell's start, so long that minimum times hold.
+"""
+
+from agent.planning.devices.flexible import ScaledDemand, ScaledDevice
+from agent.planning.rule.allocation import Allocation
+from agent.planning.rule.runs import RunPlacer
+from agent.planning.segments import Segment, joined
+
+
+def place_demands(house: Allocation, device: ScaledDevice) -> tuple[Segment, ...]:
+    """Segments of the device, those of a run that must go on among them."""
+    in_runs = device.coupled_in_time or device.grid_s or device.running
+    if in_runs or any(demand.contiguous for demand in device.demands):
+        return RunPlacer(house, device).place()
+    own: list[Segment] = []
+    order = sorted(range(len(device.demands)), key=lambda i: device.demands[i].deadline)
+    for i in order:
+        own += _cell_by_cell(house, device, i, own)
+    return joined(own)
+
+
+def usable_power(house: Allocation, device: ScaledDevice, demand: ScaledDemand, k: int) -> int:
+    """The most that a demand may draw in cell k; 0 where it may not be served there."""
+    cell = house.cells[k]
+    if cell.start < demand.earliest:
+        return 0
+    if cell.end > demand.deadline and not (demand.hard and cell.start >= demand.deadline):
+        return 0
+    if cell.start >= demand.deadline and demand.allowance_s is not None:
+        return 0
+    if cell.unknown and (not demand.hard or demand.cap is not None):
+        return 0
+    power = house.most(k, device.power)
+    if demand.cap is not None and cell.price > demand.cap:
+        power = min(power, max(0, cell.pv - cell.base))
+    return power if power >= max(1, device.min_power) else 0
+
+
+def _cell_by_cell(
+    house: Allocation, device: ScaledDevice, index: int, own: list[Segment]
+) -> list[Segment]:
+    demand = device.demands[index]
+    left = demand.energy
+    busy = {house.problem.grid.index(one.start) for one in own}
+    cells = []
+    for k, cell in enumerate(house.cells):
+        power = 0 if k in busy else usable_power(house, device, demand, k)
+        if power:
+            late = max(0, cell.start + 1 - demand.deadline) if demand.hard else 0
+            price = house.price(k, power)
+            if demand.hard or price < demand.value:
+                rank = (late, cell.unknown, price if not late else 0, cell.start)
+                cells.append((rank, k, power))
+    found: list[Segment] = []
+    for _, k, power in sorted(cells):
+        if left <= 0:
+            break
+        part = fill_cell(house, device, index, k, power, left)
+        found.append(part)
+        left -= part.power * (part.end - part.start)
+    house.take(found)
+    return found
+
+
+def fill_cell(
+    house: Allocation, device: ScaledDevice, index: int, k: int, power: int, energy: int
+) -> Segment:
+    """A cell at `power`, or as much less of it as `energy` needs: less power, else less time."""
+    cell = house.cells[k]
+    wanted = -(-energy // cell.length)
+    if wanted >= power:
+        return Segment(cell.start, cell.end, power, index)
+    if wanted >= device.min_power:
+        return Segment(cell.start, cell.end, wanted, index)
+    seconds = -(-energy // device.min_power)
+    return Segment(cell.start, cell.start + seconds, device.min_power, index)

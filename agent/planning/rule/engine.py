@@ -1,0 +1,139 @@
+"""The rule: what must run, then demands and programs, then heat, then storage.
+
+Demands and programs are tried in a few orders: by priority, by deadline, by what little time is
+left. Every plan is made of the model's own cells and put to the judge; a device whose part of it
+breaks a rule is left idle, so that there is always a plan.
+"""
+
+from collections.abc import Callable, Iterator
+
+from agent.planning.devices.flexible import ScaledDevice
+from agent.planning.devices.program import ScaledProgram
+from agent.planning.devices.storage import ScaledStorage
+from agent.planning.devices.thermal import ScaledThermal
+from agent.planning.engine import Deadline, Proposal
+from agent.planning.idle import idle_segments
+from agent.planning.judge import Judged, judge
+from agent.planning.problem import Model, Problem
+from agent.planning.rule.allocation import Allocation
+from agent.planning.rule.bound import lowest_objective
+from agent.planning.rule.demands import place_demands
+from agent.planning.rule.heat import place_heat
+from agent.planning.rule.programs import place_program
+from agent.planning.rule.store import place_storage
+from agent.planning.segments import Schedule, Segment
+
+Rank = Callable[[Model], tuple[float, ...]]
+
+
+class RuleEngine:
+    name = "rule"
+
+    def plan(
+        self, problem: Problem, deadline: Deadline, incumbent: Schedule | None
+    ) -> Proposal | None:
+        bound = lowest_objective(problem)
+        if not problem.coupled:
+            # Alone the plain candidates are the rule; a program starts at once.
+            return Proposal({model.id: _at_once(problem, model) for model in problem.models}, bound)
+        best: Judged | None = None
+        for rank in _orders():
+            judged = judge(problem, _in_order(problem, rank))
+            if judged.faults:
+                judged = _without_faults(problem, judged)
+            if best is None or judged.order < best.order:
+                best = judged
+            if deadline.over():
+                break
+        assert best is not None
+        return Proposal(best.schedule, bound)
+
+
+def _at_once(problem: Problem, model: Model) -> tuple[Segment, ...]:
+    if isinstance(model, ScaledProgram):
+        return model.segments_from(model.earliest if model.started is None else model.started)
+    return idle_segments(problem, model)
+
+
+def _orders() -> Iterator[Rank]:
+    yield lambda model: (-_priority(model), _deadline(model))
+    yield lambda model: (_deadline(model), -_priority(model))
+    yield lambda model: (_latest_start(model), -_priority(model))
+
+
+def _priority(model: Model) -> int:
+    return 0 if isinstance(model, ScaledStorage) else model.priority
+
+
+def _deadline(model: Model) -> int:
+    if isinstance(model, ScaledProgram):
+        return model.deadline
+    if isinstance(model, ScaledDevice):
+        return min((one.deadline for one in model.demands if one.needed_s), default=1 << 40)
+    return 1 << 40
+
+
+def _latest_start(model: Model) -> int:
+    if isinstance(model, ScaledProgram):
+        return model.deadline - model.length
+    if isinstance(model, ScaledDevice):
+        starts = (one.deadline - one.needed_s for one in model.demands if one.needed_s)
+        return min(starts, default=1 << 40)
+    return 1 << 40
+
+
+def _in_order(problem: Problem, rank: Rank) -> Schedule:
+    house = Allocation(problem)
+    schedule: dict[str, tuple[Segment, ...]] = {}
+    reserved = {model.id: idle_segments(problem, model) for model in problem.models}
+    for own in reserved.values():
+        house.take(own)
+
+    def place(model: Model) -> None:
+        house.give_back(reserved[model.id])
+        before = list(house.drawn), list(house.peak)
+        segments = _placed(house, model)
+        house.drawn, house.peak = before
+        house.take(segments)
+        schedule[model.id] = segments
+
+    served = [m for m in problem.models if isinstance(m, (ScaledDevice, ScaledProgram))]
+    heat = [m for m in problem.models if isinstance(m, ScaledThermal)]
+    stores = [m for m in problem.models if isinstance(m, ScaledStorage)]
+    for model in (
+        *sorted(served, key=rank),
+        *sorted(heat, key=lambda one: -one.priority),
+        *sorted(stores, key=lambda one: not one.targets),
+    ):
+        place(model)
+    return schedule
+
+
+def _placed(house: Allocation, model: Model) -> tuple[Segment, ...]:
+    if isinstance(model, ScaledDevice):
+        return place_demands(house, model)
+    if isinstance(model, ScaledProgram):
+        return place_program(house, model)
+    if isinstance(model, ScaledThermal):
+        return place_heat(house, model)
+    return place_storage(house, model)
+
+
+def _without_faults(problem: Problem, judged: Judged) -> Judged:
+    """Devices whose part breaks a rule stay idle; if that is not enough, all do."""
+    at_fault = {id for id, one in judged.devices.items() if one.faults}
+    schedule = {
+        model.id: idle_segments(problem, model)
+        if model.id in at_fault
+        else judged.schedule.get(model.id, ())
+        for model in problem.models
+    }
+    again = judge(problem, schedule)
+    if not again.faults:
+        return again
+    storage = {m.id for m in problem.models if isinstance(m, ScaledStorage)}
+    kept = {id: own for id, own in schedule.items() if id not in storage}
+    again = judge(problem, kept)
+    if not again.faults:
+        return again
+    return judge(problem, {m.id: idle_segments(problem, m) for m in problem.models})

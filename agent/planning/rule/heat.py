@@ -1,0 +1,102 @@
+"""Heat by rule: as late as comfort lets it, so early as the limit makes it.
+
+Backwards over the cells: how warm the store must be for the powers that are left to hold comfort
+from then on. Forwards: just so much power that this holds, minimum times kept.
+"""
+
+from agent.planning.devices.thermal import ScaledThermal
+from agent.planning.rule.allocation import Allocation
+from agent.planning.segments import Segment, joined
+
+# So much warmer than must be: powers are rounded to a milliwatt.
+SPARE_C = 1e-4
+FREEZING = -1e9
+
+
+def place_heat(house: Allocation, device: ScaledThermal) -> tuple[Segment, ...]:
+    cells = house.cells[: len(device.cells)]
+    most = [_most(house, device, k) for k in range(len(cells))]
+    required = _required(house, device, most)
+    scale = house.problem.units.power_scale
+    own: list[Segment] = []
+    temperature = device.temperature_c
+    since = device.on_since if device.running else None
+    off_since = device.off_since if device.off_since is not None else -(1 << 40)
+    for k, cell in enumerate(cells):
+        heat = device.cells[k]
+        idle = heat.keep * temperature + heat.constant
+        goal = required[k]
+        wanted = 0.0
+        if idle < goal and heat.rise_per_w > 0:
+            wanted = (goal - idle) / heat.rise_per_w
+        on = since is not None
+        must = since is not None and cell.start < since + device.min_on_s
+        barred = not on and (cell.start < off_since + device.min_off_s)
+        power = 0
+        if wanted > 0 or must or (on and _cools_out(house, device, required, k, temperature)):
+            power = min(max(-int(-wanted * scale // 1), device.min_power), most[k])
+        if must:
+            power = max(power, device.min_power)
+        elif (
+            barred
+            or power < max(1, device.min_power)
+            or (not on and not _lasts(house, device, most, k))
+        ):
+            power = 0
+        if power and not on:
+            since = cell.start
+        elif not power and on:
+            since, off_since = None, cell.start
+        if power:
+            own.append(Segment(cell.start, cell.end, power))
+        temperature = idle + heat.rise_per_w * power / scale
+    return joined(own)
+
+
+def _most(house: Allocation, device: ScaledThermal, k: int) -> int:
+    power = house.most(k, device.power)
+    return power if power >= max(1, device.min_power) else 0
+
+
+def _lasts(house: Allocation, device: ScaledThermal, most: list[int], k: int) -> bool:
+    """Whether a run from cell k has room for its least power as long as it must last."""
+    begin = house.cells[k].start
+    for n in range(k, len(most)):
+        if house.cells[n].start >= begin + device.min_on_s:
+            break
+        if not most[n]:
+            return False
+    return True
+
+
+def _cools_out(
+    house: Allocation, device: ScaledThermal, required: list[float], k: int, temperature: float
+) -> bool:
+    """Whether the store would be too cold before it may be on again, were it off from cell k."""
+    begin = house.cells[k].start
+    for n in range(k, len(required)):
+        if house.cells[n].start >= begin + device.min_off_s:
+            return False
+        temperature = device.cells[n].keep * temperature + device.cells[n].constant
+        if temperature < required[n]:
+            return True
+    return False
+
+
+def _required(house: Allocation, device: ScaledThermal, most: list[int]) -> list[float]:
+    """The temperature at the end of each cell from which comfort can be held on."""
+    scale = house.problem.units.power_scale
+    least = [FREEZING if cell.min_c is None else cell.min_c for cell in device.cells]
+    if device.hygiene_by is not None:
+        by = device.hygiene_by
+        ends = [cell.end for cell in house.cells[: len(least)]]
+        begin = max((end for end in ends if end <= by - device.hygiene_hold_s), default=ends[0])
+        for k, end in enumerate(ends):
+            if begin <= end <= by:
+                least[k] = max(least[k], device.hygiene_c)
+    required = list(least)
+    for k in range(len(least) - 1, 0, -1):
+        heat = device.cells[k]
+        before = (required[k] - heat.constant - heat.rise_per_w * most[k] / scale) / heat.keep
+        required[k - 1] = max(least[k - 1], before)
+    return [value + SPARE_C for value in required]

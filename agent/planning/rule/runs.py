@@ -1,0 +1,255 @@
+"""Runs of one device under a limit: minimum times, grids, blocks, a run that must go on."""
+
+from dataclasses import dataclass
+
+from agent.planning.devices.flexible import ScaledDemand, ScaledDevice
+from agent.planning.rule.allocation import Allocation
+from agent.planning.segments import Run, Segment, joined, runs_of
+
+# No demand is cut into more runs than this.
+MOST_RUNS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One run: its segments and what it serves, its cost per energy, and how late it ends."""
+
+    segments: tuple[Segment, ...]
+    served: int
+    cost: float
+    unknown: int
+    late: int
+
+
+class RunPlacer:
+    def __init__(self, house: Allocation, device: ScaledDevice) -> None:
+        self.house = house
+        self.device = device
+        self.left = [demand.energy for demand in device.demands]
+        self.own: list[Segment] = []
+
+    def place(self) -> tuple[Segment, ...]:
+        self._goes_on()
+        order = sorted(
+            range(len(self.left)),
+            key=lambda i: (not self.device.demands[i].under_way, self.device.demands[i].deadline),
+        )
+        for i in order:
+            demand = self.device.demands[i]
+            for _ in range(1 if demand.contiguous else MOST_RUNS):
+                if self.left[i] <= 0:
+                    break
+                best = self._best_run(i)
+                if best is None:
+                    break
+                self._add(best.segments)
+                self.left[i] -= best.served
+        return joined(self.own)
+
+    def _add(self, segments: tuple[Segment, ...]) -> None:
+        self.own += segments
+        self.house.take(segments)
+
+    def _goes_on(self) -> None:
+        """The run under way at its least power, for a split demand where one may have it."""
+        device, cells = self.device, self.house.cells
+        under_way = any(demand.under_way for demand in device.demands)
+        if not device.mandatory_s or under_way:
+            return
+        for k, cell in enumerate(cells):
+            if cell.start >= device.mandatory_s:
+                break
+            who = None
+            for i, demand in enumerate(device.demands):
+                wants = not demand.contiguous and self.left[i] >= device.min_power * cell.length
+                # It goes on whatever the limit says, so room is no question.
+                if wants and self._admits(demand, k):
+                    who = i
+                    break
+            end = min(cell.end, device.mandatory_s)
+            one = Segment(cell.start, end, device.min_power, who)
+            if who is not None:
+                self.left[who] -= one.power * (one.end - one.start)
+            self._add((one,))
+
+    def _admits(self, demand: ScaledDemand, k: int) -> bool:
+        """Window, cap and what is known of the price of a cell."""
+        cell = self.house.cells[k]
+        if cell.start < demand.earliest or (not demand.hard and cell.end > demand.deadline):
+            return False
+        if demand.hard and cell.start < demand.deadline < cell.end:
+            return False
+        if cell.start >= demand.deadline and demand.allowance_s is not None:
+            return False
+        if cell.unknown and (not demand.hard or demand.cap is not None):
+            return False
+        covered = cell.pv - cell.base >= self.device.min_power
+        return demand.cap is None or cell.price <= demand.cap or covered
+
+    def _power(self, demand: ScaledDemand, k: int) -> int:
+        """What the demand may draw in cell k beside the others; 0: not there."""
+        house, device = self.house, self.device
+        cell = house.cells[k]
+        if not self._admits(demand, k):
+            return 0
+        power = house.most(k, device.power)
+        if demand.contiguous:
+            # A block takes all that the limit leaves beside the house, or is not there.
+            block = device.power if cell.headroom is None else min(device.power, cell.headroom)
+            power = block if block <= power else 0
+        if demand.cap is not None and cell.price > demand.cap:
+            roof = max(0, cell.pv - cell.base)
+            power = min(power, roof) if not demand.contiguous else power if power <= roof else 0
+        return power if power >= max(1, device.min_power) else 0
+
+    def _best_run(self, index: int) -> Placed | None:
+        """In time and cheap; else the one that serves most in time; else the first one late."""
+        demand, grid = self.device.demands[index], self.house.problem.grid
+        begin = grid.boundary(0 if demand.under_way else max(demand.earliest, 0))
+        best: tuple[tuple[float, ...], Placed] | None = None
+        for k in range(begin, len(self.house.cells)):
+            start = self.house.cells[k].start
+            if demand.under_way and start:
+                break
+            if not self._may_start(index, start):
+                continue
+            placed = self._run_from(index, k)
+            if placed is None or not placed.served:
+                continue
+            rank = self._rank(demand, index, placed)
+            if best is None or rank < best[0]:
+                best = (rank, placed)
+            if placed.late and best is not None and start >= demand.deadline:
+                break
+        if best is None:
+            return None
+        if not demand.hard and best[1].cost >= demand.value * best[1].served:
+            return None
+        return best[1]
+
+    def _rank(self, demand: ScaledDemand, index: int, placed: Placed) -> tuple[float, ...]:
+        in_time = sum(
+            one.power * max(0, min(one.end, demand.deadline) - one.start) for one in placed.segments
+        )
+        lacking = max(0, self.left[index] - in_time)
+        if not demand.hard:
+            return (placed.cost - demand.value * placed.served,)
+        return (lacking, placed.late, placed.unknown, placed.cost)
+
+    def _may_start(self, index: int, start: int) -> bool:
+        """Minimum times before and the grid; where it is on until now it goes on."""
+        device = self.device
+        if start < device.blocked_s:
+            return False
+        for a, b in self._runs():
+            if a <= start < b:
+                return False
+            if b < start < b + device.min_off_s:
+                return False
+        goes_on = any(b == start for _, b in self._runs())
+        if device.running and not start and not self._runs():
+            goes_on = True
+        if not self._runs() and device.running and 0 < start < device.min_off_s:
+            return False
+        return goes_on or device.on_grid(start, index)
+
+    def _runs(self) -> list[Run]:
+        return runs_of(joined(self.own))
+
+    def _run_from(self, index: int, first: int) -> Placed | None:
+        """A run from the start of a cell until the demand is full; None where it is too short."""
+        device, house = self.device, self.house
+        demand, wanted = device.demands[index], self.left[index]
+        start = house.cells[first].start
+        since = next((a for a, b in self._runs() if b == start), start)
+        least = 0 if since != start else device.min_on_s
+        if device.running and not start:
+            least = device.mandatory_s
+        following = min([a for a, _ in self._runs() if a > start], default=1 << 40)
+        powers: list[tuple[int, int]] = []
+        energy = 0
+        k = first
+        while k < len(house.cells):
+            cell = house.cells[k]
+            power = self._power(demand, k)
+            if not power or (cell.end > following - device.min_off_s and cell.end != following):
+                break
+            powers.append((k, power))
+            energy += power * cell.length
+            long_enough = cell.end - start >= least
+            on_grid = device.on_grid(cell.end, index)
+            if energy >= wanted and long_enough and on_grid:
+                return self._fitted(index, powers, wanted, least)
+            k += 1
+        if demand.contiguous and demand.hard and demand.cap is None:
+            return None
+        return self._cut(index, powers, least)
+
+    def _cut(self, index: int, powers: list[tuple[int, int]], least: int) -> Placed | None:
+        """All that there is room for, back to where it may end."""
+        device, cells = self.device, self.house.cells
+        while powers:
+            end = cells[powers[-1][0]].end
+            if device.on_grid(end, index):
+                if end - cells[powers[0][0]].start < least:
+                    return None
+                segments = [Segment(cells[k].start, cells[k].end, p, index) for k, p in powers]
+                return self._placed(index, segments)
+            powers.pop()
+        return None
+
+    def _fitted(
+        self, index: int, powers: list[tuple[int, int]], wanted: int, least: int
+    ) -> Placed | None:
+        """Cells at their powers, the last ones at less or for less time, so that no more is taken.
+
+        A block keeps its power and ends within its last cell.
+        """
+        device, cells = self.device, self.house.cells
+        demand = device.demands[index]
+        start = cells[powers[0][0]].start
+        segments: list[Segment] = []
+        left = wanted
+        after = [0] * (len(powers) + 1)
+        for n in range(len(powers) - 1, -1, -1):
+            after[n] = after[n + 1] + device.min_power * cells[powers[n][0]].length
+        for n, (k, power) in enumerate(powers):
+            cell = cells[k]
+            last = n + 1 == len(powers)
+            if demand.contiguous:
+                seconds = min(cell.length, -(-left // power))
+                if seconds <= 0 and cell.start - start >= least:
+                    break
+                seconds = max(seconds, min(cell.length, least - (cell.start - start)))
+                if device.grid_s:
+                    seconds += -(seconds + cell.start - demand.anchor) % device.grid_s
+                end = min(cell.end, cell.start + max(1, seconds))
+                segments.append(Segment(cell.start, end, power, index))
+                left -= power * (end - cell.start)
+                continue
+            # What follows takes its least at least: leave that much for it.
+            level = min(power, max(device.min_power, -(-(left - after[n + 1]) // cell.length)))
+            if last and not device.grid_s and left < device.min_power * cell.length:
+                seconds = max(1, -(-left // device.min_power), least - (cell.start - start))
+                end = min(cell.end, cell.start + seconds)
+                segments.append(Segment(cell.start, end, device.min_power, index))
+                left -= device.min_power * (end - cell.start)
+                continue
+            segments.append(Segment(cell.start, cell.end, level, index))
+            left -= level * cell.length
+        return self._placed(index, segments)
+
+    def _placed(self, index: int, segments: list[Segment]) -> Placed:
+        house, demand = self.house, self.device.demands[index]
+        cost = served = 0.0
+        unknown = late = 0
+        for one in segments:
+            k = house.problem.grid.index(one.start)
+            energy = one.power * (one.end - one.start)
+            served += energy
+            cost += energy * house.price(k, one.power)
+            unknown += energy if house.cells[k].unknown else 0
+            late = max(late, one.end - demand.deadline)
+        goes_on = any(b == segments[0].start for _, b in self._runs())
+        cost += 0 if goes_on else self.device.start_cost
+        return Placed(tuple(segments), int(served), cost, unknown, max(0, late))

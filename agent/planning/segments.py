@@ -1,0 +1,76 @@
+"""What a device does over time, as every engine writes it and the judge reads it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+
+class Segment(NamedTuple):
+    """A device at one power over `[start, end)`, in whole seconds from now.
+
+    `power` is in units of `Problem.units` (storage: negative while it discharges); `demand` is the
+    index of the demand that a flexible device serves, None where a run must go on for nobody.
+    """
+
+    start: int
+    end: int
+    power: int
+    demand: int | None = None
+
+
+# What each device does, by its id, in time order; a device that is missing is off.
+Schedule = Mapping[str, tuple[Segment, ...]]
+
+Run = tuple[int, int]
+
+
+def runs_of(segments: Iterable[Segment], least: int = 1) -> list[Run]:
+    """Stretches at `least` power or more; segments that touch are one run."""
+    runs: list[Run] = []
+    for segment in segments:
+        if segment.power < least or segment.end <= segment.start:
+            continue
+        if runs and runs[-1][1] == segment.start:
+            runs[-1] = (runs[-1][0], segment.end)
+        else:
+            runs.append((segment.start, segment.end))
+    return runs
+
+
+def joined(segments: Iterable[Segment]) -> tuple[Segment, ...]:
+    """In time order, without empty ones; those that touch and are alike are one."""
+    out: list[Segment] = []
+    for one in sorted(segments):
+        if one.end <= one.start:
+            continue
+        last = out[-1] if out else None
+        if last is not None and last.end == one.start and last[2:] == one[2:]:
+            out[-1] = Segment(last.start, one.end, one.power, one.demand)
+        else:
+            out.append(one)
+    return tuple(out)
+
+
+def clipped(segments: Iterable[Segment], start: int, end: int) -> list[Segment]:
+    """The parts that lie in `[start, end)`."""
+    return [
+        Segment(max(one.start, start), min(one.end, end), one.power, one.demand)
+        for one in segments
+        if one.start < end and start < one.end
+    ]
+
+
+def energies(segments: Sequence[Segment], starts: Sequence[int], ends: Sequence[int]) -> list[int]:
+    """Energy in each of the pieces, which are in time order and do not overlap."""
+    out = [0] * len(starts)
+    k = 0
+    for one in segments:
+        while k > 0 and ends[k - 1] > one.start:
+            k -= 1
+        while k < len(starts) and ends[k] <= one.start:
+            k += 1
+        while k < len(starts) and starts[k] < one.end:
+            overlap = min(one.end, ends[k]) - max(one.start, starts[k])
+            if overlap > 0:
+                out[k] += one.power * overlap
+            k += 1
+    return out

@@ -1,0 +1,112 @@
+"""The balance of the site in one piece of time: import, export, curtailment, and what they cost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.planning.devices.measured import Pieces
+from agent.planning.grid import SiteCell
+from agent.planning.problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Energies of one piece of time, none below 0."""
+
+    imported: int
+    exported: int
+    curtailed: int
+
+
+@dataclass(frozen=True, slots=True)
+class SiteMoney:
+    """In units of money: energy and capacity charge; `margin`: what estimates count more."""
+
+    cost: int
+    margin: int
+    flows: tuple[Flow, ...]
+
+
+def site_money(
+    problem: Problem,
+    pieces: Pieces,
+    devices: Sequence[int],
+    *,
+    idle: bool = False,
+    giving: Sequence[bool] = (),
+    from_roof: Sequence[bool] = (),
+) -> SiteMoney:
+    """`devices`: energy of all devices by piece; `idle`: a house that curtails what it must only.
+
+    `giving` marks pieces in which a storage that may not sell discharges, `from_roof` those in
+    which one charges that may not do so from the grid.
+    """
+    cost = margin = 0
+    flows = []
+    freely = problem.situation.site.pv_curtailable and not idle
+    for k, (cell, energy) in enumerate(zip(pieces.cells, devices, strict=True)):
+        net = (cell.base - cell.pv) * cell.length + energy
+        bound = freely and cell.pv and not (giving and giving[k])
+        flow = (
+            _freely(problem, cell, net, imports=not (from_roof and from_roof[k]))
+            if bound
+            else settled(problem, cell, net)
+        )
+        flows.append(flow)
+        cost += flow.imported * cell.price - flow.exported * cell.export_price
+        margin += flow.imported * (cell.choice - cell.price)
+    return SiteMoney(cost + capacity_cost(problem, pieces, flows), margin, tuple(flows))
+
+
+def settled(problem: Problem, cell: SiteCell, net: int) -> Flow:
+    """With the least curtailment that the export limit demands."""
+    limit = problem.grid.export_limit
+    curtailed = 0
+    if net < 0 and limit is not None:
+        curtailed = min(cell.pv * cell.length, max(0, -net - limit * cell.length))
+    net += curtailed
+    return Flow(max(0, net), max(0, -net), curtailed)
+
+
+def _freely(problem: Problem, cell: SiteCell, net: int, *, imports: bool) -> Flow:
+    """With the curtailment that costs least: none, all export, or up to the import limit."""
+    least = settled(problem, cell, net)
+    options = [least.curtailed]
+    roof = cell.pv * cell.length
+    options.append(min(roof, max(least.curtailed, -net)))
+    if imports:
+        room = roof
+        if cell.import_limit is not None:
+            room = cell.import_limit * cell.length - net
+        options.append(min(roof, max(options[1], room)))
+
+    def worth(curtailed: int) -> tuple[int, int]:
+        rest = net + curtailed
+        price = cell.choice if rest > 0 else cell.export_price
+        return rest * price, curtailed
+
+    curtailed = min(options, key=worth)
+    rest = net + curtailed
+    return Flow(max(0, rest), max(0, -rest), curtailed)
+
+
+def capacity_cost(problem: Problem, pieces: Pieces, flows: Sequence[Flow]) -> int:
+    """What the rise of the highest window means costs, of this period and the next."""
+    charge = problem.situation.site.capacity_charge
+    if charge is None:
+        return 0
+    units = problem.units
+    imported = [window.imported for window in problem.grid.windows]
+    used: set[int] = set()
+    for cell, flow in zip(pieces.cells, flows, strict=True):
+        if cell.window is not None:
+            imported[cell.window] += flow.imported
+            used.add(cell.window)
+    floors = {False: units.power(charge.peak_so_far_w), True: units.power(charge.next_floor_w)}
+    # Means are ratios; the rise is rounded up to a unit of power, far below a milliwatt's worth.
+    peaks = dict(floors)
+    for index in used:
+        window = problem.grid.windows[index]
+        mean = -(-imported[index] // window.length)
+        peaks[window.later] = max(peaks[window.later], mean)
+    rise = sum(peaks[later] - floors[later] for later in (False, True))
+    return units.money(charge.per_kw) * rise // (1000 * units.power_scale)

@@ -18,12 +18,19 @@ from agent.contracts.text import read_member
 from agent.contracts.topics import Topics
 from agent.contracts.wire import SiteRequest
 from agent.dispatch.outbox import DOCUMENTS, Outbox
-from agent.energy.instants import bounded, to_unix_floor
+from agent.energy.instants import bounded, from_unix, to_unix_floor
 from agent.energy.rates import Direction, Rate
 from agent.energy.steps import Steps, combined
 from agent.errors import Malformed
 from agent.health import Health
-from agent.home.grid_limit import UNLIMITED_W, GridLimit, from_stored, read_limit, stored_text
+from agent.home.grid_limit import (
+    FOR_EVER,
+    UNLIMITED_W,
+    GridLimit,
+    from_stored,
+    read_limit,
+    stored_text,
+)
 from agent.home.planning_input import PlanningContext
 from agent.home.situation import PriceForecast
 from agent.home.windows import SiteLocation
@@ -74,7 +81,7 @@ class Site:
         text = self.store.grid_limit()
         if text is not None:
             try:
-                self._grid = from_stored(text)
+                self._grid = from_stored(text, failsafe)
             except UNBELIEVABLE:
                 self.health.count("unreadable_rows")
         away = self.store.away_until()
@@ -139,6 +146,16 @@ class Site:
             parts.append(grid)
         return combined(parts, min) if parts else None
 
+    def grid_limit_w(self, now: datetime) -> float | None:
+        """What the grid allows now; None where nothing is known to limit it."""
+        limit_w = self._grid.steps().value(to_unix_floor(now))
+        return limit_w if limit_w < UNLIMITED_W else None
+
+    def next_grid_limit(self, now: datetime) -> datetime | None:
+        """When the grid allows more or less, as far as is known."""
+        following = self._grid.steps().between(to_unix_floor(now), FOR_EVER)
+        return from_unix(following[0]) if following else None
+
     def base_load(self) -> Steps:
         """What everything else draws while devices run: the forecast, else the config's."""
         return self._load or Steps.constant(self.config.site.base_load_w)
@@ -190,7 +207,7 @@ class Site:
         self.store.save_grid_limit(stored_text(new))
         self._judge_limit()
         second = to_unix_floor(now)
-        self.limit_log.received(now, new.steps().value(second))
+        self.limit_log.received(now, self.grid_limit_w(now))
         stricter = _is_stricter(old.steps(), new.steps(), second)
         text = "a stricter limit is obeyed at once" if stricter else "the limit has changed"
         self.events.event("limit_changed", None, text)

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from agent.clock import Clock
 from agent.config.devices import DeviceSection
-from agent.contracts.text import read_member
 from agent.contracts.topics import Topics
 from agent.control.device_report import DeviceReport
 from agent.control.managed_device import REQUESTS_AT_ONCE, ManagedDevice
@@ -195,7 +194,7 @@ class DeviceManager:
 
     def on_request(self, name: str, payload: bytes) -> None:
         now = self.clock.now()
-        request_id = echoed_id(read_member(payload, "id"))
+        request_id = echoed_id(payload)
         device = self._by_id.get(name)
         if device is None:
             known = ", ".join(self._by_id) or "none is configured"

@@ -14,14 +14,13 @@ from agent.clock import Clock
 from agent.config import Config
 from agent.contracts.explain import explain
 from agent.contracts.spans import read_spans
-from agent.contracts.text import read_member
 from agent.contracts.topics import Topics
 from agent.contracts.wire import SiteRequest
 from agent.dispatch.outbox import DOCUMENTS, Outbox
 from agent.energy.instants import bounded, from_unix, to_unix_floor
 from agent.energy.rates import Direction, Rate
 from agent.energy.steps import Steps, combined
-from agent.errors import Malformed
+from agent.errors import Malformed, Refused
 from agent.health import Health
 from agent.home.grid_limit import (
     FOR_EVER,
@@ -34,7 +33,7 @@ from agent.home.grid_limit import (
 from agent.home.planning_input import PlanningContext
 from agent.home.situation import PriceForecast
 from agent.home.windows import SiteLocation
-from agent.home.wishes import echoed_id
+from agent.home.wishes import check_length, echoed_id
 from agent.ports import Message, OutgoingMessage, RatesProvider
 from agent.records.device_store import UNBELIEVABLE, DeviceStore
 from agent.records.limit_log import LimitLog
@@ -239,12 +238,16 @@ class Site:
     # --- what a person asks ---------------------------------------------------------------------
 
     def _receive_request(self, payload: bytes) -> None:
-        request_id = echoed_id(read_member(payload, "id"))
+        request_id = echoed_id(payload)
         try:
+            check_length(payload)
             request = SiteRequest.model_validate_json(payload)
             away = None if request.away_until is None else bounded(request.away_until)
         except ValidationError as error:
             self._refuse(request_id, explain(error, "request"))
+            return
+        except Refused as refusal:
+            self._refuse(request_id, str(refusal))
             return
         except (ValueError, OverflowError):
             self._refuse(request_id, "away_until: is not a time that can be")

@@ -259,12 +259,14 @@ class DeviceManager:
             counter_kwh=model.session_kwh if kind.has_stays else model.meter.total_kwh,
             has_stays=kind.has_stays,
             plugged=model.plugged(now) if kind.has_stays else True,
+            running=model.session.confirmed,
         )
 
     def _take_wish(self, name: str, wish: Wish, now: datetime) -> None:
         device = self._by_id[name]
         model = device.model
-        if wish.loaded_at != device.wish.loaded_at:
+        # One that says that it runs goes on, whatever is wished.
+        if wish.loaded_at != device.wish.loaded_at and not model.session.confirmed:
             model.session.started_at, model.session.confirmed = None, False
         device.wish, model.boost_until = wish, None
         device.why_less = ""

@@ -108,7 +108,8 @@ class Wish:
 class RequestContext:
     """What a request is judged by. `has_stays`: the device comes and goes; `plugged`: it is there.
 
-    `keys` are those the device knows, `counter_kwh` what its session has taken.
+    `keys` are those the device knows, `counter_kwh` what its session has taken, `running`: a
+    program that says that it runs.
     """
 
     device: str
@@ -120,6 +121,7 @@ class RequestContext:
     counter_kwh: float = 0.0
     has_stays: bool = False
     plugged: bool = True
+    running: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,8 @@ def apply_request(request: Request, wish: Wish, context: RequestContext) -> Requ
         raise Refused(
             f"{wrong[0]}: {context.device} ({context.kind}) does not know it; it takes {known}"
         )
+    if request.start and context.running:
+        raise Refused(f"start: {context.device} is running; ask again when it has ended")
     now = context.now
     out = dataclasses.replace(wish, id=printable_id(request.id), asked_at=now)
     if request.reset:

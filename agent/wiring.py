@@ -16,7 +16,7 @@ from agent.control.limit_control import LimitControl
 from agent.control.site import Site
 from agent.control.timed_planner import MakePlan, TimedPlanner
 from agent.control.used_topics import UsedTopics
-from agent.dispatch.dispatcher import LIMIT, Dispatcher
+from agent.dispatch.dispatcher import Dispatcher
 from agent.dispatch.inbox import Inbox
 from agent.dispatch.limit import fit_offline_rules
 from agent.dispatch.outbox import EVENTS, LARGE, Outbox, is_device_lane
@@ -36,6 +36,7 @@ from agent.tariff.rate_cache import RateCache
 from integrations.registry import companions, device_adapter
 
 OTHER_AGENT = "other_agent"
+OFFLINE = "offline"
 MQTT = "mqtt"
 # The longest that each part may be without a sign of life: a connect with all its time-outs, a
 # plan that takes its time, a call of the tariff source.
@@ -294,7 +295,7 @@ def _profiles(config: Config, site: Site, health: Health) -> dict[str, DevicePro
     if reduced:
         names = ", ".join(reduced)
         why = f"without the agent {names} will not be charged: all of it would break the limit"
-        health.degraded(LIMIT, why, "owner: lower offline_power_w, or accept it")
+        health.degraded(OFFLINE, why, "owner: lower offline_power_w, or accept it")
     return fitted
 
 

@@ -149,7 +149,6 @@ class Controller:
     def on_stricter_limit(self) -> None:
         """Less may be drawn: setpoints first, in one step, before anything is planned."""
         now = self.clock.now()
-        self.limits.came(now)
         if self.clock_trusted():
             self.limits.curtail(now)
         self._serve_wake.set()
@@ -198,9 +197,13 @@ class Controller:
             self.on_turn("setpoints")
             if self.clock_trusted():
                 self.dispatcher.publish_due_setpoints(now)
+                self.limits.record(now)
             self.store.flush()
-            self.limits.record(now)
-            moments = [now + CYCLE_PERIOD, self.dispatcher.next_change(), self.limits.check_at]
+            moments = [
+                now + CYCLE_PERIOD,
+                self.dispatcher.next_change(),
+                self.limits.next_record(now),
+            ]
             moment = min(when for when in moments if when is not None)
             if moment <= now:
                 # What was due has just been done: one that stays due must not stop everything.

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from agent.clock import Clock
 from agent.config.devices import DeviceSection
-from agent.contracts.text import read_member
 from agent.contracts.topics import Topics
 from agent.control.device_report import DeviceReport
 from agent.control.managed_device import REQUESTS_AT_ONCE, ManagedDevice
@@ -195,7 +194,7 @@ class DeviceManager:
 
     def on_request(self, name: str, payload: bytes) -> None:
         now = self.clock.now()
-        request_id = echoed_id(read_member(payload, "id"))
+        request_id = echoed_id(payload)
         device = self._by_id.get(name)
         if device is None:
             known = ", ".join(self._by_id) or "none is configured"
@@ -260,12 +259,14 @@ class DeviceManager:
             counter_kwh=model.session_kwh if kind.has_stays else model.meter.total_kwh,
             has_stays=kind.has_stays,
             plugged=model.plugged(now) if kind.has_stays else True,
+            running=model.session.confirmed,
         )
 
     def _take_wish(self, name: str, wish: Wish, now: datetime) -> None:
         device = self._by_id[name]
         model = device.model
-        if wish.loaded_at != device.wish.loaded_at:
+        # One that says that it runs goes on, whatever is wished.
+        if wish.loaded_at != device.wish.loaded_at and not model.session.confirmed:
             model.session.started_at, model.session.confirmed = None, False
         device.wish, model.boost_until = wish, None
         device.why_less = ""

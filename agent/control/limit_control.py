@@ -4,8 +4,8 @@ The rules are those of the wire contract's sections 2 ("Under a site limit") and
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 
 from agent.control.boosts import allocated, running_programs, unswitchable
 from agent.control.device_manager import DeviceManager
@@ -18,21 +18,16 @@ from agent.home.model.device_model import DeviceModel
 from agent.home.planning_input import PlanningInput
 from agent.records.limit_log import LimitLog
 
-# What was sent for a limit is recorded when the meters have had time to show it.
-SHOWN_AFTER = timedelta(seconds=60)
-
 
 @dataclass(slots=True)
 class LimitControl:
-    """`check_at`: when what the meters show of the last limit is to be recorded; None: nothing."""
+    """Asked by the controller; nothing here waits."""
 
     site: Site
     devices: DeviceManager
     dispatcher: Dispatcher
     limit_log: LimitLog
     profiles: Mapping[str, DeviceProfile]
-    check_at: datetime | None = field(default=None, init=False)
-    _came_at: datetime | None = field(default=None, init=False)
 
     def headroom(self, now: datetime) -> Steps | None:
         """What schedules may add up to: a program under way draws beside them."""
@@ -54,10 +49,6 @@ class LimitControl:
             self.devices.say_less(device, why)
         return out
 
-    def came(self, now: datetime) -> None:
-        """A stricter limit came."""
-        self._came_at, self.check_at = now, now + SHOWN_AFTER
-
     def curtail(self, now: datetime) -> None:
         """Bring what devices hold below the limit, at once."""
         headroom = self.headroom(now)
@@ -67,14 +58,17 @@ class LimitControl:
         self.dispatcher.curtail(headroom, fixed, to_unix_floor(now))
 
     def record(self, now: datetime) -> None:
-        """What was sent for a limit and what the devices then told, when it is time for it."""
-        if self.check_at is None or now < self.check_at:
-            return
-        came, self.check_at = self._came_at, None
-        if came is None:
-            return
-        measured = sum(model.meter.power_w(now) for model in self._models().values())
-        self.limit_log.obeyed(came, self.dispatcher.sent_w(now), measured)
+        """What holds now, what was sent for it and what the devices then told."""
+        self.limit_log.in_force(now, self.site.grid_limit_w(now))
+        check_at = self.limit_log.check_at
+        if check_at is not None and now >= check_at:
+            measured = sum(model.meter.power_w(now) for model in self._models().values())
+            self.limit_log.obeyed(self.dispatcher.sent_w(now), measured)
+
+    def next_record(self, now: datetime) -> datetime | None:
+        """When there may be something to record."""
+        moments = [self.limit_log.check_at, self.site.next_grid_limit(now)]
+        return min((when for when in moments if when is not None), default=None)
 
     def _models(self) -> dict[str, DeviceModel]:
         return {name: self.devices.model(name) for name in self.devices}

@@ -14,20 +14,26 @@ from agent.clock import Clock
 from agent.config import Config
 from agent.contracts.explain import explain
 from agent.contracts.spans import read_spans
-from agent.contracts.text import read_member
 from agent.contracts.topics import Topics
 from agent.contracts.wire import SiteRequest
 from agent.dispatch.outbox import DOCUMENTS, Outbox
-from agent.energy.instants import bounded, to_unix_floor
+from agent.energy.instants import bounded, from_unix, to_unix_floor
 from agent.energy.rates import Direction, Rate
 from agent.energy.steps import Steps, combined
-from agent.errors import Malformed
+from agent.errors import Malformed, Refused
 from agent.health import Health
-from agent.home.grid_limit import UNLIMITED_W, GridLimit, from_stored, read_limit, stored_text
+from agent.home.grid_limit import (
+    FOR_EVER,
+    UNLIMITED_W,
+    GridLimit,
+    from_stored,
+    read_limit,
+    stored_text,
+)
 from agent.home.planning_input import PlanningContext
 from agent.home.situation import PriceForecast
 from agent.home.windows import SiteLocation
-from agent.home.wishes import echoed_id
+from agent.home.wishes import check_length, echoed_id
 from agent.ports import Message, OutgoingMessage, RatesProvider
 from agent.records.device_store import UNBELIEVABLE, DeviceStore
 from agent.records.limit_log import LimitLog
@@ -74,7 +80,7 @@ class Site:
         text = self.store.grid_limit()
         if text is not None:
             try:
-                self._grid = from_stored(text)
+                self._grid = from_stored(text, failsafe)
             except UNBELIEVABLE:
                 self.health.count("unreadable_rows")
         away = self.store.away_until()
@@ -139,6 +145,16 @@ class Site:
             parts.append(grid)
         return combined(parts, min) if parts else None
 
+    def grid_limit_w(self, now: datetime) -> float | None:
+        """What the grid allows now; None where nothing is known to limit it."""
+        limit_w = self._grid.steps().value(to_unix_floor(now))
+        return limit_w if limit_w < UNLIMITED_W else None
+
+    def next_grid_limit(self, now: datetime) -> datetime | None:
+        """When the grid allows more or less, as far as is known."""
+        following = self._grid.steps().between(to_unix_floor(now), FOR_EVER)
+        return from_unix(following[0]) if following else None
+
     def base_load(self) -> Steps:
         """What everything else draws while devices run: the forecast, else the config's."""
         return self._load or Steps.constant(self.config.site.base_load_w)
@@ -190,7 +206,7 @@ class Site:
         self.store.save_grid_limit(stored_text(new))
         self._judge_limit()
         second = to_unix_floor(now)
-        self.limit_log.received(now, new.steps().value(second))
+        self.limit_log.received(now, self.grid_limit_w(now))
         stricter = _is_stricter(old.steps(), new.steps(), second)
         text = "a stricter limit is obeyed at once" if stricter else "the limit has changed"
         self.events.event("limit_changed", None, text)
@@ -222,12 +238,16 @@ class Site:
     # --- what a person asks ---------------------------------------------------------------------
 
     def _receive_request(self, payload: bytes) -> None:
-        request_id = echoed_id(read_member(payload, "id"))
+        request_id = echoed_id(payload)
         try:
+            check_length(payload)
             request = SiteRequest.model_validate_json(payload)
             away = None if request.away_until is None else bounded(request.away_until)
         except ValidationError as error:
             self._refuse(request_id, explain(error, "request"))
+            return
+        except Refused as refusal:
+            self._refuse(request_id, str(refusal))
             return
         except (ValueError, OverflowError):
             self._refuse(request_id, "away_until: is not a time that can be")

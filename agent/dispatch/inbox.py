@@ -85,11 +85,12 @@ class Inbox:
         if topic in self.site_topics:
             self.on_site(message)
             return
-        if len(payload) > MAX_BYTES:
-            raise Malformed(f"{len(payload)} bytes are too many to read")
         if part is not None and part[1] == "request":
+            # However long it is, whoever asks has an answer.
             self.on_request(part[0], payload)
             return
+        if len(payload) > MAX_BYTES:
+            raise Malformed(f"{len(payload)} bytes are too many to read")
         device = self._by_topic.get(topic)
         if device is not None:
             if payload:

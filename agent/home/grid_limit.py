@@ -35,10 +35,14 @@ class LimitWindow:
 
 @dataclass(frozen=True, slots=True)
 class GridLimit:
-    """`windows` in order; `failsafe_w` holds after the last of them, where one is expected."""
+    """`windows` in order; `failsafe_w` holds after the last of them, where one is expected.
+
+    `told_failsafe_w` is the message's own, None where the config's counts.
+    """
 
     windows: tuple[LimitWindow, ...] = ()
     failsafe_w: float | None = None
+    told_failsafe_w: float | None = None
 
     def steps(self) -> Steps:
         """The limit at each instant; UNLIMITED_W where there is none."""
@@ -65,10 +69,11 @@ def read_limit(payload: bytes, topic: str, now: datetime, failsafe_w: float | No
         raise Malformed(f"{topic}: is no JSON") from None
     if not isinstance(raw, dict):
         raise Malformed(f'{topic}: expected {{"import_w": 4200, "until": …}} or {{"windows": […]}}')
+    told = None
     if raw.get("failsafe_w") is not None:
-        failsafe_w = _watts(raw["failsafe_w"], "failsafe_w", topic)
+        told = _watts(raw["failsafe_w"], "failsafe_w", topic)
     if "windows" in raw:
-        return GridLimit(_windows(raw["windows"], topic), failsafe_w)
+        return _with_failsafe(_windows(raw["windows"], topic), failsafe_w, told)
     if "import_w" not in raw:
         raise Malformed(f"{topic}: neither import_w nor windows is given")
     start = to_unix_floor(now)
@@ -76,7 +81,15 @@ def read_limit(payload: bytes, topic: str, now: datetime, failsafe_w: float | No
     if raw.get("until") is not None:
         end = to_unix_ceil(_when(raw["until"], "until", topic))
     window = LimitWindow(start, end, _watts(raw["import_w"], "import_w", topic))
-    return GridLimit((window,) if end > start else (), failsafe_w)
+    return _with_failsafe((window,) if end > start else (), failsafe_w, told)
+
+
+def _with_failsafe(
+    windows: tuple[LimitWindow, ...], configured_w: float | None, told_w: float | None
+) -> GridLimit:
+    """The config says whether a limit is expected at all; how much then holds, a message may."""
+    expected = configured_w is not None
+    return GridLimit(windows, told_w if expected and told_w is not None else configured_w, told_w)
 
 
 def _windows(raw: Any, topic: str) -> tuple[LimitWindow, ...]:
@@ -113,21 +126,27 @@ def _when(value: object, key: str, topic: str) -> datetime:
 
 
 def stored_text(limit: GridLimit) -> str:
-    """For the store; `from_stored` reads it back."""
+    """What a message said, for the store; `from_stored` reads it back."""
     windows = [[window.start, window.end, window.import_w] for window in limit.windows]
-    return json.dumps({"windows": windows, "failsafe_w": limit.failsafe_w}, separators=(",", ":"))
+    told = {"windows": windows, "told_failsafe_w": limit.told_failsafe_w}
+    return json.dumps(told, separators=(",", ":"))
 
 
-def from_stored(text: str) -> GridLimit:
-    """Raises ValueError, KeyError or TypeError for what cannot be believed."""
+def from_stored(text: str, failsafe_w: float | None) -> GridLimit:
+    """`failsafe_w` is the config's, which may be another one by now.
+
+    Raises ValueError, KeyError or TypeError for what cannot be believed.
+    """
     raw = json.loads(text)
     windows = tuple(
         LimitWindow(int(start), int(end), float(power)) for start, end, power in raw["windows"]
     )
-    if any(w.end <= w.start or not 0 <= w.import_w <= MAX_W for w in windows):
+    told = raw.get("told_failsafe_w")
+    told = None if told is None else float(told)
+    powers = [window.import_w for window in windows] + ([] if told is None else [told])
+    if any(w.end <= w.start for w in windows) or not all(0 <= p <= MAX_W for p in powers):
         raise ValueError("a limit that cannot be")
-    failsafe = raw["failsafe_w"]
-    return GridLimit(windows, None if failsafe is None else float(failsafe))
+    return _with_failsafe(windows, failsafe_w, told)
 
 
 def pieces(limit: Steps, start: int, end: int) -> Sequence[tuple[int, int, float]]:

@@ -13,12 +13,15 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from agent.contracts.explain import explain
+from agent.contracts.text import read_member
 from agent.contracts.wire import Request
 from agent.energy.instants import format_instant, parse_instant
 from agent.energy.localtime import next_local_instant
 from agent.errors import Refused
 
 MAX_REQUEST_BYTES = 4096
+# An id is looked for in a request that is too long, too, but not in every one.
+MAX_SEARCHED_BYTES = 16_384
 LONGEST_MODE = timedelta(hours=24)
 LONGEST_READY_BY = timedelta(days=7)
 MAX_ID_LENGTH = 64
@@ -105,7 +108,8 @@ class Wish:
 class RequestContext:
     """What a request is judged by. `has_stays`: the device comes and goes; `plugged`: it is there.
 
-    `keys` are those the device knows, `counter_kwh` what its session has taken.
+    `keys` are those the device knows, `counter_kwh` what its session has taken, `running`: a
+    program that says that it runs.
     """
 
     device: str
@@ -117,6 +121,7 @@ class RequestContext:
     counter_kwh: float = 0.0
     has_stays: bool = False
     plugged: bool = True
+    running: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,18 +132,28 @@ class RequestResult:
     stated_soc_percent: float | None = None
 
 
-def read_request(payload: bytes) -> Request:
-    """Raises Refused with the key, what was found and what would be right."""
+def check_length(payload: bytes) -> None:
+    """Raises Refused where it is longer than a request may be."""
     if len(payload) > MAX_REQUEST_BYTES:
         raise Refused(f"{len(payload)} bytes; a request has at most {MAX_REQUEST_BYTES}")
+
+
+def read_request(payload: bytes) -> Request:
+    """Raises Refused with the key, what was found and what would be right."""
+    check_length(payload)
     try:
         return Request.model_validate_json(payload)
     except ValidationError as error:
         raise Refused(explain(error, "request")) from error
 
 
-def echoed_id(found: object) -> str | None:
-    """The id of a request where it may stand in the answer."""
+def echoed_id(payload: bytes) -> str | None:
+    """The id of a request where it may stand in the answer; nobody waits for megabytes."""
+    return printable_id(read_member(payload, "id")) if len(payload) <= MAX_SEARCHED_BYTES else None
+
+
+def printable_id(found: object) -> str | None:
+    """An id that may stand in an answer."""
     fits = isinstance(found, str) and len(found) <= MAX_ID_LENGTH and found.isprintable()
     return found if isinstance(found, str) and fits else None
 
@@ -154,8 +169,10 @@ def apply_request(request: Request, wish: Wish, context: RequestContext) -> Requ
         raise Refused(
             f"{wrong[0]}: {context.device} ({context.kind}) does not know it; it takes {known}"
         )
+    if request.start and context.running:
+        raise Refused(f"start: {context.device} is running; ask again when it has ended")
     now = context.now
-    out = dataclasses.replace(wish, id=echoed_id(request.id), asked_at=now)
+    out = dataclasses.replace(wish, id=printable_id(request.id), asked_at=now)
     if request.reset:
         out = dataclasses.replace(
             out, mode=ModeWish(), once=NO_VALUES, kept=NO_VALUES, once_until=None, pending=False

@@ -37,6 +37,9 @@ TOPICS = "published_topics"
 AWAY = "away_until"
 NEWEST_CONFIRMED = "clock.newest_confirmed"
 GRID_LIMIT = "grid_limit"
+# Whose budget it is where a limit is written: no device's. Enough for one every two minutes.
+GRID = "the grid"
+GRID_BYTES_AN_HOUR = 360_000
 REPLACE_VALUE = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
 TEXT_KINDS = ("mode", "error", "following")
 # What a stored text that cannot be believed may raise while it is read.
@@ -47,7 +50,8 @@ class DeviceStore:
     """Writes are handed over and answered later: True once they have reached the disk.
 
     What one device causes beyond its budget is answered False and waits for `flush`, the newest of
-    each. What the disk did not take says so in health, by the store.
+    each. What people and the grid operator say has budgets of its own: no device that flaps keeps
+    it from the disk. What the disk did not take says so in health, by the store.
     """
 
     def __init__(self, store: Store, health: Health, clock: Clock) -> None:
@@ -56,6 +60,7 @@ class DeviceStore:
         self._clock = clock
         self._revisions: dict[str, int] = {}
         self._budget = WriteBudget()
+        self._grid_budget = WriteBudget(GRID_BYTES_AN_HOUR)
         self._waiting: dict[str, dict[str, tuple[Statement, ...]]] = {}
 
     def flush(self, *, everything: bool = False) -> None:
@@ -63,23 +68,25 @@ class DeviceStore:
         for device in list(self._waiting):
             self._write_waiting(device, everything=everything)
 
-    def put(self, device: str, what: str, *statements: Statement) -> Answer:
-        """The newest of `what` of the device: written now, or as soon as its budget allows.
+    def put(self, whose: str, what: str, *statements: Statement) -> Answer:
+        """The newest of `what`: written now, or as soon as the budget allows.
 
-        What concerns the whole house counts as of a device too.
+        `whose` budget: a device's id, or one of those that no id can be.
         """
-        self._waiting.setdefault(device, {})[what] = statements
-        return self._write_waiting(device)
+        self._waiting.setdefault(whose, {})[what] = statements
+        return self._write_waiting(whose)
 
-    def _write_waiting(self, device: str, *, everything: bool = False) -> Answer:
-        waiting = self._waiting.get(device, {})
+    def _write_waiting(self, whose: str, *, everything: bool = False) -> Answer:
+        waiting = self._waiting.get(whose, {})
         statements = [statement for some in waiting.values() for statement in some]
-        size = sum(len(value) for _, row in statements for value in row if isinstance(value, str))
+        pages = len({sql for sql, _ in statements})
+        size = sum(_size(value) for _, row in statements for value in row)
         now = self._clock.now().timestamp()
-        if not everything and not self._budget.take(device, len(statements), size, now):
+        budget = self._grid_budget if whose == GRID else self._budget
+        if not everything and not budget.take(whose, pages, size, now):
             self._health.count("writes_put_off")
             return _refused()
-        del self._waiting[device]
+        del self._waiting[whose]
         return self._store.submit(*statements)
 
     def _rows(self, sql: str, values: tuple[object, ...], parse: Callable[..., T]) -> list[T]:
@@ -150,9 +157,8 @@ class DeviceStore:
         return found[0] if found else None
 
     def save_wish(self, device: str, text: str) -> Answer:
-        return self.put(
-            device, "wish", ("INSERT OR REPLACE INTO wishes VALUES (?, ?)", (device, text))
-        )
+        sql = "INSERT OR REPLACE INTO wishes VALUES (?, ?)"
+        return self.put(f"owner of {device}", "wish", (sql, (device, text)))
 
     def away_until(self) -> datetime | None:
         sql = "SELECT value FROM facts WHERE name = ?"
@@ -168,7 +174,12 @@ class DeviceStore:
         return self._value(GRID_LIMIT)
 
     def save_grid_limit(self, text: str) -> Answer:
-        return self.put("site", GRID_LIMIT, (REPLACE_VALUE, (GRID_LIMIT, text)))
+        return self.put(GRID, GRID_LIMIT, (REPLACE_VALUE, (GRID_LIMIT, text)))
+
+    def newest_limit_w(self) -> float | None:
+        """That of the record of limits; None: none, or lifted."""
+        found = self._rows("SELECT limit_w FROM limits ORDER BY at DESC LIMIT 1", (), _or_none)
+        return found[0] if found else None
 
     # --- topics that were used ------------------------------------------------------------------
 
@@ -224,6 +235,14 @@ class DeviceStore:
 
     def _save_value(self, name: str, text: str) -> Answer:
         return self._store.submit((REPLACE_VALUE, (name, text)))
+
+
+def _size(value: object) -> int:
+    return len(value) if isinstance(value, str) else 8
+
+
+def _or_none(value: float | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def _refused() -> Answer:

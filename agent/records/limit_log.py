@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agent.energy.instants import format_instant, from_unix, to_unix_floor
-from agent.records.device_store import DeviceStore
+from agent.records.device_store import GRID, DeviceStore
 from agent.store import Store
 
 KEPT = timedelta(days=731)
-SITE = "site"
+# What was sent for a limit is recorded when the meters have had time to show it.
+SHOWN_AFTER = timedelta(seconds=60)
 HEADER = ("at", "limit_w", "sent_w", "measured_w")
 
 
@@ -29,27 +30,39 @@ class LimitRecord:
 
 
 class LimitLog:
-    """`writer` bounds what a flood of limits may write."""
+    """What came and what came into force, each once; a flood waits and loses none."""
 
     def __init__(self, writer: DeviceStore) -> None:
         self._writer = writer
+        self._newest_w = writer.newest_limit_w()
+        self._unseen_since: datetime | None = None
 
     def received(self, at: datetime, limit_w: float | None) -> None:
-        """A limit came."""
-        row = (to_unix_floor(at), limit_w if limit_w is not None and limit_w < 1e8 else None)
+        """A limit came, or one that was announced begins or ends. None: there is none."""
+        self._newest_w, self._unseen_since = limit_w, at
+        second = to_unix_floor(at)
+        sql = "INSERT OR REPLACE INTO limits (at, limit_w) VALUES (?, ?)"
+        self._writer.put(GRID, f"limit {second}", (sql, (second, limit_w)))
         oldest = to_unix_floor(at - KEPT)
-        self._writer.put(
-            SITE,
-            "limit",
-            ("INSERT OR REPLACE INTO limits (at, limit_w) VALUES (?, ?)", row),
-            ("DELETE FROM limits WHERE at < ?", (oldest,)),
-        )
+        self._writer.put(GRID, "old limits", ("DELETE FROM limits WHERE at < ?", (oldest,)))
 
-    def obeyed(self, received_at: datetime, sent_w: float, measured_w: float | None) -> None:
-        """What was sent for the limit that came then, and what was measured after it."""
-        row = (sent_w, measured_w, to_unix_floor(received_at))
+    def in_force(self, at: datetime, limit_w: float | None) -> None:
+        """What holds now; recorded where it is another than the last."""
+        if limit_w != self._newest_w:
+            self.received(at, limit_w)
+
+    @property
+    def check_at(self) -> datetime | None:
+        """When what the meters show of the newest limit is to be recorded; None: it is."""
+        return None if self._unseen_since is None else self._unseen_since + SHOWN_AFTER
+
+    def obeyed(self, sent_w: float, measured_w: float | None) -> None:
+        """What was sent for the newest limit, and what was measured after it."""
+        if self._unseen_since is None:
+            return
+        second, self._unseen_since = to_unix_floor(self._unseen_since), None
         sql = "UPDATE limits SET sent_w = ?, measured_w = ? WHERE at = ?"
-        self._writer.put(SITE, "limit obeyed", (sql, row))
+        self._writer.put(GRID, f"obeyed {second}", (sql, (sent_w, measured_w, second)))
 
 
 def read_limits(store: Store) -> list[LimitRecord]:

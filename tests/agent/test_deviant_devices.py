@@ -35,7 +35,9 @@ from tests.fakes.deviants import (
     CarWithItsSocStuck,
     ChargerThatKeepsItsLastSession,
     ChargerThatNeverZeroesItsCounter,
+    ChargerThatTellsDeciwatts,
     ChargerWhoseCounterResets,
+    ChargerWithAGlitch,
     ChargerWithALifetimeCounter,
     ChargerWithALoosePlug,
     ChargerWithItsMeterTurned,
@@ -310,3 +312,17 @@ def test_a_meter_the_wrong_way_round_still_counts() -> None:
     assert nights.plan_stands()
     assert nights.kwh == [near(20), near(20)]
     assert nights.reasons() == {"power_w -11000 is negative; it counts as taken"}
+
+
+def test_a_power_that_cannot_be_takes_nothing_from_the_car() -> None:
+    nights = live({**CAR, **TWENTY_KWH}, ChargerWithAGlitch)
+    assert nights.plan_stands()
+    assert nights.kwh == [near(20), near(20)]
+    assert nights.reasons() == {"power_w 1000000 is more than full power (11000 W)"}
+
+
+def test_a_charger_whose_unit_is_wrong_counts_as_doing_what_it_was_told() -> None:
+    nights = live({**CAR, **TWENTY_KWH}, ChargerThatTellsDeciwatts)
+    assert nights.plan_stands()
+    assert nights.kwh == [near(20), near(20)]
+    assert any("power_w 110000 is more than full power" in why for why in nights.reasons())

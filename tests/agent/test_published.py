@@ -491,6 +491,8 @@ REFUSED: list[tuple[str, object, str]] = [
     ("ev", b"{", "request"),
     ("ev", b"[" * 3000, "request"),
     ("ev", b'{"price_cap": 1, "id": "' + b"x" * 5000 + b'"}', "at most 4096"),
+    ("ev", b'{"price_cap": 1, "id": "' + b"x" * 20_000 + b'"}', "at most 4096"),
+    ("ev", b"x" * 200_000, "at most 4096"),
     ("ev", {"price_cap": "cheap"}, "price_cap"),
     ("dishwasher", {"mode": "boost"}, "mode: dishwasher .* does not know it"),
     ("heat_pump", {"target_soc_percent": 50}, "does not know it"),
@@ -529,7 +531,17 @@ async def test_a_site_request_is_answered_and_survives_a_restart(tmp_path: Path)
         away = format_instant(home.clock.now() + timedelta(days=3))
         async with home.agent(home.config([EV]), store):
             await home.until("device/ev/setpoint")
-            for body in (b"{", {"refresh": "yes"}, {"away": 1}, b"[" * 3000, {"away_until": 5}, {}):
+            long = b'{"refresh": true' + b" " * 20_000 + b"}"
+            wrong: tuple[object, ...] = (
+                b"{",
+                {"refresh": "yes"},
+                {"away": 1},
+                b"[" * 3000,
+                {"away_until": 5},
+                {},
+                long,
+            )
+            for body in wrong:
                 before = len(home.watcher.heard)
                 await home.say("site/request", body)
                 refused = await home.until("site/wish", after=before)

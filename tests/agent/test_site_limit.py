@@ -1,7 +1,9 @@
 """A day below a tight import limit: everything is ready in time and the limit always holds."""
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from agent.clock import SteppedClock
 from integrations.sandbox.household import DEVICES, build_appliances
@@ -49,3 +51,45 @@ def test_the_limit_holds_and_nothing_is_late() -> None:
         powers[said.topic.split("/")[-2]] = float(json.loads(said.payload)["power_w"])
         above = sum(powers.values()) + BASE_LOAD_W > LIMIT_W
         above_since = (above_since or now) if above else None
+
+
+def test_a_car_that_nobody_charges_without_the_agent_stays_named() -> None:
+    ev = {"id": "ev", "type": "ev_charger", "max_power_w": 11_000, "phases": 3, "energy_kwh": 20}
+    pump = {"id": "pump", "type": "load", "power_w": 3000, "needs": [{"hours": 24, "window": {}}]}
+
+    async def live(clock: SteppedClock) -> Home:
+        async with FlatPeakSandbox(clock) as sandbox:
+            home = Home(clock, sandbox)
+            config = home.config([ev, pump])
+            site = config.site.model_copy(update={"import_limit_w": 4200, "base_load_w": 500})
+
+            def say(topic: str, body: object) -> None:
+                home.broker.publish(f"{BASE}/{topic}", json.dumps(body).encode(), retain=False)
+
+            def parts() -> dict[str, Any]:
+                return home.body("health")["parts"]  # type: ignore[return-value]  # JSON
+
+            async def until_limit(state: str) -> None:
+                while parts().get("limit", {}).get("state", "ok") != state:
+                    await clock.sleep(5)
+
+            async def story() -> None:
+                await clock.sleep(10)
+                say("device/ev/request", {"mode": "boost"})
+                say("device/ev/state", {"plugged": True})
+                await until_limit("degraded")
+                assert "ev will not be charged" in parts()["offline"]["why"]
+                for device in ("ev", "pump"):
+                    ack = {"revision": home.body(f"device/{device}/schedule")["revision"]}
+                    say(f"device/{device}/ack", {**ack, "status_type": "ACCEPTED"})
+                await until_limit("ok")
+                assert "ev will not be charged" in parts()["offline"]["why"]
+
+            telling = asyncio.ensure_future(story())
+            until = START + timedelta(minutes=10)
+            await home.run(config.model_copy(update={"site": site}), until)
+            assert telling.done(), parts()
+            await telling
+            return home
+
+    run_virtual(live, START)

@@ -169,6 +169,26 @@ class ChargerWithItsMeterTurned(Ev):
         return {"plugged": self.plugged, "power_w": -round(self.power_w)}
 
 
+class ChargerWithAGlitch(Ev):
+    """Every ten minutes its meter shows a megawatt for a minute; no SoC."""
+
+    def next_event(self, now: datetime) -> datetime:
+        minute = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
+        event = super().next_event(now)
+        return minute if event is None else min(event, minute)
+
+    def reading(self) -> dict[str, object]:
+        glitch = self.clock.now().minute % 10 == 0
+        return {"plugged": self.plugged, "power_w": 1_000_000 if glitch else round(self.power_w)}
+
+
+class ChargerThatTellsDeciwatts(Ev):
+    """Its unit is not the contract's; no SoC."""
+
+    def reading(self) -> dict[str, object]:
+        return {"plugged": self.plugged, "power_w": round(self.power_w * 10)}
+
+
 class NeverAcknowledges(Ev):
     """Follows its schedule and does not say so."""
 

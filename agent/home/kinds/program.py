@@ -71,7 +71,12 @@ class ProgramKind(DeviceKind[ProgramAppliance]):
         wish: Wish,
         context: PlanningContext,
     ) -> None:
-        now, started = context.now, model.session.started_at
+        now = context.now
+        if model.session.started_at is None and _began_by_itself(model, wish):
+            # Started at the machine, and it runs once what was loaded: nothing starts it again.
+            model.begin_run(now)
+            model.confirm_run()
+        started = model.session.started_at
         if started is not None:
             model.expect(_spans(section, started), now)
             if (told := model.value("power_w", now)) is not None and float(told) > 0:
@@ -140,6 +145,12 @@ class ProgramKind(DeviceKind[ProgramAppliance]):
             needs=(ActiveNeed(format_instant(wish.loaded_at), missing, peak, deadline),),
             running=model.session.confirmed,
         )
+
+
+def _began_by_itself(model: DeviceModel, wish: Wish) -> bool:
+    """Has it said since it was loaded that it runs?"""
+    mode, loaded = model.readings.get("mode"), wish.loaded_at
+    return mode is not None and loaded is not None and mode.value == "run" and mode.at >= loaded
 
 
 def _spans(section: ProgramAppliance, started: datetime) -> list[CommandedSpan]:

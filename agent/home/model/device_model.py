@@ -31,6 +31,9 @@ OPT_OUT_LASTS = timedelta(hours=24)
 AHEAD_BELIEVED = timedelta(minutes=5)
 FIRST_BELIEVED = from_unix(1_577_836_800)  # 2020
 ON_POWER_FRACTION = 0.05
+# A heat pump may well draw half as much again as its name plate says; more is a slip of the meter
+# or of its unit.
+BELIEVED_POWER = 1.5
 # At a target of 100 a charge ends when the car has taken no more for so long.
 FULL_WHEN_IDLE_FOR = timedelta(minutes=10)
 FULL_PERCENT = 99.0
@@ -272,8 +275,12 @@ class DeviceModel:
         turned = power_w < -ON_POWER_FRACTION * self.traits.max_power_w
         # Nothing that is planned as a load gives power back: its meter sits the other way round.
         doubt = f"power_w {power_w:g} is negative; it counts as taken" if turned else None
-        self._doubt("power_w", doubt, now)
         power_w = abs(power_w) if turned else max(0.0, power_w)
+        if power_w > BELIEVED_POWER * self.traits.max_power_w:
+            full = f"{self.traits.max_power_w:g} W"
+            self._doubt("power_w", f"power_w {power_w:.0f} is more than full power ({full})", now)
+            return
+        self._doubt("power_w", doubt, now)
         self.meter.report_power(power_w, at, now)
         on = power_w >= ON_POWER_FRACTION * self.traits.max_power_w
         self._switch(on, at)

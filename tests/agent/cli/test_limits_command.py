@@ -36,7 +36,7 @@ async def fill(folder: Path) -> None:
     writer = DeviceStore(store, Health(clock), clock)
     limits = LimitLog(writer)
     limits.received(T, 4200)
-    limits.obeyed(T, 4140, 3980)
+    limits.obeyed(4140, 3980)
     limits.received(T + timedelta(hours=1), None)
     writer.flush(everything=True)
     store.close()

@@ -164,7 +164,7 @@ def test_an_id_is_echoed_where_it_may_stand_in_an_answer(given: object, echoed: 
 def test_an_id_of_half_a_surrogate_pair_is_refused_and_not_echoed() -> None:
     with pytest.raises(Refused):
         read_request(b'{"id": "\\ud800", "mode": "auto"}')
-    assert echoed_id("\ud800") is None
+    assert echoed_id(b'{"id": "\\ud800"}') is None
 
 
 def test_a_heat_pump_takes_no_soc_and_a_program_takes_start() -> None:

@@ -66,6 +66,17 @@ async def test_one_device_cannot_wear_out_the_disk(tmp_path: Path) -> None:
     assert book.wish("ev") == '{"id": "999"}'
 
 
+async def test_a_device_that_flaps_keeps_no_wish_and_no_limit_from_the_disk(
+    tmp_path: Path,
+) -> None:
+    book, health = device_store(Store.open(tmp_path / "a.sqlite", NOW))
+    for number in range(100):
+        book.save_state("ev", str(number), [Reading("plugged", bool(number % 2), NOW)])
+    assert health.counts["writes_put_off"] > 0
+    assert await book.save_wish("ev", "{}")
+    assert await book.save_grid_limit("{}")
+
+
 @pytest.mark.parametrize(
     "sql",
     [

@@ -1,0 +1,33 @@
+"""What the grid allows: read, stored, and taken up again under another config."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from agent.energy.instants import to_unix_floor
+from agent.home.grid_limit import UNLIMITED_W, from_stored, read_limit, stored_text
+
+NOW = datetime(2026, 1, 16, 10, tzinfo=UTC)
+TOPIC = "flatpeak/home/site/limit"
+LATER = to_unix_floor(NOW) + 86_400
+WINDOW = (
+    b'"windows": [{"start": "2026-01-16T11:00:00Z", "end": "2026-01-16T12:00:00Z", "import_w": 3}]'
+)
+
+
+@pytest.mark.parametrize("before", [None, 4200.0, 9000.0])
+@pytest.mark.parametrize(("now", "holds"), [(None, UNLIMITED_W), (5000.0, 5000.0)])
+def test_after_a_restart_the_failsafe_is_that_of_the_config(
+    before: float | None, now: float | None, holds: float
+) -> None:
+    limit = read_limit(b"{%b}" % WINDOW, TOPIC, NOW, before)
+    again = from_stored(stored_text(limit), now)
+    assert again.windows == limit.windows
+    assert again.steps().value(LATER) == holds
+
+
+def test_a_failsafe_that_was_told_counts_where_one_is_expected() -> None:
+    limit = read_limit(b'{%b, "failsafe_w": 4300}' % WINDOW, TOPIC, NOW, 9000)
+    assert limit.steps().value(LATER) == 4300
+    assert from_stored(stored_text(limit), 9000) == limit
+    assert from_stored(stored_text(limit), None).steps().value(LATER) == UNLIMITED_W

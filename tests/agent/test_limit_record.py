@@ -1,0 +1,87 @@
+"""What the grid allowed, on record and after a power cut: every limit, also many and announced."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+from agent.clock import SteppedClock
+from agent.energy.instants import format_instant
+from agent.records.limit_log import LimitRecord, read_limits
+from integrations.sandbox.household import DEVICES, build_appliances
+from integrations.sandbox.server import FlatPeakSandbox
+from tests.fakes.home import BASE, Home
+from tests.fakes.memory_broker import MemoryLink
+from tests.fakes.virtual_loop import run_virtual
+
+START = datetime(2026, 1, 15, 15, tzinfo=UTC)
+FAILSAFE_W = 12_000
+HOURS = timedelta(hours=1)
+Story = Callable[[Home], Awaitable[None]]
+
+
+def live(story: Story, until: timedelta, failsafe_w: int | None = FAILSAFE_W) -> Home:
+    async def run(clock: SteppedClock) -> Home:
+        async with FlatPeakSandbox(clock) as sandbox:
+            home = Home(clock, sandbox)
+            zone = next(iter(sandbox.locations.values())).zone
+            home.appliances = build_appliances(
+                BASE, clock, zone, lambda name: MemoryLink(home.broker)
+            )
+            config = home.config(DEVICES)
+            site = config.site.model_copy(update={"failsafe_limit_w": failsafe_w})
+            telling = asyncio.ensure_future(story(home))
+            await home.run(config.model_copy(update={"site": site}), START + until)
+            await telling
+            return home
+
+    return run_virtual(run, START)
+
+
+def say(home: Home, topic: str, body: object) -> None:
+    home.broker.publish(f"{BASE}/{topic}", json.dumps(body).encode(), retain=False)
+
+
+def test_an_announced_limit_is_on_record_when_it_holds_with_what_was_sent_for_it() -> None:
+    begin, end = START + 5 * HOURS, START + 6 * HOURS
+
+    async def story(home: Home) -> None:
+        await home.clock.sleep(60)
+        span = {"start": format_instant(begin), "end": format_instant(end), "import_w": 8000}
+        say(home, "site/limit", {"windows": [span]})
+        await home.clock.sleep_until(begin - 0.1 * HOURS)
+        say(home, "device/ev/request", {"mode": "boost"})
+
+    home = live(story, 6.1 * HOURS)
+    records = {item.at: item for item in read_limits(home.store)}
+    held, over = records[begin], records[end]
+    assert (held.limit_w, over.limit_w) == (8000, FAILSAFE_W)
+    assert 0 < (held.sent_w or 0) <= 8000
+    assert 0 < (held.measured_w or 0) <= 8000
+    assert over.sent_w is not None
+
+
+def test_a_limit_every_five_minutes_is_on_record_and_survives_a_power_cut() -> None:
+    said: list[tuple[datetime, float]] = []
+    on_disk: list[list[LimitRecord]] = []
+    in_force: list[float] = []
+
+    async def story(home: Home) -> None:
+        await home.clock.sleep(60)
+        for number in range(16):
+            power = 4200 + number * 10
+            said.append((home.clock.now().replace(microsecond=0), power))
+            say(home, "site/limit", {"import_w": power})
+            await home.clock.sleep(300)
+            on_disk.append(read_limits(home.store))
+            sql = "SELECT value FROM facts WHERE name = 'grid_limit'"
+            (text,) = home.store.connection.execute(sql).fetchone()
+            in_force.append(json.loads(text)["windows"][0][2])
+
+    home = live(story, 2 * HOURS)
+    assert in_force == [power for _, power in said]
+    records = [item for item in read_limits(home.store) if item.limit_w != FAILSAFE_W]
+    assert [(item.at, item.limit_w) for item in records] == said
+    assert all(item.sent_w is not None for item in records)
+    # What a power cut would find is never far behind.
+    assert all(len(found) >= count for count, found in enumerate(on_disk, start=1))

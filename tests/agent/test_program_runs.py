@@ -1,0 +1,93 @@
+"""A dishwasher that is loaded once runs once, whoever starts it and however often it is asked."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from agent.clock import SteppedClock
+from integrations.sandbox.server import FlatPeakSandbox
+from tests.fakes.home import BASE, Home
+from tests.fakes.virtual_loop import run_virtual
+
+START = datetime(2026, 1, 15, 15, tzinfo=UTC)
+RUN_S = 3600
+DISHES = {
+    "id": "dishes",
+    "type": "program",
+    "profile": [{"duration_s": RUN_S, "power_w": 1500}],
+    "ready_by": {"every_day": "06:45"},
+}
+
+
+def live(story: Callable[[Home], Awaitable[None]]) -> Home:
+    async def run(clock: SteppedClock) -> Home:
+        async with FlatPeakSandbox(clock) as sandbox:
+            home = Home(clock, sandbox)
+            telling = asyncio.ensure_future(story(home))
+            await home.run(home.config([DISHES]), START + timedelta(hours=2))
+            await telling
+            return home
+
+    return run_virtual(run, START)
+
+
+def say(home: Home, topic: str, body: object) -> None:
+    home.broker.publish(f"{BASE}/device/dishes/{topic}", json.dumps(body).encode(), retain=False)
+
+
+def part(home: Home) -> Any:
+    return json.loads(home.broker.retained[f"{BASE}/health"])["parts"]["device:dishes"]
+
+
+def schedules(home: Home) -> list[list[Any]]:
+    topic = f"{BASE}/device/dishes/schedule"
+    said = [json.loads(item.payload) for item in home.broker.log if item.topic == topic]
+    return [body["slots"] for body in said]
+
+
+async def load(home: Home) -> None:
+    await home.clock.sleep(60)
+    say(home, "state", {"mode": "idle", "power_w": 0})
+    say(home, "request", {"start": True})
+    await home.clock.sleep(10)
+    assert home.body("device/dishes/schedule")["slots"]
+
+
+async def end(home: Home) -> None:
+    await home.clock.sleep(RUN_S)
+    say(home, "state", {"mode": "idle", "power_w": 0})
+    await home.clock.sleep(1200)
+
+
+def test_one_that_is_started_at_the_machine_is_not_started_again() -> None:
+    async def story(home: Home) -> None:
+        await load(home)
+        say(home, "state", {"mode": "run", "power_w": 1500})
+        await end(home)
+        assert home.body("device/dishes/wish")["loaded"] is False
+
+    home = live(story)
+    assert schedules(home)[-1] == []
+
+
+def test_a_second_start_while_it_runs_is_refused_and_changes_nothing() -> None:
+    async def story(home: Home) -> None:
+        await load(home)
+        ack = {"revision": home.body("device/dishes/schedule")["revision"]}
+        say(home, "ack", {**ack, "status_type": "STARTED"})
+        say(home, "state", {"mode": "run", "power_w": 1500})
+        await home.clock.sleep(600)
+        before = len(schedules(home))
+        say(home, "request", {"start": True, "id": "again"})
+        await home.clock.sleep(60)
+        wish = home.body("device/dishes/wish")
+        assert (wish["id"], wish["accepted"], wish["loaded"]) == ("again", False, True)
+        assert "is running" in str(wish["reason"])
+        assert not any(schedules(home)[before:])
+        await end(home)
+        assert "told to run" not in part(home)["why"]
+
+    home = live(story)
+    assert schedules(home)[-1] == []

@@ -105,7 +105,11 @@ def _jobs(rooms: Rooms, *, trusted_clock: bool) -> Mapping[str, Coroutine[None, 
     for number, companion in enumerate(rooms.companions):
         jobs[f"companion-{number}"] = companion.run()
     if not trusted_clock:
-        jobs |= {"clock": rooms.clock_monitor.run(), "clock-trusted": _on_clock_trusted(rooms)}
+        jobs |= {
+            "clock": rooms.clock_monitor.run(),
+            "clock-trusted": _on_clock_trusted(rooms),
+            "clock-wanted": _time_of_the_source(rooms),
+        }
     return jobs
 
 
@@ -150,6 +154,13 @@ async def _refresh_on_demand(rooms: Rooms) -> None:
         if again is not None:
             text = f"prices were asked for a moment ago; again from {format_instant(again)}"
             rooms.events.event("request_refused", None, text)
+
+
+async def _time_of_the_source(rooms: Rooms) -> None:
+    while True:
+        await rooms.signals.confirmation_wanted.wait()
+        rooms.signals.confirmation_wanted.clear()
+        await rooms.rate_cache.ask_the_time()
 
 
 def _to_the_broker(config: Config) -> ConnectionFactory:

@@ -49,6 +49,7 @@ class Signals:
 
     time_wanted: asyncio.Event = field(default_factory=asyncio.Event)
     refresh_wanted: asyncio.Event = field(default_factory=asyncio.Event)
+    confirmation_wanted: asyncio.Event = field(default_factory=asyncio.Event)
     clock_trusted: asyncio.Event = field(default_factory=asyncio.Event)
     online: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -104,7 +105,7 @@ def build(
     )
     monitor.on_trusted = signals.clock_trusted.set
     # Any answer of the tariff source carries the time.
-    monitor.on_confirmation_wanted = signals.refresh_wanted.set
+    monitor.on_confirmation_wanted = signals.confirmation_wanted.set
     monitor.on_confirmed_instant = device_store.save_newest_confirmed
     liveness = Liveness(health)
     rate_cache = RateCache(

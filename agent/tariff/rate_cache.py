@@ -109,6 +109,10 @@ class RateCache:
         """
         return await self._refresher.refresh_now()
 
+    async def ask_the_time(self) -> None:
+        """One call, for the Date that its answer carries: somebody doubts the clock."""
+        await self._refresher.ask_the_time()
+
     def set_forecast(self, direction: Direction, spans: Sequence[Rate] | None) -> None:
         """Somebody's price forecast, instead of our own estimate as far as it reaches.
 

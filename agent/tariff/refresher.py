@@ -98,6 +98,17 @@ class Refresher:
         self._rescheduled.set()
         return None
 
+    async def ask_the_time(self) -> None:
+        """One call, for the Date that its answer carries; none while the source said to wait."""
+        async with self._fetch_lock:
+            now = self.clock.now()
+            for feed in self.feeds.values():
+                if (feed.retry_after(now) or now) <= now:
+                    await self._refresh(feed)
+                    break
+        self.on_change()
+        self._rescheduled.set()
+
     async def _attend(self, feed: Feed) -> None:
         if feed.due > self.clock.now() + MAX_PLAUSIBLE_AHEAD:
             self._clock_was_set_back(feed)

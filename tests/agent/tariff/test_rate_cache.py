@@ -148,6 +148,29 @@ def test_another_currency_is_a_slip_until_it_was_said_for_an_hour() -> None:
     run_virtual(story, START)
 
 
+def test_a_doubted_clock_is_confirmed_by_one_call_however_fresh_the_cache_is() -> None:
+    async def story(clock: SteppedClock) -> None:
+        store = Store.in_memory()
+        house = House(clock, ScriptedSource(clock), store)
+        await clock.sleep(60)
+        await house.stop()
+        # A new life seconds later: nothing is due, and the owner could not ask yet.
+        source = ScriptedSource(clock)
+        house = House(clock, source, store)
+        await clock.sleep(1)
+        assert not source.asked
+        await house.rate_cache.ask_the_time()
+        assert len(source.asked) == 1
+        # While the source has said to wait nobody asks.
+        source.trouble = lambda: Unavailable("busy", clock.now() + timedelta(hours=1))
+        await house.rate_cache.ask_the_time()
+        await house.rate_cache.ask_the_time()
+        assert len(source.asked) == 2
+        await house.stop()
+
+    run_virtual(story, START)
+
+
 def test_another_time_zone_is_taken_at_once_nonsense_is_not() -> None:
     async def story(clock: SteppedClock) -> None:
         source = ScriptedSource(clock)

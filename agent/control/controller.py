@@ -300,8 +300,14 @@ class Controller:
     ) -> None:
         for device, item in inputs.items():
             self.ledger.track(device, item.needs, prices.import_rates, now)
-            intervals = self.devices.model(device).pop_booked()
-            self.ledger.book(device, intervals, prices.import_rates)
+            model = self.devices.model(device)
+            intervals, traits = model.pop_booked(), model.traits
+            if traits.gives_back:
+                self.ledger.book_storage(
+                    device, intervals, prices.import_rates, traits.round_trip_efficiency
+                )
+            else:
+                self.ledger.book(device, intervals, prices.import_rates)
 
     # --- schedules ------------------------------------------------------------------------------
 

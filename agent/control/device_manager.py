@@ -205,9 +205,9 @@ class DeviceManager:
             self.health.count("requests_dropped")
             return
         try:
-            result = apply_request(
-                read_request(payload), device.wish, self._request_context(name, now)
-            )
+            request = read_request(payload)
+            result = apply_request(request, device.wish, self._request_context(name, now))
+            KINDS[device.section.type].check_request(device.section, request, result.wish)
         except Refused as refusal:
             self._publish_wish(name, request_id, refused=str(refusal))
             return

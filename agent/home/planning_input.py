@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from agent.energy.instants import to_unix_ceil, to_unix_floor
 from agent.energy.schedule import Goal
-from agent.energy.situation import Demand, Flexible, Program
+from agent.energy.situation import Demand, Flexible, Program, Storage
 from agent.home.model.device_model import DeviceModel
 from agent.home.windows import SiteLocation
 from agent.home.wishes import Wish
@@ -60,7 +60,7 @@ class PlanningInput:
     assumed, for health and the plan's reasons.
     """
 
-    device: Flexible | Program | None
+    device: Flexible | Program | Storage | None
     goal: Goal = NO_GOAL
     override: Override | None = None
     full: bool = True

@@ -17,6 +17,7 @@ from agent.energy.situation import (
     RateSpan,
     Site,
     Situation,
+    Storage,
 )
 from agent.energy.steps import Steps, combined
 from agent.home.grid_limit import pieces
@@ -42,19 +43,26 @@ def build_situation(
     *,
     limit: Steps | None = None,
     base_load: Steps | None = None,
+    pv: Steps | None = None,
 ) -> Situation:
     """The snapshot that a plan is made from.
 
-    `limit` is what the house may import, `base_load` what everything else draws, W. Under a limit
-    what a person has asked for at once is a load of the house like any other.
+    `limit` is what the house may import, `base_load` what everything else draws, `pv` what the
+    roof gives, W. The site stands in it where devices touch each other by it: under a limit, with a
+    battery or a roof. Then what a person has asked for at once is a load like any other.
     """
     start = to_unix_ceil(now)
     horizon = max((to_unix_floor(rate.end) for rate in prices.import_rates), default=start)
     latest = [to_unix_ceil(item.latest) for item in inputs.values() if item.latest is not None]
     end = max([horizon, start + 3600, *latest])
     site = Site()
-    if limit is not None:
-        site = _limited_site(limit, base_load or Steps.constant(0), inputs, start, end)
+    if limit is not None or pv is not None or _with_storage(inputs):
+        loads = _with_boosts(base_load or Steps.constant(0), inputs, start)
+        site = Site(
+            import_limits=() if limit is None else _spans_of(pieces(limit, start, end)),
+            base_load=_spans_of(_within(loads, start, end)),
+            pv=() if pv is None else _spans_of(_within(pv, start, end)),
+        )
     return Situation(
         now=start,
         timezone=prices.timezone,
@@ -71,9 +79,11 @@ def build_situation(
     )
 
 
-def _limited_site(
-    limit: Steps, base_load: Steps, inputs: Mapping[str, PlanningInput], start: int, end: int
-) -> Site:
+def _with_storage(inputs: Mapping[str, PlanningInput]) -> bool:
+    return any(isinstance(item.device, Storage) for item in inputs.values())
+
+
+def _with_boosts(base_load: Steps, inputs: Mapping[str, PlanningInput], start: int) -> Steps:
     boosts = [
         Steps.of_spans([(start, to_unix_floor(item.override.until), item.override.power_w)], 0)
         for item in inputs.values()
@@ -81,15 +91,16 @@ def _limited_site(
         and item.override.mode == "boost"
         and to_unix_floor(item.override.until) > start
     ]
-    loads = combined([base_load, *boosts], sum)
-    limits = [PowerSpan(a, b, Decimal(round(watts))) for a, b, watts in pieces(limit, start, end)]
-    edges = [start, *loads.between(start, end), end]
-    return Site(
-        import_limits=tuple(limits),
-        base_load=tuple(
-            PowerSpan(a, b, Decimal(round(loads.value(a)))) for a, b in pairwise(edges) if b > a
-        ),
-    )
+    return combined([base_load, *boosts], sum)
+
+
+def _within(steps: Steps, start: int, end: int) -> Sequence[tuple[int, int, float]]:
+    edges = [start, *steps.between(start, end), end]
+    return [(a, b, steps.value(a)) for a, b in pairwise(edges) if b > a]
+
+
+def _spans_of(given: Sequence[tuple[int, int, float]]) -> tuple[PowerSpan, ...]:
+    return tuple(PowerSpan(a, b, Decimal(round(watts))) for a, b, watts in given)
 
 
 def _span(rate: Rate) -> RateSpan:

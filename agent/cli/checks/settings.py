@@ -13,6 +13,7 @@ from agent.cli.checks.result import CheckResult, failed, passed, warning
 from agent.config import Config
 from agent.config.base import Section
 from agent.config.devices import DeviceSection, EnergyNeed
+from agent.energy.schedule import DeviceType
 from agent.home.kinds import KINDS
 from agent.home.kinds.ev_charger import EvCharger
 from agent.home.kinds.switched import Switched
@@ -118,6 +119,8 @@ def _check_limits(config: Config) -> Iterator[CheckResult]:
 def _least_power_w(device: DeviceSection) -> int:
     """What it takes at least while it runs."""
     profile = KINDS[device.type].profile(device)
+    if profile.type is DeviceType.BATTERY:
+        return 0
     return profile.min_power_w or profile.max_power_w
 
 

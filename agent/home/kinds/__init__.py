@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from agent.home.kinds.battery import BatteryKind
 from agent.home.kinds.ev_charger import EvChargerKind
 from agent.home.kinds.heat import HeatPumpKind, WaterHeaterKind
 from agent.home.kinds.kind import DeviceKind
@@ -15,6 +16,7 @@ _ALL: tuple[DeviceKind[Any], ...] = (
     WaterHeaterKind(),
     LoadKind(),
     ProgramKind(),
+    BatteryKind(),
 )
 KINDS: Mapping[str, DeviceKind[Any]] = {kind.type: kind for kind in _ALL}
 

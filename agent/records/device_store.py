@@ -37,6 +37,8 @@ TOPICS = "published_topics"
 AWAY = "away_until"
 NEWEST_CONFIRMED = "clock.newest_confirmed"
 GRID_LIMIT = "grid_limit"
+HOURLY = "hourly_means:"
+HOURLY_DAYS_KEPT = 22
 REPLACE_VALUE = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
 TEXT_KINDS = ("mode", "error", "following")
 # What a stored text that cannot be believed may raise while it is read.
@@ -170,6 +172,21 @@ class DeviceStore:
     def save_grid_limit(self, text: str) -> Answer:
         return self.put("site", GRID_LIMIT, (REPLACE_VALUE, (GRID_LIMIT, text)))
 
+    # --- what the house drew and its roof gave --------------------------------------------------
+
+    def hourly_means(self) -> list[tuple[int, str]]:
+        """Day (since the epoch) and its text, of the last weeks."""
+        sql = "SELECT name, value FROM facts WHERE name LIKE ?"
+        return self._rows(sql, (f"{HOURLY}%",), lambda name, text: (_day_of(name), str(text)))
+
+    def save_hourly_means(self, day: int, text: str) -> Answer:
+        return self.put(
+            "site",
+            f"{HOURLY}{day}",
+            (REPLACE_VALUE, (f"{HOURLY}{day}", text)),
+            ("DELETE FROM facts WHERE name = ?", (f"{HOURLY}{day - HOURLY_DAYS_KEPT}",)),
+        )
+
     # --- topics that were used ------------------------------------------------------------------
 
     def published_topics(self) -> set[str]:
@@ -224,6 +241,10 @@ class DeviceStore:
 
     def _save_value(self, name: str, text: str) -> Answer:
         return self._store.submit((REPLACE_VALUE, (name, text)))
+
+
+def _day_of(name: str) -> int:
+    return int(name.removeprefix(HOURLY))
 
 
 def _refused() -> Answer:

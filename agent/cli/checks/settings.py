@@ -16,6 +16,7 @@ from agent.config.devices import DeviceSection, EnergyNeed
 from agent.energy.schedule import DeviceType
 from agent.home.kinds import KINDS
 from agent.home.kinds.ev_charger import EvCharger
+from agent.home.kinds.meter import Meter
 from agent.home.kinds.switched import Switched
 from agent.home.windows import SiteLocation, next_ready_by, occurrences
 
@@ -37,6 +38,9 @@ def check_settings(config: Config, path: Path) -> Iterator[CheckResult]:
     if not config.devices:
         yield warning("devices", "none; only prices are published", "add some to devices:")
     for device in config.devices:
+        if isinstance(device, Meter):
+            yield passed(device.id, f"{device.role} meter, only read")
+            continue
         yield passed(device.id, _describe(device))
         if isinstance(device, EvCharger):
             yield from _check_charging(device, config)
@@ -105,7 +109,7 @@ def _check_limits(config: Config) -> Iterator[CheckResult]:
         left = limit - site.base_load_w
         too_big = [
             f"{device.id} ({least} W)"
-            for device in config.devices
+            for device in config.appliances
             if (least := _least_power_w(device)) > left
         ]
         if too_big:

@@ -194,7 +194,8 @@ def test_a_config_does_not_print_its_secrets(tmp_path: Path) -> None:
         ),
         (
             "devices: [{id: a, type: toaster}]",
-            "devices[0]: type: expected ev_charger, heat_pump, water_heater, load or program",
+            "devices[0]: type: expected ev_charger, heat_pump, water_heater, load, program, "
+            "battery or meter",
         ),
         ("devices: [{id: a, type: program, profile: []}]", "devices[0].profile: expected a list"),
         ("mqtt: 7", "mqtt: expected a section"),
@@ -287,3 +288,12 @@ def test_a_source_that_nobody_knows_is_named_with_those_that_are(
 ) -> None:
     [fault] = faults(tmp_path, f"tariff: {tariff}")
     assert "expected flatpeak or fixed" in fault
+
+
+def test_a_roof_needs_its_place_and_a_house_has_one_grid_meter(tmp_path: Path) -> None:
+    roof = "site: {pv: {peak_w: 5000}}\n"
+    [why] = faults(tmp_path, SMALL + roof)
+    assert "site.latitude and site.longitude are needed for site.pv" in why
+    meters = "devices: [{id: a, type: meter, role: grid}, {id: b, type: meter, role: grid}]\n"
+    [why] = faults(tmp_path, SMALL + meters)
+    assert "a and b are both the grid meter" in why

@@ -147,7 +147,8 @@ def build(
         device_store,
         meters,
         location=lambda: site.location(),
-        devices_w=lambda now: sum(devices.model(name).meter.power_w(now) for name in devices),
+        devices_w=lambda now: sum(devices.powers_w(now)),
+        given_w=lambda now: -sum(power for power in devices.powers_w(now) if power < 0),
     )
     site = Site(
         config,

@@ -127,6 +127,10 @@ class DeviceManager:
     def wish(self, name: str) -> Wish:
         return self._by_id[name].wish
 
+    def powers_w(self, now: datetime) -> list[float]:
+        """What each of them takes now; negative: gives."""
+        return [device.model.meter.power_w(now) for device in self._by_id.values()]
+
     # --- what comes in --------------------------------------------------------------------------
 
     def on_decoded(self, name: str, item: Decoded, *, retained: bool) -> None:

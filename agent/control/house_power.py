@@ -30,15 +30,15 @@ DAY_S = 86_400
 # Between two values of a meter what the first of them said holds, but not for longer than this.
 HOLDS_S = 900.0
 SURPLUS_KEPT = timedelta(hours=1)
-# Above this the house imports (planning contract, section 4).
-IMPORTS_W = 5.0
+# A battery that follows the house leaves a few watts to the grid.
+IMPORTS_W = 50.0
 
 Spans = Sequence[tuple[int, int, float]]
 
 
 @dataclass(slots=True)
 class HousePower:
-    """`devices_w(now)` is what our devices take together now, less what they give."""
+    """`devices_w(now)` is what our devices take together now, less what they give: `given_w`."""
 
     PARTS: ClassVar[tuple[str, ...]] = (LOAD, PV)
 
@@ -49,6 +49,7 @@ class HousePower:
     meters: SiteMeters
     location: Callable[[], SiteLocation]
     devices_w: Callable[[datetime], float]
+    given_w: Callable[[datetime], float]
     _series: dict[str, HourlyMeans] = field(init=False)
     _forecasts: dict[str, Spans] = field(default_factory=dict, init=False)
     _sky: ClearSky | None = field(default=None, init=False)
@@ -121,7 +122,10 @@ class HousePower:
     # --- what is measured -----------------------------------------------------------------------
 
     def surplus_spans(self, now: datetime) -> list[tuple[datetime, datetime]]:
-        """When in the last hour the house took nothing from the grid, by its meter."""
+        """When in the last hour the roof gave more than the house took, by the grid meter.
+
+        What a battery gives is left out: without it that would have been taken from the grid.
+        """
         out: list[tuple[datetime, datetime]] = []
         edges = [*self._surplus, (now, False)]
         for (start, surplus), (end, _) in pairwise(edges):
@@ -138,7 +142,7 @@ class HousePower:
         grid = self.meters.power_w(MeterRole.GRID, now)
         self._count(LOAD, at, None if grid is None else self._rest_w(grid, now))
         if grid is not None:
-            self._note_surplus(at, surplus=grid <= IMPORTS_W)
+            self._note_surplus(at, surplus=grid + self.given_w(now) <= IMPORTS_W)
 
     def _rest_w(self, grid_w: float, now: datetime) -> float | None:
         """What is drawn by all that is none of our devices."""

@@ -1,5 +1,6 @@
 """A battery, a roof and two meters beside the appliances: a day and a half on MQTT."""
 
+import asyncio
 import json
 import zlib
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,9 @@ from tests.fakes.virtual_loop import run_virtual
 
 START = datetime(2026, 5, 15, 14, tzinfo=UTC)
 END = START + timedelta(hours=34)
+# Five in Berlin; and the morning after.
+READY = datetime(2026, 5, 16, 3, tzinfo=UTC)
+PAUSED, PAUSE = datetime(2026, 5, 16, 4, tzinfo=UTC), timedelta(hours=3)
 FULL = HOUSEHOLDS["full"]
 
 
@@ -25,8 +29,20 @@ def test_a_house_with_battery_and_roof() -> None:
             zone = next(iter(sandbox.locations.values())).zone
             home.appliances = FULL.build(BASE, clock, zone, lambda name: MemoryLink(home.broker))
             config = home.config(FULL.devices, site=FULL.site)
+            asking = asyncio.create_task(ask(home))
             await home.run(config, END)
+            await asking
             return home
+
+    async def ask(home: Home) -> None:
+        """In the evening 90 % by five, in the morning a pause over the peak of the prices."""
+        topic = f"{BASE}/device/battery/request"
+        await home.clock.sleep_until(START + timedelta(hours=6))
+        target = b'{"target_soc_percent":90,"ready_by":"05:00"}'
+        home.broker.publish(topic, target, retain=False)
+        await home.clock.sleep_until(PAUSED)
+        pause = json.dumps({"mode": "pause", "for_s": PAUSE.total_seconds()}).replace(".0", "")
+        home.broker.publish(topic, pause, retain=False)
 
     home = run_virtual(live, START)
     said = home.broker.log
@@ -60,6 +76,22 @@ def test_a_house_with_battery_and_roof() -> None:
     socs = _values(home, "battery", "soc_percent")
     assert all(5 <= soc <= 100 for soc in socs)
     assert max(abs(a - b) for a, b in pairwise(socs)) < 5
+    assert _values(home, "battery", "soc_percent", until=READY)[-1] > 88
+    modes = {
+        slot["mode"] for body in home.bodies("device/battery/schedule") for slot in body["slots"]
+    }
+    assert modes == {"charge", "hold"}
+    told = _values(
+        home,
+        "battery",
+        "power_w",
+        PAUSED + timedelta(minutes=5),
+        PAUSED + PAUSE - timedelta(minutes=1),
+    )
+    assert set(told) <= {0.0}
+    wishes = home.bodies("device/battery/wish")
+    assert [wish["accepted"] for wish in wishes] == [True] * len(wishes)
+
     days = home.store.rows(
         "SELECT value FROM facts WHERE name LIKE 'hourly_means:%'", (), lambda text: text
     )
@@ -73,6 +105,12 @@ def _unzip(row: tuple[bytes]) -> dict[str, Any]:
     return found
 
 
-def _values(home: Home, device: str, key: str) -> list[float]:
+def _values(
+    home: Home, device: str, key: str, since: datetime = START, until: datetime = END
+) -> list[float]:
     topic = f"{BASE}/device/{device}/state"
-    return [float(json.loads(s.payload)[key]) for s in home.broker.log if s.topic == topic]
+    return [
+        float(json.loads(item.payload)[key])
+        for item in home.broker.log
+        if item.topic == topic and since <= START + timedelta(seconds=item.at) <= until
+    ]

@@ -63,6 +63,10 @@ class Home:
         found: dict[str, object] = json.loads(self.broker.retained[f"{BASE}/{topic}"])
         return found
 
+    def bodies(self, topic: str) -> list[dict[str, Any]]:
+        """All that was said there, in order."""
+        return [json.loads(body) for body in self.broker.bodies(f"{BASE}/{topic}") if body]
+
     def _connect(self, **wiring: Any) -> MemoryConnection:
         self.connection = MemoryConnection(self.broker, **wiring)
         return self.connection

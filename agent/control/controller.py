@@ -36,7 +36,7 @@ from agent.energy.situation import Situation
 from agent.home.baseline import uncontrolled_cost, with_surplus
 from agent.home.kinds import KINDS
 from agent.home.planning_input import PLANNED_AHEAD, PlanningInput
-from agent.home.situation import PriceForecast, build_situation
+from agent.home.situation import PriceForecast, build_situation, plans_in_force
 from agent.ports import OutgoingMessage
 from agent.records.device_store import DeviceStore
 from agent.records.ledger import Ledger
@@ -276,7 +276,7 @@ class Controller:
             self.config,
             prices,
             inputs,
-            self._plan,
+            plans_in_force(self.dispatcher.held_schedules(), self._plan),
             now,
             limit=self.site.limit(),
             base_load=self.site.base_load(),

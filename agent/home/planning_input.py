@@ -42,6 +42,10 @@ class Override:
     power_w: int = 0
 
 
+# The reasons of all overrides, as they stand in slots.
+OVERRIDE_REASONS = frozenset({"boost", "pause", "floor", "topping_up"})
+
+
 @dataclass(frozen=True, slots=True)
 class ActiveNeed:
     """A need that has begun: what is missing of it and until when, named by its beginning."""

@@ -10,6 +10,7 @@ from agent.config import Config
 from agent.energy.instants import to_unix_ceil, to_unix_floor
 from agent.energy.plan import Plan
 from agent.energy.rates import Rate
+from agent.energy.schedule import DeviceType, Schedule
 from agent.energy.situation import (
     Planner,
     PowerSpan,
@@ -21,7 +22,7 @@ from agent.energy.situation import (
 )
 from agent.energy.steps import Steps, combined
 from agent.home.grid_limit import pieces
-from agent.home.planning_input import PlanningInput
+from agent.home.planning_input import OVERRIDE_REASONS, PlanningInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def build_situation(
     config: Config,
     prices: PriceForecast,
     inputs: Mapping[str, PlanningInput],
-    previous: Plan | None,
+    previous: Sequence[PreviousPlan],
     now: datetime,
     *,
     limit: Steps | None = None,
@@ -73,7 +74,7 @@ def build_situation(
         planner=Planner(
             estimate_margin_per_kwh=Decimal(repr(config.planner.estimate_margin_per_kwh)),
             change_cost=Decimal(repr(config.planner.change_cost)),
-            previous=_previous(previous) if config.planner.change_cost else (),
+            previous=tuple(previous) if config.planner.change_cost else (),
         ),
         devices=tuple(item.device for item in inputs.values() if item.device is not None),
     )
@@ -115,13 +116,33 @@ def _span(rate: Rate) -> RateSpan:
     )
 
 
-def _previous(plan: Plan | None) -> tuple[PreviousPlan, ...]:
-    if plan is None:
-        return ()
-    return tuple(
+def plans_in_force(held: Mapping[str, Schedule], plan: Plan | None) -> tuple[PreviousPlan, ...]:
+    """What devices do by what they hold, so that small drifts never add up; also after a restart.
+
+    A program's schedule says less than its plan, whose edges are those of its power; a battery
+    pays for no change. What a person asked for at once was no plan.
+    """
+    out = [
+        PreviousPlan(
+            device,
+            tuple(
+                PowerSpan(slot.start, slot.end, Decimal(slot.power_w))
+                for slot in schedule.slots
+                if slot.power_w > 0 and slot.reason not in OVERRIDE_REASONS
+            ),
+        )
+        for device, schedule in held.items()
+        if schedule.device_type not in (DeviceType.PROGRAM, DeviceType.BATTERY)
+    ]
+    programs = {
+        device for device, schedule in held.items() if schedule.device_type is DeviceType.PROGRAM
+    }
+    out += [
         PreviousPlan(
             device.id,
             tuple(PowerSpan(slot.start, slot.end, slot.power_w) for slot in device.slots),
         )
-        for device in plan.devices
-    )
+        for device in (plan.devices if plan else ())
+        if device.id in programs
+    ]
+    return tuple(out)

@@ -83,6 +83,7 @@ async def run_agent(
             await cancel_all(tasks)
     finally:
         rooms.devices.save_all()
+        rooms.site.power.save()
         rooms.store.flush(everything=True)
         await source.close()
 
@@ -116,7 +117,7 @@ def _jobs(rooms: Rooms, *, trusted_clock: bool) -> Mapping[str, Coroutine[None, 
 async def _first_schedules(rooms: Rooms) -> None:
     """Until devices have something to follow."""
     await rooms.signals.online.wait()
-    while rooms.config.devices and not rooms.dispatcher.holds_any:
+    while rooms.config.appliances and not rooms.dispatcher.holds_any:
         await asyncio.sleep(FIRST_SCHEDULES_LOOK_S)
 
 

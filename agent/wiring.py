@@ -12,8 +12,10 @@ from agent.config import Config
 from agent.contracts.topics import Topics
 from agent.control.controller import Controller
 from agent.control.device_manager import DeviceManager
+from agent.control.house_power import HousePower
 from agent.control.limit_control import LimitControl
 from agent.control.site import Site
+from agent.control.site_meters import SiteMeters
 from agent.control.timed_planner import MakePlan, TimedPlanner
 from agent.control.used_topics import UsedTopics
 from agent.dispatch.dispatcher import Dispatcher
@@ -24,6 +26,7 @@ from agent.energy.profile import DeviceProfile
 from agent.energy.readings import Acknowledgement
 from agent.health import Health
 from agent.home.kinds import KINDS
+from agent.home.kinds.meter import Meter
 from agent.liveness import Liveness
 from agent.ports import Companion, Decoded, DeviceAdapter, TariffSource
 from agent.records.device_store import DeviceStore
@@ -133,9 +136,22 @@ def build(
         on_alive=lambda: liveness.beat(MQTT),
     )
     outbox = Outbox(connection, clock, health, lambda: not monitor.trusted)
-    used_topics = UsedTopics(device_store, outbox, topics, {item.id for item in config.devices})
+    used_topics = UsedTopics(device_store, outbox, topics, {item.id for item in config.appliances})
     outbox.on_topic = used_topics.note
     events = EventQueue(clock, health, topics.event, lambda message: outbox.set(EVENTS, message))
+    meters = SiteMeters(
+        {item.id: item for item in config.devices if isinstance(item, Meter)}, health
+    )
+    power = HousePower(
+        config.site,
+        clock,
+        health,
+        device_store,
+        meters,
+        location=lambda: site.location(),
+        devices_w=lambda now: sum(devices.powers_w(now)),
+        given_w=lambda now: -sum(power for power in devices.powers_w(now) if power < 0),
+    )
     site = Site(
         config,
         clock,
@@ -146,6 +162,7 @@ def build(
         device_store,
         LimitLog(device_store),
         rate_cache,
+        power,
         on_stricter=lambda: controller.on_stricter_limit(),
         on_change=lambda: controller.on_site_change(),
         on_refresh=signals.refresh_wanted.set,
@@ -195,7 +212,7 @@ def build(
         topics,
         profiles,
     )
-    devices.restore({item.id: item for item in config.devices}, profiles)
+    devices.restore({item.id: item for item in config.appliances}, profiles)
     dispatcher.restore(clock.now())
     publisher = Publisher(
         topics,
@@ -213,6 +230,9 @@ def build(
             health.degraded(OTHER_AGENT, why, "owner: give each agent a site.id of its own")
 
     def on_decoded(device: str, item: Decoded, retained: bool) -> None:
+        if device in meters:
+            meters.on_decoded(device, item, clock.now(), retained=retained)
+            return
         if isinstance(item, Acknowledgement):
             dispatcher.on_ack(device, item)
         devices.on_decoded(device, item, retained=retained)
@@ -284,7 +304,7 @@ def build(
 
 def _profiles(config: Config, site: Site, health: Health) -> dict[str, DeviceProfile]:
     """What devices are; under a limit with offline rules that fit below it together."""
-    profiles = [KINDS[item.type].profile(item) for item in config.devices]
+    profiles = [KINDS[item.type].profile(item) for item in config.appliances]
     limits = [
         limit
         for limit in (config.site.import_limit_w, config.site.failsafe_limit_w)

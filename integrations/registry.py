@@ -13,7 +13,7 @@ from agent.config import Config, config_model
 from agent.config import load_config as load
 from agent.config.devices import DeviceSection
 from agent.config.tariff import TariffSection
-from agent.home.kinds import KINDS
+from agent.home.kinds import KINDS, READ_ONLY
 from agent.ports import Companion, DeviceAdapter, OutgoingMessage, TariffSource
 from integrations.devices import native
 from integrations.tariffs import fixed_settings, flatpeak_settings
@@ -43,7 +43,7 @@ COMPANIONS: Sequence[Callable[[Config, Snapshot], Companion]] = ()
 
 AgentConfig = config_model(
     (kind.section for kind in TARIFFS.values()),
-    (kind.section for kind in KINDS.values()),
+    (*(kind.section for kind in KINDS.values()), *READ_ONLY),
     ADAPTERS,
 )
 

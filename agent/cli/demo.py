@@ -37,7 +37,7 @@ from integrations.firmware.follower import Follower
 from integrations.registry import AgentConfig, tariff_source
 from integrations.sandbox.appliances.link import open_link
 from integrations.sandbox.broker import HOST, Broker, open_broker
-from integrations.sandbox.household import DEVICES, build_appliances
+from integrations.sandbox.household import HOUSEHOLDS, Household
 from integrations.sandbox.locations import Location
 from integrations.sandbox.server import FlatPeakSandbox
 
@@ -70,18 +70,28 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--broker", choices=("auto", "mosquitto", "embedded"), default="auto", help="which broker"
     )
+    parser.add_argument(
+        "--house",
+        choices=tuple(HOUSEHOLDS),
+        default="flat",
+        help="flat: appliances alone; full: with a battery and a roof",
+    )
     args = parser.parse_args(argv)
     set_up_logging("error")
     days = None if args.forever else args.days or DEFAULT_DAYS
     try:
-        return run_until_stopped(_demo(args.speed, days, args.broker, as_json=args.json))
+        return run_until_stopped(
+            _demo(args.speed, days, args.broker, HOUSEHOLDS[args.house], as_json=args.json)
+        )
     except (Unavailable, FileNotFoundError) as error:
         # The second: there is no folder for temporary files that can be written.
         print(f"flatpeak-agent demo: {error}", file=sys.stderr)
         return EX_UNAVAILABLE
 
 
-async def _demo(speed: float, days: float | None, choice: str, *, as_json: bool) -> int:
+async def _demo(
+    speed: float, days: float | None, choice: str, house: Household, *, as_json: bool
+) -> int:
     stop = asyncio.Event()
     stop_on_signals(stop)
     async with open_broker(choice) as broker, contextlib.AsyncExitStack() as stack:
@@ -96,7 +106,7 @@ async def _demo(speed: float, days: float | None, choice: str, *, as_json: bool)
         sandbox.clock = clock = PacedClock(start, speed)
         loop = asyncio.get_running_loop()
         began = loop.time()
-        config = _config(sandbox, location, broker)
+        config = _config(sandbox, location, broker, house)
         ledger, store = Ledger(), Store.in_memory()
         display = DemoDisplay(
             clock,
@@ -111,12 +121,10 @@ async def _demo(speed: float, days: float | None, choice: str, *, as_json: bool)
         watch = await stack.enter_async_context(open_link(HOST, broker.port, "demo-watch"))
         await watch.subscribe([f"{BASE}/#"], display.receive)
         links = {
-            str(device["id"]): await stack.enter_async_context(
-                open_link(HOST, broker.port, f"appliance-{device['id']}")
-            )
-            for device in DEVICES
+            name: await stack.enter_async_context(open_link(HOST, broker.port, f"appliance-{name}"))
+            for name in house.ids
         }
-        appliances = build_appliances(
+        appliances = house.build(
             BASE,
             clock,
             location.zone,
@@ -155,7 +163,7 @@ async def _demo(speed: float, days: float | None, choice: str, *, as_json: bool)
         ran = clock.now() - start
         # Stopped by a person it has promised nothing.
         broken_off = end is None or clock.now() < end
-        names = [str(device["id"]) for device in DEVICES]
+        names = house.appliance_ids
         course = Course(
             ran,
             location.currency,
@@ -174,10 +182,12 @@ async def _demo(speed: float, days: float | None, choice: str, *, as_json: bool)
     return EX_OK if good or broken_off else EX_MISSED
 
 
-def _config(sandbox: FlatPeakSandbox, location: Location, broker: Broker) -> Config:
+def _config(
+    sandbox: FlatPeakSandbox, location: Location, broker: Broker, house: Household
+) -> Config:
     return AgentConfig.model_validate(
         {
-            "site": {"id": "home"},
+            "site": {"id": "home", **house.site},
             "tariff": {
                 "source": "flatpeak",
                 "base_url": sandbox.url,
@@ -186,7 +196,7 @@ def _config(sandbox: FlatPeakSandbox, location: Location, broker: Broker) -> Con
                 "location_id": location.id,
             },
             "mqtt": {"host": HOST, "port": broker.port, "protocol": broker.protocol},
-            "devices": list(DEVICES),
+            "devices": list(house.devices),
         }
     )
 

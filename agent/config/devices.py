@@ -7,7 +7,7 @@ import re
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -111,7 +111,12 @@ class ProfilePart(Section):
 
 
 class DeviceSection(Section):
-    """What every appliance has; `type` names its kind, `adapter` how it is spoken to."""
+    """What every appliance has; `type` names its kind, `adapter` how it is spoken to.
+
+    `controlled`: it is told what to do, not only read.
+    """
+
+    controlled: ClassVar[bool] = True
 
     id: Name
     type: str

@@ -38,6 +38,11 @@ class Config(Section):
     def base_topic(self) -> str:
         return f"{self.mqtt.base}/{self.site.id}"
 
+    @property
+    def appliances(self) -> tuple[DeviceSection, ...]:
+        """The devices that are told what to do."""
+        return tuple(device for device in self.devices if device.controlled)
+
     @model_validator(mode="after")
     def _whole(self) -> "Config":
         ids = [device.id for device in self.devices]
@@ -46,6 +51,11 @@ class Config(Section):
             raise ValueError(f"devices: the id {repeated[0]!r} is used twice")
         if len(self.base_topic) > 64:
             raise ValueError("mqtt.base and site.id are at most 64 bytes together")
+        if self.site.pv is not None and (self.site.latitude is None or self.site.longitude is None):
+            raise ValueError("site.latitude and site.longitude are needed for site.pv")
+        grid_meters = [d.id for d in self.devices if getattr(d, "role", None) == "grid"]
+        if len(grid_meters) > 1:
+            raise ValueError(f"devices: {' and '.join(grid_meters)} are both the grid meter")
         if self._uses_sun() and (self.site.latitude is None or self.site.longitude is None):
             raise ValueError("site.latitude and site.longitude are needed for sunrise and sunset")
         return self

@@ -5,6 +5,14 @@ from pydantic import Field
 from agent.config.base import Name, Section, Watts, Zone
 
 
+class PvSection(Section):
+    """A roof: its peak, how steep it is, and where it looks (180 south, 90 east, 270 west)."""
+
+    peak_w: Watts = Field(gt=0)
+    tilt_deg: float = Field(default=30.0, ge=0, le=90)
+    azimuth_deg: float = Field(default=180.0, ge=0, le=360)
+
+
 class SiteSection(Section):
     """`timezone` is an IANA name; left out, the tariff's own zone counts."""
 
@@ -15,6 +23,7 @@ class SiteSection(Section):
     import_limit_w: Watts | None = Field(default=None, gt=0)
     base_load_w: Watts = 0
     failsafe_limit_w: Watts | None = Field(default=None, gt=0)
+    pv: PvSection | None = None
 
 
 class PlannerSection(Section):

@@ -120,6 +120,7 @@ TOPICS = (
         )
         for name, what in (
             ("load", "what the house draws besides the devices, W"),
+            ("pv", "what the roof gives, W"),
             ("import", "prices beyond what is known, per kWh"),
             ("export", "what is paid for export beyond what is known, per kWh"),
         )

@@ -33,10 +33,10 @@ from agent.energy.plan import DevicePlan, Plan
 from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import Schedule
 from agent.energy.situation import Situation
-from agent.home.baseline import uncontrolled_cost
+from agent.home.baseline import uncontrolled_cost, with_surplus
 from agent.home.kinds import KINDS
 from agent.home.planning_input import PLANNED_AHEAD, PlanningInput
-from agent.home.situation import PriceForecast, build_situation
+from agent.home.situation import PriceForecast, build_situation, plans_in_force
 from agent.ports import OutgoingMessage
 from agent.records.device_store import DeviceStore
 from agent.records.ledger import Ledger
@@ -258,6 +258,7 @@ class Controller:
     def _gather(self, now: datetime) -> _Cycle | None:
         """What is known now, as a Situation; None while the first prices may still come."""
         self.devices.advance(now)
+        self.site.power.look(now)
         inputs = {device: self.devices.planning_input(device, now) for device in self.devices}
         ready = [from_unix(item.goal.ready_by) for item in inputs.values() if item.goal.ready_by]
         self._next_cycle = min([now + CYCLE_PERIOD, *(when for when in ready if when > now)])
@@ -278,10 +279,11 @@ class Controller:
             self.config,
             prices,
             inputs,
-            self._plan,
+            plans_in_force(self.dispatcher.held_schedules(), self._plan),
             now,
             limit=self.site.limit(),
             base_load=self.site.base_load(),
+            pv=self.site.power.pv(),
         )
         return _Cycle(now, inputs, prices, situation, triggered, urgent)
 
@@ -301,10 +303,17 @@ class Controller:
     def _book(
         self, inputs: Mapping[str, PlanningInput], prices: PriceForecast, now: datetime
     ) -> None:
+        # What the roof gave would have been exported: it cost what was not paid for that.
+        surplus = self.site.power.surplus_spans(now)
+        paid = with_surplus(prices.import_rates, prices.export_rates, surplus)
         for device, item in inputs.items():
             self.ledger.track(device, item.needs, prices.import_rates, now)
-            intervals = self.devices.model(device).pop_booked()
-            self.ledger.book(device, intervals, prices.import_rates)
+            model = self.devices.model(device)
+            intervals, traits = model.pop_booked(), model.traits
+            if traits.gives_back:
+                self.ledger.book_storage(device, intervals, paid, traits.round_trip_efficiency)
+            else:
+                self.ledger.book(device, intervals, paid)
 
     # --- schedules ------------------------------------------------------------------------------
 

@@ -126,6 +126,10 @@ class DeviceManager:
     def wish(self, name: str) -> Wish:
         return self._by_id[name].wish
 
+    def powers_w(self, now: datetime) -> list[float]:
+        """What each of them takes now; negative: gives."""
+        return [device.model.meter.power_w(now) for device in self._by_id.values()]
+
     # --- what comes in --------------------------------------------------------------------------
 
     def on_decoded(self, name: str, item: Decoded, *, retained: bool) -> None:
@@ -204,9 +208,9 @@ class DeviceManager:
             self.health.count("requests_dropped")
             return
         try:
-            result = apply_request(
-                read_request(payload), device.wish, self._request_context(name, now)
-            )
+            request = read_request(payload)
+            result = apply_request(request, device.wish, self._request_context(name, now))
+            KINDS[device.section.type].check_request(device.section, request, result.wish)
         except Refused as refusal:
             self._publish_wish(name, request_id, refused=str(refusal))
             return

@@ -16,6 +16,7 @@ from agent.contracts.explain import explain
 from agent.contracts.spans import read_spans
 from agent.contracts.topics import Topics
 from agent.contracts.wire import SiteRequest
+from agent.control.house_power import HousePower
 from agent.dispatch.outbox import DOCUMENTS, Outbox
 from agent.energy.instants import bounded, from_unix, to_unix_floor
 from agent.energy.rates import Direction, Rate
@@ -46,7 +47,8 @@ PART = "grid_limit"
 NOT_STORED = "accepted, but it could not be stored: a restart would forget it"
 LONGEST_AWAY = timedelta(days=366)
 LIMITS_EVERY_S = 1.0
-FORECASTS = ("load", "import", "export")
+POWER_FORECASTS = ("load", "pv")
+FORECASTS = (*POWER_FORECASTS, "import", "export")
 
 
 @dataclass(slots=True)
@@ -65,12 +67,12 @@ class Site:
     store: DeviceStore
     limit_log: LimitLog
     rates: RatesProvider
+    power: HousePower
     on_stricter: Callable[[], None]
     on_change: Callable[[], None]
     on_refresh: Callable[[], None]
     away_until: datetime | None = field(default=None, init=False)
     _grid: GridLimit = field(init=False)
-    _load: Steps | None = field(default=None, init=False)
     _limit_taken: bool = field(default=False, init=False)
     _limit_waiting: bytes | None = field(default=None, init=False)
 
@@ -156,8 +158,8 @@ class Site:
         return from_unix(following[0]) if following else None
 
     def base_load(self) -> Steps:
-        """What everything else draws while devices run: the forecast, else the config's."""
-        return self._load or Steps.constant(self.config.site.base_load_w)
+        """What everything else draws while devices run."""
+        return self.power.base_load(limited=self.limited)
 
     def highest_base_load_w(self) -> float:
         """The most that everything else is expected to draw."""
@@ -224,12 +226,9 @@ class Site:
     def _receive_forecast(self, message: Message) -> None:
         name = message.topic.rpartition("/")[2]
         spans = read_spans(message.payload, message.topic)
-        if name == "load":
-            if spans:
-                steps = [(to_unix_floor(a), to_unix_floor(b), max(0.0, v)) for a, b, v in spans]
-                self._load = Steps.of_spans(steps, float(self.config.site.base_load_w))
-            else:
-                self._load = None
+        if name in POWER_FORECASTS:
+            seconds = [(to_unix_floor(a), to_unix_floor(b), v) for a, b, v in spans]
+            self.power.set_forecast(name, [(a, b, v) for a, b, v in seconds if a < b])
         else:
             rates = [Rate(a, b, Decimal(repr(v)), 0.5) for a, b, v in spans]
             self.rates.set_forecast(Direction(name), rates or None)

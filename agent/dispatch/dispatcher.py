@@ -104,6 +104,14 @@ class Dispatcher:
         item = self._published.get(device)
         return item.latest if item else None
 
+    def held_schedules(self) -> dict[str, Schedule]:
+        """What was published last, by device."""
+        return {
+            device: item.latest
+            for device, item in self._published.items()
+            if item.latest is not None
+        }
+
     def sent_w(self, now: datetime) -> int:
         """The sum of what devices are told to take now."""
         second, total = to_unix_floor(now), 0

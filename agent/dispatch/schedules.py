@@ -12,7 +12,7 @@ from agent.dispatch.blocks import BlockHistory, blocked_spans
 from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.plan import DevicePlan
 from agent.energy.profile import DeviceProfile
-from agent.energy.schedule import Schedule, ScheduleSlot, Setpoint
+from agent.energy.schedule import DeviceType, Schedule, ScheduleSlot, Setpoint
 from agent.energy.situation import ZERO
 from agent.home.planning_input import Override, PlanningInput
 
@@ -27,6 +27,7 @@ WORTH_RENEWING_S = 3600
 SAME_EDGE_S = 60
 # Far ahead an edge may drift more before it is told: a tenth of the way there, at most this.
 FAR_EDGE_S = 900
+STORAGE_DRIFT_W = 300
 SIX_DIGITS = Decimal("1e-6")
 NEVER_BLOCKED = BlockHistory()
 
@@ -103,7 +104,9 @@ def _apply_override(
                 )
             )
     elif profile.pause_mode != profile.default.mode:
-        spans = blocked_spans(now, until, context.blocks, profile.min_off_s)
+        spans: Sequence[tuple[int, int]] = [(now, until)]
+        if profile.is_heat:
+            spans = blocked_spans(now, until, context.blocks, profile.min_off_s)
         out += [
             ScheduleSlot(start, end, profile.pause_mode, 0, ZERO, None, override.reason)
             for start, end in spans
@@ -132,12 +135,16 @@ def needs_publishing(
         return True
     if left < FOLLOWS_BEFORE_S and longer >= SAME_EDGE_S:
         return True
+    # A battery's power is cut to fit what is left to charge: readings move it a little each time.
+    drifts = ignore_drift and wanted.device_type is DeviceType.BATTERY
+    power_drift_w = STORAGE_DRIFT_W if drifts else 0
     until = min(held.valid_until, wanted.valid_until)
     old, new = _remaining_slots(held, now, until), _remaining_slots(wanted, now, until)
     if len(old) != len(new):
         return True
     return any(
-        (a.mode, a.power_w) != (b.mode, b.power_w)
+        a.mode != b.mode
+        or abs(a.power_w - b.power_w) > power_drift_w
         or _moved(max(a.start, now), max(b.start, now), now, ignore_drift=ignore_drift)
         or _moved(a.end, b.end, now, ignore_drift=ignore_drift)
         for a, b in zip(old, new, strict=True)

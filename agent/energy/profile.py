@@ -13,7 +13,8 @@ class DeviceProfile:
     """`on_mode` is what it is told to run, `pause_mode` what a person's pause means.
 
     `min_power_w` is the least that it can run at; `min_on_s` and `min_off_s` the least times that
-    a run and a pause last. `run_s` is how long a program runs.
+    a run and a pause last. `run_s` is how long a program runs. `surplus_only`:
+    a battery that may not be charged from the grid.
     """
 
     id: str
@@ -30,6 +31,7 @@ class DeviceProfile:
     min_on_s: int = 0
     min_off_s: int = 0
     run_s: int = 0
+    surplus_only: bool = False
 
     @property
     def is_heat(self) -> bool:

@@ -43,6 +43,35 @@ class Steps:
         return [at for at in self.at[first:] if at < end]
 
 
+def overlaid(below: Steps, spans: Sequence[tuple[int, int, float]]) -> Steps:
+    """`below`, but the spans' values where they reach; the spans in order and free of overlaps."""
+    if not spans:
+        return below
+    at: list[int] = []
+    values: list[float] = []
+
+    def put(when: int, value: float) -> None:
+        if at and at[-1] == when:
+            values[-1] = value
+        else:
+            at.append(when)
+            values.append(value)
+
+    reached = min(0, spans[0][0])
+    for start, end, value in spans:
+        if reached < start:
+            put(reached, below.value(reached))
+            for edge in below.between(reached, start):
+                put(edge, below.value(edge))
+        put(start, value)
+        reached = end
+    put(reached, below.value(reached))
+    for edge in below.at:
+        if edge > reached:
+            put(edge, below.value(edge))
+    return Steps(tuple(at), tuple(values))
+
+
 def combined(parts: Sequence[Steps], rule: Callable[[Sequence[float]], float]) -> Steps:
     """One function of several: `rule` of their values at each instant."""
     edges = sorted({edge for part in parts for edge in part.at})

@@ -1,12 +1,13 @@
 """What energy costs at the prices that hold, and what starting at once would have cost. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from agent.energy.instants import from_unix
 from agent.energy.rates import Rate
-from agent.energy.situation import ZERO, Flexible, Program
+from agent.energy.situation import ZERO, Flexible, Program, Storage
 
 
 def cost_of(energy_kwh: Decimal, start: datetime, end: datetime, rates: Sequence[Rate]) -> Decimal:
@@ -26,6 +27,42 @@ def cost_of(energy_kwh: Decimal, start: datetime, end: datetime, rates: Sequence
     return cost
 
 
+def with_surplus(
+    import_rates: Sequence[Rate],
+    export_rates: Sequence[Rate],
+    surplus: Sequence[tuple[datetime, datetime]],
+) -> list[Rate]:
+    """The import rates, but in spans of surplus what is paid for export, else nothing."""
+    out: list[Rate] = []
+    for rate in import_rates:
+        at = rate.start
+        for start, end in surplus:
+            begin, until = max(at, start), min(rate.end, end)
+            if begin >= until:
+                continue
+            if at < begin:
+                out.append(replace(rate, start=at, end=begin))
+            out += _export_rates(export_rates, replace(rate, start=begin, end=until))
+            at = until
+        if at < rate.end:
+            out.append(replace(rate, start=at))
+    return out
+
+
+def _export_rates(export_rates: Sequence[Rate], span: Rate) -> list[Rate]:
+    out, at = [], span.start
+    for rate in export_rates:
+        begin, until = max(at, rate.start), min(span.end, rate.end)
+        if begin < until:
+            if at < begin:
+                out.append(replace(span, start=at, end=begin, price=ZERO))
+            out.append(replace(rate, start=begin, end=until))
+            at = until
+    if at < span.end:
+        out.append(replace(span, start=at, price=ZERO))
+    return out
+
+
 def cost_at_once(
     energy_kwh: Decimal, power_w: int, now: datetime, rates: Sequence[Rate]
 ) -> Decimal:
@@ -35,13 +72,14 @@ def cost_at_once(
 
 
 def uncontrolled_cost(
-    device: Flexible | Program | None, power_w: int, now: datetime, rates: Sequence[Rate]
+    device: Flexible | Program | Storage | None, power_w: int, now: datetime, rates: Sequence[Rate]
 ) -> Decimal:
     """What the device's demands cost without a planner: one after the other, each from when it
 
     may begin, at full power.
     """
-    if device is None or not rates:
+    if device is None or isinstance(device, Storage) or not rates:
+        # What a battery would do by itself depends on the house, not on its prices.
         return ZERO
     if isinstance(device, Program):
         return _program_cost(device, now, rates)

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from agent.energy.instants import to_unix_ceil, to_unix_floor
 from agent.energy.schedule import Goal
-from agent.energy.situation import Demand, Flexible, Program
+from agent.energy.situation import Demand, Flexible, Program, Storage
 from agent.home.model.device_model import DeviceModel
 from agent.home.windows import SiteLocation
 from agent.home.wishes import Wish
@@ -42,6 +42,10 @@ class Override:
     power_w: int = 0
 
 
+# The reasons of all overrides, as they stand in slots.
+OVERRIDE_REASONS = frozenset({"boost", "pause", "floor", "topping_up"})
+
+
 @dataclass(frozen=True, slots=True)
 class ActiveNeed:
     """A need that has begun: what is missing of it and until when, named by its beginning."""
@@ -60,7 +64,7 @@ class PlanningInput:
     assumed, for health and the plan's reasons.
     """
 
-    device: Flexible | Program | None
+    device: Flexible | Program | Storage | None
     goal: Goal = NO_GOAL
     override: Override | None = None
     full: bool = True

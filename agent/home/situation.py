@@ -10,6 +10,7 @@ from agent.config import Config
 from agent.energy.instants import to_unix_ceil, to_unix_floor
 from agent.energy.plan import Plan
 from agent.energy.rates import Rate
+from agent.energy.schedule import DeviceType, Schedule
 from agent.energy.situation import (
     Planner,
     PowerSpan,
@@ -17,10 +18,11 @@ from agent.energy.situation import (
     RateSpan,
     Site,
     Situation,
+    Storage,
 )
 from agent.energy.steps import Steps, combined
 from agent.home.grid_limit import pieces
-from agent.home.planning_input import PlanningInput
+from agent.home.planning_input import OVERRIDE_REASONS, PlanningInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +39,31 @@ def build_situation(
     config: Config,
     prices: PriceForecast,
     inputs: Mapping[str, PlanningInput],
-    previous: Plan | None,
+    previous: Sequence[PreviousPlan],
     now: datetime,
     *,
     limit: Steps | None = None,
     base_load: Steps | None = None,
+    pv: Steps | None = None,
 ) -> Situation:
     """The snapshot that a plan is made from.
 
-    `limit` is what the house may import, `base_load` what everything else draws, W. Under a limit
-    what a person has asked for at once is a load of the house like any other.
+    `limit` is what the house may import, `base_load` what everything else draws, `pv` what the
+    roof gives, W. The site stands in it where devices touch each other by it: under a limit, with a
+    battery or a roof. Then what a person has asked for at once is a load like any other.
     """
     start = to_unix_ceil(now)
     horizon = max((to_unix_floor(rate.end) for rate in prices.import_rates), default=start)
     latest = [to_unix_ceil(item.latest) for item in inputs.values() if item.latest is not None]
     end = max([horizon, start + 3600, *latest])
     site = Site()
-    if limit is not None:
-        site = _limited_site(limit, base_load or Steps.constant(0), inputs, start, end)
+    if limit is not None or pv is not None or _with_storage(inputs):
+        loads = _with_boosts(base_load or Steps.constant(0), inputs, start)
+        site = Site(
+            import_limits=() if limit is None else _spans_of(pieces(limit, start, end)),
+            base_load=_spans_of(_within(loads, start, end)),
+            pv=() if pv is None else _spans_of(_within(pv, start, end)),
+        )
     return Situation(
         now=start,
         timezone=prices.timezone,
@@ -65,15 +74,17 @@ def build_situation(
         planner=Planner(
             estimate_margin_per_kwh=Decimal(repr(config.planner.estimate_margin_per_kwh)),
             change_cost=Decimal(repr(config.planner.change_cost)),
-            previous=_previous(previous) if config.planner.change_cost else (),
+            previous=tuple(previous) if config.planner.change_cost else (),
         ),
         devices=tuple(item.device for item in inputs.values() if item.device is not None),
     )
 
 
-def _limited_site(
-    limit: Steps, base_load: Steps, inputs: Mapping[str, PlanningInput], start: int, end: int
-) -> Site:
+def _with_storage(inputs: Mapping[str, PlanningInput]) -> bool:
+    return any(isinstance(item.device, Storage) for item in inputs.values())
+
+
+def _with_boosts(base_load: Steps, inputs: Mapping[str, PlanningInput], start: int) -> Steps:
     boosts = [
         Steps.of_spans([(start, to_unix_floor(item.override.until), item.override.power_w)], 0)
         for item in inputs.values()
@@ -81,15 +92,16 @@ def _limited_site(
         and item.override.mode == "boost"
         and to_unix_floor(item.override.until) > start
     ]
-    loads = combined([base_load, *boosts], sum)
-    limits = [PowerSpan(a, b, Decimal(round(watts))) for a, b, watts in pieces(limit, start, end)]
-    edges = [start, *loads.between(start, end), end]
-    return Site(
-        import_limits=tuple(limits),
-        base_load=tuple(
-            PowerSpan(a, b, Decimal(round(loads.value(a)))) for a, b in pairwise(edges) if b > a
-        ),
-    )
+    return combined([base_load, *boosts], sum)
+
+
+def _within(steps: Steps, start: int, end: int) -> Sequence[tuple[int, int, float]]:
+    edges = [start, *steps.between(start, end), end]
+    return [(a, b, steps.value(a)) for a, b in pairwise(edges) if b > a]
+
+
+def _spans_of(given: Sequence[tuple[int, int, float]]) -> tuple[PowerSpan, ...]:
+    return tuple(PowerSpan(a, b, Decimal(round(watts))) for a, b, watts in given)
 
 
 def _span(rate: Rate) -> RateSpan:
@@ -104,13 +116,33 @@ def _span(rate: Rate) -> RateSpan:
     )
 
 
-def _previous(plan: Plan | None) -> tuple[PreviousPlan, ...]:
-    if plan is None:
-        return ()
-    return tuple(
+def plans_in_force(held: Mapping[str, Schedule], plan: Plan | None) -> tuple[PreviousPlan, ...]:
+    """What devices do by what they hold, so that small drifts never add up; also after a restart.
+
+    A program's schedule says less than its plan, whose edges are those of its power; a battery
+    pays for no change. What a person asked for at once was no plan.
+    """
+    out = [
+        PreviousPlan(
+            device,
+            tuple(
+                PowerSpan(slot.start, slot.end, Decimal(slot.power_w))
+                for slot in schedule.slots
+                if slot.power_w > 0 and slot.reason not in OVERRIDE_REASONS
+            ),
+        )
+        for device, schedule in held.items()
+        if schedule.device_type not in (DeviceType.PROGRAM, DeviceType.BATTERY)
+    ]
+    programs = {
+        device for device, schedule in held.items() if schedule.device_type is DeviceType.PROGRAM
+    }
+    out += [
         PreviousPlan(
             device.id,
             tuple(PowerSpan(slot.start, slot.end, slot.power_w) for slot in device.slots),
         )
-        for device in plan.devices
-    )
+        for device in (plan.devices if plan else ())
+        if device.id in programs
+    ]
+    return tuple(out)

@@ -217,7 +217,13 @@ def _values(request: Request, context: RequestContext) -> dict[str, Any]:
     out: dict[str, Any] = {}
     if request.target_soc_percent is not None:
         soc = request.soc_percent if request.soc_percent is not None else context.soc_percent
-        if soc is not None and context.plugged and request.target_soc_percent < soc:
+        # A battery may hold less than now by then; a car only ever takes.
+        if (
+            soc is not None
+            and context.has_stays
+            and context.plugged
+            and request.target_soc_percent < soc
+        ):
             raise Refused(
                 f"target_soc_percent {request.target_soc_percent:g} lies below the present "
                 f"{soc:.0f} %; ask for more than that, or pause"

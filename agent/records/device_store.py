@@ -40,6 +40,8 @@ GRID_LIMIT = "grid_limit"
 # Whose budget it is where a limit is written: no device's. Enough for one every two minutes.
 GRID = "the grid"
 GRID_BYTES_AN_HOUR = 360_000
+HOURLY = "hourly_means:"
+HOURLY_DAYS_KEPT = 22
 REPLACE_VALUE = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
 TEXT_KINDS = ("mode", "error", "following")
 # What a stored text that cannot be believed may raise while it is read.
@@ -181,6 +183,21 @@ class DeviceStore:
         found = self._rows("SELECT limit_w FROM limits ORDER BY at DESC LIMIT 1", (), _or_none)
         return found[0] if found else None
 
+    # --- what the house drew and its roof gave --------------------------------------------------
+
+    def hourly_means(self) -> list[tuple[int, str]]:
+        """Day (since the epoch) and its text, of the last weeks."""
+        sql = "SELECT name, value FROM facts WHERE name LIKE ?"
+        return self._rows(sql, (f"{HOURLY}%",), lambda name, text: (_day_of(name), str(text)))
+
+    def save_hourly_means(self, day: int, text: str) -> Answer:
+        return self.put(
+            "site",
+            f"{HOURLY}{day}",
+            (REPLACE_VALUE, (f"{HOURLY}{day}", text)),
+            ("DELETE FROM facts WHERE name = ?", (f"{HOURLY}{day - HOURLY_DAYS_KEPT}",)),
+        )
+
     # --- topics that were used ------------------------------------------------------------------
 
     def published_topics(self) -> set[str]:
@@ -243,6 +260,10 @@ def _size(value: object) -> int:
 
 def _or_none(value: float | None) -> float | None:
     return None if value is None else float(value)
+
+
+def _day_of(name: str) -> int:
+    return int(name.removeprefix(HOURLY))
 
 
 def _refused() -> Answer:

@@ -3,6 +3,9 @@
 Energy is booked at the price that held when it was taken, and beside it at the mean price that its
 need would have cost without a planner: fixed when the need begins, from the prices known then. So
 both sides always stand for the same energy, also in the middle of a night.
+
+A battery's cost is what it was charged for. Its baseline is the same, until it gives: then it grows
+by what the house would have paid at that moment, less what the energy given was charged for.
 """
 
 from collections.abc import Iterable, Sequence
@@ -42,9 +45,26 @@ class _OpenNeed:
 
 
 @dataclass(slots=True)
+class _Stock:
+    """What a battery was charged with and has not given yet: kWh that went in, and their cost."""
+
+    energy_kwh: Decimal = ZERO
+    cost: Decimal = ZERO
+
+    def take(self, energy_kwh: Decimal, price_per_kwh: Decimal) -> Decimal:
+        """The cost of that much of it; what was in it before anybody counted is at the price."""
+        known = min(energy_kwh, self.energy_kwh)
+        cost = self.cost * known / self.energy_kwh if known else ZERO
+        self.energy_kwh -= known
+        self.cost -= cost
+        return cost + (energy_kwh - known) * price_per_kwh
+
+
+@dataclass(slots=True)
 class Ledger:
     accounts: dict[str, Account] = field(default_factory=dict)
     _open: dict[tuple[str, str], _OpenNeed] = field(default_factory=dict, init=False)
+    _stocks: dict[str, _Stock] = field(default_factory=dict, init=False)
 
     def of(self, device: str) -> Account:
         return self.accounts.setdefault(device, Account())
@@ -60,6 +80,29 @@ class Ledger:
             account.energy_kwh += energy
             account.cost += cost
             account.baseline_cost += self._baseline(device, energy, cost)
+
+    def book_storage(
+        self,
+        device: str,
+        intervals: Iterable[MeteredInterval],
+        rates: Sequence[Rate],
+        round_trip: Decimal,
+    ) -> None:
+        """Book what a battery took and gave (negative); `round_trip` is the share it gives back."""
+        account = self.of(device)
+        stock = self._stocks.setdefault(device, _Stock())
+        for interval in intervals:
+            energy = Decimal(repr(round(interval.energy_kwh, 9)))
+            worth = cost_of(abs(energy), interval.start, interval.end, rates)
+            if energy > 0:
+                account.energy_kwh += energy
+                account.cost += worth
+                account.baseline_cost += worth
+                stock.energy_kwh += energy
+                stock.cost += worth
+            elif energy < 0:
+                used = -energy / round_trip
+                account.baseline_cost += worth - stock.take(used, worth / used)
 
     def _baseline(self, device: str, energy: Decimal, cost: Decimal) -> Decimal:
         if not energy:

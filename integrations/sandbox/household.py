@@ -1,10 +1,12 @@
-"""The demo's household: one configuration, and the appliances that stand behind it."""
+"""The demo's households: a configuration each, and the appliances that stand behind it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from agent.clock import Clock
-from integrations.firmware.follower import Follower
+from integrations.firmware.follower import OWN, Follower
 from integrations.sandbox.appliances.appliance import Appliance, Setup
 from integrations.sandbox.appliances.dishwasher import Dishwasher
 from integrations.sandbox.appliances.ev import Ev
@@ -16,7 +18,10 @@ from integrations.sandbox.appliances.followers import (
     SetpointFollower,
 )
 from integrations.sandbox.appliances.heat import HOT_WATER_DRAWS, HOUSE, TANK, Heater
+from integrations.sandbox.appliances.home_battery import HomeBattery
 from integrations.sandbox.appliances.link import Link
+from integrations.sandbox.appliances.premises import Premises
+from integrations.sandbox.appliances.site_meter import SiteMeter
 
 DISHWASHER_PROFILE = ((900, 1900), (2400, 120), (1200, 1900), (1800, 60))
 
@@ -57,6 +62,25 @@ DEVICES: tuple[Mapping[str, object], ...] = (
     },
 )
 
+CAPACITY_KWH, BATTERY_W, PEAK_W = 10, 5000, 6000
+
+FULL_DEVICES: tuple[Mapping[str, object], ...] = (
+    *DEVICES,
+    {
+        "id": "battery",
+        "type": "battery",
+        "capacity_kwh": CAPACITY_KWH,
+        "max_charge_w": BATTERY_W,
+        "max_discharge_w": BATTERY_W,
+        "reserve_soc_percent": 10,
+    },
+    {"id": "grid_meter", "type": "meter", "role": "grid"},
+    {"id": "pv_meter", "type": "meter", "role": "pv"},
+)
+# Leipzig, where the sandbox's first location is.
+PLACE = {"latitude": 51.34, "longitude": 12.37}
+FULL_SITE: Mapping[str, object] = {**PLACE, "pv": {"peak_w": PEAK_W}}
+
 MakeFollower = Callable[[int], Follower]
 
 
@@ -94,3 +118,64 @@ def build_appliances(
         ),
         Dishwasher(setup("dishwasher", ScheduleFollower(idle)), profile=DISHWASHER_PROFILE),
     ]
+
+
+def build_full_house(
+    base: str,
+    clock: Clock,
+    zone: ZoneInfo,
+    link_for: Callable[[str], Link],
+    make_follower: MakeFollower = Follower,
+    seed: int = 1,
+) -> list[Appliance | SiteMeter]:
+    """The same with a battery (told by the compact form) and a roof, behind a grid meter."""
+    premises = Premises(zone, **PLACE, peak_w=PEAK_W, seed=seed)
+    appliances = build_appliances(base, clock, zone, link_for, make_follower, seed)
+    for appliance in appliances:
+        premises.add(partial(_power_of, appliance))
+    battery = HomeBattery(
+        Setup(
+            "battery",
+            base,
+            clock,
+            zone,
+            link_for("battery"),
+            CompactFollower(make_follower(OWN)),
+        ),
+        premises,
+        capacity_kwh=CAPACITY_KWH,
+        max_power_w=BATTERY_W,
+    )
+    meters = [
+        SiteMeter(name, base, clock, link_for(name), power_w)
+        for name, power_w in (("grid_meter", premises.grid_w), ("pv_meter", premises.pv_w))
+    ]
+    return [*appliances, battery, *meters]
+
+
+def _power_of(appliance: Appliance) -> float:
+    return appliance.power_w
+
+
+@dataclass(frozen=True, slots=True)
+class Household:
+    """`devices` and `site` of the config, and how what stands behind them is built."""
+
+    devices: Sequence[Mapping[str, object]]
+    site: Mapping[str, object]
+    build: Callable[..., Sequence[Appliance | SiteMeter]]
+
+    @property
+    def ids(self) -> list[str]:
+        return [str(device["id"]) for device in self.devices]
+
+    @property
+    def appliance_ids(self) -> list[str]:
+        """Those that are told what to do."""
+        return [str(device["id"]) for device in self.devices if device["type"] != "meter"]
+
+
+HOUSEHOLDS: Mapping[str, Household] = {
+    "flat": Household(DEVICES, {}, build_appliances),
+    "full": Household(FULL_DEVICES, FULL_SITE, build_full_house),
+}

@@ -20,6 +20,7 @@ from agent.records.ledger import Ledger
 from agent.store import Store
 from integrations.registry import AgentConfig, tariff_source
 from integrations.sandbox.appliances.appliance import Appliance
+from integrations.sandbox.appliances.site_meter import SiteMeter
 from integrations.sandbox.server import FlatPeakSandbox
 from tests.fakes.memory_broker import MemoryBroker, MemoryConnection
 
@@ -39,10 +40,10 @@ class Home:
     broker: MemoryBroker = field(default_factory=MemoryBroker)
     ledger: Ledger = field(default_factory=Ledger)
     store: Store = field(default_factory=Store.in_memory)
-    appliances: Sequence[Appliance] = ()
+    appliances: Sequence[Appliance | SiteMeter] = ()
     connection: MemoryConnection | None = None
 
-    def config(self, devices: Sequence[object], place: int = 0) -> Config:
+    def config(self, devices: Sequence[object], place: int = 0, **sections: object) -> Config:
         location = list(self.sandbox.locations)[place]
         return AgentConfig.model_validate(
             {
@@ -54,12 +55,17 @@ class Home:
                     "location_id": location,
                 },
                 "devices": list(devices),
+                **sections,
             }
         )
 
     def body(self, topic: str) -> dict[str, object]:
         found: dict[str, object] = json.loads(self.broker.retained[f"{BASE}/{topic}"])
         return found
+
+    def bodies(self, topic: str) -> list[dict[str, Any]]:
+        """All that was said there, in order."""
+        return [json.loads(body) for body in self.broker.bodies(f"{BASE}/{topic}") if body]
 
     def _connect(self, **wiring: Any) -> MemoryConnection:
         self.connection = MemoryConnection(self.broker, **wiring)

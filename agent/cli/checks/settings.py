@@ -13,8 +13,10 @@ from agent.cli.checks.result import CheckResult, failed, passed, warning
 from agent.config import Config
 from agent.config.base import Section
 from agent.config.devices import DeviceSection, EnergyNeed
+from agent.energy.schedule import DeviceType
 from agent.home.kinds import KINDS
 from agent.home.kinds.ev_charger import EvCharger
+from agent.home.kinds.meter import Meter
 from agent.home.kinds.switched import Switched
 from agent.home.windows import SiteLocation, next_ready_by, occurrences
 
@@ -36,6 +38,9 @@ def check_settings(config: Config, path: Path) -> Iterator[CheckResult]:
     if not config.devices:
         yield warning("devices", "none; only prices are published", "add some to devices:")
     for device in config.devices:
+        if isinstance(device, Meter):
+            yield passed(device.id, f"{device.role} meter, only read")
+            continue
         yield passed(device.id, _describe(device))
         if isinstance(device, EvCharger):
             yield from _check_charging(device, config)
@@ -104,7 +109,7 @@ def _check_limits(config: Config) -> Iterator[CheckResult]:
         left = limit - site.base_load_w
         too_big = [
             f"{device.id} ({least} W)"
-            for device in config.devices
+            for device in config.appliances
             if (least := _least_power_w(device)) > left
         ]
         if too_big:
@@ -118,6 +123,8 @@ def _check_limits(config: Config) -> Iterator[CheckResult]:
 def _least_power_w(device: DeviceSection) -> int:
     """What it takes at least while it runs."""
     profile = KINDS[device.type].profile(device)
+    if profile.type is DeviceType.BATTERY:
+        return 0
     return profile.min_power_w or profile.max_power_w
 
 

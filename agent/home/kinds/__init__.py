@@ -1,12 +1,18 @@
-"""The kinds of devices: `KINDS` by the `type` of a config section. One file and one line each."""
+"""The kinds of devices: `KINDS` by the `type` of a config section. One file and one line each.
+
+`READ_ONLY` are the sections of what is only read and never told anything.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
+from agent.config.devices import DeviceSection
+from agent.home.kinds.battery import BatteryKind
 from agent.home.kinds.ev_charger import EvChargerKind
 from agent.home.kinds.heat import HeatPumpKind, WaterHeaterKind
 from agent.home.kinds.kind import DeviceKind
 from agent.home.kinds.load import LoadKind
+from agent.home.kinds.meter import Meter
 from agent.home.kinds.program import ProgramKind
 
 _ALL: tuple[DeviceKind[Any], ...] = (
@@ -15,7 +21,10 @@ _ALL: tuple[DeviceKind[Any], ...] = (
     WaterHeaterKind(),
     LoadKind(),
     ProgramKind(),
+    BatteryKind(),
 )
 KINDS: Mapping[str, DeviceKind[Any]] = {kind.type: kind for kind in _ALL}
 
-__all__ = ["KINDS", "DeviceKind"]
+READ_ONLY: tuple[type[DeviceSection], ...] = (Meter,)
+
+__all__ = ["KINDS", "READ_ONLY", "DeviceKind"]

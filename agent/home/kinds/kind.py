@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import ClassVar, Generic, TypeVar
 
 from agent.config.devices import DeviceSection
+from agent.contracts.wire import Request
 from agent.energy.plan import DevicePlan
 from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import ScheduleSlot
@@ -50,6 +51,9 @@ class DeviceKind(ABC, Generic[S]):
     def wish_keys(self, section: S) -> frozenset[str]:
         """The keys of a request that it knows, besides id, keep and reset."""
         return MODE_KEYS | {"price_cap"}
+
+    def check_request(self, section: S, request: Request, wish: Wish) -> None:
+        """`wish` would hold after the request. Raises Refused where this kind cannot mean it."""
 
     def advance(self, section: S, model: DeviceModel, wish: Wish, context: PlanningContext) -> None:
         """Carry the model on to now, with what is this kind's own."""

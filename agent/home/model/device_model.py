@@ -6,6 +6,7 @@ The rules are those of the wire contract's section 1a. Everything is given `now`
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from agent.energy.instants import from_unix
 from agent.energy.readings import Acknowledgement, AckStatus, Reading, Unreadable, Value
@@ -46,17 +47,33 @@ REPLAN_THRESHOLDS = {
     TOTAL: 0.1,
     "temperature_c": 0.5,
 }
+# A battery's charge moves all the time; what is not as expected by so much is worth a new plan.
+UNEXPECTED_SOC_PERCENT = 2.0
 PERSISTED_KINDS = ("plugged", "soc_percent", SESSION, TOTAL, "mode", "error")
 
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What the configuration says of the device. `has_stays`: it comes and goes, like a car."""
+    """What the configuration says of the device. `has_stays`: it comes and goes, like a car.
+
+    `max_discharge_w` above 0: it gives back too, and its power and energy carry a sign.
+    """
 
     max_power_w: float
     battery_kwh: float | None = None
     charge_efficiency: float = 1.0
     has_stays: bool = False
+    max_discharge_w: float = 0.0
+    discharge_efficiency: float = 1.0
+
+    @property
+    def gives_back(self) -> bool:
+        return self.max_discharge_w > 0
+
+    @property
+    def round_trip_efficiency(self) -> Decimal:
+        """The share of what is charged that can be given."""
+        return Decimal(repr(self.charge_efficiency)) * Decimal(repr(self.discharge_efficiency))
 
 
 @dataclass(slots=True)
@@ -89,7 +106,12 @@ class DeviceModel:
     def __post_init__(self) -> None:
         traits = self.traits
         self.meter = EnergyMeter(traits.max_power_w)
-        self.soc = SocEstimate(traits.battery_kwh, traits.charge_efficiency, traits.max_power_w)
+        self.soc = SocEstimate(
+            traits.battery_kwh,
+            traits.charge_efficiency,
+            max(traits.max_power_w, traits.max_discharge_w),
+            traits.discharge_efficiency if traits.gives_back else None,
+        )
         self.following = Following(traits.max_power_w, learns=traits.has_stays)
 
     # --- what is believed -----------------------------------------------------------------------
@@ -177,6 +199,9 @@ class DeviceModel:
             return self._contact(old, reading, now)
         if reading.kind == "power_w":
             self._power(float(reading.value), reading.at, now)
+            return False
+        if reading.kind in (SESSION, TOTAL) and self.traits.gives_back:
+            # A counter of one direction says nothing of what is left.
             return False
         if reading.kind in (SESSION, TOTAL):
             doubt = self.meter.report_counter(reading.kind, float(reading.value), reading.at, now)
@@ -272,6 +297,9 @@ class DeviceModel:
         return True
 
     def _power(self, power_w: float, at: datetime, now: datetime) -> None:
+        if self.traits.gives_back:
+            self.meter.report_power(power_w, at, now)
+            return
         turned = power_w < -ON_POWER_FRACTION * self.traits.max_power_w
         # Nothing that is planned as a load gives power back: its meter sits the other way round.
         doubt = f"power_w {power_w:g} is negative; it counts as taken" if turned else None
@@ -302,6 +330,8 @@ class DeviceModel:
         if believed:
             doubt = None
         self._doubt("soc_percent", doubt, now)
+        if self.traits.gives_back and before is not None:
+            return believed and abs(percent - before) >= UNEXPECTED_SOC_PERCENT
         return believed
 
     def _doubt(self, kind: str, why: str | None, now: datetime) -> None:

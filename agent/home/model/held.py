@@ -41,13 +41,14 @@ class HeldSchedules:
     def acts_by_itself(self) -> bool:
         """Is what it does outside of its slots its own affair?"""
         held = self.held
-        return held is None or held.device_type in (*HEAT, DeviceType.PROGRAM)
+        own = (*HEAT, DeviceType.PROGRAM, DeviceType.BATTERY)
+        return held is None or held.device_type in own
 
     @property
     def free_outside(self) -> bool:
         """Does it draw what it likes outside of its slots?"""
         held = self.held
-        return held is None or held.device_type in HEAT
+        return held is None or held.device_type in (*HEAT, DeviceType.BATTERY)
 
     def spans(self) -> list[CommandedSpan]:
         slots = self.held.slots if self.held else ()

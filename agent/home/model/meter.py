@@ -219,7 +219,7 @@ class EnergyMeter:
         obeyed = self._commanded_at is None or when - self._commanded_at > OBEYS_WITHIN
         older = self._commanded_at is not None and told_at < self._commanded_at
         free = self._free_outside and commanded <= 0
-        return min(told, commanded) if older and obeyed and not free else told
+        return _at_most(told, commanded) if older and obeyed and not free else told
 
     def _pieces(self, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
         """`[start, end)` cut where the power that counts may change."""
@@ -298,6 +298,13 @@ class EnergyMeter:
         if self.integrated_to is None or self.integrated_to <= at:
             return 0.0
         return self._power_at(at) * _hours(at, self.integrated_to) / 1000
+
+
+def _at_most(told_w: float, commanded_w: float) -> float:
+    """Never more than was asked, in the direction that was asked."""
+    if commanded_w < 0:
+        return min(0.0, max(told_w, commanded_w))
+    return max(0.0, min(told_w, commanded_w))
 
 
 def _hours(start: datetime, end: datetime) -> float:

@@ -1,4 +1,4 @@
-"""A car's state of charge: what it told, carried on by the energy it took. Pure.
+"""A state of charge: what a car or a battery told, carried on by the energy since then. Pure.
 
 The rules are those of the wire contract's section 1a ("SoC"): one from before this plug-in is not
 this stay's; one that moves faster than twice the power allows must stand for ten minutes first.
@@ -35,11 +35,13 @@ class SocEstimate:
     """`anchor` is what is believed to have held where the meter's total was `anchor_total_kwh`;
 
     `shown` is what the gauge showed last, since the meter's total was `shown_total_kwh`.
+    `discharge_efficiency` is of a battery that gives back too, None where energy only goes in.
     """
 
     battery_kwh: float | None
     efficiency: float
     max_power_w: float
+    discharge_efficiency: float | None = None
     anchor: Told | None = None
     anchor_total_kwh: float = 0.0
     doubted: Told | None = None
@@ -55,6 +57,8 @@ class SocEstimate:
         if self.anchor is None:
             return None
         carried = self.anchor.percent + self._gain(total_kwh - self.anchor_total_kwh)
+        if self.discharge_efficiency is not None:
+            return min(100.0, max(0.0, carried))
         # A sensor stuck at 0 must not charge the car for ever.
         inside = CERTAINLY_INSIDE * self._gain(session_kwh)
         return min(100.0, max(0.0, carried, inside))
@@ -85,7 +89,8 @@ class SocEstimate:
         if percent == before.percent and self.doubted is None:
             # Nothing new: a gauge that stands still does not say that nothing arrived.
             return True
-        if measured and percent >= before.percent and self.doubted is None:
+        one_way = self.discharge_efficiency is None
+        if measured and one_way and percent >= before.percent and self.doubted is None:
             # It rises, but shows less than what has certainly arrived: it is late.
             gained = CERTAINLY_INSIDE * self._gain(total_kwh - self.anchor_total_kwh)
             percent = min(100.0, max(percent, self.anchor.percent + gained))
@@ -135,6 +140,8 @@ class SocEstimate:
     def _gain(self, kwh: float) -> float:
         if not self.battery_kwh:
             return 0.0
+        if kwh < 0 and self.discharge_efficiency:
+            return kwh / self.discharge_efficiency / self.battery_kwh * 100
         return kwh * self.efficiency / self.battery_kwh * 100
 
     def _possible(self, start: datetime, end: datetime) -> float:

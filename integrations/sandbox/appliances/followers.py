@@ -192,6 +192,8 @@ class CompactFollower:
             return OWN_LOGIC
         if self.modes:
             return Command(self.modes[value - 1], 0)
+        if value < 0:
+            return Command("discharge", value)
         return Command("charge" if value > 0 else "idle", value)
 
     def next_change(self, now: int, uptime: int) -> int | None:

@@ -196,7 +196,7 @@ def test_a_config_does_not_print_its_secrets(tmp_path: Path) -> None:
         ),
         (
             "devices: [{id: a, type: toaster}]",
-            "devices[0].type: is 'toaster'; expected ev_charger, heat_pump, water_heater, load or",
+            "devices[0].type: is 'toaster'; expected ev_charger, heat_pump, water_heater, load, ",
         ),
         (
             "state: {directory: ~/data}",
@@ -356,3 +356,12 @@ def test_a_source_that_nobody_knows_is_named_with_those_that_are(
     [fault] = faults(tmp_path, f"tariff: {tariff}")
     assert fault.startswith("tariff.source: is ")
     assert "expected flatpeak or fixed" in fault
+
+
+def test_a_roof_needs_its_place_and_a_house_has_one_grid_meter(tmp_path: Path) -> None:
+    roof = "site: {pv: {peak_w: 5000}}\n"
+    [why] = faults(tmp_path, SMALL + roof)
+    assert "site.latitude and site.longitude are needed for site.pv" in why
+    meters = "devices: [{id: a, type: meter, role: grid}, {id: b, type: meter, role: grid}]\n"
+    [why] = faults(tmp_path, SMALL + meters)
+    assert "a and b are both the grid meter" in why

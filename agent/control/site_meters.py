@@ -1,0 +1,83 @@
+"""The meters that are only read: what the house takes from the grid, what its roof gives."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from agent.energy.readings import Reading, Unreadable
+from agent.health import Health
+from agent.home.kinds.meter import Meter, MeterRole
+from agent.ports import Decoded, UntimedReading
+
+# A meter that has told nothing for so long tells nothing of now.
+TELLS_WITHIN = timedelta(minutes=15)
+ACTION_PUBLISH = "owner: connect the meter to the broker; it publishes power_w on its state"
+ACTION_INSPECT = "owner: look at the meter"
+
+
+@dataclass(slots=True)
+class SiteMeters:
+    """`on_power(role, at)` is called after a power that one of the meters told."""
+
+    sections: Mapping[str, Meter]
+    health: Health
+    on_power: Callable[[MeterRole, datetime], None] = lambda role, at: None
+    _powers: dict[str, Reading] = field(default_factory=dict, init=False)
+    _unreadable: dict[str, str] = field(default_factory=dict, init=False)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.sections
+
+    def has(self, role: MeterRole) -> bool:
+        return any(section.role is role for section in self.sections.values())
+
+    def on_decoded(self, name: str, item: Decoded, now: datetime, *, retained: bool) -> None:
+        """One thing that the meter said; only its power counts."""
+        if isinstance(item, Unreadable) and item.kind == "power_w":
+            self._unreadable[name] = item.why
+        elif isinstance(item, Reading | UntimedReading) and item.kind == "power_w":
+            if isinstance(item, UntimedReading):
+                if retained:
+                    # Nobody knows how old it is.
+                    return
+                item = Reading(item.kind, item.value, now)
+            if item.at > now:
+                item = Reading(item.kind, item.value, now)
+            old = self._powers.get(name)
+            if old is not None and item.at < old.at:
+                return
+            self._powers[name] = item
+            self._unreadable.pop(name, None)
+            self.on_power(self.sections[name].role, item.at)
+        self._look(name, now)
+
+    def power_w(self, role: MeterRole, now: datetime) -> float | None:
+        """The sum of the meters of that role; None where there is none or one of them is silent."""
+        names = [name for name, section in self.sections.items() if section.role is role]
+        told = [self._powers.get(name) for name in names]
+        values = [
+            float(reading.value)
+            for reading in told
+            if reading is not None and now - reading.at <= TELLS_WITHIN
+        ]
+        if not names or len(values) < len(names):
+            return None
+        # A roof draws a few watts at night; that is the house's.
+        return sum(values) if role is MeterRole.GRID else max(0.0, sum(values))
+
+    def look(self, now: datetime) -> None:
+        """Say in health which of them tells nothing."""
+        for name in self.sections:
+            self._look(name, now)
+
+    def _look(self, name: str, now: datetime) -> None:
+        part, told = f"device:{name}", self._powers.get(name)
+        if name in self._unreadable:
+            why = f"power_w cannot be read: {self._unreadable[name]}"
+            self.health.degraded(part, why, ACTION_INSPECT)
+        elif told is None:
+            self.health.degraded(part, "not heard from yet", ACTION_PUBLISH)
+        elif now - told.at > TELLS_WITHIN:
+            self.health.degraded(part, "has told no power for 15 minutes", ACTION_INSPECT)
+        else:
+            self.health.ok(part)

@@ -1,0 +1,81 @@
+"""The Situation: what stands in it of the site and of what is in force."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from agent.energy.instants import to_unix_floor
+from agent.energy.rates import Rate
+from agent.energy.schedule import DefaultCommand, DeviceType, OfflineRule, Schedule, ScheduleSlot
+from agent.energy.situation import PowerSpan, PreviousPlan, Situation
+from agent.energy.steps import Steps
+from agent.home.planning_input import Override, PlanningInput
+from agent.home.situation import PriceForecast, build_situation, plans_in_force
+from integrations.registry import AgentConfig
+from tests.agent.home.test_battery import at, battery
+from tests.agent.home.test_kinds import EV, EVENING, ask, car
+
+NOW = to_unix_floor(EVENING)
+HOUR = 3600
+PRICES = PriceForecast(
+    "GBP", "Europe/London", [Rate(EVENING, EVENING + timedelta(hours=2), Decimal("0.2"))]
+)
+TARIFF = {"source": "fixed", "timezone": "Europe/London", "currency": "GBP", "import": 0.2}
+
+
+def situation(
+    inputs: Mapping[str, PlanningInput], previous: tuple[PreviousPlan, ...] = (), **sites: Any
+) -> Situation:
+    config = AgentConfig.model_validate({"tariff": TARIFF, "planner": {"change_cost": 0.01}})
+    return build_situation(config, PRICES, inputs, previous, EVENING, **sites)
+
+
+def schedule(kind: DeviceType, *slots: tuple[int, int, int, str]) -> Schedule:
+    made = [
+        ScheduleSlot(NOW + a, NOW + b, "charge", power, Decimal(1), None, why)
+        for a, b, power, why in slots
+    ]
+    rule, default = OfflineRule(900, "idle", 0), DefaultCommand("idle", 0)
+    span = (NOW, NOW, NOW + 86_400)
+    return Schedule("one", kind, 1, *span, "GBP", tuple(made), default, rule)
+
+
+def test_a_car_alone_has_no_site() -> None:
+    asked = {"ev": ask(EV, car(50), EVENING)}
+    assert situation(asked, base_load=Steps.constant(500)).site.base_load == ()
+
+
+def test_a_battery_or_a_roof_brings_the_house_into_it_and_a_boost_is_its_load() -> None:
+    override = Override("boost", EVENING + timedelta(hours=1), "boost", 3000)
+    asked = {
+        "battery": ask(battery(), at(battery(), 50), EVENING),
+        "ev": PlanningInput(None, override=override),
+    }
+    pv = Steps((0, NOW + HOUR), (0.0, 2000.0))
+    site = situation(asked, base_load=Steps.constant(500), pv=pv).site
+    assert site.base_load == (
+        PowerSpan(NOW, NOW + HOUR, Decimal(3500)),
+        PowerSpan(NOW + HOUR, NOW + 2 * HOUR, Decimal(500)),
+    )
+    assert [(span.start, span.power_w) for span in site.pv] == [
+        (NOW, Decimal(0)),
+        (NOW + HOUR, Decimal(2000)),
+    ]
+    assert site.import_limits == ()
+    assert situation({}, pv=pv).site.pv != ()
+
+
+def test_what_devices_hold_is_in_force_but_not_what_a_person_asked_for_at_once() -> None:
+    held = {
+        "ev": schedule(
+            DeviceType.EVSE, (0, HOUR, 7000, "boost"), (2 * HOUR, 3 * HOUR, 7000, "cheapest")
+        ),
+        "battery": schedule(DeviceType.BATTERY, (0, HOUR, 5000, "cheapest")),
+    }
+    [previous] = plans_in_force(held, None)
+    assert previous.id == "ev"
+    assert previous.slots == (PowerSpan(NOW + 2 * HOUR, NOW + 3 * HOUR, Decimal(7000)),)
+    planner = situation({}, (previous,)).planner
+    assert planner.change_cost == Decimal("0.01")
+    assert planner.previous == (previous,)

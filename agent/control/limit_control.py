@@ -59,6 +59,7 @@ class LimitControl:
 
     def record(self, now: datetime) -> None:
         """What holds now, what was sent for it and what the devices then told."""
+        self.site.judge_limit(now)
         self.limit_log.in_force(now, self.site.grid_limit_w(now))
         check_at = self.limit_log.check_at
         if check_at is not None and now >= check_at:

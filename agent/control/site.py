@@ -44,6 +44,7 @@ from agent.report.event_queue import EventQueue
 log = logging.getLogger(__name__)
 
 PART = "grid_limit"
+WHO_LIMITS = "grid operator or energy manager: publish it on site/limit"
 NOT_STORED = "accepted, but it could not be stored: a restart would forget it"
 LONGEST_AWAY = timedelta(days=366)
 LIMITS_EVERY_S = 1.0
@@ -73,6 +74,7 @@ class Site:
     on_refresh: Callable[[], None]
     away_until: datetime | None = field(default=None, init=False)
     _grid: GridLimit = field(init=False)
+    _unreadable: str = field(default="", init=False)
     _limit_taken: bool = field(default=False, init=False)
     _limit_waiting: bytes | None = field(default=None, init=False)
 
@@ -88,7 +90,7 @@ class Site:
         away = self.store.away_until()
         if away is not None and away > self.clock.now():
             self.away_until = away
-        self._judge_limit()
+        self.judge_limit(self.clock.now())
 
     @property
     def subscriptions(self) -> list[str]:
@@ -198,15 +200,17 @@ class Site:
         try:
             new = read_limit(payload, self.topics.site_limit, now, failsafe)
         except Malformed as error:
-            why = f"{error}; the last known limit holds to its end"
-            self.health.degraded(PART, why, "grid operator or energy manager: send it again")
+            self._unreadable = f"{error}; the last known limit holds to its end"
+            self.judge_limit(now)
             raise
+        self._unreadable = ""
         if new == self._grid:
+            self.judge_limit(now)
             return
         old = self._grid
         self._grid = new
         self.store.save_grid_limit(stored_text(new))
-        self._judge_limit()
+        self.judge_limit(now)
         second = to_unix_floor(now)
         self.limit_log.received(now, self.grid_limit_w(now))
         stricter = _is_stricter(old.steps(), new.steps(), second)
@@ -216,12 +220,19 @@ class Site:
             self.on_stricter()
         self.on_change()
 
-    def _judge_limit(self) -> None:
-        if self.config.site.failsafe_limit_w is None and not self._grid.windows:
-            if PART in self.health.parts:
-                self.health.ok(PART)
-            return
-        self.health.ok(PART)
+    def judge_limit(self, now: datetime) -> None:
+        """Say in health what is known of the grid's limit."""
+        failsafe_w = self._grid.failsafe_w
+        told = any(window.end > to_unix_floor(now) for window in self._grid.windows)
+        if self._unreadable:
+            self.health.degraded(PART, self._unreadable, WHO_LIMITS)
+        elif failsafe_w is not None and not told:
+            why = (
+                f"nobody has said what the grid allows now: the failsafe of {failsafe_w:g} W holds"
+            )
+            self.health.degraded(PART, why, WHO_LIMITS)
+        elif failsafe_w is not None or told or PART in self.health.parts:
+            self.health.ok(PART)
 
     def _receive_forecast(self, message: Message) -> None:
         name = message.topic.rpartition("/")[2]

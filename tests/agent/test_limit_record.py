@@ -85,3 +85,31 @@ def test_a_limit_every_five_minutes_is_on_record_and_survives_a_power_cut() -> N
     assert all(item.sent_w is not None for item in records)
     # What a power cut would find is never far behind.
     assert all(len(found) >= count for count, found in enumerate(on_disk, start=1))
+
+
+def test_health_says_when_only_the_failsafe_holds_and_when_a_limit_cannot_be_read() -> None:
+    seen: list[tuple[str, str]] = []
+
+    def look(home: Home) -> None:
+        parts = home.body("health")["parts"]
+        assert isinstance(parts, dict)
+        seen.append((parts["grid_limit"]["state"], parts["grid_limit"]["why"]))
+
+    async def story(home: Home) -> None:
+        until = format_instant(START + HOURS)
+        for wait, body in ((60, None), (60, {"import_w": 4200, "until": until}), (60, "nonsense")):
+            if body is not None:
+                say(home, "site/limit", body)
+            await home.clock.sleep(wait)
+            look(home)
+        say(home, "site/limit", {"import_w": 4200, "until": until})
+        await home.clock.sleep(60)
+        look(home)
+        await home.clock.sleep_until(START + HOURS + timedelta(minutes=1))
+        look(home)
+
+    live(story, 1.1 * HOURS)
+    assert [state for state, _ in seen] == ["degraded", "ok", "degraded", "ok", "degraded"]
+    assert "the failsafe of 12000 W holds" in seen[0][1]
+    assert "the last known limit holds to its end" in seen[2][1]
+    assert seen[4][1] == seen[0][1]

@@ -212,7 +212,8 @@ class DeviceManager:
             result = apply_request(request, device.wish, self._request_context(name, now))
             KINDS[device.section.type].check_request(device.section, request, result.wish)
         except Refused as refusal:
-            self._publish_wish(name, request_id, refused=str(refusal))
+            why = str(refusal)
+            device.answers.place()(lambda: self._publish_wish(name, request_id, refused=why))
             return
         self._take_wish(name, result.wish, now)
         if result.stated_soc_percent is not None:
@@ -227,13 +228,14 @@ class DeviceManager:
     ) -> None:
         """What is promised survives a restart: the answer says where it would not."""
         answered = False
+        in_turn = self._by_id[name].answers.place()
 
         def answer() -> None:
             nonlocal answered
             if not answered:
                 answered = True
-                kept = stored_wish.done() and stored_wish.result()
-                self._publish_wish(name, request_id, note="" if kept else NOT_STORED)
+                note = "" if stored_wish.done() and stored_wish.result() else NOT_STORED
+                in_turn(lambda: self._publish_wish(name, request_id, note=note))
 
         stored_wish.add_done_callback(lambda _: answer())
         asyncio.get_running_loop().call_later(STORED_WITHIN_S, answer)

@@ -1,5 +1,7 @@
 """One device as it is managed: its config, its model, its wish, what was said of it."""
 
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,6 +13,28 @@ from agent.home.wishes import Wish
 
 # So many requests of a person come through at once.
 REQUESTS_AT_ONCE = 30
+
+
+Publish = Callable[[], None]
+
+
+@dataclass(slots=True)
+class Answers:
+    """Answers go out in the order of the requests, also where one waits for the disk."""
+
+    _row: deque[list[Publish]] = field(default_factory=deque)
+
+    def place(self) -> Callable[[Publish], None]:
+        """The next place in the row, to be given its answer when that is known."""
+        mine: list[Publish] = []
+        self._row.append(mine)
+
+        def give(publish: Publish) -> None:
+            mine.append(publish)
+            while self._row and self._row[0]:
+                self._row.popleft()[0]()
+
+        return give
 
 
 @dataclass(slots=True)
@@ -29,5 +53,6 @@ class ManagedDevice:
     stored_text: str = ""
     unsaved: dict[str, Reading] = field(default_factory=dict)
     said_unknown: set[str] = field(default_factory=set)
+    answers: Answers = field(default_factory=Answers)
     tokens: float = float(REQUESTS_AT_ONCE)
     tokens_at: datetime | None = None

@@ -1,0 +1,237 @@
+"""The joint engine: all devices of a coupled house at once, by mixed-integer programming.
+
+Aims 1 to 5 come first. Where the plan so far misses none, or the relaxed programme says that none
+need be missed, they are held at 0 and money is all that is left; else each is minimised in its
+order and held. What a programme relaxes (directions of flows, least powers of cars) is made whole
+where a solution breaks it. Every solution is rounded and put to the judge; only its word counts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import floor, isfinite
+
+from agent.planning.devices.flexible import ScaledDevice
+from agent.planning.devices.program import ScaledProgram
+from agent.planning.engine import Deadline, Proposal
+from agent.planning.joint.highs import WHOLE, Highs, Solution
+from agent.planning.joint.programme import Programme
+from agent.planning.joint.rounding import SERVED_KWH, schedule_of
+from agent.planning.judge import Judged, judge
+from agent.planning.problem import Problem
+from agent.planning.segments import Schedule
+
+# A gap below this share of the stake, or this much money, is none.
+GOOD_SHARE = 1e-6
+LEAST_STAKE = 0.01
+# Float sums and rounding may shift a bound by this, in the currency and as a share.
+BOUND_SLACK, BOUND_SLACK_SHARE = 2e-7, 1e-8
+# How often a relaxed programme is tightened before whole numbers come in.
+LP_ROUNDS, MIP_ROUNDS = 6, 12
+# Aims that differ by less are equal.
+AIM_SAME = 1e-6
+# What rounding and judging take at the end.
+RESERVE_S = 0.05
+
+
+@dataclass(slots=True)
+class _Search:
+    """The best plan so far and what is proved of it."""
+
+    problem: Problem
+    deadline: Deadline
+    best: Judged | None = None
+    bound: float = float("-inf")
+    aims_proved: bool = False
+    proving: bool = False
+    faults: list[str] = field(default_factory=list)
+
+    def consider(self, schedule: Schedule) -> Judged | None:
+        judged = judge(self.problem, schedule)
+        if judged.faults:
+            self.faults.extend(judged.faults)
+            return None
+        if self.best is None or judged.order < self.best.order:
+            self.best = judged
+        return judged
+
+    def left(self) -> float:
+        return self.deadline.left() - RESERVE_S
+
+    @property
+    def objective(self) -> float:
+        """Of the best plan, in the currency."""
+        if self.best is None:
+            return float("inf")
+        return float(self.problem.units.currency(self.best.objective))
+
+    @property
+    def stake(self) -> float:
+        if self.best is None:
+            return LEAST_STAKE
+        units = self.problem.units
+        cost = abs(float(units.currency(self.best.cost)))
+        baseline = abs(float(units.currency(self.best.baseline_cost)))
+        return max(cost, baseline, LEAST_STAKE)
+
+    @property
+    def closed(self) -> bool:
+        return self.objective - self.bound <= GOOD_SHARE * self.stake
+
+
+class JointEngine:
+    name = "joint"
+
+    def plan(
+        self, problem: Problem, deadline: Deadline, incumbent: Schedule | None
+    ) -> Proposal | None:
+        if not problem.coupled:
+            return None
+        search = _Search(problem, deadline)
+        if incumbent is not None:
+            search.consider(incumbent)
+        if not _without_misses(search):
+            _in_order(search)
+        if search.best is None:
+            return None
+        bound = None
+        if isfinite(search.bound):
+            slack = BOUND_SLACK + BOUND_SLACK_SHARE * abs(search.bound)
+            bound = floor((search.bound - slack) * problem.units.money_scale)
+        return Proposal(search.best.schedule, bound, search.aims_proved)
+
+
+def _without_misses(search: _Search) -> bool:
+    """Money alone, with all aims at 0. False where they cannot all be met."""
+    programme = Programme(search.problem, strict=True)
+    highs = Highs(programme.house.milp)
+    known = search.best is not None and not any(search.best.aims)
+    relaxed = highs.solve(programme.house.money, search.left(), relaxed=True)
+    if relaxed.impossible and not known:
+        return False
+    if known:
+        search.aims_proved = True
+    return _money(search, programme, highs, relaxed) or known
+
+
+def _money(search: _Search, programme: Programme, highs: Highs, relaxed: Solution) -> bool:
+    """Least money with the aims where they are; whether any plan was found."""
+    house = programme.house
+    for _ in range(LP_ROUNDS):
+        if relaxed.values is None or search.left() <= 0:
+            break
+        if house.exact:
+            search.bound = max(search.bound, relaxed.bound + house.constant)
+        if not programme.tighten(relaxed.values):
+            break
+        relaxed = highs.solve(house.money, search.left(), relaxed=True)
+    found = False
+    for _ in range(MIP_ROUNDS):
+        if search.left() <= 0:
+            break
+        solution = highs.solve(house.money, search.left())
+        if house.exact:
+            search.bound = max(search.bound, solution.bound + house.constant)
+        if solution.values is None:
+            break
+        judged = search.consider(schedule_of(programme, solution.values))
+        if judged is not None and house.strict and not any(judged.aims):
+            found = search.aims_proved = True
+        elif judged is not None and not house.strict:
+            found = True
+        if search.closed or not programme.tighten(solution.values):
+            break
+    return found
+
+
+def _in_order(search: _Search) -> None:
+    """Each aim in its order, then money. Rebuilt where something is not served in the time that the
+    programme reaches, or where hygiene turns out to be out of reach."""
+    problem = search.problem
+    end, unreachable = problem.grid.end, frozenset[str]()
+    while search.left() > 0:
+        programme = Programme(problem, strict=False, end=end, unreachable=unreachable)
+        highs = Highs(programme.house.milp)
+        values = _aims(search, programme, highs)
+        if values is None:
+            return
+        missed = {
+            id
+            for id, heat in programme.thermal.items()
+            if heat.missed is not None and values[heat.missed] > WHOLE
+        }
+        later = _later_end(programme, values, end)
+        if later > end or missed - unreachable:
+            end, unreachable = later, unreachable | missed
+            continue
+        search.aims_proved = search.proving
+        relaxed = highs.solve(programme.house.money, search.left(), relaxed=True)
+        _money(search, programme, highs, relaxed)
+        return
+
+
+def _later_end(programme: Programme, values: Sequence[float], end: int) -> int:
+    """How far the programme must reach for what it never serves; `end` where that is enough."""
+    house, grid = programme.house, programme.problem.grid
+    never = sum(amount * values[c] for c, amount in house.aims.get("never", {}).items())
+    last = grid.cells[-1].end
+    if never < SERVED_KWH or end >= last:
+        return end
+    models = programme.problem.models
+    most = max((house.kw(m.power) for m in models if isinstance(m, ScaledDevice)), default=1.0)
+    longest = max((m.length for m in models if isinstance(m, ScaledProgram)), default=0)
+    more = 3600 + round(5400 * never / max(most, 0.5)) + 2 * longest
+    return min(last, max(end + more, grid.end + 2 * (end - grid.end)))
+
+
+def _aims(search: _Search, programme: Programme, highs: Highs) -> Sequence[float] | None:
+    """Minimises and holds each aim; the last solution, None where the time was too short."""
+    house = programme.house
+    search.proving = house.exact
+    values: Sequence[float] | None = None
+    names = house.names_of_aims()
+    for n, name in enumerate(names):
+        cost = house.aims[name]
+        share = search.left() * (0.6 if n + 1 < len(names) else 0.8)
+        reached = _least(search, programme, highs, cost, share)
+        if reached is None:
+            return None
+        values, value, proved = reached
+        search.proving = search.proving and proved
+        _hold(programme, cost, value)
+    if values is None:
+        found = highs.solve({}, search.left())
+        values = found.values
+    return values
+
+
+def _least(
+    search: _Search, programme: Programme, highs: Highs, cost: dict[int, float], seconds: float
+) -> tuple[Sequence[float], float, bool] | None:
+    """The least value of one aim, and whether it is proved."""
+    deadline = search.deadline.share(min(1.0, seconds / max(1e-3, search.deadline.left())))
+    relaxed = highs.solve(cost, deadline.left(), relaxed=True)
+    lowest = relaxed.bound
+    values: Sequence[float] | None = None
+    for _ in range(MIP_ROUNDS):
+        solution = highs.solve(cost, deadline.left(), gap=1e-7, absolute=AIM_SAME / 10)
+        if solution.values is None:
+            break
+        values = solution.values
+        lowest = max(lowest, solution.bound)
+        if not programme.tighten(solution.values) or deadline.over():
+            break
+    if values is None:
+        return None
+    search.consider(schedule_of(programme, values))
+    value = max(0.0, solution.objective)
+    return values, value, value - lowest <= AIM_SAME + AIM_SAME * value
+
+
+def _hold(programme: Programme, cost: dict[int, float], value: float) -> None:
+    """No plan may be worse in this aim from now on."""
+    milp = programme.house.milp
+    if value < AIM_SAME / 10:
+        for column in cost:
+            milp.upper[column] = max(milp.lower[column], 0.0)
+    else:
+        milp.at_most(cost.items(), value + AIM_SAME + AIM_SAME * value / 10)

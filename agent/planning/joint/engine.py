@@ -110,7 +110,11 @@ def _without_misses(search: _Search) -> bool:
         return False
     if known:
         search.aims_proved = True
-    return _money(search, programme, highs, relaxed) or known
+    found = _money(search, programme, highs, relaxed) or known
+    if not found:
+        # Proved only among plans that miss nothing, and there may be none.
+        search.bound = float("-inf")
+    return found
 
 
 def _money(search: _Search, programme: Programme, highs: Highs, relaxed: Solution) -> bool:
@@ -129,7 +133,7 @@ def _money(search: _Search, programme: Programme, highs: Highs, relaxed: Solutio
         if search.left() <= 0:
             break
         solution = highs.solve(house.money, search.left())
-        if house.exact:
+        if house.exact and not solution.impossible:
             search.bound = max(search.bound, solution.bound + house.constant)
         if solution.values is None:
             break

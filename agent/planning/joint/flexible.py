@@ -99,6 +99,10 @@ class FlexibleDevice:
                 self._add_columns(k)
                 if self.switched or self._shared():
                     self._open(k)
+        for k in cells:
+            here = [(split.power[k], 1.0) for split in self.splits if k in split.power]
+            if len(here) > 1 and k not in self.opened:
+                house.milp.at_most(here, self.most)
         self._needs()
         if self.switched:
             self._switch()
@@ -113,7 +117,8 @@ class FlexibleDevice:
             if cell.start < demand.earliest:
                 continue
             if cell.end > demand.deadline:
-                late = demand.hard and demand.cap is None and cell.start >= demand.deadline
+                late = demand.hard and cell.start >= demand.deadline
+                late = late and (demand.cap is None or bool(demand.allowance_s))
                 if not late or (house.strict and not demand.contiguous):
                     continue
             if cell.unknown and not (demand.hard and demand.cap is None):
@@ -230,7 +235,15 @@ class FlexibleDevice:
             house.aim("excess", over, 1.0)
             milp.at_least(need, [*timely, (short, 1.0)])
             milp.at_most([*every, (over, -1.0)], rounded)
-            if demand.cap is None:
+            if demand.allowance_s:
+                # Late it gets no more than it would miss without its cap.
+                allowed = demand.allowance_s * device.power
+                milp.at_most(late, house.kwh(allowed))
+                owed = max(0.0, house.kwh(allowed) - rounded + need)
+                never = milp.column(0.0, need)
+                house.aim("never", never, 1.0)
+                milp.at_least(owed, [*late, (never, 1.0)])
+            elif demand.cap is None:
                 never = milp.column(0.0, need)
                 house.aim("never", never, 1.0)
                 milp.at_least(need, [*every, (never, 1.0)])

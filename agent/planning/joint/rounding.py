@@ -8,7 +8,6 @@ energy to the unit.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.planning.devices.flexible import ScaledDemand
 from agent.planning.joint.blocks import portion
 from agent.planning.joint.flexible import DUST_KW, FlexibleDevice, SplitDemand
 from agent.planning.joint.heat import ThermalDevice
@@ -89,11 +88,12 @@ def _heated(house: House, heat: ThermalDevice, values: Sequence[float]) -> tuple
 @dataclass(slots=True)
 class _Share:
     """What one demand takes in one cell: `energy` over all of it, or `seconds` at the least power
-    at its start or end."""
+    at its start or end. Where it shares the cell, `shared_s` is its time there."""
 
     energy: int = 0
     seconds: int = 0
     at_end: bool = False
+    shared_s: int = 0
 
 
 def _served(house: House, device: FlexibleDevice, values: Sequence[float]) -> tuple[Segment, ...]:
@@ -105,6 +105,10 @@ def _served(house: House, device: FlexibleDevice, values: Sequence[float]) -> tu
     for free in device.free_blocks:
         out += _free_block(house, device, free.index, free.power, free.on, values)
     shares = {split.index: _shares(house, device, split, values) for split in device.splits}
+    _divide(house, device, shares, values)
+    for split in device.splits:
+        if _is_served(house, device, split, shares[split.index]):
+            _to_the_unit(house, device, split, shares[split.index])
     for k in range(len(house.cells)):
         mine = [
             (split, shares[split.index][k]) for split in device.splits if k in shares[split.index]
@@ -145,9 +149,8 @@ def _free_block(
 def _shares(
     house: House, device: FlexibleDevice, split: SplitDemand, values: Sequence[float]
 ) -> dict[int, _Share]:
-    model, demand = device.device, split.demand
+    model = device.device
     out: dict[int, _Share] = {}
-    total_kwh = 0.0
     for k, column in split.power.items():
         cell, kw = house.cells[k], values[column]
         share = _Share()
@@ -157,45 +160,78 @@ def _shares(
                 part_s = values[part.share] * cell.length
                 share.at_end = at_end
         if kw > DUST_KW:
-            total_kwh += kw * house.hours[k]
             low = device.least > 0 and kw < device.least - DUST_KW
             if low and k not in device.opened:
                 part_s = max(part_s, kw / device.least * cell.length)
             else:
                 share.energy = round(_units(house, kw)) * cell.length
-        elif part_s:
-            total_kwh += device.least * part_s / 3600
         if part_s and not share.energy:
             share.seconds = int(part_s + 1e-3)
             if share.seconds >= cell.length:
                 share = _Share(energy=model.min_power * cell.length)
         if share.energy or share.seconds or part_s:
             out[k] = share
-    if total_kwh >= house.kwh(demand.energy) - SERVED_KWH:
-        _to_the_unit(house, device, demand, split, out)
-    return {k: share for k, share in out.items() if share.energy or share.seconds}
+    return out
+
+
+def _is_served(
+    house: House, device: FlexibleDevice, split: SplitDemand, shares: dict[int, _Share]
+) -> bool:
+    """But for rounding: parts of cells to a second, cells that it shares to another."""
+    least = device.device.min_power
+    total = sum(share.energy + share.seconds * least for share in shares.values())
+    cut = sum(bool(share.shared_s) for share in shares.values())
+    lost = house.kwh(device.device.power * cut + least)
+    return house.kwh(total) >= house.kwh(split.demand.energy) - SERVED_KWH - lost
+
+
+def _divide(
+    house: House,
+    device: FlexibleDevice,
+    shares: dict[int, dict[int, _Share]],
+    values: Sequence[float],
+) -> None:
+    """Whole seconds for each demand in cells that several share, all at one power, the one that is
+    due first before the others; what is lost to rounding it must get elsewhere. Nobody is last."""
+    by_deadline = sorted(device.splits, key=lambda split: split.demand.deadline)
+    for k, cell in enumerate(house.cells):
+        mine = [shares[s.index][k] for s in by_deadline if k in shares[s.index]]
+        mine = [share for share in mine if share.energy]
+        for_nobody = 0
+        if k in device.nobody and cell.start < device.device.mandatory_s:
+            for_nobody = round(_units(house, values[device.nobody[k]]) * cell.length)
+        if not mine or len(mine) + (for_nobody > 0) < 2:
+            continue
+        total = sum(share.energy for share in mine) + for_nobody
+        power = max(min(total // cell.length, device.device.power), device.device.min_power)
+        left = cell.length
+        for n, share in enumerate(mine):
+            last = n == len(mine) - 1 and not for_nobody
+            # A demand that nobody follows but nobody is served to its last second.
+            exact = -(-share.energy // power) if for_nobody else round(share.energy / power)
+            share.shared_s = left if last else max(0, min(left, exact))
+            left -= share.shared_s
+            share.energy = power * share.shared_s
 
 
 def _to_the_unit(
     house: House,
     device: FlexibleDevice,
-    demand: ScaledDemand,
     split: SplitDemand,
     shares: dict[int, _Share],
 ) -> None:
     """Gives it its energy exactly, at most what whole seconds at full power make of it."""
-    model = device.device
+    model, demand = device.device, split.demand
     total = sum(s.energy + s.seconds * model.min_power for s in shares.values())
     surplus = max(0, demand.needed_s * model.power - demand.energy)
     lacking = demand.energy - total
     if -surplus <= lacking <= 0:
         return
     for k, share in sorted(shares.items(), key=lambda item: -house.cells[item[0]].length):
-        if not share.energy:
+        if not share.energy or share.shared_s:
             continue
         cell = house.cells[k]
-        alone = sum(k in other.power for other in device.splits) == 1 and k not in device.nobody
-        least = model.min_power * cell.length if alone else 0
+        least = model.min_power * cell.length
         most = round(_units(house, split.top[k])) * cell.length
         exact = min(most, max(least, share.energy + lacking))
         # One power for the whole cell where the last second allows it.
@@ -234,22 +270,21 @@ def _cell(
         start = cell.end - share.seconds if share.at_end else cell.start
         out.append(Segment(start, start + share.seconds, model.min_power, split.index))
     whole.sort(key=lambda item: item[0].demand.deadline)
-    amounts: list[tuple[int | None, int]] = [(split.index, s.energy) for split, s in whole]
-    if k in device.nobody and cell.start < model.mandatory_s:
-        wanted = sum(energy for _, energy in amounts)
-        spare = round(_units(house, values[device.nobody[k]])) * cell.length
-        least = max(model.min_power, 1) * cell.length
-        spare = max(spare, least - wanted) if not out else 0
-        if spare > STILL_W * cell.length * house.problem.units.power_scale:
-            amounts.append((None, spare))
-    total = sum(energy for _, energy in amounts)
-    at, given = cell.start, 0
-    for n, (index, energy) in enumerate(amounts):
-        given += energy
-        end = cell.end if n == len(amounts) - 1 else cell.start + round(cell.length * given / total)
+    at = cell.start
+    for split, share in whole:
+        end = at + share.shared_s if share.shared_s else cell.end
         if end > at:
-            out += portion(energy, at, end, index)
+            out += portion(share.energy, at, end, split.index)
         at = end
+    if k in device.nobody and at < min(cell.end, model.mandatory_s):
+        power = round(_units(house, values[device.nobody[k]]))
+        power = max(model.min_power, 1, power if not out else out[-1].power)
+        start = at
+        if out and not whole:
+            # A part at the end, or at the start, serves a demand.
+            start = cell.start if out[0].start > cell.start else out[-1].end
+        end = out[0].start if out and not whole and out[0].start > cell.start else cell.end
+        out.append(Segment(start, end, power, None))
     return out
 
 

@@ -11,6 +11,9 @@ from agent.planning.incumbent import OFF, ON, SAME_EDGE_S, IncumbentEdges
 from agent.planning.joint.house import House
 from agent.planning.joint.milp import Term
 
+# What does not count as on lies below the least power that does by this, in kW.
+BELOW_KW = 5e-6
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -243,8 +246,7 @@ def quiet_changes(
     for k, terms in powers.items():
         loud = house.milp.binary()
         state.whole[k].append((loud, 1.0))
-        # Just below counts as on too: the programme may only be kinder than the judge.
-        house.milp.at_most([*terms, (loud, least - most)], least)
+        house.milp.at_most([*terms, (loud, least - BELOW_KW - most)], least - BELOW_KW)
         house.milp.at_least(0.0, [*terms, (loud, -least)])
     times = Times(0, 0, running, 0, complete=False)
     change_costs(house, old, state, switching(house, times, state))

@@ -50,7 +50,7 @@ class _Search:
         if judged.faults:
             self.faults.extend(judged.faults)
             return None
-        if self.best is None or judged.order < self.best.order:
+        if self.best is None or judged.beats(self.best):
             self.best = judged
         return judged
 

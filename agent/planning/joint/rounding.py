@@ -21,7 +21,7 @@ STILL_W = 0.05
 # What is served but for this is served, in kWh.
 SERVED_KWH = 5e-4
 # No more than this above a limit comes from rounding, in W.
-ROUNDING_W = 0.5
+ROUNDING_W = 0.02
 
 
 def schedule_of(programme: Programme, values: Sequence[float]) -> dict[str, tuple[Segment, ...]]:
@@ -106,9 +106,10 @@ def _served(house: House, device: FlexibleDevice, values: Sequence[float]) -> tu
         out += _free_block(house, device, free.index, free.power, free.on, values)
     shares = {split.index: _shares(house, device, split, values) for split in device.splits}
     _divide(house, device, shares, values)
+    room = _free(house, values)
     for split in device.splits:
         if _is_served(house, device, split, shares[split.index]):
-            _to_the_unit(house, device, split, shares[split.index])
+            _to_the_unit(house, device, split, shares[split.index], room)
     for k in range(len(house.cells)):
         mine = [
             (split, shares[split.index][k]) for split in device.splits if k in shares[split.index]
@@ -185,6 +186,19 @@ def _is_served(
     return house.kwh(total) >= house.kwh(split.demand.energy) - SERVED_KWH - lost
 
 
+def _free(house: House, values: Sequence[float]) -> list[float]:
+    """Power under the import limit that this solution leaves in each cell."""
+    out = []
+    for k, cell in enumerate(house.cells):
+        free = float("inf")
+        if cell.headroom is not None:
+            terms = (*house.balance[k], *house.beyond[k])
+            drawn = sum(value * values[column] for column, value in terms)
+            free = cell.headroom - _units(house, drawn)
+        out.append(free)
+    return out
+
+
 def _divide(
     house: House,
     device: FlexibleDevice,
@@ -219,6 +233,7 @@ def _to_the_unit(
     device: FlexibleDevice,
     split: SplitDemand,
     shares: dict[int, _Share],
+    free: Sequence[float],
 ) -> None:
     """Gives it its energy exactly, at most what whole seconds at full power make of it."""
     model, demand = device.device, split.demand
@@ -227,12 +242,18 @@ def _to_the_unit(
     lacking = demand.energy - total
     if -surplus <= lacking <= 0:
         return
-    for k, share in sorted(shares.items(), key=lambda item: -house.cells[item[0]].length):
+    # Long cells with room under the limit first; a store makes room for what is left.
+    order = sorted(shares, key=lambda k: (free[k] <= 0, -house.cells[k].length))
+    for k in order:
+        share = shares[k]
         if not share.energy or share.shared_s:
             continue
         cell = house.cells[k]
         least = model.min_power * cell.length
         most = round(_units(house, split.top[k])) * cell.length
+        room = max(free[k], ROUNDING_W * house.problem.units.power_scale) // 2
+        if room < most:
+            most = min(most, share.energy + int(room) * cell.length)
         exact = min(most, max(least, share.energy + lacking))
         # One power for the whole cell where the last second allows it.
         whole = -(-exact // cell.length) * cell.length

@@ -151,7 +151,9 @@ def _in_order(search: _Search) -> None:
     """Each aim in its order, then money. Rebuilt where something is not served in the time that the
     programme reaches, or where hygiene turns out to be out of reach."""
     problem = search.problem
-    end, unreachable = problem.grid.end, frozenset[str]()
+    # A program that cannot end in time may begin up to the last moment.
+    programs = [m.length for m in problem.models if isinstance(m, ScaledProgram) and not m.running]
+    end, unreachable = problem.grid.end + max(programs, default=0), frozenset[str]()
     while search.left() > 0:
         programme = Programme(problem, strict=False, end=end, unreachable=unreachable)
         highs = Highs(programme.house.milp)

@@ -226,7 +226,9 @@ class FlexibleDevice:
             if not demand.hard:
                 served = milp.column(0.0, need)
                 milp.at_least(0.0, [*timely, (served, -1.0)])
-                milp.at_most(timely, house.kwh(demand.max_s * device.power))
+                # Steps and minimum runs at its least power may give it more than it wants.
+                rounded = max(demand.energy, demand.max_s * device.min_power)
+                milp.at_most(timely, house.kwh(rounded))
                 house.pay(served, -house.price(demand.value))
                 continue
             short = milp.column(0.0, need)

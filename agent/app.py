@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import logging
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from time import perf_counter
 
 from agent.app_ports import BrokerConnection, ConnectionFactory
@@ -11,12 +12,14 @@ from agent.clock import Clock
 from agent.config import Config
 from agent.control.controller import MakePlan
 from agent.energy.instants import format_instant
-from agent.energy.plan import Plan
+from agent.energy.plan import Engine, Plan
 from agent.energy.situation import Situation
 from agent.mqtt.connection import MqttConnection
 from agent.planning import make_plan, make_rule_plan
+from agent.planning.portfolio import ENGINES, Entry
 from agent.ports import TariffSource
 from agent.records.ledger import Ledger
+from agent.solver import SolverClient
 from agent.store import Store
 from agent.systemd import announce_ready, feed_watchdog, notify
 from agent.tasks import cancel_all
@@ -30,10 +33,11 @@ FIRST_SCHEDULES_LOOK_S = 0.2
 PLAN_TIME_LIMIT_S = 1.8
 
 
-async def plan_in_thread(situation: Situation) -> Plan:
+async def plan_in_thread(situation: Situation, solver: SolverClient | None = None) -> Plan:
     """Plan beside the event loop, so that a long search delays no message."""
     began = perf_counter()
-    plan = await asyncio.to_thread(make_plan, situation, perf_counter, PLAN_TIME_LIMIT_S)
+    engines = ENGINES if solver is None else (*ENGINES, Entry(Engine.JOINT, solver))
+    plan = await asyncio.to_thread(make_plan, situation, perf_counter, PLAN_TIME_LIMIT_S, engines)
     return dataclasses.replace(plan, took_ms=int((perf_counter() - began) * 1000))
 
 
@@ -50,7 +54,7 @@ async def run_agent(
     store: Store,
     stop: asyncio.Event,
     connection_factory: ConnectionFactory | None = None,
-    plan: MakePlan = plan_in_thread,
+    plan: MakePlan | None = None,
     fallback: MakePlan = rule_in_thread,
     ledger: Ledger | None = None,
     trusted_clock: bool = False,
@@ -58,15 +62,17 @@ async def run_agent(
 ) -> None:
     """Do the main job until `stop` is set; `offline` stands on the status topic afterwards.
 
-    `trusted_clock`: the clock is somebody's own (demo, tests) and needs no confirmation.
+    `trusted_clock`: the clock is somebody's own (demo, tests) and needs no confirmation. `plan` is
+    left out where all engines plan, the joint one in a process of its own.
     """
+    solver = SolverClient()
     rooms = build(
         config,
         clock=clock,
         source=source,
         store=store,
         ledger=ledger or Ledger(),
-        plan=plan,
+        plan=plan or partial(plan_in_thread, solver=solver),
         fallback=fallback,
         connection_factory=connection_factory or _to_the_broker(config),
         trusted_clock=trusted_clock,
@@ -83,6 +89,7 @@ async def run_agent(
     finally:
         rooms.devices.save_all()
         rooms.store.flush(everything=True)
+        await asyncio.to_thread(solver.close)
         await source.close()
 
 

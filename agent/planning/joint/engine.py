@@ -6,7 +6,7 @@ order and held. What a programme relaxes (directions of flows, least powers of c
 where a solution breaks it. Every solution is rounded and put to the judge; only its word counts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import floor, isfinite
 
@@ -39,6 +39,7 @@ class _Search:
 
     problem: Problem
     deadline: Deadline
+    report: Callable[[Proposal], None] | None = None
     best: Judged | None = None
     bound: float = float("-inf")
     aims_proved: bool = False
@@ -52,7 +53,19 @@ class _Search:
             return None
         if self.best is None or judged.beats(self.best):
             self.best = judged
+            proposal = self.proposal()
+            if self.report is not None and proposal is not None:
+                self.report(proposal)
         return judged
+
+    def proposal(self) -> Proposal | None:
+        if self.best is None:
+            return None
+        bound = None
+        if isfinite(self.bound):
+            slack = BOUND_SLACK + BOUND_SLACK_SHARE * abs(self.bound)
+            bound = floor((self.bound - slack) * self.problem.units.money_scale)
+        return Proposal(self.best.schedule, bound, self.aims_proved)
 
     def left(self) -> float:
         return self.deadline.left() - RESERVE_S
@@ -79,25 +92,24 @@ class _Search:
 
 
 class JointEngine:
+    """`report` is told of every better plan when it is found."""
+
     name = "joint"
+
+    def __init__(self, report: Callable[[Proposal], None] | None = None) -> None:
+        self._report = report
 
     def plan(
         self, problem: Problem, deadline: Deadline, incumbent: Schedule | None
     ) -> Proposal | None:
         if not problem.coupled:
             return None
-        search = _Search(problem, deadline)
+        search = _Search(problem, deadline, self._report)
         if incumbent is not None:
             search.consider(incumbent)
         if not _without_misses(search):
             _in_order(search)
-        if search.best is None:
-            return None
-        bound = None
-        if isfinite(search.bound):
-            slack = BOUND_SLACK + BOUND_SLACK_SHARE * abs(search.bound)
-            bound = floor((search.bound - slack) * problem.units.money_scale)
-        return Proposal(search.best.schedule, bound, search.aims_proved)
+        return search.proposal()
 
 
 def _without_misses(search: _Search) -> bool:

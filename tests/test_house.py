@@ -153,6 +153,7 @@ def test_only_the_hall_knows_every_room() -> None:
 
 def test_only_the_solvers_process_brings_in_the_solver() -> None:
     """highspy and numpy weigh more than the agent, and a 32-bit gateway has neither."""
+    light = {"agent.planning.joint.allowances.with_allowances"}
     for path in FILES:
         module = module_of(path)
         if within(module, "agent.planning.joint"):
@@ -160,10 +161,5 @@ def test_only_the_solvers_process_brings_in_the_solver() -> None:
         names = imports_of(path)
         tops = {name.split(".")[0] for name in names}
         assert not {"highspy", "numpy"} & tops, f"{module} imports the solver"
-        heavy = {name for name in names if within(name, "agent.planning.joint")} - {
-            "agent.planning.joint.allowances.with_allowances"
-        }
+        heavy = {name for name in names if within(name, "agent.planning.joint")} - light
         assert not heavy or module == "agent.solver.worker", f"{module} imports {heavy}"
-        if module != "agent.solver.worker" and not within(module, "agent.planning.joint"):
-            joint = {name for name in imports_of(path) if within(name, "agent.planning.joint")}
-            assert joint <= {"agent.planning.joint.allowances"}, f"{module} imports {joint}"

@@ -6,7 +6,7 @@ order and held. What a programme relaxes (directions of flows, least powers of c
 where a solution breaks it. Every solution is rounded and put to the judge; only its word counts.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import floor, isfinite
 
@@ -14,9 +14,10 @@ from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.devices.program import ScaledProgram
 from agent.planning.engine import Deadline, Proposal
 from agent.planning.joint.highs import WHOLE, Highs, Solution
+from agent.planning.joint.house import LIMITS, SHORTFALL
 from agent.planning.joint.programme import Programme
 from agent.planning.joint.rounding import SERVED_KWH, schedule_of
-from agent.planning.judge import Judged, judge
+from agent.planning.judge import Aims, Judged, judge
 from agent.planning.problem import Problem
 from agent.planning.segments import Schedule
 
@@ -53,10 +54,18 @@ class _Search:
             return None
         if self.best is None or judged.beats(self.best):
             self.best = judged
-            proposal = self.proposal()
-            if self.report is not None and proposal is not None:
-                self.report(proposal)
+            self._tell()
         return judged
+
+    def raise_bound(self, bound: float) -> None:
+        if bound > self.bound:
+            self.bound = bound
+            self._tell()
+
+    def _tell(self) -> None:
+        proposal = self.proposal()
+        if self.report is not None and proposal is not None:
+            self.report(proposal)
 
     def proposal(self) -> Proposal | None:
         if self.best is None:
@@ -66,6 +75,16 @@ class _Search:
             slack = BOUND_SLACK + BOUND_SLACK_SHARE * abs(self.bound)
             bound = floor((self.bound - slack) * self.problem.units.money_scale)
         return Proposal(self.best.schedule, bound, self.aims_proved)
+
+    def missed(self, held: Mapping[str, float], name: str) -> float | None:
+        """How much the best plan misses an aim, in units of the programme; None where it is worse
+        in one that is held."""
+        if self.best is None:
+            return None
+        missed = named_aims(self.problem, self.best.aims)
+        if any(missed[one] > value + 10 * AIM_SAME for one, value in held.items() if one in missed):
+            return None
+        return missed.get(name)
 
     def left(self) -> float:
         return self.deadline.left() - RESERVE_S
@@ -89,6 +108,25 @@ class _Search:
     @property
     def closed(self) -> bool:
         return self.objective - self.bound <= GOOD_SHARE * self.stake
+
+
+def named_aims(problem: Problem, aims: Aims) -> dict[str, float]:
+    """What the judge counted, by the names and in the units of the programme."""
+    kwh = problem.units.kwh
+    priorities = {
+        model.priority
+        for model in problem.models
+        if isinstance(model, (ScaledDevice, ScaledProgram))
+    }
+    names = [f"{SHORTFALL}{priority}" for priority in sorted(priorities, reverse=True)]
+    energies = (LIMITS, *names, "never", "excess", "late")
+    out = {name: kwh(int(value)) for name, value in zip(energies, aims, strict=False)}
+    # Energy times twice the seconds.
+    out["late"] /= 7200
+    physics = ("targets", "outside", "hygiene", "comfort")
+    out |= {name: float(value) for name, value in zip(physics, aims[len(energies) :], strict=False)}
+    out["unknown"] = kwh(int(aims[-1]))
+    return out
 
 
 class JointEngine:
@@ -136,7 +174,7 @@ def _money(search: _Search, programme: Programme, highs: Highs, relaxed: Solutio
         if relaxed.values is None or search.left() <= 0:
             break
         if house.exact:
-            search.bound = max(search.bound, relaxed.bound + house.constant)
+            search.raise_bound(relaxed.bound + house.constant)
         if not programme.tighten(relaxed.values):
             break
         relaxed = highs.solve(house.money, search.left(), relaxed=True)
@@ -146,7 +184,7 @@ def _money(search: _Search, programme: Programme, highs: Highs, relaxed: Solutio
             break
         solution = highs.solve(house.money, search.left())
         if house.exact and not solution.impossible:
-            search.bound = max(search.bound, solution.bound + house.constant)
+            search.raise_bound(solution.bound + house.constant)
         if solution.values is None:
             break
         judged = search.consider(schedule_of(programme, solution.values))
@@ -165,7 +203,10 @@ def _in_order(search: _Search) -> None:
     problem = search.problem
     # A program that cannot end in time may begin up to the last moment.
     programs = [m.length for m in problem.models if isinstance(m, ScaledProgram) and not m.running]
-    end, unreachable = problem.grid.end + max(programs, default=0), frozenset[str]()
+    end = problem.grid.end + max(programs, default=0)
+    if search.best is not None:
+        end = max([end, *(own[-1].end for own in search.best.schedule.values() if own)])
+    unreachable = frozenset[str]()
     while search.left() > 0:
         programme = Programme(problem, strict=False, end=end, unreachable=unreachable)
         highs = Highs(programme.house.milp)
@@ -202,19 +243,33 @@ def _later_end(programme: Programme, values: Sequence[float], end: int) -> int:
 
 
 def _aims(search: _Search, programme: Programme, highs: Highs) -> Sequence[float] | None:
-    """Minimises and holds each aim; the last solution, None where the time was too short."""
+    """Minimises and holds each aim; the last solution, None where the time was too short.
+
+    An aim that the best plan meets, which is as good in all before it, need not be solved.
+    """
     house = programme.house
     search.proving = house.exact
     values: Sequence[float] | None = None
     names = house.names_of_aims()
+    held: dict[str, float] = {}
     for n, name in enumerate(names):
         cost = house.aims[name]
+        known = search.missed(held, name)
+        if known is not None and known < AIM_SAME / 10:
+            held[name] = 0.0
+            _hold(programme, cost, 0.0)
+            continue
         share = search.left() * (0.6 if n + 1 < len(names) else 0.8)
         reached = _least(search, programme, highs, cost, share)
         if reached is None:
             return None
-        values, value, proved = reached
-        search.proving = search.proving and proved
+        values, value, lowest = reached
+        known = search.missed(held, name)
+        if known is not None and name != "late":
+            # The programme counts a late part of a cell in the middle of it.
+            value = min(value, known)
+        held[name] = value
+        search.proving = search.proving and value - lowest <= AIM_SAME + AIM_SAME * value
         _hold(programme, cost, value)
     if values is None:
         found = highs.solve({}, search.left())
@@ -224,8 +279,8 @@ def _aims(search: _Search, programme: Programme, highs: Highs) -> Sequence[float
 
 def _least(
     search: _Search, programme: Programme, highs: Highs, cost: dict[int, float], seconds: float
-) -> tuple[Sequence[float], float, bool] | None:
-    """The least value of one aim, and whether it is proved."""
+) -> tuple[Sequence[float], float, float] | None:
+    """A solution, what it misses one aim by, and the least that any would."""
     deadline = search.deadline.share(min(1.0, seconds / max(1e-3, search.deadline.left())))
     relaxed = highs.solve(cost, deadline.left(), relaxed=True)
     lowest = relaxed.bound
@@ -241,8 +296,7 @@ def _least(
     if values is None:
         return None
     search.consider(schedule_of(programme, values))
-    value = max(0.0, solution.objective)
-    return values, value, value - lowest <= AIM_SAME + AIM_SAME * value
+    return values, max(0.0, solution.objective), lowest
 
 
 def _hold(programme: Programme, cost: dict[int, float], value: float) -> None:

@@ -73,11 +73,13 @@ class Highs:
         for column, value in cost.items():
             costs[column] = value
         highs.changeColsCost(count, np.arange(count, dtype=np.int32), costs)
-        spent = highs.getRunTime()
-        highs.setOptionValue("time_limit", spent + max(0.01, seconds) if isfinite(seconds) else INF)
+        whole = bool(self._whole) and not relaxed
+        # Programmes with whole numbers count from this run, others from the first.
+        spent = 0.0 if whole else highs.getRunTime()
+        limit = spent + max(0.01, seconds)
+        highs.setOptionValue("time_limit", limit if isfinite(seconds) else INF)
         highs.setOptionValue("mip_rel_gap", gap)
         highs.setOptionValue("mip_abs_gap", absolute)
-        whole = bool(self._whole) and not relaxed
         if start and whole:
             columns = np.fromiter(start, dtype=np.int32)
             highs.setSolution(len(start), columns, np.fromiter(start.values(), dtype=float))

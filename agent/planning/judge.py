@@ -227,7 +227,8 @@ def _site(problem: Problem, devices: dict[str, Measured], pieces: Pieces) -> tup
         if not (isinstance(model, ScaledProgram) and model.running):
             power = [a + b for a, b in zip(power, own, strict=True)]
     giving, from_roof = _directions(problem, energy, len(power))
-    money = site_money(problem, pieces, power, giving=giving, from_roof=from_roof)
+    beyond = _beyond(problem, pieces, devices) if problem.situation.site.pv_curtailable else {}
+    money = site_money(problem, pieces, power, giving=giving, from_roof=from_roof, beyond=beyond)
     return Site(pieces, energy, money.flows), money
 
 
@@ -285,12 +286,8 @@ def _faults_of_site(problem: Problem, site: Site, devices: dict[str, Measured]) 
     return tuple(found)
 
 
-def _above_limits(
-    problem: Problem, pieces: Pieces, devices: dict[str, Measured], money: SiteMoney
-) -> int:
-    """Energy above the import limit; it sees the full power of what is on for a part of a cell."""
-    if all(cell.import_limit is None for cell in pieces.cells):
-        return 0
+def _beyond(problem: Problem, pieces: Pieces, devices: dict[str, Measured]) -> dict[int, int]:
+    """By piece, how much more energy it would be if all were on at their full power throughout."""
     extra: dict[int, int] = {}
     for model in problem.models:
         if isinstance(model, (ScaledDevice, ScaledProgram)):
@@ -299,6 +296,16 @@ def _above_limits(
                 continue
             for k, above in full_powers(one.segments, pieces).items():
                 extra[k] = extra.get(k, 0) + above
+    return extra
+
+
+def _above_limits(
+    problem: Problem, pieces: Pieces, devices: dict[str, Measured], money: SiteMoney
+) -> int:
+    """Energy above the import limit; it sees the full power of what is on for a part of a cell."""
+    if all(cell.import_limit is None for cell in pieces.cells):
+        return 0
+    extra = _beyond(problem, pieces, devices)
     total = 0
     for k, (cell, flow) in enumerate(zip(pieces.cells, money.flows, strict=True)):
         if cell.import_limit is not None:

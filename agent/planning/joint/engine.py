@@ -30,6 +30,8 @@ BOUND_SLACK, BOUND_SLACK_SHARE = 2e-7, 1e-8
 LP_ROUNDS, MIP_ROUNDS = 6, 12
 # Aims that differ by less are equal.
 AIM_SAME = 1e-6
+# Aims that are no sums of whole numbers, in their order.
+PHYSICS = ("targets", "outside", "hygiene", "comfort")
 # What rounding and judging take at the end.
 RESERVE_S = 0.05
 
@@ -123,8 +125,7 @@ def named_aims(problem: Problem, aims: Aims) -> dict[str, float]:
     out = {name: kwh(int(value)) for name, value in zip(energies, aims, strict=False)}
     # Energy times twice the seconds.
     out["late"] /= 7200
-    physics = ("targets", "outside", "hygiene", "comfort")
-    out |= {name: float(value) for name, value in zip(physics, aims[len(energies) :], strict=False)}
+    out |= {name: float(value) for name, value in zip(PHYSICS, aims[len(energies) :], strict=False)}
     out["unknown"] = kwh(int(aims[-1]))
     return out
 
@@ -265,8 +266,8 @@ def _aims(search: _Search, programme: Programme, highs: Highs) -> Sequence[float
             return None
         values, value, lowest = reached
         known = search.missed(held, name)
-        if known is not None and name != "late":
-            # The programme counts a late part of a cell in the middle of it.
+        if known is not None and name in PHYSICS:
+            # Energies are not the same to the last second.
             value = min(value, known)
         held[name] = value
         search.proving = search.proving and value - lowest <= AIM_SAME + AIM_SAME * value

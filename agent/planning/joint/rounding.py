@@ -240,7 +240,8 @@ def _to_the_unit(
     total = sum(s.energy + s.seconds * model.min_power for s in shares.values())
     surplus = max(0, demand.needed_s * model.power - demand.energy)
     lacking = demand.energy - total
-    if -surplus <= lacking <= 0:
+    if -surplus <= lacking <= 0 or house.kwh(lacking + surplus) < -SERVED_KWH:
+        # Exact, or more than it wants on purpose: a minimum run, a step of its grid.
         return
     # Long cells with room under the limit first; a store makes room for what is left.
     order = sorted(shares, key=lambda k: (free[k] <= 0, -house.cells[k].length))

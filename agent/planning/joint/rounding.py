@@ -88,12 +88,14 @@ def _heated(house: House, heat: ThermalDevice, values: Sequence[float]) -> tuple
 @dataclass(slots=True)
 class _Share:
     """What one demand takes in one cell: `energy` over all of it, or `seconds` at the least power
-    at its start or end. Where it shares the cell, `shared_s` is its time there."""
+    at its start or end. Where it shares the cell, `shared_s` is its time there; `cut`: a
+    part of a second was left out."""
 
     energy: int = 0
     seconds: int = 0
     at_end: bool = False
     shared_s: int = 0
+    cut: bool = False
 
 
 def _served(house: House, device: FlexibleDevice, values: Sequence[float]) -> tuple[Segment, ...]:
@@ -110,6 +112,10 @@ def _served(house: House, device: FlexibleDevice, values: Sequence[float]) -> tu
     for split in device.splits:
         if _is_served(house, device, split, shares[split.index]):
             _to_the_unit(house, device, split, shares[split.index], room)
+        else:
+            for share in shares[split.index].values():
+                # What it can get it gets, to the last second.
+                share.seconds += share.cut
     for k in range(len(house.cells)):
         mine = [
             (split, shares[split.index][k]) for split in device.splits if k in shares[split.index]
@@ -168,6 +174,7 @@ def _shares(
                 share.energy = round(_units(house, kw)) * cell.length
         if part_s and not share.energy:
             share.seconds = int(part_s + 1e-3)
+            share.cut = part_s - share.seconds > 1e-3
             if share.seconds >= cell.length:
                 share = _Share(energy=model.min_power * cell.length)
         if share.energy or share.seconds or part_s:
@@ -233,7 +240,7 @@ def _to_the_unit(
     device: FlexibleDevice,
     split: SplitDemand,
     shares: dict[int, _Share],
-    free: Sequence[float],
+    room: Sequence[float],
 ) -> None:
     """Gives it its energy exactly, at most what whole seconds at full power make of it."""
     model, demand = device.device, split.demand
@@ -243,36 +250,49 @@ def _to_the_unit(
     if -surplus <= lacking <= 0 or house.kwh(lacking + surplus) < -SERVED_KWH:
         # Exact, or more than it wants on purpose: a minimum run, a step of its grid.
         return
+    lacking = _in_whole_cells(house, device, split, shares, room, lacking)
+    if lacking > 0 and model.min_power:
+        for k, share in shares.items():
+            if share.energy or lacking <= 0:
+                continue
+            more = -(-lacking // model.min_power)
+            seconds = min(house.cells[k].length, share.seconds + more)
+            lacking -= (seconds - share.seconds) * model.min_power
+            share.seconds = seconds
+        _in_whole_cells(house, device, split, shares, room, lacking)
+
+
+def _in_whole_cells(
+    house: House,
+    device: FlexibleDevice,
+    split: SplitDemand,
+    shares: dict[int, _Share],
+    room: Sequence[float],
+    lacking: int,
+) -> int:
+    """Shifts powers of whole cells by what is lacking (below 0: too much); what is left of it."""
+    model, demand = device.device, split.demand
+    surplus = max(0, demand.needed_s * model.power - demand.energy)
     # Long cells with room under the limit first; a store makes room for what is left.
-    order = sorted(shares, key=lambda k: (free[k] <= 0, -house.cells[k].length))
-    for k in order:
+    for k in sorted(shares, key=lambda k: (room[k] <= 0, -house.cells[k].length)):
         share = shares[k]
         if not share.energy or share.shared_s:
             continue
-        cell = house.cells[k]
-        least = model.min_power * cell.length
-        most = round(_units(house, split.top[k])) * cell.length
-        room = max(free[k], ROUNDING_W * house.problem.units.power_scale) // 2
-        if room < most:
-            most = min(most, share.energy + int(room) * cell.length)
-        exact = min(most, max(least, share.energy + lacking))
+        if -surplus <= lacking <= 0:
+            break
+        length = house.cells[k].length
+        most = round(_units(house, split.top[k])) * length
+        above = max(room[k], ROUNDING_W * house.problem.units.power_scale) // 2
+        if above < most:
+            most = max(share.energy, min(most, share.energy + int(above) * length))
+        exact = min(most, max(model.min_power * length, share.energy + lacking))
         # One power for the whole cell where the last second allows it.
-        whole = -(-exact // cell.length) * cell.length
+        whole = -(-exact // length) * length
         if whole <= most and whole - exact <= surplus and lacking > 0:
             exact = whole
         lacking -= exact - share.energy
         share.energy = exact
-        if -surplus <= lacking <= 0:
-            return
-    for k, share in shares.items():
-        if share.energy or not model.min_power:
-            continue
-        more = -(-lacking // model.min_power)
-        seconds = max(0, min(house.cells[k].length, share.seconds + more))
-        lacking -= (seconds - share.seconds) * model.min_power
-        share.seconds = seconds
-        if lacking <= 0:
-            return
+    return lacking
 
 
 def _cell(

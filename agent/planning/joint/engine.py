@@ -17,6 +17,7 @@ from agent.planning.joint.highs import WHOLE, Highs, Solution
 from agent.planning.joint.house import LIMITS, SHORTFALL
 from agent.planning.joint.programme import Programme
 from agent.planning.joint.rounding import SERVED_KWH, schedule_of
+from agent.planning.joint.starting import start_of, whole_values
 from agent.planning.judge import Aims, Judged, judge
 from agent.planning.problem import Problem
 from agent.planning.segments import Schedule
@@ -168,7 +169,13 @@ def _without_misses(search: _Search) -> bool:
     return found
 
 
-def _money(search: _Search, programme: Programme, highs: Highs, relaxed: Solution) -> bool:
+def _money(
+    search: _Search,
+    programme: Programme,
+    highs: Highs,
+    relaxed: Solution,
+    start: Mapping[int, float] | None = None,
+) -> bool:
     """Least money with the aims where they are; whether any plan was found."""
     house = programme.house
     for _ in range(LP_ROUNDS):
@@ -180,10 +187,12 @@ def _money(search: _Search, programme: Programme, highs: Highs, relaxed: Solutio
             break
         relaxed = highs.solve(house.money, search.left(), relaxed=True)
     found = False
+    if start is None and search.best is not None:
+        start = start_of(programme, search.best)
     for _ in range(MIP_ROUNDS):
         if search.left() <= 0:
             break
-        solution = highs.solve(house.money, search.left())
+        solution = highs.solve(house.money, search.left(), start=start)
         if house.exact and not solution.impossible:
             search.raise_bound(solution.bound + house.constant)
         if solution.values is None:
@@ -225,7 +234,7 @@ def _in_order(search: _Search) -> None:
             continue
         search.aims_proved = search.proving
         relaxed = highs.solve(programme.house.money, search.left(), relaxed=True)
-        _money(search, programme, highs, relaxed)
+        _money(search, programme, highs, relaxed, whole_values(programme, values))
         return
 
 
@@ -253,6 +262,7 @@ def _aims(search: _Search, programme: Programme, highs: Highs) -> Sequence[float
     values: Sequence[float] | None = None
     names = house.names_of_aims()
     held: dict[str, float] = {}
+    start = None if search.best is None else start_of(programme, search.best)
     for n, name in enumerate(names):
         cost = house.aims[name]
         known = search.missed(held, name)
@@ -261,10 +271,11 @@ def _aims(search: _Search, programme: Programme, highs: Highs) -> Sequence[float
             _hold(programme, cost, 0.0)
             continue
         share = search.left() * (0.6 if n + 1 < len(names) else 0.8)
-        reached = _least(search, programme, highs, cost, share)
+        reached = _least(search, programme, highs, cost, share, start)
         if reached is None:
             return None
         values, value, lowest = reached
+        start = whole_values(programme, values)
         known = search.missed(held, name)
         if known is not None and name in PHYSICS:
             # Energies are not the same to the last second.
@@ -279,7 +290,12 @@ def _aims(search: _Search, programme: Programme, highs: Highs) -> Sequence[float
 
 
 def _least(
-    search: _Search, programme: Programme, highs: Highs, cost: dict[int, float], seconds: float
+    search: _Search,
+    programme: Programme,
+    highs: Highs,
+    cost: dict[int, float],
+    seconds: float,
+    start: Mapping[int, float] | None,
 ) -> tuple[Sequence[float], float, float] | None:
     """A solution, what it misses one aim by, and the least that any would."""
     deadline = search.deadline.share(min(1.0, seconds / max(1e-3, search.deadline.left())))
@@ -287,10 +303,11 @@ def _least(
     lowest = relaxed.bound
     values: Sequence[float] | None = None
     for _ in range(MIP_ROUNDS):
-        solution = highs.solve(cost, deadline.left(), gap=1e-7, absolute=AIM_SAME / 10)
+        solution = highs.solve(cost, deadline.left(), gap=1e-7, absolute=AIM_SAME / 10, start=start)
         if solution.values is None:
             break
         values = solution.values
+        start = whole_values(programme, values)
         lowest = max(lowest, solution.bound)
         if not programme.tighten(solution.values) or deadline.over():
             break

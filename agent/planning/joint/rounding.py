@@ -321,6 +321,7 @@ def _cell(
     if k in device.nobody and at < min(cell.end, model.mandatory_s):
         power = round(_units(house, values[device.nobody[k]]))
         power = max(model.min_power, 1, power if not out else out[-1].power)
+        power = min(power, model.power)
         start = at
         if out and not whole:
             # A part at the end, or at the start, serves a demand.

@@ -11,6 +11,9 @@ from agent.planning.incumbent import OFF, ON, SAME_EDGE_S, IncumbentEdges
 from agent.planning.joint.house import House
 from agent.planning.joint.milp import Term
 
+# Edges within cells are put on whole seconds afterwards: a second of the distance that still counts
+# as the same edge is kept for that.
+NEAR_S = SAME_EDGE_S - 1
 # What does not count as on lies below the least power that does by this, in kW.
 BELOW_KW = 5e-6
 
@@ -198,29 +201,53 @@ def change_costs(house: House, old: IncumbentEdges, state: OnOff, edges: Edges) 
     house.constant += cost * old.lost
     matching: dict[tuple[bool, int], list[Term]] = {}
 
-    def edge(column: int, kind: bool, low: int, high: int) -> None:
-        """An edge somewhere in [low, high] where the column is 1."""
-        found = [at for at in old.edges[kind] if low - SAME_EDGE_S <= at <= high + SAME_EDGE_S]
-        for at in found:
-            matching.setdefault((kind, at), []).append((column, 1.0))
-        if not found and low >= 0 and high < old.until:
+    def edge(column: int, kind: bool, at: int) -> None:
+        """An edge at this instant where the column is 1."""
+        found = [one for one in old.edges[kind] if abs(one - at) <= SAME_EDGE_S]
+        for one in found:
+            matching.setdefault((kind, one), []).append((column, 1.0))
+        if not found and 0 <= at < old.until:
             house.pay(column, cost)
 
+    def part_edge(part: Part, kind: bool, k: int) -> None:
+        """An edge within cell k: off after the first part of it, on before the last."""
+        low, high = house.starts[k], house.ends[k]
+        found = [one for one in old.edges[kind] if low - NEAR_S < one < high + NEAR_S]
+        paid = low >= 0 and high <= old.until
+        excuses: list[Term] = []
+        for one in found:
+            same = house.milp.binary()
+            # Seconds of the part that put its edge where the old one is.
+            seconds = one - low if kind is OFF else high - one
+            length = float(high - low)
+            terms = [(part.share, length), (same, float(NEAR_S - seconds))]
+            house.milp.at_least(0.0, terms)
+            house.milp.at_most([(part.share, length), (same, length)], seconds + NEAR_S + length)
+            house.milp.at_most([(same, 1.0), (part.on, -1.0)], 0.0)
+            matching.setdefault((kind, one), []).append((same, 1.0))
+            excuses.append((same, -1.0))
+        if paid:
+            house.pay(part.on, cost)
+            if excuses:
+                excused = house.milp.column(0.0, 1.0)
+                house.milp.at_most([(excused, 1.0), *excuses], 0.0)
+                house.milp.at_most([(excused, 1.0), (part.on, -1.0)], 0.0)
+                house.pay(excused, -cost)
+
     for k, column in edges.start.items():
-        edge(column, ON, house.starts[k], house.starts[k])
+        edge(column, ON, house.starts[k])
     for k, column in edges.stop.items():
-        edge(column, OFF, house.starts[k], house.starts[k])
+        edge(column, OFF, house.starts[k])
     for k in range(len(state.whole)):
         for part in state.first[k]:
-            edge(part.on, OFF, house.starts[k], house.ends[k])
+            part_edge(part, OFF, k)
         for part in state.last[k]:
-            edge(part.on, ON, house.starts[k], house.ends[k])
+            part_edge(part, ON, k)
         for column, share in state.opening[k]:
-            at = house.starts[k] + round(share * (house.ends[k] - house.starts[k]))
-            edge(column, OFF, at, at)
+            edge(column, OFF, house.starts[k] + round(share * (house.ends[k] - house.starts[k])))
     if state.whole:
         for column, _ in state.at_end(len(state.whole) - 1):
-            edge(column, OFF, house.ends[len(state.whole) - 1], house.ends[len(state.whole) - 1])
+            edge(column, OFF, house.ends[len(state.whole) - 1])
     for kind in (ON, OFF):
         for at in old.counted(kind):
             missed = house.milp.column(0.0, 1.0)

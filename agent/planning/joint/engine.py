@@ -15,6 +15,7 @@ from agent.planning.devices.program import ScaledProgram
 from agent.planning.engine import Deadline, Proposal
 from agent.planning.joint.highs import WHOLE, Highs, Solution
 from agent.planning.joint.house import LIMITS, SHORTFALL
+from agent.planning.joint.mending import mended_values
 from agent.planning.joint.programme import Programme
 from agent.planning.joint.rounding import SERVED_KWH, schedule_of
 from agent.planning.joint.starting import start_of, whole_values
@@ -29,6 +30,9 @@ LEAST_STAKE = 0.01
 BOUND_SLACK, BOUND_SLACK_SHARE = 2e-7, 1e-8
 # How often a relaxed programme is tightened before whole numbers come in.
 LP_ROUNDS, MIP_ROUNDS = 6, 12
+# Programmes that relax rules are solved to this gap, in this share of the time that is left.
+ROUGH_GAP, ROUGH_SHARE = 1e-4, 0.5
+FINE_GAP = 1e-7
 # Aims that differ by less are equal.
 AIM_SAME = 1e-6
 # Aims that are no sums of whole numbers, in their order.
@@ -192,19 +196,42 @@ def _money(
     for _ in range(MIP_ROUNDS):
         if search.left() <= 0:
             break
-        solution = highs.solve(house.money, search.left(), start=start)
+        # While rules are relaxed, a rough solution says well enough which ones matter.
+        rough = programme.relaxes
+        seconds = search.left() * (ROUGH_SHARE if rough else 1.0)
+        gap = ROUGH_GAP if rough else FINE_GAP
+        solution = highs.solve(house.money, seconds, start=start, gap=gap)
         if house.exact and not solution.impossible:
             search.raise_bound(solution.bound + house.constant)
         if solution.values is None:
+            if not rough or solution.impossible:
+                break
+            continue
+        found = _enter(search, programme, solution.values) or found
+        if search.closed:
             break
-        judged = search.consider(schedule_of(programme, solution.values))
-        if judged is not None and house.strict and not any(judged.aims):
-            found = search.aims_proved = True
-        elif judged is not None and not house.strict:
-            found = True
-        if search.closed or not programme.tighten(solution.values):
+        start = whole_values(programme, solution.values)
+        broken = programme.tighten(solution.values)
+        if broken and search.left() > 0:
+            mended = mended_values(programme, highs, solution.values, search.left)
+            if mended is not None:
+                found = _enter(search, programme, mended) or found
+                start = None if search.best is None else start_of(programme, search.best)
+        elif not rough or solution.objective - solution.bound <= FINE_GAP * search.stake:
             break
     return found
+
+
+def _enter(search: _Search, programme: Programme, values: Sequence[float]) -> bool:
+    """Whether these values are a plan that misses no more than the programme lets it."""
+    judged = search.consider(schedule_of(programme, values))
+    if judged is None:
+        return False
+    if programme.house.strict:
+        if judged.misses_more((0,) * len(judged.aims)) > 0:
+            return False
+        search.aims_proved = True
+    return True
 
 
 def _in_order(search: _Search) -> None:
@@ -220,15 +247,16 @@ def _in_order(search: _Search) -> None:
     while search.left() > 0:
         programme = Programme(problem, strict=False, end=end, unreachable=unreachable)
         highs = Highs(programme.house.milp)
-        values = _aims(search, programme, highs)
-        if values is None:
+        reached = _aims(search, programme, highs)
+        if reached is None or reached[0] is None:
             return
+        values, held = reached[0], reached[1]
         missed = {
             id
             for id, heat in programme.thermal.items()
             if heat.missed is not None and values[heat.missed] > WHOLE
         }
-        later = _later_end(programme, values, end)
+        later = _later_end(programme, held.get("never", 0.0), end)
         if later > end or missed - unreachable:
             end, unreachable = later, unreachable | missed
             continue
@@ -238,10 +266,9 @@ def _in_order(search: _Search) -> None:
         return
 
 
-def _later_end(programme: Programme, values: Sequence[float], end: int) -> int:
+def _later_end(programme: Programme, never: float, end: int) -> int:
     """How far the programme must reach for what it never serves; `end` where that is enough."""
     house, grid = programme.house, programme.problem.grid
-    never = sum(amount * values[c] for c, amount in house.aims.get("never", {}).items())
     last = grid.cells[-1].end
     if never < SERVED_KWH or end >= last:
         return end
@@ -252,8 +279,11 @@ def _later_end(programme: Programme, values: Sequence[float], end: int) -> int:
     return min(last, max(end + more, grid.end + 2 * (end - grid.end)))
 
 
-def _aims(search: _Search, programme: Programme, highs: Highs) -> Sequence[float] | None:
-    """Minimises and holds each aim; the last solution, None where the time was too short.
+def _aims(
+    search: _Search, programme: Programme, highs: Highs
+) -> tuple[Sequence[float] | None, dict[str, float]] | None:
+    """Minimises and holds each aim: the last solution and what is held; None where the time was too
+    short.
 
     An aim that the best plan meets, which is as good in all before it, need not be solved.
     """
@@ -270,7 +300,7 @@ def _aims(search: _Search, programme: Programme, highs: Highs) -> Sequence[float
             held[name] = 0.0
             _hold(programme, cost, 0.0)
             continue
-        share = search.left() * (0.6 if n + 1 < len(names) else 0.8)
+        share = search.left() * (0.4 if n + 1 < len(names) else 0.6)
         reached = _least(search, programme, highs, cost, share, start)
         if reached is None:
             return None
@@ -284,9 +314,9 @@ def _aims(search: _Search, programme: Programme, highs: Highs) -> Sequence[float
         search.proving = search.proving and value - lowest <= AIM_SAME + AIM_SAME * value
         _hold(programme, cost, value)
     if values is None:
-        found = highs.solve({}, search.left())
+        found = highs.solve({}, search.left(), start=start)
         values = found.values
-    return values
+    return values, held
 
 
 def _least(

@@ -26,6 +26,8 @@ from agent.planning.joint.switching import (
 
 # Below this a power in kW is no power.
 DUST_KW = 1e-5
+# From this sum of shares on a cell is rounded up.
+ROUND_UP = 0.5
 # A device that may run at any power is on from here.
 LEAST_ON_KW = 1e-3
 
@@ -355,6 +357,44 @@ class FlexibleDevice:
         if len(device.demands) > 1:
             house.exact = False
 
+    @property
+    def relaxes(self) -> bool:
+        return self.least > 0 and not self.switched and len(self.opened) < len(self.on)
+
+    def rounded_powers(self, values: Sequence[float]) -> dict[int, tuple[float, float]]:
+        """Sum-up rounding: power below the least adds up until it is worth a cell of it; the cell
+        that is nearest to it keeps its freedom, as the part of a cell."""
+        out: dict[int, tuple[float, float]] = {}
+        if self.switched or self.least <= 0:
+            return out
+        for split in self.splits:
+            low: dict[int, float] = {}
+            for k, column in split.power.items():
+                power = values[column]
+                if power >= self.least - DUST_KW:
+                    out[column] = (self.least, split.top[k])
+                elif power > DUST_KW:
+                    low[k] = power / self.least
+                else:
+                    out[column] = (0.0, 0.0)
+            if not low:
+                continue
+            free = max(low, key=lambda k: low[k])
+            owed = 0.0
+            for k, share in sorted(low.items()):
+                owed += share
+                if k == free:
+                    continue
+                on = owed >= ROUND_UP and split.top[k] >= self.least
+                owed -= 1.0 if on else 0.0
+                out[split.power[k]] = (self.least, split.top[k]) if on else (0.0, 0.0)
+            top = self.least if split.top[free] >= self.least else 0.0
+            out[split.power[free]] = (0.0, top)
+            for k in split.power:
+                for part in split.parts(k):
+                    out[part.on] = out[part.share] = (0.0, 0.0)
+        return out
+
     def tighten(self, values: Sequence[float]) -> bool:
         """On/off where a solution runs below the least power more often than it may."""
         if self.switched or self.least <= 0:
@@ -370,6 +410,9 @@ class FlexibleDevice:
             crowded = [k for k in low if not self._has_room(k, values, split)]
             if len(low) + len(used) > 1:
                 crowded = low
+            if crowded and self.opened:
+                # Where a few cells were not enough, all are.
+                crowded = [k for k in split.power if k not in self.opened]
             for k in crowded:
                 self._open(k)
                 added = True

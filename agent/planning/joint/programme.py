@@ -50,6 +50,8 @@ class Programme:
                 self.thermal[model.id] = ThermalDevice(house, model, reachable=reachable)
             elif isinstance(model, ScaledStorage):
                 self.storage[model.id] = StorageDevice(house, model)
+        # Columns that the last call of `tighten` made whole.
+        self.fresh: set[int] = set()
         self.site = SiteBalance(house, list(self.storage.values()))
         house.constant -= self._idle(pieces)
 
@@ -68,9 +70,23 @@ class Programme:
         idle = site_money(problem, pieces, power, idle=True)
         return self.house.currency(idle.cost + idle.margin - value)
 
+    @property
+    def relaxes(self) -> bool:
+        """Whether rules are still relaxed that a solution could break."""
+        return bool(self.house.directions) or any(d.relaxes for d in self.flexible.values())
+
     def tighten(self, values: Sequence[float]) -> bool:
         """Whether these values break a rule that was relaxed; it no longer is."""
+        before = set(self.house.milp.whole)
         broken = self.house.make_whole(self.site.broken(values))
         for device in self.flexible.values():
             broken = device.tighten(values) or broken
+        self.fresh = self.house.milp.whole - before
         return broken
+
+    def rounded_powers(self, values: Sequence[float]) -> dict[int, tuple[float, float]]:
+        """Bounds that keep devices without on/off off or between their powers."""
+        out: dict[int, tuple[float, float]] = {}
+        for device in self.flexible.values():
+            out |= device.rounded_powers(values)
+        return out

@@ -148,32 +148,44 @@ class SiteBalance:
 
     def broken(self, values: Sequence[float]) -> set[int]:
         """Directions that these values need and that are still relaxed."""
-        flows = self.flows
-        found: set[int] = set()
+        return set(self.directions_of(values)) & self.house.directions
+
+    def broken_now(self, values: Sequence[float]) -> bool:
+        return bool(self.directions_of(values))
+
+    def directions_of(self, values: Sequence[float]) -> dict[int, float]:
+        """Directions that these values break, and what their flows are mostly."""
+        found: dict[int, float] = {}
+        for k in range(len(self.house.cells)):
+            self._of_cell(k, values, found)
+        return found
+
+    def _of_cell(self, k: int, values: Sequence[float], found: dict[int, float]) -> None:
+        flows, milp = self.flows, self.house.milp
+        into, out = values[flows.imported[k]], values[flows.exported[k]]
+        cut = values[flows.curtailed[k]]
 
         def both(one: float, other: float) -> bool:
             return min(one, other) > SAME_KW
 
-        for k in range(len(self.house.cells)):
-            into, out = values[flows.imported[k]], values[flows.exported[k]]
-            cut = values[flows.curtailed[k]]
-            if k in flows.imports and both(into, out):
-                found.add(flows.imports[k])
-            if k in flows.cuts and cut > SAME_KW:
-                full = self.house.milp.upper[flows.exported[k]]
-                if into > SAME_KW or out < full - SAME_KW:
-                    found.add(flows.cuts[k])
-            given = fed = 0.0
-            for store in self.stores:
-                if k not in store.give:
-                    continue
-                charged, gave = values[store.charge[k]], values[store.give[k]]
-                if k in store.charges and both(charged, gave):
-                    found.add(store.charges[k])
-                given += 0.0 if store.device.export else gave
-                fed += 0.0 if store.device.grid_charge else charged
-            if k in flows.gives and both(given, out + cut):
-                found.add(flows.gives[k])
-            if k in flows.roof and both(fed, into):
-                found.add(flows.roof[k])
-        return found & self.house.directions
+        given = fed = drawn = 0.0
+        for store in self.stores:
+            if k not in store.give:
+                continue
+            charged, gave = values[store.charge[k]], values[store.give[k]]
+            if k in store.charges and both(charged, gave):
+                found[store.charges[k]] = float(charged >= gave)
+            given += 0.0 if store.device.export else gave
+            fed += 0.0 if store.device.grid_charge else charged
+            drawn -= charged - gave
+        if k in flows.imports and both(into, out):
+            found[flows.imports[k]] = float(into >= out)
+        if k in flows.cuts and cut > SAME_KW:
+            full = milp.upper[flows.exported[k]]
+            if into > SAME_KW or out < full - SAME_KW:
+                found[flows.cuts[k]] = 0.0
+        if k in flows.gives and both(given, out + cut):
+            drawn += sum(value * values[column] for column, value in self.house.balance[k])
+            found[flows.gives[k]] = float(drawn > self.house.surplus(k))
+        if k in flows.roof and both(fed, into):
+            found[flows.roof[k]] = float(fed >= into)

@@ -13,8 +13,6 @@ from agent.planning.joint.switching import (
     switching,
 )
 
-# Inside the comfort band by this, so that rounding does not leave it; far below what is measured.
-INSIDE_C = 2e-6
 LEAST_ON_KW = 1e-3
 
 
@@ -179,19 +177,14 @@ class ThermalDevice:
             self.warmth[k],
         )
         waived = self.waived.get(k)
-        narrow = (
-            INSIDE_C
-            if cell.min_c is None or cell.max_c is None or cell.max_c - cell.min_c > 3 * INSIDE_C
-            else 0.0
-        )
         if house.strict:
             if cell.min_c is not None:
-                milp.lower[warmth] = max(milp.lower[warmth], cell.min_c + narrow)
+                milp.lower[warmth] = max(milp.lower[warmth], cell.min_c)
             if cell.max_c is not None and waived is None:
-                milp.upper[warmth] = min(milp.upper[warmth], cell.max_c - narrow)
+                milp.upper[warmth] = min(milp.upper[warmth], cell.max_c)
             if cell.max_c is not None and waived is not None:
                 slack = self.highest[k] - cell.max_c
-                milp.at_most([(warmth, 1.0), (waived, -slack)], cell.max_c - narrow)
+                milp.at_most([(warmth, 1.0), (waived, -slack)], cell.max_c)
             return
         hours = house.cells[k].length / HOUR_S
         if cell.min_c is not None:

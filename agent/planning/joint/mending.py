@@ -1,4 +1,4 @@
-"""A plan from a solution that breaks relaxed rules: whole numbers stay, directions, cars are rounded.
+"""A plan from a solution that breaks relaxed rules: whole numbers stay, directions are rounded.
 
 Each direction that is broken is set to what its flows are mostly, and the rest is solved again as a
 linear programme; in a few rounds, as one direction pushes flows into another.

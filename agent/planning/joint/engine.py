@@ -31,8 +31,12 @@ BOUND_SLACK, BOUND_SLACK_SHARE = 2e-7, 1e-8
 # How often a relaxed programme is tightened before whole numbers come in.
 LP_ROUNDS, MIP_ROUNDS = 6, 12
 # Programmes that relax rules are solved to this gap, in this share of the time that is left.
-ROUGH_GAP, ROUGH_SHARE = 1e-4, 0.5
+ROUGH_GAP, ROUGH_SHARE = 1e-4, 0.8
 FINE_GAP = 1e-7
+# Of the time that is left, what one aim may take.
+AIM_SHARE = 0.6
+# With less time than that a search is not begun again.
+LEAST_SEARCH_S = 0.3
 # Aims that differ by less are equal.
 AIM_SAME = 1e-6
 # Aims that are no sums of whole numbers, in their order.
@@ -217,7 +221,7 @@ def _money(
             if mended is not None:
                 found = _enter(search, programme, mended) or found
                 start = None if search.best is None else start_of(programme, search.best)
-        elif not rough or solution.objective - solution.bound <= FINE_GAP * search.stake:
+        elif not broken and not (rough and search.left() > LEAST_SEARCH_S):
             break
     return found
 
@@ -244,6 +248,7 @@ def _in_order(search: _Search) -> None:
     if search.best is not None:
         end = max([end, *(own[-1].end for own in search.best.schedule.values() if own)])
     unreachable = frozenset[str]()
+    never = float("inf")
     while search.left() > 0:
         programme = Programme(problem, strict=False, end=end, unreachable=unreachable)
         highs = Highs(programme.house.milp)
@@ -254,9 +259,12 @@ def _in_order(search: _Search) -> None:
         missed = {
             id
             for id, heat in programme.thermal.items()
-            if heat.missed is not None and values[heat.missed] > WHOLE
+            if heat.missed is not None and held.get("hygiene", 0.0) > WHOLE < values[heat.missed]
         }
-        later = _later_end(programme, held.get("never", 0.0), end)
+        # Where more time served nothing more, even more will not.
+        less = held.get("never", 0.0) < never - SERVED_KWH
+        never = held.get("never", 0.0)
+        later = _later_end(programme, never, end) if less else end
         if later > end or missed - unreachable:
             end, unreachable = later, unreachable | missed
             continue
@@ -275,7 +283,7 @@ def _later_end(programme: Programme, never: float, end: int) -> int:
     models = programme.problem.models
     most = max((house.kw(m.power) for m in models if isinstance(m, ScaledDevice)), default=1.0)
     longest = max((m.length for m in models if isinstance(m, ScaledProgram)), default=0)
-    more = 3600 + round(5400 * never / max(most, 0.5)) + 2 * longest
+    more = 3600 + round(9000 * never / max(most, 0.5)) + 2 * longest
     return min(last, max(end + more, grid.end + 2 * (end - grid.end)))
 
 
@@ -293,14 +301,14 @@ def _aims(
     names = house.names_of_aims()
     held: dict[str, float] = {}
     start = None if search.best is None else start_of(programme, search.best)
-    for n, name in enumerate(names):
+    for name in names:
         cost = house.aims[name]
         known = search.missed(held, name)
         if known is not None and known < AIM_SAME / 10:
             held[name] = 0.0
             _hold(programme, cost, 0.0)
             continue
-        share = search.left() * (0.4 if n + 1 < len(names) else 0.6)
+        share = search.left() * AIM_SHARE
         reached = _least(search, programme, highs, cost, share, start)
         if reached is None:
             return None

@@ -13,6 +13,9 @@ import numpy as np
 
 from agent.planning.joint.milp import INF, Milp
 
+# Probing and enumeration, two steps of presolve that look at no clock and took whole seconds where
+# on and off have minimum times (bits 15 and 16 of HiGHS' list of rules).
+SLOW_PRESOLVE = 1 << 15 | 1 << 16
 # Within this a whole number counts as whole, in HiGHS too.
 WHOLE = 1e-6
 
@@ -52,6 +55,7 @@ class Highs:
             ("mip_feasibility_tolerance", WHOLE),
             ("primal_feasibility_tolerance", 1e-7),
             ("random_seed", 0),
+            ("presolve_rule_off", SLOW_PRESOLVE),
         ):
             self._highs.setOptionValue(option, value)
 

@@ -1,6 +1,6 @@
 """A judged plan as the whole numbers of a programme, so that a search starts with it.
 
-What cannot be told is left out; whoever solves finds it, or does without the start.
+What cannot be told is 0; where that is wrong, whoever solves does without the start.
 """
 
 from collections.abc import Sequence
@@ -35,8 +35,8 @@ def start_of(programme: Programme, plan: Judged) -> dict[int, float]:
     for id, device in programme.flexible.items():
         _flexible(programme, device, plan.schedule.get(id, ()), out)
     _directions(programme, plan, out)
-    whole = house.milp.whole
-    return {column: value for column, value in out.items() if column in whole}
+    # Nothing may be left open: completing a start is a search of its own, that knows no limit.
+    return {column: out.get(column, 0.0) for column in house.milp.whole}
 
 
 def _powers(programme: Programme, plan: Judged, id: str) -> list[int]:

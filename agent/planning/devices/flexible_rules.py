@@ -181,7 +181,8 @@ def _of_demands(
         total = sum(one.power * (one.end - one.start) for one in mine)
         if demand.contiguous and len(runs_of(mine)) > 1:
             found.append(f"demand {index} is not one block")
-        whole = demand.contiguous and demand.hard and demand.cap is None
+        # Coupled, what others need in time may cut a block short: less is missing in all.
+        whole = demand.contiguous and demand.hard and demand.cap is None and pieces is None
         if whole and 0 < total < demand.energy:
             found.append(f"the block of demand {index} is cut short")
         if not demand.hard and total > demand.max_s * device.power:

@@ -1,8 +1,8 @@
 """Contiguous demands. A block's power is known in each cell before anything is solved: the greatest
 that the limit leaves.
 
-A hard one without a cap is whole or not at all, so its start decides everything; a capped or soft
-one may be shorter.
+A hard one without a cap that can be had in time is whole, so its start decides everything; others
+may be shorter.
 """
 
 from collections.abc import Mapping
@@ -154,7 +154,8 @@ def add_free_block(
     energy: list[Term] = []
     seconds: list[Term] = []
     starts: list[Term] = []
-    ends: list[Term] = []
+    timely: list[Term] = []
+    late: list[Term] = []
     for k, most in top.items():
         on, last, power = milp.binary(), milp.binary(), milp.column(0.0, most)
         free.on[k], free.ends[k], free.power[k] = on, last, power
@@ -171,8 +172,16 @@ def add_free_block(
             milp.at_most([(free.ends[k - 1], 1.0), (on, 1.0)], 1.0)
         if demand.under_way and k:
             milp.fix(begun, 0.0)
+        elif demand.under_way and house.strict:
+            milp.fix(on, 1.0)
         starts.append((begun, 1.0))
-        ends.append((last, 1.0))
+        cell = house.cells[k]
+        (timely if cell.end <= demand.deadline else late).append((power, house.hours[k]))
+        if cell.unknown:
+            house.aim("unknown", power, house.hours[k])
+        if cell.start >= demand.deadline:
+            middle = (cell.start + cell.end) / 2 - max(demand.deadline, 0)
+            house.aim("late", power, house.hours[k] * middle / 3600)
         energy.append((power, house.hours[k]))
         seconds.append((power, house.cells[k].length / most))
         if k or not device.running:
@@ -190,7 +199,11 @@ def add_free_block(
         over = milp.column(0.0)
         house.aim(f"{SHORTFALL}{device.priority}", short, 1.0)
         house.aim("excess", over, 1.0)
-        milp.at_least(need, [*energy, (short, 1.0)])
+        milp.at_least(need, [*timely, (short, 1.0)])
+        if demand.cap is None:
+            never = milp.column(0.0, need)
+            house.aim("never", never, 1.0)
+            milp.at_least(need, [*energy, (never, 1.0)])
         rounded = house.kwh(max(demand.energy, demand.needed_s * device.power))
         milp.at_most([*energy, (over, -1.0)], rounded)
     else:

@@ -33,12 +33,16 @@ LP_ROUNDS, MIP_ROUNDS = 6, 12
 # Programmes that relax rules are solved to this gap, in this share of the time that is left.
 ROUGH_GAP, ROUGH_SHARE = 1e-4, 0.8
 FINE_GAP = 1e-7
+# Of all time, what the attempt to miss no aim may take where the best plan so far misses one.
+STRICT_SHARE = 0.35
 # Of the time that is left, what one aim may take.
 AIM_SHARE = 0.6
 # With less time than that a search is not begun again.
 LEAST_SEARCH_S = 0.3
 # Aims that differ by less are equal.
 AIM_SAME = 1e-6
+# Aims that whole numbers hardly touch, and those that they decide.
+EASY_AIMS, HARD_AIMS = ("targets", "outside"), ("hygiene", "comfort")
 # Aims that are no sums of whole numbers, in their order.
 PHYSICS = ("targets", "outside", "hygiene", "comfort")
 # What rounding and judging take at the end.
@@ -170,7 +174,12 @@ def _without_misses(search: _Search) -> bool:
         return False
     if known:
         search.aims_proved = True
+    whole = search.deadline
+    if not known:
+        # It may be impossible, and that takes long to find out.
+        search.deadline = whole.share(STRICT_SHARE)
     found = _money(search, programme, highs, relaxed) or known
+    search.deadline = whole
     if not found:
         # Proved only among plans that miss nothing, and there may be none.
         search.bound = float("-inf")
@@ -197,11 +206,12 @@ def _money(
     found = False
     if start is None and search.best is not None:
         start = start_of(programme, search.best)
+    broken = True
     for _ in range(MIP_ROUNDS):
         if search.left() <= 0:
             break
-        # While rules are relaxed, a rough solution says well enough which ones matter.
-        rough = programme.relaxes
+        # While rules are broken, a rough solution says well enough which ones matter.
+        rough = broken and programme.relaxes
         seconds = search.left() * (ROUGH_SHARE if rough else 1.0)
         gap = ROUGH_GAP if rough else FINE_GAP
         solution = highs.solve(house.money, seconds, start=start, gap=gap)
@@ -249,13 +259,17 @@ def _in_order(search: _Search) -> None:
         end = max([end, *(own[-1].end for own in search.best.schedule.values() if own)])
     unreachable = frozenset[str]()
     never = float("inf")
+    tentative = True
     while search.left() > 0:
         programme = Programme(problem, strict=False, end=end, unreachable=unreachable)
         highs = Highs(programme.house.milp)
-        reached = _aims(search, programme, highs)
-        if reached is None or reached[0] is None:
-            return
-        values, held = reached[0], reached[1]
+        reached = _aims(search, programme, highs, tentative=tentative)
+        if reached is None:
+            if not tentative:
+                return
+            tentative = False
+            continue
+        values, held = reached
         missed = {
             id
             for id, heat in programme.thermal.items()
@@ -288,15 +302,17 @@ def _later_end(programme: Programme, never: float, end: int) -> int:
 
 
 def _aims(
-    search: _Search, programme: Programme, highs: Highs
-) -> tuple[Sequence[float] | None, dict[str, float]] | None:
+    search: _Search, programme: Programme, highs: Highs, *, tentative: bool
+) -> tuple[Sequence[float], dict[str, float]] | None:
     """Minimises and holds each aim: the last solution and what is held; None where the time was too
     short.
 
     An aim that the best plan meets, which is as good in all before it, need not be solved.
+    `tentative`: some are held at what the programme without whole numbers gives, which the last
+    solution then has to confirm.
     """
     house = programme.house
-    search.proving = house.exact
+    proved = house.exact
     values: Sequence[float] | None = None
     names = house.names_of_aims()
     held: dict[str, float] = {}
@@ -308,8 +324,14 @@ def _aims(
             held[name] = 0.0
             _hold(programme, cost, 0.0)
             continue
-        share = search.left() * AIM_SHARE
-        reached = _least(search, programme, highs, cost, share, start)
+        relaxed = highs.solve(cost, search.left() * AIM_SHARE, relaxed=True)
+        easy = name in EASY_AIMS or (name not in HARD_AIMS and relaxed.bound < AIM_SAME / 10)
+        if tentative and easy and relaxed.values is not None:
+            # The programme without whole numbers gives it, most likely with them too.
+            held[name] = max(0.0, relaxed.objective)
+            _hold(programme, cost, held[name])
+            continue
+        reached = _least(search, programme, highs, cost, start)
         if reached is None:
             return None
         values, value, lowest = reached
@@ -319,12 +341,16 @@ def _aims(
             # Energies are not the same to the last second.
             value = min(value, known)
         held[name] = value
-        search.proving = search.proving and value - lowest <= AIM_SAME + AIM_SAME * value
+        lowest = max(lowest, relaxed.bound)
+        proved = proved and value - lowest <= AIM_SAME + AIM_SAME * value
         _hold(programme, cost, value)
-    if values is None:
-        found = highs.solve({}, search.left(), start=start)
-        values = found.values
-    return values, held
+    search.proving = proved
+    if values is None or tentative:
+        solution = highs.solve({}, search.left() * AIM_SHARE, start=start)
+        values = solution.values
+        if values is not None:
+            search.consider(schedule_of(programme, values))
+    return None if values is None else (values, held)
 
 
 def _least(
@@ -332,22 +358,22 @@ def _least(
     programme: Programme,
     highs: Highs,
     cost: dict[int, float],
-    seconds: float,
     start: Mapping[int, float] | None,
 ) -> tuple[Sequence[float], float, float] | None:
     """A solution, what it misses one aim by, and the least that any would."""
-    deadline = search.deadline.share(min(1.0, seconds / max(1e-3, search.deadline.left())))
-    relaxed = highs.solve(cost, deadline.left(), relaxed=True)
-    lowest = relaxed.bound
+    deadline = search.deadline.share(AIM_SHARE)
+    lowest = float("-inf")
     values: Sequence[float] | None = None
     for _ in range(MIP_ROUNDS):
-        solution = highs.solve(cost, deadline.left(), gap=1e-7, absolute=AIM_SAME / 10, start=start)
+        solution = highs.solve(
+            cost, deadline.left(), gap=FINE_GAP, absolute=AIM_SAME / 10, start=start
+        )
         if solution.values is None:
             break
         values = solution.values
         start = whole_values(programme, values)
         lowest = max(lowest, solution.bound)
-        if not programme.tighten(solution.values) or deadline.over():
+        if not programme.tighten(values) or deadline.over():
             break
     if values is None:
         return None

@@ -80,7 +80,7 @@ class FlexibleDevice:
             top = self._tops(demand)
             if not demand.contiguous:
                 self.splits.append(SplitDemand(index, demand, top))
-            elif demand.hard and demand.cap is None:
+            elif demand.hard and demand.cap is None and house.strict:
                 self.blocks.append(add_block(house, device, index, demand, top))
             else:
                 self.free_blocks.append(add_free_block(house, device, index, demand, top))
@@ -356,6 +356,11 @@ class FlexibleDevice:
                 house.milp.upper[column] = 0.0
         if len(device.demands) > 1:
             house.exact = False
+
+    def power_in(self, k: int, values: Sequence[float]) -> float:
+        """Of all demands, and of nobody, in whole cell k."""
+        power = sum(values[split.power[k]] for split in self.splits if k in split.power)
+        return power + (values[self.nobody[k]] if k in self.nobody else 0.0)
 
     @property
     def relaxes(self) -> bool:

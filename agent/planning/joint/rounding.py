@@ -167,8 +167,7 @@ def _shares(
                 part_s = values[part.share] * cell.length
                 share.at_end = at_end
         if kw > DUST_KW:
-            low = device.least > 0 and kw < device.least - DUST_KW
-            if low and k not in device.opened:
+            if device.power_in(k, values) < device.least - DUST_KW:
                 part_s = max(part_s, kw / device.least * cell.length)
             else:
                 share.energy = round(_units(house, kw)) * cell.length

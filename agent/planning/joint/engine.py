@@ -13,6 +13,7 @@ from math import floor, isfinite
 from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.devices.program import ScaledProgram
 from agent.planning.engine import Deadline, Proposal
+from agent.planning.joint.heat_cuts import Pattern, with_heat_cuts
 from agent.planning.joint.highs import WHOLE, Highs, Solution
 from agent.planning.joint.house import LIMITS, SHORTFALL
 from agent.planning.joint.mending import mended_values
@@ -33,6 +34,8 @@ LP_ROUNDS, MIP_ROUNDS = 6, 12
 # Programmes that relax rules are solved to this gap, in this share of the time that is left.
 ROUGH_GAP, ROUGH_SHARE = 1e-4, 0.8
 FINE_GAP = 1e-7
+# Of the time that is left, what rows of thermal devices and what each of their patterns may take.
+CUTS_SHARE, PATTERN_SHARE, PATTERNS = 0.4, 0.25, 2
 # Of all time, what the attempt to miss no aim may take where the best plan so far misses one.
 STRICT_SHARE = 0.35
 # Of the time that is left, what one aim may take.
@@ -204,6 +207,15 @@ def _money(
             break
         relaxed = highs.solve(house.money, search.left(), relaxed=True)
     found = False
+    if relaxed.values is not None and search.left() > LEAST_SEARCH_S:
+        share = search.deadline.share(CUTS_SHARE)
+        relaxed, patterns = with_heat_cuts(programme, highs, relaxed, share.left)
+        if house.exact and relaxed.values is not None:
+            search.raise_bound(relaxed.bound + house.constant)
+        for pattern in reversed(patterns[-PATTERNS:]):
+            found = _with_pattern(search, programme, highs, pattern) or found
+            if search.closed:
+                return found
     if start is None and search.best is not None:
         start = start_of(programme, search.best)
     broken = True
@@ -234,6 +246,30 @@ def _money(
         elif not broken and not (rough and search.left() > LEAST_SEARCH_S):
             break
     return found
+
+
+def _with_pattern(search: _Search, programme: Programme, highs: Highs, pattern: Pattern) -> bool:
+    """The best plan in which thermal devices are on and off as the pattern has it."""
+    milp = programme.house.milp
+    lower, upper = list(milp.lower), list(milp.upper)
+    columns = {
+        programme.thermal[id].on[k]: float(on)
+        for id, cells in pattern.items()
+        for k, on in enumerate(cells)
+    }
+    try:
+        for column, value in columns.items():
+            milp.fix(column, value)
+        seconds = search.left() * PATTERN_SHARE
+        solution = highs.solve(programme.house.money, seconds, gap=ROUGH_GAP)
+    finally:
+        milp.lower[:], milp.upper[:] = lower, upper
+    if solution.values is None:
+        return False
+    if _enter(search, programme, solution.values) or search.left() <= 0:
+        return True
+    mended = mended_values(programme, highs, solution.values, search.left)
+    return mended is not None and _enter(search, programme, mended)
 
 
 def _enter(search: _Search, programme: Programme, values: Sequence[float]) -> bool:

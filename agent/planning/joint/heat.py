@@ -28,6 +28,8 @@ class ThermalDevice:
         self.power: dict[int, int] = {}
         self.warmth: dict[int, int] = {}
         self.on: dict[int, int] = {}
+        # What temperature follows from, by cell.
+        self.rows: list[int] = []
         self.edges: Edges | None = None
         self.missed: int | None = None
         self.hold: dict[int, int] = {}
@@ -88,9 +90,10 @@ class ThermalDevice:
         cell = device.cells[k]
         terms: list[Term] = [(warmth, 1.0), (power, -1000 * cell.rise_per_w)]
         if k:
-            milp.equal([*terms, (self.warmth[k - 1], -cell.keep)], cell.constant)
+            row = milp.equal([*terms, (self.warmth[k - 1], -cell.keep)], cell.constant)
         else:
-            milp.equal(terms, cell.constant + cell.keep * device.temperature_c)
+            row = milp.equal(terms, cell.constant + cell.keep * device.temperature_c)
+        self.rows.append(row)
 
     def _switch(self) -> None:
         house, device = self.house, self.device

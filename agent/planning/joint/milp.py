@@ -43,8 +43,8 @@ class Milp:
         self.whole.add(column)
         return column
 
-    def row(self, lower: float, terms: Iterable[Term], upper: float) -> None:
-        """lower <= sum of the terms <= upper."""
+    def row(self, lower: float, terms: Iterable[Term], upper: float) -> int:
+        """lower <= sum of the terms <= upper; the index of the row."""
         summed: dict[int, float] = {}
         for column, value in terms:
             summed[column] = summed.get(column, 0.0) + value
@@ -53,6 +53,7 @@ class Milp:
         self.row_begin.append(len(self.row_columns))
         self.row_lower.append(lower)
         self.row_upper.append(upper)
+        return self.rows - 1
 
     def at_most(self, terms: Iterable[Term], upper: float) -> None:
         self.row(-INF, terms, upper)
@@ -60,8 +61,8 @@ class Milp:
     def at_least(self, lower: float, terms: Iterable[Term]) -> None:
         self.row(lower, terms, INF)
 
-    def equal(self, terms: Iterable[Term], value: float) -> None:
-        self.row(value, terms, value)
+    def equal(self, terms: Iterable[Term], value: float) -> int:
+        return self.row(value, terms, value)
 
     def fix(self, column: int, value: float) -> None:
         self.lower[column] = self.upper[column] = value

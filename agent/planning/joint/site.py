@@ -29,6 +29,8 @@ class SiteBalance:
     def __init__(self, house: House, stores: Sequence[StorageDevice]) -> None:
         self.house, self.stores = house, stores
         self.flows = Flows()
+        # The balance of each cell.
+        self.rows: list[int] = []
         self.freely = house.problem.situation.site.pv_curtailable
         for k in range(len(house.cells)):
             self._cell(k)
@@ -53,7 +55,8 @@ class SiteBalance:
         flows.exported.append(exported)
         flows.curtailed.append(curtailed)
         drawn = [(column, -value) for column, value in house.balance[k]]
-        milp.equal([(imported, 1.0), (exported, -1.0), (curtailed, -1.0), *drawn], -surplus)
+        flow = [(imported, 1.0), (exported, -1.0), (curtailed, -1.0)]
+        self.rows.append(milp.equal([*flow, *drawn], -surplus))
         house.pay(imported, hours * house.price(cell.choice))
         house.pay(exported, -hours * house.price(cell.export_price))
         self._import_limit(k)

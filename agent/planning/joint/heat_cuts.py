@@ -1,0 +1,87 @@
+"""Rows that say of each thermal device what it costs at least at the prices of power.
+
+A linear programme thinks that a pump can be half on. At its own prices of power the least cost of
+the device alone, minimum times and all, is found on a lattice; that the device costs no less is a
+row that every plan keeps. With it the programme has other prices, and so on. What the lattice has
+on and off is a good pattern too.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from agent.planning.joint.heat import ThermalDevice
+from agent.planning.joint.highs import Highs, Solution
+from agent.planning.joint.lattice import HeatLattice
+from agent.planning.joint.programme import Programme
+
+ROUNDS = 30
+# A row that lifts the value by less than this share of it, or a tenth of a cent, is not worth it.
+LEAST_LIFT, LEAST_MONEY = 2e-5, 2e-5
+# Floats of the lattice and of the programme differ by this.
+SLACK = 1e-7
+
+# On or off in each cell, by the device.
+Pattern = dict[str, tuple[bool, ...]]
+
+
+@dataclass(slots=True)
+class _Device:
+    heat: ThermalDevice
+    lattice: HeatLattice
+    start_cost: float
+
+
+def with_heat_cuts(
+    programme: Programme, highs: Highs, relaxed: Solution, left: Callable[[], float]
+) -> tuple[Solution, list[Pattern]]:
+    """The relaxed programme with such rows, and patterns, the best last."""
+    devices = _devices(programme)
+    patterns: list[Pattern] = []
+    for _ in range(ROUNDS if devices else 0):
+        if relaxed.values is None or left() <= 0:
+            break
+        added = False
+        pattern: Pattern = {}
+        for id, one in devices.items():
+            price = np.array([relaxed.duals[row] for row in programme.site.rows])
+            price = price[: one.heat.count]
+            own = np.array([relaxed.duals[row] for row in one.heat.rows])
+            heat = np.maximum(0.0, -own) * one.lattice.keep[1:]
+            walk = one.lattice.solve(price, heat, one.start_cost)
+            if walk is None:
+                return relaxed, patterns
+            pattern[id] = walk.on
+            terms = [(column, float(price[k])) for k, column in one.heat.power.items()]
+            if one.heat.edges is not None and one.start_cost:
+                terms += [(c, one.start_cost) for c in one.heat.edges.start.values()]
+            now = sum(value * relaxed.values[column] for column, value in terms)
+            if walk.bound > now + SLACK:
+                programme.house.milp.at_least(walk.bound - SLACK, terms)
+                added = True
+        patterns.append(pattern)
+        if not added:
+            break
+        better = highs.solve(programme.house.money, left(), relaxed=True)
+        if better.values is None:
+            break
+        lift = better.objective - relaxed.objective
+        relaxed = better
+        if lift < max(LEAST_LIFT * abs(relaxed.objective), LEAST_MONEY):
+            break
+    return relaxed, patterns
+
+
+def _devices(programme: Programme) -> dict[str, _Device]:
+    """Those that are on or off, with comfort limits that hold and nothing else to keep."""
+    house = programme.house
+    out: dict[str, _Device] = {}
+    for id, heat in programme.thermal.items():
+        device = heat.device
+        # Changes of the old plan only add to what it costs.
+        if house.strict and device.hygiene_by is None and heat.on:
+            scale = house.problem.units.power_scale
+            lattice = HeatLattice(device, house.starts, house.ends, scale)
+            out[id] = _Device(heat, lattice, house.currency(device.start_cost))
+    return out

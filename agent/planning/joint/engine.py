@@ -13,7 +13,7 @@ from math import floor, isfinite
 from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.devices.program import ScaledProgram
 from agent.planning.engine import Deadline, Proposal
-from agent.planning.joint.heat_cuts import Pattern, with_heat_cuts
+from agent.planning.joint.heat_cuts import Pattern, heat_bound
 from agent.planning.joint.highs import WHOLE, Highs, Solution
 from agent.planning.joint.house import LIMITS, SHORTFALL
 from agent.planning.joint.mending import mended_values
@@ -177,16 +177,19 @@ def _without_misses(search: _Search) -> bool:
         return False
     if known:
         search.aims_proved = True
-    whole = search.deadline
     if not known:
-        # It may be impossible, and that takes long to find out.
-        search.deadline = whole.share(STRICT_SHARE)
-    found = _money(search, programme, highs, relaxed) or known
-    search.deadline = whole
-    if not found:
-        # Proved only among plans that miss nothing, and there may be none.
-        search.bound = float("-inf")
-    return found
+        # It may be impossible all the same, and that takes long to find out.
+        share = search.deadline.share(STRICT_SHARE)
+        solution = highs.solve({}, share.left())
+        known = solution.values is not None and _enter(search, programme, solution.values)
+        if solution.values is not None and not known:
+            programme.tighten(solution.values)
+            mended = mended_values(programme, highs, solution.values, share.left)
+            known = mended is not None and _enter(search, programme, mended)
+    if not known:
+        return False
+    _money(search, programme, highs, relaxed)
+    return True
 
 
 def _money(
@@ -209,9 +212,9 @@ def _money(
     found = False
     if relaxed.values is not None and search.left() > LEAST_SEARCH_S:
         share = search.deadline.share(CUTS_SHARE)
-        relaxed, patterns = with_heat_cuts(programme, highs, relaxed, share.left)
-        if house.exact and relaxed.values is not None:
-            search.raise_bound(relaxed.bound + house.constant)
+        bound, patterns = heat_bound(programme, relaxed, share.left)
+        if house.exact:
+            search.raise_bound(bound + house.constant)
         for pattern in reversed(patterns[-PATTERNS:]):
             found = _with_pattern(search, programme, highs, pattern) or found
             if search.closed:

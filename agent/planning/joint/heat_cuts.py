@@ -13,7 +13,7 @@ import numpy as np
 
 from agent.planning.joint.heat import ThermalDevice
 from agent.planning.joint.highs import Highs, Solution
-from agent.planning.joint.lattice import HeatLattice
+from agent.planning.joint.lattice import STAGES, HeatLattice
 from agent.planning.joint.programme import Programme
 
 ROUNDS = 30
@@ -33,44 +33,90 @@ class _Device:
     start_cost: float
 
 
-def with_heat_cuts(
-    programme: Programme, highs: Highs, relaxed: Solution, left: Callable[[], float]
-) -> tuple[Solution, list[Pattern]]:
-    """The relaxed programme with such rows, and patterns, the best last."""
+def heat_bound(
+    programme: Programme, relaxed: Solution, left: Callable[[], float]
+) -> tuple[float, list[Pattern]]:
+    """What the relaxed programme costs at least with such rows, and patterns, the best last.
+
+    A search with whole numbers is slower with them, so they do not stay.
+    """
     devices = _devices(programme)
     patterns: list[Pattern] = []
-    for _ in range(ROUNDS if devices else 0):
+    if not devices:
+        return relaxed.bound, patterns
+    milp = programme.house.milp
+    rows = milp.rows
+    highs = Highs(milp)
+    try:
+        relaxed = _with_rows(programme, highs, relaxed, devices, patterns, left)
+    finally:
+        milp.forget_rows(rows)
+    return relaxed.bound, patterns
+
+
+def _with_rows(
+    programme: Programme,
+    highs: Highs,
+    relaxed: Solution,
+    devices: dict[str, _Device],
+    patterns: list[Pattern],
+    left: Callable[[], float],
+) -> Solution:
+    stage = 0
+    for _ in range(ROUNDS):
         if relaxed.values is None or left() <= 0:
             break
-        added = False
-        pattern: Pattern = {}
-        for id, one in devices.items():
-            price = np.array([relaxed.duals[row] for row in programme.site.rows])
-            price = price[: one.heat.count]
-            own = np.array([relaxed.duals[row] for row in one.heat.rows])
-            heat = np.maximum(0.0, -own) * one.lattice.keep[1:]
-            walk = one.lattice.solve(price, heat, one.start_cost)
-            if walk is None:
-                return relaxed, patterns
-            pattern[id] = walk.on
-            terms = [(column, float(price[k])) for k, column in one.heat.power.items()]
-            if one.heat.edges is not None and one.start_cost:
-                terms += [(c, one.start_cost) for c in one.heat.edges.start.values()]
-            now = sum(value * relaxed.values[column] for column, value in terms)
-            if walk.bound > now + SLACK:
-                programme.house.milp.at_least(walk.bound - SLACK, terms)
-                added = True
-        patterns.append(pattern)
-        if not added:
+        pattern = _cut(programme, relaxed, devices)
+        if pattern is None:
             break
-        better = highs.solve(programme.house.money, left(), relaxed=True)
-        if better.values is None:
-            break
+        if pattern.on:
+            patterns.append(pattern.on)
+        better = relaxed
+        if pattern.lifts:
+            better = highs.solve(programme.house.money, left(), relaxed=True)
+            if better.values is None:
+                break
         lift = better.objective - relaxed.objective
         relaxed = better
         if lift < max(LEAST_LIFT * abs(relaxed.objective), LEAST_MONEY):
-            break
-    return relaxed, patterns
+            stage += 1
+            if stage == len(STAGES):
+                break
+            for one in devices.values():
+                one.lattice.at_stage(stage)
+    return relaxed
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """What the devices have on at the prices of a solution, and whether rows were added."""
+
+    on: Pattern
+    lifts: bool
+
+
+def _cut(programme: Programme, relaxed: Solution, devices: dict[str, _Device]) -> _Cut | None:
+    """Adds the rows that a solution breaks; None where a device can keep its limits in no way."""
+    assert relaxed.values is not None, "solved"
+    lifts = False
+    pattern: Pattern = {}
+    for id, one in devices.items():
+        price = np.array([relaxed.duals[row] for row in programme.site.rows[: one.heat.count]])
+        own = np.array([relaxed.duals[row] for row in one.heat.rows])
+        heat = np.maximum(0.0, -own) * one.lattice.keep[1:]
+        walk = one.lattice.solve(price, heat, one.start_cost)
+        if walk is None:
+            return None
+        if walk.on is not None:
+            pattern[id] = walk.on
+        terms = [(column, float(price[k])) for k, column in one.heat.power.items()]
+        if one.heat.edges is not None and one.start_cost:
+            terms += [(c, one.start_cost) for c in one.heat.edges.start.values()]
+        now = sum(value * relaxed.values[column] for column, value in terms)
+        if walk.bound > now + SLACK:
+            programme.house.milp.at_least(walk.bound - SLACK, terms)
+            lifts = True
+    return _Cut(pattern, lifts)
 
 
 def _devices(programme: Programme) -> dict[str, _Device]:

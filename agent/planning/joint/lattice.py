@@ -18,18 +18,19 @@ from agent.planning.devices.thermal import ScaledThermal
 
 Floats = npt.NDArray[np.float64]
 
-# More nodes than that make a coarser step.
-MOST_NODES = 3000
+# Steps of z, coarse to fine, and how many nodes make a step coarser. What rounding may gain grows
+# with the step; what the coarsest says is on and off is good enough for a pattern.
+STAGES = ((0.004, 3000), (0.0012, 8000), (0.0004, 20000))
 # What no state can cost.
 NEVER = 1e12
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """The lower bound of the cost, and on or off in each cell of a plan near it."""
+    """The lower bound of the cost, and on or off in each cell of a plan near it (first stage)."""
 
     bound: float
-    on: tuple[bool, ...]
+    on: tuple[bool, ...] | None
 
 
 class HeatLattice:
@@ -65,7 +66,13 @@ class HeatLattice:
         self.off_cells = [_cells_of(starts, ends, i, device.min_off_s) for i in range(count)]
         self.on_owed = _cells_of(starts, ends, 0, device.mandatory_s) if device.running else 0
         self.off_owed = _cells_of(starts, ends, 0, device.blocked_s) if not device.running else 0
-        self.step = max(0.004, float(np.max(self.high - self.low)) / MOST_NODES * 1.01)
+        self.width = float(np.max(self.high - self.low))
+        self.at_stage(0)
+
+    def at_stage(self, stage: int) -> None:
+        self.stage = stage
+        least, nodes = STAGES[stage]
+        self.step = max(least, self.width / nodes)
 
     def solve(self, price: Floats, heat: Floats, start_cost: float) -> Walk | None:
         """`price`: of a kW in each cell, `heat`: of z that is added in it (any is valid, good ones
@@ -75,7 +82,8 @@ class HeatLattice:
         first = self._first(values[0])
         if first >= NEVER / 2:
             return None
-        return Walk(first - step * float(rises), self._walk(values, price, start_cost))
+        on = None if self.stage else self._walk(values, price, start_cost)
+        return Walk(first - step * float(rises), on)
 
     def _window(self, i: int) -> tuple[int, int]:
         return floor(self.low[i] / self.step + 1e-9), floor(self.high[i] / self.step + 1e-9)
@@ -128,6 +136,9 @@ class HeatLattice:
                 begun = run[max(0, self.on_cells[i] - 1)] + start_cost
                 now.append(np.minimum(rest[0], begun))
             table[i] = now
+            if self.stage:
+                # Nobody walks here: what lies ahead is not needed any more.
+                table[i + 1] = []
         return table
 
     def _same(self, i: int, after: Floats) -> Floats:

@@ -64,5 +64,10 @@ class Milp:
     def equal(self, terms: Iterable[Term], value: float) -> int:
         return self.row(value, terms, value)
 
+    def forget_rows(self, count: int) -> None:
+        """Keeps the first `count` rows; only for rows that no solver but a passing one was told."""
+        del self.row_lower[count:], self.row_upper[count:], self.row_begin[count + 1 :]
+        del self.row_columns[self.row_begin[-1] :], self.row_values[self.row_begin[-1] :]
+
     def fix(self, column: int, value: float) -> None:
         self.lower[column] = self.upper[column] = value

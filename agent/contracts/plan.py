@@ -1,6 +1,7 @@
 """The plan as a JSON document (schema plan/1): the writer, and the model of what it writes.
 
-A field without a value is left out, but for `price`, which is null in unknown time.
+A field without a value is left out, but for `price`, which is null in unknown time, and `demand`
+of a device that has several, which is null where a run must go on for nobody.
 """
 
 from collections.abc import Sequence
@@ -111,12 +112,12 @@ def _device(device: DevicePlan) -> dict[str, Any]:
         "starts": device.starts,
         "deadline_met": device.deadline_met,
         "shortfall_kwh": _number(device.shortfall_kwh),
-        "slots": _slots(device.slots),
+        "slots": _slots(device.slots, numbered=device.numbered),
         "why": [_reason(reason) for reason in device.why],
     }
 
 
-def _slots(slots: Sequence[Slot]) -> list[dict[str, Any]]:
+def _slots(slots: Sequence[Slot], *, numbered: bool) -> list[dict[str, Any]]:
     out = []
     for slot in slots:
         document = {
@@ -130,7 +131,9 @@ def _slots(slots: Sequence[Slot]) -> list[dict[str, Any]]:
             "unknown": slot.unknown,
             "reason": slot.reason,
         }
-        for key in ("demand", "temperature_c", "energy_kwh"):
+        if numbered:
+            document["demand"] = slot.demand
+        for key in ("temperature_c", "energy_kwh"):
             value = getattr(slot, key)
             if value is not None:
                 document[key] = _number(value)

@@ -198,13 +198,16 @@ class Reader:
         return out
 
     def points(self, key: str) -> tuple[tuple[Decimal, Decimal], ...]:
-        """A curve as a list of pairs, sorted by the first number; a number is a flat one."""
-        expected = "a list of pairs of numbers such as [[-7, 2.2], [7, 3.6]]"
+        """A curve as a list of pairs, sorted by the first number; a plain number is flat."""
+        expected = "a number or a list of pairs of numbers such as [[-7, 2.2], [7, 3.6]]"
         value = self._take(key, False, expected)
         if value is None:
             return ()
-        if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
-            value = [[0, value]]
+        if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
+            height = self.number(key, least=0)
+            if height == 0 and self.is_number(key):
+                self.fault(key, "is 0; expected more than 0")
+            return ((Decimal(0), height),)
         out = []
         for index, pair in enumerate(value if isinstance(value, list) else [None]):
             if not isinstance(pair, list) or len(pair) != 2:

@@ -48,6 +48,11 @@ from agent.energy.situation import (
 from agent.errors import Fault
 
 SCHEMA = "situation/1"
+# No home has more: a larger document is a mistake, and would be hours of work.
+MOST_KWH = 10_000
+MOST_RATES = 50_000
+MOST_DEVICES = 64
+MOST_DEMANDS = 64
 T = TypeVar("T")
 ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 INSTANTS = frozenset(
@@ -97,6 +102,9 @@ def _situation(top: Reader) -> Situation | None:
     currency = top.text("currency", required=True)
     if currency is not None and not re.fullmatch(r"[A-Z]{3}", currency):
         top.fault("currency", f"is {currency!r}; expected three letters such as EUR")
+    for key, most in (("import_rates", MOST_RATES), ("export_rates", MOST_RATES)):
+        _at_most(top, key, most)
+    _at_most(top, "devices", MOST_DEVICES)
     rates = _spans(top, "import_rates", _rate)
     exports = _spans(top, "export_rates", _rate)
     site = top.child("site", _site)
@@ -125,6 +133,12 @@ def _known_zone(name: str) -> bool:
     except (KeyError, ValueError, OSError):
         return False
     return True
+
+
+def _at_most(parent: Reader, key: str, most: int) -> None:
+    items = parent.raw(key)
+    if isinstance(items, list) and len(items) > most:
+        parent.fault(key, f"has {len(items)} items; expected {most} at most")
 
 
 def _distinct(parent: Reader, key: str) -> None:
@@ -300,7 +314,7 @@ def _demand(reader: Reader) -> Demand:
     if not hard and reader.raw("value_per_kwh") is None:
         reader.fault("value_per_kwh", "is missing; a demand with hard: false needs it")
     demand = Demand(
-        energy_kwh=reader.number("energy_kwh", required=True, least=0),
+        energy_kwh=reader.number("energy_kwh", required=True, least=0, most=MOST_KWH),
         earliest=earliest,
         deadline=deadline,
         contiguous=reader.flag("contiguous", default=False),
@@ -346,6 +360,7 @@ def _switching(reader: Reader, now: datetime | None) -> dict[str, Any]:
 
 
 def _flexible(reader: Reader, now: datetime | None) -> Flexible:
+    _at_most(reader, "demands", MOST_DEMANDS)
     return Flexible(
         **_switching(reader, now),
         demands=tuple(reader.children("demands", _demand)),
@@ -384,7 +399,7 @@ def _storage(reader: Reader, now: datetime | None) -> Storage:
         at = one.instant("at", required=True)
         goal = StorageTarget(
             0 if at is None else to_unix_floor(at),
-            one.number("energy_kwh", required=True, least=0),
+            one.number("energy_kwh", required=True, least=0, most=MOST_KWH),
         )
         one.close()
         return goal
@@ -395,8 +410,8 @@ def _storage(reader: Reader, now: datetime | None) -> Storage:
             reader.fault(key, "is 0; expected more than 0 and at most 1")
         return value
 
-    least = reader.number("min_kwh", least=0)
-    most = reader.optional_number("max_kwh", least=0)
+    least = reader.number("min_kwh", least=0, most=MOST_KWH)
+    most = reader.optional_number("max_kwh", least=0, most=MOST_KWH)
     if most is not None and most < least:
         reader.fault("max_kwh", f"is {most}, below min_kwh {least}")
     present = reader.raw("available") is not None
@@ -404,14 +419,16 @@ def _storage(reader: Reader, now: datetime | None) -> Storage:
         _spans(
             reader,
             "available",
-            lambda r, a, b: Availability(a, b, r.optional_number("arrives_kwh", least=0)),
+            lambda r, a, b: Availability(
+                a, b, r.optional_number("arrives_kwh", least=0, most=MOST_KWH)
+            ),
         )
     )
     targets = reader.children("targets", target)
     return Storage(
         id=_identity(reader),
-        capacity_kwh=reader.number("capacity_kwh", required=True, least=0),
-        energy_kwh=reader.number("energy_kwh", required=True, least=0),
+        capacity_kwh=reader.number("capacity_kwh", required=True, least=0, most=MOST_KWH),
+        energy_kwh=reader.number("energy_kwh", required=True, least=0, most=MOST_KWH),
         max_charge_w=reader.number("max_charge_w", required=True, least=0),
         max_discharge_w=reader.number("max_discharge_w", required=True, least=0),
         min_kwh=least,

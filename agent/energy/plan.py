@@ -30,7 +30,7 @@ class Slot:
     """A part of a plan at one power, price and reason. `power_w` is negative while discharging.
 
     `price` is the import price, None in unknown time; `cost` leaves start costs out; `demand` is
-    the index of the demand served, where the device has several.
+    the index of the demand served, where the device has several; None in a run that must go on.
     """
 
     start: int
@@ -58,6 +58,8 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class DevicePlan:
+    """`numbered`: it has several demands, so each slot says which it serves (None: nobody)."""
+
     id: str
     status: Status
     engine: Engine
@@ -68,6 +70,7 @@ class DevicePlan:
     shortfall_kwh: Decimal
     slots: tuple[Slot, ...] = ()
     why: tuple[Reason, ...] = ()
+    numbered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,19 +5,18 @@ of its own window. A candidate that breaks a rule is dropped by whoever judges i
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.devices.program import ScaledProgram
 from agent.planning.engine import Deadline
-from agent.planning.exact import contiguous, interruptible
 from agent.planning.exact.objectives import ServedSpan, Task, segments_of
+from agent.planning.exact.own_windows import own_window_plans
 from agent.planning.exact.until_done import assigned, by_deadline, merged_runs, until_done
 from agent.planning.problem import Problem
 from agent.planning.segments import Run, Schedule, Segment, joined
 
 
-def plain_candidates(problem: Problem) -> Iterator[Schedule]:
+def plain_candidates(problem: Problem, deadline: Deadline) -> Iterator[Schedule]:
     old = clipped_incumbent(problem)
     if old is not None:
         yield old
@@ -25,10 +24,9 @@ def plain_candidates(problem: Problem) -> Iterator[Schedule]:
         return
     model = problem.models[0]
     if isinstance(model, ScaledDevice):
-        task = Task(problem, model, Deadline.never())
-        for spans in (until_done(model), _one_block(task), _own_windows(task)):
-            if spans is not None:
-                yield {model.id: segments_of(model, spans)}
+        task = Task(problem, model, deadline)
+        for spans in (until_done(model), *own_window_plans(task)):
+            yield {model.id: segments_of(model, spans)}
 
 
 def clipped_incumbent(problem: Problem) -> Schedule | None:
@@ -101,43 +99,3 @@ def _refitted(device: ScaledDevice, runs: list[Run]) -> list[ServedSpan]:
         run[1] += more
         have += more
     return assigned(device, [(a, b) for a, b in merged_runs([(a, b) for a, b in fitted if b > a])])
-
-
-def _one_block(task: Task) -> list[ServedSpan] | None:
-    """One demand in one piece, where that costs least."""
-    device = task.device
-    if len(device.demands) != 1 or device.running:
-        return None
-    demand = device.demands[0]
-    if not demand.hard or demand.cap is not None or not demand.needed_s:
-        return None
-    whole = replace(device, demands=(replace(demand, contiguous=True),))
-    return contiguous.plan_contiguous(task.of(whole))
-
-
-def _own_windows(task: Task) -> list[ServedSpan] | None:
-    """Each demand, by deadline, in the best time of its own window that others have left."""
-    device = task.device
-    if device.running or device.grid_s or len(device.demands) < 2:
-        return None
-    taken: list[ServedSpan] = []
-    for i in by_deadline(device):
-        demand = device.demands[i]
-        after = [b + device.min_off_s for _, b, _ in taken]
-        first = max([demand.earliest, device.blocked_s, *after])
-        alone = replace(device, demands=(replace(demand, earliest=first),), blocked_s=first)
-        own = task.of(alone)
-        if not demand.needed_s:
-            continue
-        if device.coupled_in_time or demand.contiguous:
-            if not demand.hard or demand.cap is not None:
-                continue
-            spans = contiguous.plan_contiguous(own)
-        else:
-            free = replace(alone, blocked_s=0)
-            found = interruptible.plan_interruptible(task.of(free))
-            if found is None:
-                return None
-            spans = found
-        taken += [(a, b, i) for a, b, _ in spans]
-    return sorted(taken, key=lambda span: span[0])

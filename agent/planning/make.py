@@ -9,6 +9,9 @@ from agent.planning.portfolio import ENGINES, Entry, plan_parts, whole
 from agent.planning.presentation import plan_of
 from agent.planning.problem import problem_of
 
+# The rest is for putting the plan in words and numbers.
+SEARCH_SHARE = 0.85
+
 
 def make_plan(
     situation: Situation,
@@ -21,7 +24,9 @@ def make_plan(
     `clock` gives monotonic seconds; without one searches end by their size alone. `engines` are
     asked in their order, the rule first.
     """
-    deadline = Deadline.never() if clock is None else Deadline.after(clock, time_limit_s)
+    deadline = Deadline.never()
+    if clock is not None:
+        deadline = Deadline.after(clock, time_limit_s * SEARCH_SHARE)
     problem = problem_of(situation)
     verdicts = plan_parts(problem, deadline, engines)
     return plan_of(whole(problem, verdicts), verdicts)

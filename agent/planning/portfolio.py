@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from agent.energy.plan import Engine as EngineName
 from agent.energy.plan import Status
 from agent.planning.candidates import plain_candidates
+from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.engine import Deadline, Engine, Proposal
 from agent.planning.exact import ExactEngine
 from agent.planning.exact.allowances import with_allowances
@@ -23,6 +24,7 @@ OPTIMAL_GAP = 1e-6
 LEAST_STAKE = 0.01
 # What capped demands would miss without caps is found in this share of the time.
 ALLOWANCE_SHARE = 0.25
+PLAIN_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +56,25 @@ def plan_parts(
     problem: Problem, deadline: Deadline, engines: Sequence[Entry] = ENGINES
 ) -> list[Verdict]:
     """The best plan of each part of the problem, within the time that is left."""
-    parts = problem.parts()
+    # What is soon done comes first, and leaves its time to what is not.
+    parts = sorted(problem.parts(), key=_difficulty)
     verdicts = []
     for k, part in enumerate(parts):
         share = deadline.share(1 / (len(parts) - k))
         verdicts.append(best_plan(part, share, engines))
     return verdicts
+
+
+def _difficulty(part: Problem) -> int:
+    """How many demands depend on each other in time."""
+    total = 0
+    for model in part.models:
+        if isinstance(model, ScaledDevice):
+            total += sum(
+                model.coupled_in_time or bool(model.grid_s) or demand.contiguous
+                for demand in model.demands
+            )
+    return total
 
 
 def whole(problem: Problem, verdicts: Sequence[Verdict]) -> Judged:
@@ -79,7 +94,7 @@ def best_plan(problem: Problem, deadline: Deadline, engines: Sequence[Entry] = E
     """Plain candidates first, then each engine with the best plan so far as its incumbent."""
     problem = with_allowances(problem, deadline.share(ALLOWANCE_SHARE))
     found = _Race(problem)
-    for schedule in plain_candidates(problem):
+    for schedule in plain_candidates(problem, deadline.share(PLAIN_SHARE)):
         found.consider(schedule)
     for entry in engines:
         if found.best is not None and deadline.over():

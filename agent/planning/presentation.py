@@ -77,6 +77,7 @@ def _device(judged: Judged, model: Model, status: Status, engine: Engine) -> Dev
         shortfall_kwh=decimal(units.kwh_exactly(0 if measured.met else measured.shortfall)),
         slots=slots,
         why=reasons.of_device(judged, model),
+        numbered=isinstance(model, ScaledDevice) and len(model.demands) > 1,
     )
 
 

@@ -62,15 +62,19 @@ class Timeline:
         self._price_before: list[int] = []
         self._choice_before: list[int] = []
         self._unknown_before: list[int] = []
-        price = choice = unknown = 0
+        self._instants_before: list[int] = []
+        price = choice = unknown = instants = 0
         for cell in self.spans:
             self._price_before.append(price)
             self._choice_before.append(choice)
             self._unknown_before.append(unknown)
+            self._instants_before.append(instants)
             span = cell.end - cell.start
             price += cell.price * span
             choice += cell.choice * span
-            unknown += span if cell.unknown else 0
+            if cell.unknown:
+                unknown += span
+                instants += (cell.start + cell.end - 1) * span // 2
 
     def priced(self, price_of: Callable[[PriceSpan], int]) -> "Timeline":
         """The same time with other prices; spans that are alike then are one."""
@@ -166,11 +170,15 @@ class Timeline:
 
     def unknown_instants(self, start: int, end: int) -> int:
         """Sum of the unknown seconds in `[start, end)`, each by its distance from now."""
-        total = 0
-        for a, b, cell in self.between(start, end):
-            if cell.unknown:
-                total += (a + b - 1) * (b - a) // 2
-        return total
+        return self._instants_until(end) - self._instants_until(start)
+
+    def _instants_until(self, second: int) -> int:
+        index = bisect_right(self.starts, second) - 1
+        cell = self.spans[index]
+        before = self._instants_before[index]
+        if not cell.unknown:
+            return before
+        return before + (cell.start + second - 1) * (second - cell.start) // 2
 
 
 def _alike(one: PriceSpan, other: PriceSpan) -> bool:

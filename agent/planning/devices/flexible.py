@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Decimal
-from fractions import Fraction
 
 from agent.energy.situation import Flexible, Situation
 from agent.planning.incumbent import IncumbentEdges, incumbent_edges
-from agent.planning.segments import Segment
 from agent.planning.timeline import PriceSpan, Timeline
 from agent.planning.units import Units
 
@@ -105,9 +103,6 @@ class ScaledDevice:
         anchors = self.demands if index is None else (self.demands[index],)
         return any((at - one.anchor) % self.grid_s == 0 for one in anchors)
 
-    def on_at_full_power(self, start: int, end: int, demand: int | None) -> Segment:
-        return Segment(start, end, self.power, demand)
-
 
 def scaled_device(
     situation: Situation, device: Flexible, timeline: Timeline, units: Units
@@ -183,11 +178,3 @@ def _least(device: Flexible, units: Units) -> int:
         return units.power(device.min_power_w)
     switched = device.min_on_s or device.min_off_s or device.start_cost
     return units.power(device.max_power_w) if switched else 0
-
-
-def energy_of(device: ScaledDevice, seconds: int) -> int:
-    return device.power * seconds
-
-
-def kwh_of(device: ScaledDevice, seconds: int, units: Units) -> Fraction:
-    return units.kwh_exactly(device.power * seconds)

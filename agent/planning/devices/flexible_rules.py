@@ -33,7 +33,7 @@ def measure_flexible(
         count = device.incumbent.changes(seen, device.on_since, device.off_since)
         out.changes = count * device.incumbent.cost
     _demands(device, own, out, coupled=coupled)
-    out.excess += _for_nobody(timeline, device, own, out.served, coupled=coupled)
+    out.excess += _for_nobody(timeline, device, own, coupled=coupled)
     for start, end, power, _ in own:
         for a, b, span in timeline.between(start, end):
             if span.unknown:
@@ -90,25 +90,22 @@ def _value(device: ScaledDevice, index: int, energy: int) -> int:
 
 
 def _for_nobody(
-    timeline: Timeline,
-    device: ScaledDevice,
-    segments: Sequence[Segment],
-    served: Sequence[int],
-    *,
-    coupled: bool,
+    timeline: Timeline, device: ScaledDevice, segments: Sequence[Segment], *, coupled: bool
 ) -> int:
     """Energy of a run that must go on which serves nobody, where a split demand could have it."""
     total = 0
+    got = [0] * len(device.demands)
     for one in segments:
         if one.demand is not None:
+            got[one.demand] += one.power * (one.end - one.start)
             continue
         if coupled:
             total += one.power * (one.end - one.start)
             continue
         for a, b, span in timeline.between(one.start, one.end):
             parts = []
-            for demand, got in zip(device.demands, served, strict=True):
-                wants = not demand.contiguous and got < demand.needed_s * device.power
+            for demand, served in zip(device.demands, got, strict=True):
+                wants = not demand.contiguous and served < demand.needed_s * device.power
                 if not wants or not demand.admits(span):
                     continue
                 until = b if demand.hard else min(b, demand.deadline)
@@ -181,6 +178,8 @@ def _of_demands(
         total = sum(one.power * (one.end - one.start) for one in mine)
         if demand.contiguous and len(runs_of(mine)) > 1:
             found.append(f"demand {index} is not one block")
+        if demand.under_way and (not mine or mine[0].start > 0):
+            found.append(f"the block of demand {index} does not go on")
         # Coupled, what others need in time may cut a block short: less is missing in all.
         whole = demand.contiguous and demand.hard and demand.cap is None and pieces is None
         if whole and 0 < total < demand.energy:

@@ -99,8 +99,11 @@ def measure_program(
     start = program.started if program.running else program.start_of(own)
     out = Measured(segments=own)
     if not own and not (program.energy == 0 or program.running):
-        out.shortfall = out.never = program.energy
-        out.met, out.missing = False, (program.energy,)
+        if pieces is None:
+            out.faults.append("does not run")
+        out.never = program.energy
+        out.shortfall = max(program.energy, program.least_missed)
+        out.met, out.missing = False, (out.shortfall,)
         out.changes = program.incumbent.changes(()) * program.incumbent.cost
         return out
     if start is None:

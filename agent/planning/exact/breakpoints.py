@@ -17,7 +17,7 @@ from agent.planning.timeline import Timeline
 # More points than this are not searched; what is found is then not called proved.
 MOST_POINTS = 1500
 # Several demands are searched on steps of one size, where these are no more than this.
-MOST_STEPS = 6000
+MOST_STEPS = 2400
 # Steps of one size that are this few are searched instead, without any free chain.
 FEW_STEPS = 300
 
@@ -95,6 +95,8 @@ def _chains(device: ScaledDevice, named: list[int], end: int) -> Points:
         if demand.contiguous or several:
             anchors |= {t + sign * x for t in named for x in lengths for sign in (1, -1)}
     anchors = {t for t in anchors if 0 <= t <= end}
+    if len(anchors) > MOST_POINTS:
+        anchors = set(named)
     found = set(anchors)
     back: dict[bool, set[int]] = {True: set(), False: set()}
     # (instant, whether it is a start, direction of the chain)

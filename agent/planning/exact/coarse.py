@@ -9,9 +9,10 @@ from dataclasses import replace
 
 from agent.planning.exact.breakpoints import Points
 from agent.planning.exact.dynamic import MOST_STATES, plan_on_steps, steps_of
-from agent.planning.exact.lagrangian import RelaxedModel, multipliers_of
+from agent.planning.exact.lagrangian import RelaxedModel
 from agent.planning.exact.lexicographic import weights_of
 from agent.planning.exact.multi_demand import MultiDemandSearch
+from agent.planning.exact.multipliers import multipliers_of
 from agent.planning.exact.objectives import ServedSpan, Task, runs_of
 from agent.planning.exact.search import merged
 

@@ -27,7 +27,11 @@ class ExactEngine:
             return Proposal(schedule, judge(problem, schedule).objective, aims_proved=True)
         if not isinstance(model, ScaledDevice):
             return None
-        outcome = plan_device(Task(problem, model, deadline))
+        known = () if incumbent is None else incumbent.get(model.id, ())
+        task = Task(
+            problem, model, deadline, tuple((one.start, one.end, one.demand) for one in known)
+        )
+        outcome = plan_device(task)
         schedule = {model.id: segments_of(model, outcome.spans)}
         if outcome.proved:
             return Proposal(schedule, judge(problem, schedule).objective, aims_proved=True)

@@ -15,13 +15,10 @@ from agent.planning.exact.breakpoints import FEW_STEPS, common_step, points_of
 from agent.planning.exact.coarse import coarse_plans
 from agent.planning.exact.dynamic import plan_on_steps, steps_of
 from agent.planning.exact.feasibility import renamed, without_costs
-from agent.planning.exact.lagrangian import (
-    RelaxedModel,
-    bound_without_minimum_times,
-    multipliers_of,
-)
+from agent.planning.exact.lagrangian import RelaxedModel
 from agent.planning.exact.lexicographic import Weights, weights_of
 from agent.planning.exact.multi_demand import MultiDemandSearch
+from agent.planning.exact.multipliers import bound_without_minimum_times, multipliers_of
 from agent.planning.exact.objectives import ServedSpan, Task, aim_seconds
 from agent.planning.exact.outcome import Outcome
 from agent.planning.exact.overdue import plan_overdue
@@ -39,9 +36,12 @@ BUDGET_FEASIBLE = 25_000
 BUDGET_ORDER = 4_000
 MOST_ORDERS = 6
 STEPS_S = (60, 300, 900)
+# Prices times demands: above this no pass over both is made.
+MOST_WORK = 8000
 # Of the time that is left at each stage.
 MULTIPLIER_SHARE = 0.4
 FIRST_SHARE = 0.5
+COARSE_SHARE = 0.6
 EASIER_SHARE = 0.4
 
 
@@ -58,7 +58,11 @@ class Attempt:
 
 
 def plan_with_minimum_times(task: Task) -> Outcome:
-    return plan_overdue(task) or _on_exact_steps(task) or _searched(task)
+    found = plan_overdue(task)
+    if found is None and not task.deadline.over():
+        found = _on_exact_steps(task) or _searched(task)
+    # Without time for any search it is on until done.
+    return found or Outcome(until_done(task.device))
 
 
 def _on_exact_steps(task: Task) -> Outcome | None:
@@ -80,35 +84,58 @@ def _on_exact_steps(task: Task) -> Outcome | None:
 
 
 def _searched(task: Task) -> Outcome:
+    """Stage by stage, each with a share of the time that is left; no stage loses a better plan."""
+    edges = task.timeline.edges(0, _end(task, late=False))
+    if len(edges) * len(task.device.demands) > MOST_WORK:
+        return _unsearched(task)
     first = last = _attempt(task.within(FIRST_SHARE), late=False)
-    if _matters(first.judged, task):
+    if first.lower is None and not _matters(first.judged, task):
+        return Outcome(first.spans, proved=True)
+    plain = [] if task.deadline.over() else list(coarse_plans(task.within(COARSE_SHARE)))
+    if task.known:
+        plain.append(list(task.known))
+    spans, found = _best(task, first, plain)
+    if _matters(found, task) and not task.deadline.over():
         # The deadline stands in the way: look beyond it.
         last = _attempt(task.within(FIRST_SHARE), late=True)
-    if last.lower is None:
-        return Outcome(last.spans, proved=True)
-    tried = [first, last, *_easier(task.within(EASIER_SHARE))]
-    for spans in coarse_plans(task.within(EASIER_SHARE)):
-        judged = task.judge(spans)
-        if not judged.faults:
-            tried.append(replace(first, spans=spans, judged=judged))
-    best = min(tried, key=lambda one: one.judged.order)
-    spans, found = best.spans, best.judged
+        if last.lower is None:
+            return Outcome(last.spans, proved=True)
+        spans, found = _best(task, last, [spans])
+    for one in _easier(task.within(EASIER_SHARE)):
+        spans, found = _best(task, one, [spans])
     # A plan that is all in time is bound by the look that saw no further.
     seen = last if _matters(found, task) else first
-    if seen.lower is None:
-        return Outcome(spans, proved=True)
-    proved_aims = _aims_are_proved(task, seen.weights, found, seen.lower)
-    if not proved_aims:
+    if seen.lower is not None and not _aims_are_proved(task, seen.weights, found, seen.lower):
         for one, proves in _feasible_first(task, late=_matters(found, task)):
-            if one.judged.order < found.order:
-                spans, found = one.spans, one.judged
+            spans, found = _best(task, one, [spans])
             if proves:
                 return Outcome(spans, proved=True)
         seen = last if _matters(found, task) else first
-        if seen.lower is None:
-            return Outcome(spans, proved=True)
-        proved_aims = _aims_are_proved(task, seen.weights, found, seen.lower)
+    if seen.lower is None:
+        return Outcome(spans, proved=True)
+    proved_aims = _aims_are_proved(task, seen.weights, found, seen.lower)
     return Outcome(spans, _objective(task, seen, found), aims_proved=proved_aims)
+
+
+def _unsearched(task: Task) -> Outcome:
+    """So many prices and demands that one pass over them would take too long: plain plans only."""
+    plans = [until_done(task.device), list(task.known), *coarse_plans(task)]
+    judged = [(task.judge(spans), spans) for spans in plans]
+    kept = [one for one in judged if not one[0].faults] or judged[:1]
+    found, spans = min(kept, key=lambda one: one[0].order)
+    return Outcome(spans, aims_proved=not any(found.aims))
+
+
+def _best(
+    task: Task, attempt: Attempt, others: list[list[ServedSpan]]
+) -> tuple[list[ServedSpan], Judged]:
+    """The best of an attempt and other plans of the device that break no rule."""
+    spans, found = attempt.spans, task.judge(attempt.spans)
+    for other in others:
+        judged = task.judge(other)
+        if not judged.faults and (found.faults or judged.order < found.order):
+            spans, found = other, judged
+    return spans, found
 
 
 def _aims_are_proved(task: Task, weights: Weights, found: Judged, lower: int) -> bool:
@@ -135,7 +162,7 @@ def _feasible_first(task: Task, *, late: bool) -> Iterator[tuple[Attempt, bool]]
     that uses none: with that barred the search has less to tell apart.
     """
     timeline, bare, kept = without_costs(task.timeline, task.device)
-    if not kept:
+    if not kept or task.deadline.over():
         return
     one = _attempt(task.of(bare, timeline), late=late, feasible_only=True)
     spans = renamed(one.spans, kept)

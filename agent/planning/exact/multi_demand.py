@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agent.planning.engine import Deadline
-from agent.planning.exact.best_first import NOTHING
 from agent.planning.exact.lagrangian import Multipliers, RelaxedModel
 from agent.planning.exact.objectives import ServedSpan
 from agent.planning.exact.search import BEAM_STATES, Search
+from agent.planning.exact.states import NOTHING
 
 OFF, ON, GOAL = range(3)
 NOBODY = -1
@@ -61,7 +61,9 @@ class MultiDemandSearch(Search[Node]):
         deadline: Deadline,
         order: tuple[int, ...] | None = None,
     ) -> None:
-        super().__init__(len(model.points), budget, deadline, 2 * BEAM_STATES)
+        # Each state has as many successors as there are demands, and is as much longer.
+        count = max(2, len(model.device.demands))
+        super().__init__(len(model.points), 2 * budget // count, deadline, 4 * BEAM_STATES // count)
         self.model = model
         self.multipliers = multipliers
         self.device = model.device

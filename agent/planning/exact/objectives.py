@@ -17,11 +17,15 @@ ServedSpan = tuple[int, int, int | None]
 
 @dataclass(frozen=True)
 class Task:
-    """One flexible device of an alone problem, and until when there is time for it."""
+    """One flexible device of an alone problem, and until when there is time for it.
+
+    `known`: a plan of this device that is there already; empty where there is none.
+    """
 
     problem: Problem
     device: ScaledDevice
     deadline: Deadline
+    known: tuple[ServedSpan, ...] = ()
 
     @property
     def timeline(self) -> Timeline:
@@ -36,7 +40,7 @@ class Task:
 
     def within(self, part: float) -> "Task":
         """The same with a part of the time that is left."""
-        return Task(self.problem, self.device, self.deadline.share(part))
+        return replace(self, deadline=self.deadline.share(part))
 
     def judge(self, spans: Sequence[ServedSpan]) -> Judged:
         return judge(self.problem, {self.device.id: segments_of(self.device, spans)})

@@ -18,10 +18,12 @@ from agent.planning.exact.objectives import ServedSpan
 # States that a plan which need not be the best one looks at, and at least at each instant.
 BEAM_STATES = 8000
 LEAST_BEAM = 3
+# Of an instant's states so many times the beam's width wait to be expanded.
+WAITING = 8
 # How often the clock is asked, in states.
 CLOCK_EVERY = 32
 # The beam has the rest of the time.
-HEAP_SHARE = 0.6
+HEAP_SHARE = 0.7
 # The heap may hold this many times as many states as may be expanded.
 HEAP_FACTOR = 4
 
@@ -69,6 +71,7 @@ class Search(ABC, Generic[N]):
         self.heap: list[tuple[int, int, N]] = []
         self.buckets: list[list[N]] | None = None
         self.count = count()
+        self.width = LEAST_BEAM
 
     @abstractmethod
     def put_roots(self) -> None:
@@ -92,7 +95,12 @@ class Search(ABC, Generic[N]):
 
     def add(self, node: N) -> None:
         if self.buckets is not None:
-            self.buckets[self.layers if node.is_goal else node.layer].append(node)
+            bucket = self.buckets[self.layers if node.is_goal else node.layer]
+            bucket.append(node)
+            if len(bucket) > 2 * WAITING * self.width:
+                # Those that would hardly be expanded only take room.
+                bucket.sort(key=lambda one: one.bound)
+                del bucket[WAITING * self.width :]
             return
         heapq.heappush(self.heap, (node.bound, next(self.count), node))
 
@@ -122,13 +130,13 @@ class Search(ABC, Generic[N]):
         self.forget()
         self.buckets = [[] for _ in range(self.layers + 1)]
         self.put_roots()
-        width = max(LEAST_BEAM, self.beam_states // self.layers)
+        self.width = max(LEAST_BEAM, self.beam_states // self.layers)
         goal: N | None = None
         for bucket in self.buckets:
             bucket.sort(key=lambda node: node.bound, reverse=True)
             if self.deadline.over():
                 return goal
-            goal = self._through(bucket, width, goal)
+            goal = self._through(bucket, self.width, goal)
             bucket.clear()
         return goal
 

@@ -172,7 +172,7 @@ def add_free_block(
             milp.at_most([(free.ends[k - 1], 1.0), (on, 1.0)], 1.0)
         if demand.under_way and k:
             milp.fix(begun, 0.0)
-        elif demand.under_way and house.strict:
+        elif demand.under_way:
             milp.fix(on, 1.0)
         starts.append((begun, 1.0))
         cell = house.cells[k]

@@ -1,6 +1,9 @@
 """A program by rule: from the cell's start where it costs least and fits, else the first."""
 
+from collections.abc import Sequence
+
 from agent.planning.devices.program import ScaledProgram
+from agent.planning.grid import SiteCell
 from agent.planning.rule.allocation import Allocation
 from agent.planning.segments import Segment, clipped
 
@@ -38,7 +41,7 @@ def _cost(house: Allocation, program: ScaledProgram, start: int) -> tuple[float,
         inside = clipped(own, cell.start, cell.end)
         top = max((one.power for one in inside), default=0)
         room = house.room(k)
-        if room is not None and top > room:
+        if room is not None and (top > room or _peaks_out(house, cell, inside, top)):
             return 0.0, None
         for one in inside:
             energy = one.power * (one.end - one.start)
@@ -46,3 +49,15 @@ def _cost(house: Allocation, program: ScaledProgram, start: int) -> tuple[float,
             unknown += energy if cell.unknown else 0
         k += 1
     return unknown, cost
+
+
+def _peaks_out(house: Allocation, cell: SiteCell, inside: Sequence[Segment], top: int) -> bool:
+    """Whether its peak above its mean breaks the limit where surplus may be curtailed.
+
+    Curtailment is the same all through a cell, so a surplus does not cover such a peak.
+    """
+    site = house.problem.situation.site
+    if cell.import_limit is None or not (site.pv_curtailable or site.export_limit_w is not None):
+        return False
+    mean = sum(one.power * (one.end - one.start) for one in inside)
+    return top * cell.length - mean > cell.import_limit * cell.length

@@ -25,7 +25,8 @@ def place_storage(house: Allocation, device: ScaledStorage) -> tuple[Segment, ..
         fill = _power(house, max(0.0, device.max_kwh - energy) / hours / device.charge_efficiency)
         spare = max(0.0, energy - device.min_kwh) / hours * device.discharge_efficiency
         net = cell.base - cell.pv + house.drawn[k]
-        power = min(device.charge, fill, max(0, -net))
+        # The limit sees the highest power of a program where a cell sees its mean.
+        power = house.most(k, min(device.charge, fill, max(0, -net)))
         asked = min(planned.get(k, 0), fill, device.charge, _chargeable(house, device, k))
         if asked > power:
             power = asked
@@ -46,11 +47,8 @@ def _power(house: Allocation, kilowatts: float) -> int:
 
 def _chargeable(house: Allocation, device: ScaledStorage, k: int) -> int:
     """What it may charge with in cell k, from the grid where that is allowed."""
-    surplus = house.surplus(k)
-    if not device.grid_charge:
-        return min(device.charge, surplus)
-    room = house.room(k)
-    return device.charge if room is None else min(device.charge, max(room, surplus))
+    wanted = device.charge if device.grid_charge else min(device.charge, house.surplus(k))
+    return house.most(k, wanted)
 
 
 def _charging(house: Allocation, device: ScaledStorage) -> dict[int, int]:

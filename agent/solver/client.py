@@ -125,6 +125,8 @@ class SolverClient:
                 bufsize=0,
                 # Keys pressed at a terminal are for the agent, which then ends this one.
                 start_new_session=True,
+                # One thread plans; more would only cost memory.
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             )
         return self._process
 

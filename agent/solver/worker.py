@@ -11,6 +11,7 @@ import select
 import signal
 import sys
 import time
+from contextlib import suppress
 from typing import IO
 
 from agent.planning.engine import Deadline, Proposal
@@ -27,7 +28,9 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    os.nice(NICE)
+    # A service may be forbidden to set priorities.
+    with suppress(PermissionError):
+        os.nice(NICE)
     requests = os.fdopen(0, "rb", buffering=0)
     while select.select([requests], [], [], idle_s)[0]:
         request = _read(requests)

@@ -16,7 +16,7 @@ from agent.planning.engine import Deadline, Proposal
 from agent.planning.joint.heat_cuts import Pattern, heat_bound
 from agent.planning.joint.highs import WHOLE, Highs, Solution
 from agent.planning.joint.house import LIMITS, SHORTFALL
-from agent.planning.joint.mending import mended_values
+from agent.planning.joint.mending import mended_values, patterned_values
 from agent.planning.joint.programme import Programme
 from agent.planning.joint.rounding import SERVED_KWH, schedule_of
 from agent.planning.joint.starting import start_of, whole_values
@@ -29,8 +29,8 @@ GOOD_SHARE = 1e-6
 LEAST_STAKE = 0.01
 # Float sums and rounding may shift a bound by this, in the currency and as a share.
 BOUND_SLACK, BOUND_SLACK_SHARE = 2e-7, 1e-8
-# How often a relaxed programme is tightened before whole numbers come in.
-LP_ROUNDS, MIP_ROUNDS = 6, 12
+# How often a programme is tightened and searched again.
+MIP_ROUNDS = 12
 # Programmes that relax rules are solved to this gap, in this share of the time that is left.
 ROUGH_GAP, ROUGH_SHARE = 1e-4, 0.8
 FINE_GAP = 1e-7
@@ -177,6 +177,9 @@ def _without_misses(search: _Search) -> bool:
         return False
     if known:
         search.aims_proved = True
+    patterns = _relaxed(search, programme, highs, relaxed)
+    for pattern in reversed(patterns[-PATTERNS:]):
+        known = _with_pattern(search, programme, highs, pattern) or known
     if not known:
         # It may be impossible all the same, and that takes long to find out.
         share = search.deadline.share(STRICT_SHARE)
@@ -187,43 +190,46 @@ def _without_misses(search: _Search) -> bool:
             mended = mended_values(programme, highs, solution.values, share.left)
             known = mended is not None and _enter(search, programme, mended)
     if not known:
+        # What is proved holds among plans that miss nothing only, and there may be none.
+        search.bound = float("-inf")
         return False
-    _money(search, programme, highs, relaxed)
+    _money(search, programme, highs)
     return True
+
+
+def _relaxed(
+    search: _Search, programme: Programme, highs: Highs, relaxed: Solution
+) -> list[Pattern]:
+    """Proves what the programme without whole numbers can prove, and finds which directions matter;
+    patterns of thermal devices, the best last."""
+    house = programme.house
+    if relaxed.values is None:
+        return []
+    if house.exact:
+        search.raise_bound(relaxed.bound + house.constant)
+    programme.tighten_directions(relaxed.values)
+    if search.closed or search.left() < LEAST_SEARCH_S:
+        return []
+    share = search.deadline.share(CUTS_SHARE)
+    bound, patterns = heat_bound(programme, relaxed, share.left)
+    if house.exact:
+        search.raise_bound(bound + house.constant)
+    return patterns
 
 
 def _money(
     search: _Search,
     programme: Programme,
     highs: Highs,
-    relaxed: Solution,
     start: Mapping[int, float] | None = None,
-) -> bool:
-    """Least money with the aims where they are; whether any plan was found."""
+) -> None:
+    """Least money with the aims where they are."""
     house = programme.house
-    for _ in range(LP_ROUNDS):
-        if relaxed.values is None or search.left() <= 0:
-            break
-        if house.exact:
-            search.raise_bound(relaxed.bound + house.constant)
-        if not programme.tighten(relaxed.values):
-            break
-        relaxed = highs.solve(house.money, search.left(), relaxed=True)
-    found = False
-    if relaxed.values is not None and search.left() > LEAST_SEARCH_S:
-        share = search.deadline.share(CUTS_SHARE)
-        bound, patterns = heat_bound(programme, relaxed, share.left)
-        if house.exact:
-            search.raise_bound(bound + house.constant)
-        for pattern in reversed(patterns[-PATTERNS:]):
-            found = _with_pattern(search, programme, highs, pattern) or found
-            if search.closed:
-                return found
     if start is None and search.best is not None:
         start = start_of(programme, search.best)
     broken = True
     for _ in range(MIP_ROUNDS):
-        if search.left() <= 0:
+        if search.left() <= 0 or search.closed:
             break
         # While rules are broken, a rough solution says well enough which ones matter.
         rough = broken and programme.relaxes
@@ -236,7 +242,7 @@ def _money(
             if not rough or solution.impossible:
                 break
             continue
-        found = _enter(search, programme, solution.values) or found
+        _enter(search, programme, solution.values)
         if search.closed:
             break
         start = whole_values(programme, solution.values)
@@ -244,22 +250,26 @@ def _money(
         if broken and search.left() > 0:
             mended = mended_values(programme, highs, solution.values, search.left)
             if mended is not None:
-                found = _enter(search, programme, mended) or found
+                _enter(search, programme, mended)
                 start = None if search.best is None else start_of(programme, search.best)
         elif not broken and not (rough and search.left() > LEAST_SEARCH_S):
             break
-    return found
 
 
 def _with_pattern(search: _Search, programme: Programme, highs: Highs, pattern: Pattern) -> bool:
     """The best plan in which thermal devices are on and off as the pattern has it."""
+    if search.left() <= 0:
+        return False
     milp = programme.house.milp
-    lower, upper = list(milp.lower), list(milp.upper)
     columns = {
         programme.thermal[id].on[k]: float(on)
         for id, cells in pattern.items()
         for k, on in enumerate(cells)
     }
+    values = patterned_values(programme, highs, columns, search.left)
+    if values is not None and _enter(search, programme, values):
+        return True
+    lower, upper = list(milp.lower), list(milp.upper)
     try:
         for column, value in columns.items():
             milp.fix(column, value)
@@ -323,7 +333,8 @@ def _in_order(search: _Search) -> None:
             continue
         search.aims_proved = search.proving
         relaxed = highs.solve(programme.house.money, search.left(), relaxed=True)
-        _money(search, programme, highs, relaxed, whole_values(programme, values))
+        _relaxed(search, programme, highs, relaxed)
+        _money(search, programme, highs, whole_values(programme, values))
         return
 
 

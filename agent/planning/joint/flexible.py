@@ -367,8 +367,7 @@ class FlexibleDevice:
         return self.least > 0 and not self.switched and len(self.opened) < len(self.on)
 
     def rounded_powers(self, values: Sequence[float]) -> dict[int, tuple[float, float]]:
-        """Sum-up rounding: power below the least adds up until it is worth a cell of it; the cell
-        that is nearest to it keeps its freedom, as the part of a cell."""
+        """Sum-up rounding: power below the least adds up until it is worth a cell of it."""
         out: dict[int, tuple[float, float]] = {}
         if self.switched or self.least <= 0:
             return out
@@ -384,20 +383,27 @@ class FlexibleDevice:
                     out[column] = (0.0, 0.0)
             if not low:
                 continue
-            free = max(low, key=lambda k: low[k])
+            modulates = self.least < self.most and len(low) < len(split.power)
+            modulates = modulates and any(values[c] > self.least for c in split.power.values())
+            # Whole cells take up what rounding shifts; else one cell stays a part.
+            free = None if modulates else max(low, key=lambda k: low[k])
             owed = 0.0
             for k, share in sorted(low.items()):
-                owed += share
                 if k == free:
                     continue
+                owed += share
                 on = owed >= ROUND_UP and split.top[k] >= self.least
                 owed -= 1.0 if on else 0.0
                 out[split.power[k]] = (self.least, split.top[k]) if on else (0.0, 0.0)
-            top = self.least if split.top[free] >= self.least else 0.0
-            out[split.power[free]] = (0.0, top)
             for k in split.power:
                 for part in split.parts(k):
                     out[part.on] = out[part.share] = (0.0, 0.0)
+            if free is not None and free in split.first:
+                if free not in self.opened:
+                    self._open(free)
+                part = split.first[free]
+                out[split.power[free]] = out[self.on[free]] = (0.0, 0.0)
+                out[part.on], out[part.share] = (1.0, 1.0), (0.0, 1.0)
         return out
 
     def tighten(self, values: Sequence[float]) -> bool:

@@ -75,10 +75,13 @@ class Programme:
         """Whether rules are still relaxed that a solution could break."""
         return bool(self.house.directions) or any(d.relaxes for d in self.flexible.values())
 
+    def tighten_directions(self, values: Sequence[float]) -> bool:
+        return self.house.make_whole(self.site.broken(values))
+
     def tighten(self, values: Sequence[float]) -> bool:
         """Whether these values break a rule that was relaxed; it no longer is."""
         before = set(self.house.milp.whole)
-        broken = self.house.make_whole(self.site.broken(values))
+        broken = self.tighten_directions(values)
         for device in self.flexible.values():
             broken = device.tighten(values) or broken
         self.fresh = self.house.milp.whole - before

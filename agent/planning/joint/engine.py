@@ -36,6 +36,8 @@ ROUGH_GAP, ROUGH_SHARE = 1e-4, 0.8
 FINE_GAP = 1e-7
 # Of the time that is left, what rows of thermal devices and what each of their patterns may take.
 CUTS_SHARE, PATTERN_SHARE, PATTERNS = 0.4, 0.25, 2
+# With less time than that no pattern is looked for.
+LEAST_PATTERN_S = 0.08
 # Of all time, what the attempt to miss no aim may take where the best plan so far misses one.
 STRICT_SHARE = 0.35
 # Of the time that is left, what one aim may take.
@@ -178,8 +180,10 @@ def _without_misses(search: _Search) -> bool:
     if known:
         search.aims_proved = True
     patterns = _relaxed(search, programme, highs, relaxed)
-    for pattern in reversed(patterns[-PATTERNS:]):
-        known = _with_pattern(search, programme, highs, pattern) or known
+    for pattern in reversed(patterns[1:][-PATTERNS:]):
+        _with_pattern(search, programme, highs, pattern)
+    # Entering a plan that misses nothing proves that none need be missed.
+    known = search.aims_proved
     if not known:
         # It may be impossible all the same, and that takes long to find out.
         share = search.deadline.share(STRICT_SHARE)
@@ -208,10 +212,14 @@ def _relaxed(
     if house.exact:
         search.raise_bound(relaxed.bound + house.constant)
     programme.tighten_directions(relaxed.values)
-    if search.closed or search.left() < LEAST_SEARCH_S:
+    if search.closed or search.left() < LEAST_PATTERN_S:
         return []
     share = search.deadline.share(CUTS_SHARE)
-    bound, patterns = heat_bound(programme, relaxed, share.left)
+
+    def first(pattern: Pattern) -> None:
+        _with_pattern(search, programme, highs, pattern)
+
+    bound, patterns = heat_bound(programme, highs, relaxed, share.left, first)
     if house.exact:
         search.raise_bound(bound + house.constant)
     return patterns

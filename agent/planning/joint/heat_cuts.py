@@ -14,6 +14,7 @@ import numpy as np
 from agent.planning.joint.heat import ThermalDevice
 from agent.planning.joint.highs import Highs, Solution
 from agent.planning.joint.lattice import STAGES, HeatLattice
+from agent.planning.joint.milp import Term
 from agent.planning.joint.programme import Programme
 
 ROUNDS = 30
@@ -34,71 +35,67 @@ class _Device:
 
 
 def heat_bound(
-    programme: Programme, relaxed: Solution, left: Callable[[], float]
+    programme: Programme,
+    solved: Highs,
+    relaxed: Solution,
+    left: Callable[[], float],
+    first: Callable[[Pattern], None],
 ) -> tuple[float, list[Pattern]]:
     """What the relaxed programme costs at least with such rows, and patterns, the best last.
 
-    A search with whole numbers is slower with them, so they do not stay.
+    A search with whole numbers is slower with them, so they do not stay. `solved` has solved the
+    relaxed programme; `first` is told of the first pattern at once.
     """
     devices = _devices(programme)
     patterns: list[Pattern] = []
-    if not devices:
+    cut = _cut(programme, relaxed, devices) if devices else None
+    if cut is None:
         return relaxed.bound, patterns
+    first(cut.on)
     milp = programme.house.milp
     rows = milp.rows
     highs = Highs(milp)
+    highs.begin_like(solved)
+    stage = 0
     try:
-        relaxed = _with_rows(programme, highs, relaxed, devices, patterns, left)
+        for _ in range(ROUNDS):
+            if cut.on:
+                patterns.append(cut.on)
+            better = relaxed
+            if cut.rows:
+                for bound, terms in cut.rows:
+                    milp.at_least(bound, terms)
+                better = highs.solve(programme.house.money, left(), relaxed=True)
+            if better.values is None or left() <= 0:
+                break
+            lift = better.objective - relaxed.objective
+            relaxed = better
+            if lift < max(LEAST_LIFT * abs(relaxed.objective), LEAST_MONEY):
+                stage += 1
+                if stage == len(STAGES):
+                    break
+                for one in devices.values():
+                    one.lattice.at_stage(stage)
+            cut = _cut(programme, relaxed, devices)
+            if cut is None:
+                break
     finally:
         milp.forget_rows(rows)
     return relaxed.bound, patterns
 
 
-def _with_rows(
-    programme: Programme,
-    highs: Highs,
-    relaxed: Solution,
-    devices: dict[str, _Device],
-    patterns: list[Pattern],
-    left: Callable[[], float],
-) -> Solution:
-    stage = 0
-    for _ in range(ROUNDS):
-        if relaxed.values is None or left() <= 0:
-            break
-        pattern = _cut(programme, relaxed, devices)
-        if pattern is None:
-            break
-        if pattern.on:
-            patterns.append(pattern.on)
-        better = relaxed
-        if pattern.lifts:
-            better = highs.solve(programme.house.money, left(), relaxed=True)
-            if better.values is None:
-                break
-        lift = better.objective - relaxed.objective
-        relaxed = better
-        if lift < max(LEAST_LIFT * abs(relaxed.objective), LEAST_MONEY):
-            stage += 1
-            if stage == len(STAGES):
-                break
-            for one in devices.values():
-                one.lattice.at_stage(stage)
-    return relaxed
-
-
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """What the devices have on at the prices of a solution, and whether rows were added."""
+    """What the devices have on at the prices of a solution, and the rows that it breaks."""
 
     on: Pattern
-    lifts: bool
+    rows: list[tuple[float, list[Term]]]
 
 
 def _cut(programme: Programme, relaxed: Solution, devices: dict[str, _Device]) -> _Cut | None:
-    """Adds the rows that a solution breaks; None where a device can keep its limits in no way."""
+    """None where a device can keep its limits in no way."""
     assert relaxed.values is not None, "solved"
-    lifts = False
+    rows: list[tuple[float, list[Term]]] = []
     pattern: Pattern = {}
     for id, one in devices.items():
         price = np.array([relaxed.duals[row] for row in programme.site.rows[: one.heat.count]])
@@ -109,14 +106,13 @@ def _cut(programme: Programme, relaxed: Solution, devices: dict[str, _Device]) -
             return None
         if walk.on is not None:
             pattern[id] = walk.on
-        terms = [(column, float(price[k])) for k, column in one.heat.power.items()]
+        terms: list[Term] = [(column, float(price[k])) for k, column in one.heat.power.items()]
         if one.heat.edges is not None and one.start_cost:
             terms += [(c, one.start_cost) for c in one.heat.edges.start.values()]
         now = sum(value * relaxed.values[column] for column, value in terms)
         if walk.bound > now + SLACK:
-            programme.house.milp.at_least(walk.bound - SLACK, terms)
-            lifts = True
-    return _Cut(pattern, lifts)
+            rows.append((walk.bound - SLACK, terms))
+    return _Cut(pattern, rows)
 
 
 def _devices(programme: Programme) -> dict[str, _Device]:

@@ -36,6 +36,8 @@ ROUGH_GAP, ROUGH_SHARE = 1e-4, 0.8
 FINE_GAP = 1e-7
 # Of the time that is left, what rows of thermal devices and what each of their patterns may take.
 CUTS_SHARE, PATTERN_SHARE, PATTERNS = 0.4, 0.25, 2
+# How many cells beside its edges a pattern leaves open.
+BESIDE = 1
 # With less time than that no pattern is looked for.
 LEAST_PATTERN_S = 0.08
 # Of all time, what the attempt to miss no aim may take where the best plan so far misses one.
@@ -277,10 +279,20 @@ def _with_pattern(search: _Search, programme: Programme, highs: Highs, pattern: 
     values = patterned_values(programme, highs, columns, search.left)
     if values is not None and _enter(search, programme, values):
         return True
+    # Beside its edges a pattern may be wrong: the lattice knows temperatures to a step only.
+    edges = {
+        programme.thermal[id].on[k + aside]
+        for id, cells in pattern.items()
+        for k in range(1, len(cells))
+        if cells[k] != cells[k - 1]
+        for aside in range(-1 - BESIDE, 1 + BESIDE)
+        if 0 <= k + aside < len(cells)
+    }
     lower, upper = list(milp.lower), list(milp.upper)
     try:
         for column, value in columns.items():
-            milp.fix(column, value)
+            if column not in edges:
+                milp.fix(column, value)
         seconds = search.left() * PATTERN_SHARE
         solution = highs.solve(programme.house.money, seconds, gap=ROUGH_GAP)
     finally:

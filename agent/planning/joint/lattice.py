@@ -21,6 +21,8 @@ Floats = npt.NDArray[np.float64]
 # Steps of z, coarse to fine, and how many nodes make a step coarser. What rounding may gain grows
 # with the step; what the coarsest says is on and off is good enough for a pattern.
 STAGES = ((0.004, 3000), (0.0012, 8000), (0.0004, 20000))
+# What a walk pays for leaving the limits by one of z, so that it does not.
+BEYOND = 1e5
 # What no state can cost.
 NEVER = 1e12
 
@@ -233,7 +235,10 @@ class HeatLattice:
         low = self._window(boundary)[0]
         index = np.floor(z / self.step).astype(np.int64) - low
         inside = (index >= 0) & (index < len(after))
-        return np.where(inside, after[np.clip(index, 0, len(after) - 1)], NEVER)
+        # A node reaches below its limit by less than a step; a plan may not.
+        beyond = np.maximum(self.low[boundary] - z, z - self.high[boundary])
+        value = after[np.clip(index, 0, len(after) - 1)] + BEYOND * np.maximum(0.0, beyond)
+        return np.where(inside, value, NEVER)
 
 
 def _cells_of(starts: Sequence[int], ends: Sequence[int], first: int, seconds: int) -> int:

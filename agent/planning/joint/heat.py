@@ -84,6 +84,7 @@ class ThermalDevice:
             on = self.on[k] = milp.binary()
             milp.at_most([(power, 1.0), (on, -self.most)], 0.0)
             milp.at_least(0.0, [(power, 1.0), (on, -min(max(self.least, LEAST_ON_KW), self.most))])
+            house.least[k].append((on, self.least))
             if house.starts[k] < device.mandatory_s and device.min_power:
                 milp.fix(on, 1.0)
                 house.forced.add(k)

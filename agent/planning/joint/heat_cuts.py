@@ -101,12 +101,17 @@ def _cut(programme: Programme, relaxed: Solution, devices: dict[str, _Device]) -
         price = np.array([relaxed.duals[row] for row in programme.site.rows[: one.heat.count]])
         own = np.array([relaxed.duals[row] for row in one.heat.rows])
         heat = np.maximum(0.0, -own) * one.lattice.keep[1:]
-        walk = one.lattice.solve(price, heat, one.start_cost)
+        on_cost = np.zeros(one.heat.count)
+        for k, (row, beyond) in programme.site.uncovered.items():
+            if k in one.heat.on:
+                on_cost[k] = beyond.get(one.heat.on[k], 0.0) * relaxed.duals[row]
+        walk = one.lattice.solve(price, heat, one.start_cost, on_cost)
         if walk is None:
             return None
         if walk.on is not None:
             pattern[id] = walk.on
         terms: list[Term] = [(column, float(price[k])) for k, column in one.heat.power.items()]
+        terms += [(column, float(on_cost[k])) for k, column in one.heat.on.items() if on_cost[k]]
         if one.heat.edges is not None and one.start_cost:
             terms += [(c, one.start_cost) for c in one.heat.edges.start.values()]
         now = sum(value * relaxed.values[column] for column, value in terms)

@@ -44,6 +44,8 @@ class House:
         self.balance: list[list[Term]] = [[] for _ in cells]
         self.beyond: list[list[Term]] = [[] for _ in cells]
         self.most = [0.0] * len(cells)
+        # By cell, on/off columns and the least power that comes with them.
+        self.least: list[list[Term]] = [[] for _ in cells]
         self.forced: set[int] = set()
         self.money: dict[int, float] = {}
         self.aims: dict[str, dict[int, float]] = {}

@@ -59,6 +59,7 @@ class HeatLattice:
             if cell.max_c is not None:
                 high[i + 1] = (cell.max_c - free[i + 1]) / keep[i + 1]
         self.keep = keep
+        self.on_cost = np.zeros(count)
         # z never falls, so a limit binds before and after.
         low = np.maximum.accumulate(low)
         high = np.minimum.accumulate(high[::-1])[::-1]
@@ -76,9 +77,12 @@ class HeatLattice:
         least, nodes = STAGES[stage]
         self.step = max(least, self.width / nodes)
 
-    def solve(self, price: Floats, heat: Floats, start_cost: float) -> Walk | None:
+    def solve(
+        self, price: Floats, heat: Floats, start_cost: float, on_cost: Floats | None = None
+    ) -> Walk | None:
         """`price`: of a kW in each cell, `heat`: of z that is added in it (any is valid, good ones
-        are near the truth). None where no plan keeps the limits."""
+        are near the truth), `on_cost`: of being on in it. None where no plan keeps the limits."""
+        self.on_cost = np.zeros(self.count) if on_cost is None else on_cost
         values, step = self._values(price, heat, start_cost), self.step
         rises = np.maximum(0.0, np.diff(heat)).sum() + max(0.0, -float(heat[-1]))
         first = self._first(values[0])
@@ -121,6 +125,7 @@ class HeatLattice:
             after = table[i + 1]
             run = [
                 self._run(i, after[self._on(owed)], float(price[i]), float(heat[i]))
+                + self.on_cost[i]
                 for owed in range(self.on_states)
             ]
             rest = [self._same(i, after[self._off(q)]) for q in range(self.off_states)]
@@ -210,7 +215,7 @@ class HeatLattice:
                 then = self._read(
                     values[i + 1][self._on(next_owed)], i + 1, z + self.gain[i] * powers
                 )
-                cost = price[i] * powers + then + (0.0 if on else start_cost)
+                cost = price[i] * powers + self.on_cost[i] + then + (0.0 if on else start_cost)
                 best = int(np.argmin(cost))
                 choice.append((float(cost[best]), True, float(powers[best])))
             if rests:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agent.planning.joint.house import LIMITS, House
-from agent.planning.joint.milp import Term
+from agent.planning.joint.milp import INF, Term
 from agent.planning.joint.store import StorageDevice
 
 # Flows below this are none, in kW.
@@ -31,6 +31,8 @@ class SiteBalance:
         self.flows = Flows()
         # The balance of each cell.
         self.rows: list[int] = []
+        # By cell, the row of what the roof cannot cover, and its on/off columns.
+        self.uncovered: dict[int, tuple[int, dict[int, float]]] = {}
         self.freely = house.problem.situation.site.pv_curtailable
         for k in range(len(house.cells)):
             self._cell(k)
@@ -59,6 +61,7 @@ class SiteBalance:
         self.rows.append(milp.equal([*flow, *drawn], -surplus))
         house.pay(imported, hours * house.price(cell.choice))
         house.pay(exported, -hours * house.price(cell.export_price))
+        self._uncovered(k, list(given))
         self._import_limit(k)
         dearer = cell.export_price > cell.choice
         if most_out > 0 and most_in > 0 and (dearer or cell.choice < 0):
@@ -89,6 +92,19 @@ class SiteBalance:
             house.aim(LIMITS, above, house.hours[k])
             terms.append((above, -1.0))
         milp.at_most(terms, house.kw(limit))
+
+    def _uncovered(self, k: int, given: list[int]) -> None:
+        """What a device takes at least beyond the surplus of the roof comes from the grid or from a
+        store: no price says so, as it is on for a part of the time to a programme without whole
+        numbers."""
+        house, surplus = self.house, self.house.surplus(k)
+        if surplus <= 0:
+            return
+        beyond = {on: least - surplus for on, least in house.least[k] if least > surplus}
+        if beyond:
+            sources = [(column, 1.0) for column in (self.flows.imported[k], *given)]
+            terms = [(on, -power) for on, power in beyond.items()]
+            self.uncovered[k] = house.milp.row(0.0, [*sources, *terms], INF), beyond
 
     def _giving(self, k: int, given: list[int]) -> None:
         """Nothing leaves, and nothing is curtailed, while a store gives that may not sell."""

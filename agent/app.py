@@ -10,7 +10,7 @@ from time import perf_counter
 from agent.app_ports import BrokerConnection, ConnectionFactory
 from agent.clock import Clock
 from agent.config import Config
-from agent.control.controller import MakePlan
+from agent.control.timed_planner import MakePlan
 from agent.energy.instants import format_instant
 from agent.energy.plan import Engine, Plan
 from agent.energy.situation import Situation
@@ -29,15 +29,18 @@ log = logging.getLogger(__name__)
 
 DISCONNECT_TIMEOUT_S = 1.0
 FIRST_SCHEDULES_LOOK_S = 0.2
-# Within what the controller waits for a plan, so that searches end by themselves.
-PLAN_TIME_LIMIT_S = 1.8
+PLAN_TIME_LIMIT_S = 2.0
 
 
-async def plan_in_thread(situation: Situation, solver: SolverClient | None = None) -> Plan:
+async def plan_in_thread(
+    situation: Situation,
+    time_limit_s: float = PLAN_TIME_LIMIT_S,
+    solver: SolverClient | None = None,
+) -> Plan:
     """Plan beside the event loop, so that a long search delays no message."""
     began = perf_counter()
     engines = ENGINES if solver is None else (*ENGINES, Entry(Engine.JOINT, solver))
-    plan = await asyncio.to_thread(make_plan, situation, perf_counter, PLAN_TIME_LIMIT_S, engines)
+    plan = await asyncio.to_thread(make_plan, situation, perf_counter, time_limit_s, engines)
     return dataclasses.replace(plan, took_ms=int((perf_counter() - began) * 1000))
 
 
@@ -62,8 +65,9 @@ async def run_agent(
 ) -> None:
     """Do the main job until `stop` is set; `offline` stands on the status topic afterwards.
 
-    `trusted_clock`: the clock is somebody's own (demo, tests) and needs no confirmation. `plan` is
-    left out where all engines plan, the joint one in a process of its own.
+    `trusted_clock`: the clock is somebody's own (demo, tests) and needs no confirmation; without
+    `plan` it is planned in a thread, within the owner's time limit, by all engines, the joint one
+    in a process of its own.
     """
     solver = SolverClient()
     rooms = build(
@@ -72,7 +76,8 @@ async def run_agent(
         source=source,
         store=store,
         ledger=ledger or Ledger(),
-        plan=plan or partial(plan_in_thread, solver=solver),
+        plan=plan
+        or partial(plan_in_thread, time_limit_s=config.planner.time_limit_s, solver=solver),
         fallback=fallback,
         connection_factory=connection_factory or _to_the_broker(config),
         trusted_clock=trusted_clock,

@@ -10,9 +10,11 @@ from agent.clock import Clock
 from agent.clockmonitor import ClockMonitor
 from agent.config import Config
 from agent.contracts.topics import Topics
-from agent.control.controller import Controller, MakePlan
+from agent.control.controller import Controller
 from agent.control.device_manager import DeviceManager
+from agent.control.limit_control import LimitControl
 from agent.control.site import Site
+from agent.control.timed_planner import MakePlan, TimedPlanner
 from agent.control.used_topics import UsedTopics
 from agent.dispatch.dispatcher import LIMIT, Dispatcher
 from agent.dispatch.inbox import Inbox
@@ -160,6 +162,7 @@ def build(
         on_asked=lambda device: controller.on_request(device),
         on_reappeared=signals.time_wanted.set,
         on_take_back=lambda device: controller.take_back(device),
+        acknowledges=lambda device: adapters[device].acknowledges,
     )
     dispatcher = Dispatcher(
         profiles,
@@ -172,14 +175,13 @@ def build(
         site.location,
         on_told=devices.on_told,
         on_switch=lambda device, is_on: controller.on_switch(device, is_on),
-        on_headroom=lambda: controller.on_headroom(),
+        on_headroom=lambda: controller.plan_now(),
     )
     controller = Controller(
         config,
         clock,
         lambda: monitor.trusted,
-        plan,
-        fallback,
+        TimedPlanner(plan, fallback, config.planner.time_limit_s),
         site,
         devices,
         dispatcher,
@@ -187,7 +189,7 @@ def build(
         events,
         device_store,
         ledger,
-        site.limit_log,
+        LimitControl(site, devices, dispatcher, site.limit_log, profiles),
         topics,
         profiles,
     )

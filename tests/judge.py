@@ -64,7 +64,7 @@ def _bodies(said: Sequence[Utterance], form: str) -> Iterator[tuple[Utterance, s
 
 
 def _documents(said: Sequence[Utterance], house: House) -> Iterator[str]:
-    last: dict[str, tuple[int, float]] = {}
+    last: dict[str, tuple[int, float, int]] = {}
     limits = [item.at for item in said if item.topic == "site/limit"]
     for item, device, body in _bodies(said, "schedule"):
         where = f"{device} at {item.at:.0f}"
@@ -101,14 +101,16 @@ def _documents(said: Sequence[Utterance], house: House) -> Iterator[str]:
                 yield f"{where}: {money} {body[money]}"
         known = last.get(device)
         if known is not None:
-            revision, at = known
+            revision, at, _ = known
             if body["revision"] < revision:
                 yield f"{where}: revision {body['revision']} after {revision}"
             by_limit = any(0 <= item.at - came < LIMIT_OBEYED_WITHIN_S for came in limits)
-            if body["revision"] > revision and item.at - at < REVISION_EVERY_S and not by_limit:
+            # After the broker was away two may come at once that were made apart.
+            apart = max(item.at - at, issued - known[2])
+            if body["revision"] > revision and apart < REVISION_EVERY_S and not by_limit:
                 yield f"{where}: two revisions within {item.at - at:.1f} s"
         if known is None or body["revision"] > known[0]:
-            last[device] = body["revision"], item.at
+            last[device] = body["revision"], item.at, issued
     for item, device, body in _bodies(said, "schedule/compact"):
         if len(item.payload) > 1000 or len(body["p"]) > 64:
             yield f"{device} at {item.at:.0f}: a compact form of {len(item.payload)} bytes"
@@ -159,7 +161,10 @@ def _requests(said: Sequence[Utterance]) -> Iterator[str]:
 def _events(said: Sequence[Utterance]) -> Iterator[str]:
     last: dict[tuple[str, str], int] = {}
     for item in said:
-        if item.topic == "event":
+        if item.topic == "status" and item.payload == b"offline":
+            # Nobody's fault but the agent's own: a new life begins anew.
+            last.clear()
+        elif item.topic == "event":
             body = json.loads(item.payload)
             key = body["type"], body["device"] or ""
             at = unix(body["at"])

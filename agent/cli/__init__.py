@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import sys
+from difflib import get_close_matches
 from types import FrameType
 
 from agent import __version__
@@ -20,10 +21,12 @@ COMMANDS = {
     "sandbox": "a FlatPeak that lives on this machine, with real prices",
 }
 EX_USAGE = 64
+EX_IOERR = 74
 # As a shell reports a program that these signals ended.
 EX_INTERRUPTED = 128 + signal.SIGINT
 EX_PIPE = 128 + signal.SIGPIPE
 GONE = (errno.EPIPE, errno.EIO)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # Commands that end well when they are told to stop, however early.
 UNTIL_STOPPED = ("run", "demo", "sandbox")
 
@@ -50,11 +53,14 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EX_INTERRUPTED
     except OSError as error:
-        if error.errno not in GONE:
+        if error.errno not in (*GONE, *FULL):
             raise
         # `| head` has seen enough, or the terminal was closed. Python would try once more to write.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EX_PIPE
+        if error.errno in GONE:
+            return EX_PIPE
+        print(f"flatpeak-agent: the output has no room: {error.strerror}", file=sys.stderr)
+        return EX_IOERR
 
 
 def _run(args: list[str], *, is_program: bool) -> int:
@@ -65,7 +71,11 @@ def _run(args: list[str], *, is_program: bool) -> int:
         print(f"flatpeak-agent {__version__}")
         return 0
     if args[0] not in COMMANDS:
-        print(f"flatpeak-agent: there is no command {args[0]!r}\n\n{usage()}", file=sys.stderr)
+        near = get_close_matches(args[0].lower(), COMMANDS, 1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        print(
+            f"flatpeak-agent: there is no command {args[0]!r}{meant}\n\n{usage()}", file=sys.stderr
+        )
         return EX_USAGE
     if args[0] in UNTIL_STOPPED and is_program:
         for number in (signal.SIGINT, signal.SIGTERM):

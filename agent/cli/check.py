@@ -4,7 +4,6 @@ Nothing is changed: the broker gets one message that is not retained, the tariff
 question a direction.
 """
 
-import argparse
 import asyncio
 import logging
 import os
@@ -13,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from agent.cli.arguments import CommandParser
 from agent.cli.checks.broker import check_broker
 from agent.cli.checks.machine import check_clock, check_service, check_state
 from agent.cli.checks.result import FAILED, CheckResult
@@ -35,9 +35,8 @@ EX_TERMINATED = 128 + signal.SIGTERM
 
 def main(argv: list[str]) -> int:
     """Exit code 0, also with warnings; 69 where something fails, 78 for a wrong config."""
-    parser = argparse.ArgumentParser(
-        prog="flatpeak-agent check",
-        description="Read the config, then try what it names: broker, tariff, state folder, clock.",
+    parser = CommandParser(
+        "check", "Read the config, then try what it names: broker, tariff, state folder, clock."
     )
     parser.add_argument("--config", type=Path, help="the config file to read")
     parser.add_argument("--as-service", action="store_true", help=AS_SERVICE_HELP)
@@ -75,7 +74,7 @@ async def _results(
     config: Config, path: Path, service: Service | None
 ) -> AsyncIterator[CheckResult]:
     if service is not None:
-        for result in check_service(service):
+        for result in check_service(service, path):
             yield result
     for result in (
         *check_settings(config, path),

@@ -3,7 +3,6 @@
 Sandbox with real prices, a broker on loopback, the agent, and appliances that know only MQTT.
 """
 
-import argparse
 import asyncio
 import contextlib
 import json
@@ -13,6 +12,7 @@ from datetime import datetime, time, timedelta
 from pathlib import Path
 
 from agent.app import plan_in_thread, run_agent
+from agent.cli.arguments import CommandParser, number_to
 from agent.cli.common import (
     EX_OK,
     EX_UNAVAILABLE,
@@ -44,6 +44,7 @@ from integrations.sandbox.server import FlatPeakSandbox
 BEGINS_AT = time(16, 0)
 DEFAULT_SPEED = 1200.0
 DEFAULT_DAYS = 2.0
+MOST_SPEED, MOST_DAYS = 1_000_000, 3650
 BASE = "flatpeak/home"
 PULSE = "demo/pulse"
 ANSWERS_WITHIN_S = 30.0
@@ -52,13 +53,17 @@ EX_MISSED = 1
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog="flatpeak-agent demo",
-        description="The agent at work in fast motion, with real prices and nothing to install.",
+    parser = CommandParser(
+        "demo", "The agent at work in fast motion, with real prices and nothing to install."
     )
-    parser.add_argument("--speed", type=_positive, default=DEFAULT_SPEED, help="times real time")
     parser.add_argument(
-        "--days", type=_positive, default=None, help="simulated days (2; with --forever no end)"
+        "--speed", type=number_to(MOST_SPEED), default=DEFAULT_SPEED, help="times real time"
+    )
+    parser.add_argument(
+        "--days",
+        type=number_to(MOST_DAYS),
+        default=None,
+        help="simulated days (2; with --forever no end)",
     )
     parser.add_argument("--forever", action="store_true", help="go on until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="only the summary, as JSON")
@@ -74,13 +79,6 @@ def main(argv: list[str]) -> int:
         # The second: there is no folder for temporary files that can be written.
         print(f"flatpeak-agent demo: {error}", file=sys.stderr)
         return EX_UNAVAILABLE
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
 
 
 async def _demo(speed: float, days: float | None, choice: str, *, as_json: bool) -> int:

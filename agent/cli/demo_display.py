@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
-from agent.cli.demo_summary import NAME_WIDTH
+from agent.cli.demo_summary import NAME_WIDTH, totals
 from agent.cli.paced_clock import PacedClock
 from agent.cli.terminal import fit, signs_for
 from agent.records.ledger import Ledger
@@ -204,30 +204,27 @@ class DemoDisplay:
 
     def _now(self, device: str, now: datetime) -> str:
         state, schedule = self._states.get(device, {}), self._schedules[device]
-        parts = [f"{state.get('mode', '?')} {float(state.get('power_w', 0)) / 1000:.1f} kW"]
+        parts = [str(state.get("mode", "?"))]
+        if power_kw := round(float(state.get("power_w", 0)) / 1000, 1):
+            parts = [f"{parts[0]} {power_kw:.1f} kW"]
         if "plugged" in state and not state["plugged"]:
             parts = ["away"]
         if "soc_percent" in state:
             parts.append(f"battery {state['soc_percent']:.0f} %")
         if "temperature_c" in state:
-            parts.append(f"{state['temperature_c']:.0f} °C")
+            parts.append(f"{state['temperature_c']:.0f} {self._signs.degrees}")
         goal, ahead = schedule["goal"], self._ahead(device, now)
         if ahead and goal["ready_by"] and goal["energy_kwh"]:
             ready = datetime.fromisoformat(goal["ready_by"]).astimezone(self._zone)
-            parts.append(f"{float(goal['energy_kwh']):.1f} kWh to come by {ready:%a %H:%M}")
-        reasons = {slot["reason"] for slot in ahead}
-        if reasons:
-            parts.append(f"because: {', '.join(sorted(reasons))}")
-        return ", ".join(parts)
+            parts.append(f"{float(goal['energy_kwh']):.1f} kWh by {ready:%a %H:%M}")
+        reasons = sorted({str(slot["reason"]).replace("_", " ") for slot in ahead})
+        return ", ".join(parts) + (f" ({', '.join(reasons)})" if reasons else "")
 
     def _money(self) -> list[str]:
-        accounts = self._ledger.accounts.values()
-        cost = sum(float(account.cost) for account in accounts)
-        baseline = sum(float(account.baseline_cost) for account in accounts)
-        energy = sum(float(account.energy_kwh) for account in accounts)
+        energy, cost, baseline = totals(self._ledger.accounts.values())
         return [
-            f"so far {energy:.1f} kWh for {cost:.2f} {self._currency}; begun at once the same: "
-            f"{baseline:.2f} {self._currency}",
+            f"so far {energy} kWh for {cost} {self._currency}; begun at once the same: "
+            f"{baseline} {self._currency}",
         ]
 
 

@@ -1,6 +1,6 @@
 """The demo's figures at its end: for scripts, and in words for people."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -57,6 +57,19 @@ def summary_document(ledger: Ledger, names: Sequence[str], course: Course) -> di
     }
 
 
+def totals(accounts: Iterable[Account]) -> tuple[Decimal, Decimal, Decimal]:
+    """Energy (0.1 kWh), cost and cost at once (0.01): sums of what is shown for each account.
+
+    A person who adds up the table comes to the same.
+    """
+    energy, cost, baseline = Decimal("0.0"), Decimal("0.00"), Decimal("0.00")
+    for account in accounts:
+        energy += round(account.energy_kwh, 1)
+        cost += round(account.cost, 2)
+        baseline += round(account.baseline_cost, 2)
+    return energy, cost, baseline
+
+
 def _rounded(value: Decimal, digits: int) -> float:
     return float(round(value, digits))
 
@@ -71,8 +84,7 @@ def summary_text(ledger: Ledger, names: Sequence[str], course: Course) -> str:
     return "\n".join(
         [
             "",
-            f"{course.ran / timedelta(hours=1):.0f} simulated hours, {course.currency} at the "
-            "prices that held",
+            f"{_hours(course.ran)}, {course.currency} at the prices that held",
             "",
             head,
             *(_row(name, account) for name, account in accounts.items()),
@@ -84,12 +96,16 @@ def summary_text(ledger: Ledger, names: Sequence[str], course: Course) -> str:
     )
 
 
+def _hours(ran: timedelta) -> str:
+    hours = round(ran / timedelta(hours=1))
+    return f"{hours} simulated hour{'' if hours == 1 else 's'}"
+
+
 def _row(name: str, account: Account) -> str:
-    saved = account.baseline_cost - account.cost
+    energy, cost, baseline = totals([account])
     still_open = "  open" if account.open_needs else ""
     row = (
-        f"{name:<{NAME_WIDTH}} {account.energy_kwh:>6.1f} kWh {account.cost:>7.2f} "
-        f"{account.baseline_cost:>7.2f} {saved:>7.2f}  "
+        f"{name:<{NAME_WIDTH}} {energy:>6} kWh {cost:>7} {baseline:>7} {baseline - cost:>7}  "
         f"{account.deadlines_met:>3} of {account.deadlines:<2}  "
         f"{account.schedules_followed:>4} of {account.schedules:<4}{still_open}"
     )
@@ -98,17 +114,15 @@ def _row(name: str, account: Account) -> str:
 
 def _money(accounts: Mapping[str, Account], currency: str) -> list[str]:
     """Both sides stand for the same energy at any time, so they may be compared."""
-    cost = sum((account.cost for account in accounts.values()), Decimal(0))
-    baseline = sum((account.baseline_cost for account in accounts.values()), Decimal(0))
-    energy = sum((account.energy_kwh for account in accounts.values()), Decimal(0))
+    energy, cost, baseline = totals(accounts.values())
     if not energy:
         return ["Nothing was taken yet."]
     saved = baseline - cost
     share = f" ({saved / baseline:.0%})" if baseline > 0 and saved >= 0 else ""
-    outcome = f"saved {saved:.2f} {currency}{share}" if saved >= 0 else f"{-saved:.2f} more"
+    outcome = f"saved {saved} {currency}{share}" if saved >= 0 else f"{-saved} more"
     return [
-        f"{energy:.1f} kWh cost {cost:.2f} {currency}. Begun at once, the same energy would have",
-        f"cost {baseline:.2f} {currency}: {outcome}.",
+        f"{energy} kWh cost {cost} {currency}. Begun at once, the same energy would have",
+        f"cost {baseline} {currency}: {outcome}.",
     ]
 
 
@@ -127,8 +141,10 @@ def _verdict(accounts: Sequence[Account], course: Course) -> list[str]:
     if unanswered:
         why = " when it was stopped" if course.broken_off else ": see the table"
         lines.append(f"{unanswered} schedule(s) had no acknowledgement{why}.")
-    else:
+    elif any(account.schedules for account in accounts):
         lines.append("Every schedule was followed.")
+    else:
+        lines.append("No schedule was sent yet.")
     if still_open:
         lines.append(f"{still_open} still open: under way when it ended, its deadline is to come.")
     if course.managed_speed is not None:

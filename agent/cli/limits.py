@@ -1,10 +1,10 @@
 """`flatpeak-agent limits`: what the grid operator allowed, what was sent, what was measured."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from agent.cli.arguments import CommandParser
 from agent.cli.common import (
     AS_SERVICE_HELP,
     DATABASE,
@@ -25,9 +25,9 @@ HEAD = f"{'at (UTC)':<20} {'limit':>12} {'devices told':>14} {'measured':>12}"
 
 def main(argv: list[str]) -> int:
     """Exit code 0, also where no limit ever came; 66 without a database to read."""
-    parser = argparse.ArgumentParser(
-        prog="flatpeak-agent limits",
-        description="The record of every limit on the topic site/limit, kept for two years. "
+    parser = CommandParser(
+        "limits",
+        "The record of every limit on the topic site/limit, kept for two years. "
         "A running agent does not notice.",
     )
     parser.add_argument("--csv", action="store_true", help="as CSV: at,limit_w,sent_w,measured_w")

@@ -1,14 +1,15 @@
 """`flatpeak-agent plan`: one Situation, or one a line, without a running agent."""
 
-import argparse
 import json
 import sys
 import time
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from agent.cli.arguments import CommandParser, number_to
 from agent.cli.chart import plan_text
 from agent.contracts.plan import plan_document
 from agent.contracts.reader import Refusal
@@ -19,22 +20,15 @@ from agent.planning import make_plan
 from agent.planning.portfolio import ENGINES, Entry
 from agent.solver import SolverClient
 
-EX_USAGE = 64
 EX_DATA = 65
+MOST_SECONDS = 3600
 TIME_LIMIT_S = 2.0
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(EX_USAGE, f"{self.prog}: {message}\n")
 
 
 def main(argv: Sequence[str]) -> int:
     """Exit code 0; 65 when something was refused; 64 for wrong usage."""
-    parser = _Parser(
-        prog="flatpeak-agent plan",
-        description="Plan one Situation (a JSON document, schema situation/1), or one a line.",
+    parser = CommandParser(
+        "plan", "Plan one Situation (a JSON document, schema situation/1), or one a line."
     )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--situation", metavar="FILE", help="the Situation; - reads stdin")
@@ -46,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="the plan as JSON, not for people")
     parser.add_argument(
         "--time-limit",
-        type=_seconds,
+        type=number_to(MOST_SECONDS),
         default=TIME_LIMIT_S,
         metavar="S",
         help=f"seconds within which a plan is there (default {TIME_LIMIT_S:g})",
@@ -59,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
         return _planned(options, (*ENGINES, Entry(Engine.JOINT, solver)))
 
 
-def _planned(options: argparse.Namespace, engines: Sequence[Entry]) -> int:
+def _planned(options: Namespace, engines: Sequence[Entry]) -> int:
     if options.jsonl:
         return _lines(options.time_limit, engines)
     try:
@@ -67,14 +61,7 @@ def _planned(options: argparse.Namespace, engines: Sequence[Entry]) -> int:
     except OSError as error:
         print(f"flatpeak-agent plan: {options.situation}: {error.strerror}", file=sys.stderr)
         return EX_DATA
-    return _one(text, options.time_limit, engines, as_json=options.json)
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is no number of seconds above 0")
-    return value
+    return _one(text, options.situation, options.time_limit, engines, as_json=options.json)
 
 
 def _read(source: str) -> bytes:
@@ -92,14 +79,16 @@ def timed_plan(
     return replace(plan, took_ms=round((time.monotonic() - begun) * 1000))
 
 
-def _one(text: bytes, time_limit_s: float, engines: Sequence[Entry], *, as_json: bool) -> int:
+def _one(
+    text: bytes, source: str, time_limit_s: float, engines: Sequence[Entry], *, as_json: bool
+) -> int:
     try:
         situation = parse_situation(text)
     except Refusal as refusal:
         if as_json:
             print(json.dumps(refused(refusal)))
         for fault in refusal.faults:
-            print(f"flatpeak-agent plan: {fault}", file=sys.stderr)
+            print(f"flatpeak-agent plan: {source}: {fault}", file=sys.stderr)
         return EX_DATA
     plan = timed_plan(situation, time_limit_s, engines)
     if as_json:

@@ -1,6 +1,5 @@
 """`flatpeak-agent run`: the main job, until it is told to stop."""
 
-import argparse
 import asyncio
 import contextlib
 import logging
@@ -9,6 +8,7 @@ import sys
 from pathlib import Path
 
 from agent.app import run_agent
+from agent.cli.arguments import CommandParser
 from agent.cli.common import (
     DATABASE,
     EX_CONFIG,
@@ -32,9 +32,8 @@ LOOK_EVERY_S = 0.5
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog="flatpeak-agent run",
-        description="Keep the rates, plan, tell the appliances over MQTT. Ctrl-C or SIGTERM stops.",
+    parser = CommandParser(
+        "run", "Keep the rates, plan, tell the appliances over MQTT. Ctrl-C or SIGTERM stops."
     )
     parser.add_argument("--config", type=Path, help="the config file to read")
     args = parser.parse_args(argv)

@@ -7,6 +7,7 @@ from datetime import datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from agent.cli.arguments import CommandParser, number_to, port
 from agent.cli.common import EX_DATAERR, EX_UNAVAILABLE, stop_on_signals
 from agent.clock import Clock, SteppedClock, SystemClock
 from agent.energy.instants import format_instant, parse_instant
@@ -16,11 +17,15 @@ from integrations.sandbox.series import FileSeries
 from integrations.sandbox.server import FlatPeakSandbox
 
 PORT = 8099
+MOST_SPEED = 1_000_000
 
 
 def main(argv: list[str]) -> int:
     """Serve until Ctrl-C; the return value is the exit code."""
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.timezone and not args.prices:
+        parser.error("--timezone is the zone of a price file: expected --prices FILE too")
     if args.faults:
         for name, kind in FAULTS.items():
             print(f"{name:<20} {kind.group:<9} {kind.description}")
@@ -105,12 +110,11 @@ def _welcome(sandbox: FlatPeakSandbox, locations: tuple[Location, ...], now: dat
     return "\n".join(lines)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="flatpeak-agent sandbox",
-        description="A FlatPeak that lives on this machine, over loopback only, with real prices.",
+def _parser() -> CommandParser:
+    parser = CommandParser(
+        "sandbox", "A FlatPeak that lives on this machine, over loopback only, with real prices."
     )
-    parser.add_argument("--port", type=_port, default=PORT, help=f"default {PORT}; 0: any free one")
+    parser.add_argument("--port", type=port, default=PORT, help=f"default {PORT}; 0: any free one")
     parser.add_argument(
         "--prices",
         type=Path,
@@ -125,7 +129,11 @@ def _parser() -> argparse.ArgumentParser:
         "--start", type=_instant, metavar="INSTANT", help="where the clock starts; default: now"
     )
     parser.add_argument(
-        "--speed", type=_speed, default=1.0, metavar="N", help="the clock runs N times as fast"
+        "--speed",
+        type=number_to(MOST_SPEED),
+        default=1.0,
+        metavar="N",
+        help="the clock runs N times as fast",
     )
     parser.add_argument(
         "--publish-at",
@@ -146,20 +154,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--faults", action="store_true", help="list the faults and exit")
     return parser
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise ValueError
-    return port
-
-
-def _speed(text: str) -> float:
-    speed = float(text)
-    if not 0 < speed <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text}")
-    return speed
 
 
 def _clock_time(text: str) -> time:

@@ -1,18 +1,18 @@
 """`flatpeak-agent schema`: the JSON Schema of every topic, and one AsyncAPI 3 document."""
 
-import argparse
 import json
 import sys
 from pathlib import Path
 
-from agent.cli.common import EX_OK, EX_USAGE
+from agent.cli.arguments import CommandParser
+from agent.cli.common import EX_CANTCREAT, EX_OK
 from agent.contracts.catalogue import TOPICS, asyncapi, json_schema
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog="flatpeak-agent schema",
-        description="Write the contract with devices: one JSON Schema a topic, one AsyncAPI file.",
+    """Exit code 0; 73 where nothing can be written."""
+    parser = CommandParser(
+        "schema", "Write the contract with devices: one JSON Schema a topic, one AsyncAPI file."
     )
     parser.add_argument(
         "directory", type=Path, nargs="?", help="where to write; left out: AsyncAPI on stdout"
@@ -28,7 +28,8 @@ def main(argv: list[str]) -> int:
             (args.directory / f"{topic.key}.schema.json").write_text(text + "\n")
         (args.directory / "asyncapi.json").write_text(json.dumps(asyncapi(), indent=2) + "\n")
     except OSError as error:
-        print(f"flatpeak-agent schema: {error}", file=sys.stderr)
-        return EX_USAGE
+        why = "is no folder" if isinstance(error, FileExistsError) else error.strerror
+        print(f"flatpeak-agent schema: {error.filename or args.directory}: {why}", file=sys.stderr)
+        return EX_CANTCREAT
     print(f"{len(TOPICS)} schemas and asyncapi.json in {args.directory}")
     return EX_OK

@@ -13,10 +13,11 @@ class Signs:
     on: str
     off: str
     cut: str
+    degrees: str
 
 
-SIGNS = Signs(" ▁▂▃▄▅▆▇█", "█", "·", "…")
-ASCII_SIGNS = Signs(" _.-=+*%#", "#", ".", ">")
+SIGNS = Signs(" ▁▂▃▄▅▆▇█", "█", "·", "…", "°C")
+ASCII_SIGNS = Signs(" _.-=+*%#", "#", ".", ">", "C")
 
 
 def signs_for(out: TextIO) -> Signs:

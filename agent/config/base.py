@@ -5,7 +5,9 @@ Messages say what is expected, never what was found: who prints them knows which
 
 import re
 from datetime import time
-from typing import Annotated, Any, Self
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Self, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -29,14 +31,18 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True
+        defer_build=True,
+        extra="forbid",
+        frozen=True,
+        str_strip_whitespace=True,
+        hide_input_in_errors=True,
     )
 
     @model_validator(mode="wrap")
     @classmethod
     def _validate(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         try:
-            return handler({} if value is None else value)
+            return handler(cls._given(value))
         except ValidationError as error:
             details = [cls._explained(item) for item in error.errors(include_url=False)]
             raise ValidationError.from_exception_data(
@@ -44,13 +50,36 @@ class Section(BaseModel):
             ) from None
 
     @classmethod
+    def _given(cls, value: Any) -> Any:
+        """An empty value means "not given", except where it says something (a day without time)."""
+        if not isinstance(value, dict):
+            return {} if value is None else value
+        says = {
+            field.alias or name
+            for name, field in cls.model_fields.items()
+            if type(None) in get_args(field.annotation)
+        }
+        known = set(cls.keys())
+        return {
+            key: inner
+            for key, inner in value.items()
+            if inner is not None or key in says or key not in known
+        }
+
+    @classmethod
     def _explained(cls, item: Any) -> InitErrorDetails:
         kind, message = item["type"], item["msg"]
         if kind == "extra_forbidden" and len(item["loc"]) == 1:
-            kind, message = "unknown_key", f"unknown key; allowed: {', '.join(cls.keys())}"
+            kind, message = "unknown_key", cls._unknown(str(item["loc"][0]))
         return InitErrorDetails(
             type=PydanticCustomError(kind, message), loc=item["loc"], input=item["input"]
         )
+
+    @classmethod
+    def _unknown(cls, key: str) -> str:
+        near = get_close_matches(key.strip().lower(), cls.keys(), 1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        return f"unknown key; {meant}allowed: {', '.join(cls.keys())}"
 
     @classmethod
     def keys(cls) -> list[str]:
@@ -85,10 +114,18 @@ def _name(value: str) -> str:
     return value
 
 
+def _whole_path(value: Path) -> Path:
+    if not value.is_absolute():
+        raise ValueError("expected a whole path such as /var/lib/flatpeak-agent, beginning with /")
+    return value
+
+
 ClockTime = Annotated[
     time, BeforeValidator(clock_time), PlainSerializer(lambda value: value.strftime("%H:%M"))
 ]
 Zone = Annotated[str, BeforeValidator(_zone)]
+# The service begins in another folder than the person who tries it, and nobody expands a tilde.
+WholePath = Annotated[Path, AfterValidator(_whole_path)]
 Name = Annotated[str, AfterValidator(_name)]
 Watts = Annotated[int, Field(ge=0, le=1_000_000)]
 Percent = Annotated[float, Field(ge=0, le=100)]

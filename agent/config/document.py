@@ -4,12 +4,11 @@ Which tariff sources and which kinds of devices there are, the config is given (
 """
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args
 
 from pydantic import AfterValidator, Discriminator, Tag, create_model, model_validator
 
-from agent.config.base import Section
+from agent.config.base import Section, WholePath
 from agent.config.devices import DeviceSection
 from agent.config.mqtt import MqttSection
 from agent.config.site import PlannerSection, SiteSection
@@ -19,7 +18,7 @@ from agent.config.tariff import TariffSection
 class StateSection(Section):
     """Where the database lies; left out, systemd's or the system's usual place."""
 
-    directory: Path | None = None
+    directory: WholePath | None = None
 
 
 class LogSection(Section):
@@ -112,6 +111,6 @@ def _choice(sections: Mapping[str, type[Section]], key: str) -> Any:
     discriminator = Discriminator(
         found,
         custom_error_type=f"{key}_unknown",
-        custom_error_message=f"{key}: expected {expected}",
+        custom_error_message=f"expected {expected}",
     )
     return Annotated[Union[tuple(tagged)], discriminator]  # noqa: UP007  # of a list of types

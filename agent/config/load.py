@@ -4,51 +4,40 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from agent.config.document import Config
+from agent.config.faults import faults_of
 from agent.errors import ConfigError, Fault
 from agent.paths import credentials_directory
 
 PREFIX = "FLATPEAK_AGENT__"
-SECRET_KEYS = {"api_key", "password", "token"}
-SHOWN_CHARACTERS = 60
-NO_LIST = 'expected a list: each entry begins with "- "'
-MESSAGES = {
-    "tuple_type": NO_LIST,
-    "too_short": "expected a list with at least one entry",
-    "int_parsing": "expected a whole number, without a unit",
-    "int_from_float": "expected a whole number",
-    "int_type": "expected a whole number",
-    "float_parsing": "expected a number such as 2.5, without a unit",
-    "float_type": "expected a number such as 2.5",
-    "decimal_parsing": "expected a number such as 0.25, with a point and without a unit",
-    "decimal_type": "expected a number such as 0.25",
-    "string_type": 'expected text; numbers that are meant as text stand in quotes, "7"',
-    "bool_parsing": "expected true or false",
-    "bool_type": "expected true or false",
-    "model_type": "expected a section with keys of its own",
-    "model_attributes_type": "expected a section with keys of its own",
-    "dict_type": "expected a section with keys of its own",
-}
 # What the YAML library says and what people have done.
 YAML_HINTS = (
     ("found character '\\t'", "this line is indented with a tab: use spaces"),
     ("mapping values are not allowed", "check the indentation of this line and the ones above"),
     (
         "expected <block end>",
-        "check the indentation of this line: keys of a section stand below each other",
+        "check the indentation of this line (keys of a section stand below each other), and that "
+        "every quote above is closed",
     ),
     ("could not find expected ':'", "a key is followed by a colon and a space"),
     ("unexpected end of stream", "a quote or a bracket is not closed"),
     ("found another document", "take the line --- away"),
 )
+
+
+class _Constructor(SafeConstructor):
+    """Dates stay text: of a wrong one the model says where it stands, the library only raises."""
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
 
 
 @dataclass(slots=True)
@@ -100,7 +89,9 @@ def _with_origin(fault: Fault, origins: Mapping[str, str]) -> Fault:
     for count in range(len(keys), 0, -1):
         if origin := origins.get(".".join(keys[:count])):
             return Fault(fault.path, f"{fault.message} ({origin})")
-    return fault
+    # A section that only a variable speaks of.
+    below = [origin for key, origin in origins.items() if key.startswith(f"{fault.path}.")]
+    return Fault(fault.path, f"{fault.message} ({', '.join(below)})") if below else fault
 
 
 def _from_environment(environ: Mapping[str, str]) -> _Given:
@@ -140,15 +131,20 @@ def _from_files(files: Mapping[str, Path], sections: set[str]) -> _Given:
 def _secret(file: Path, key: str) -> str:
     """The text of a secret file. Raises ConfigError, naming the dotted key that it is for."""
     try:
-        return file.read_text(encoding="utf-8").strip()
+        secret = file.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([Fault(key, f"{file} cannot be read: {_why(error)}")]) from error
+    if len(secret.splitlines()) != 1:
+        found = f"{file} has more than one line" if secret else f"{file} is empty"
+        raise ConfigError([Fault(key, f"{found}; expected the secret alone, in one line")])
+    return secret
 
 
 def _why(error: OSError | UnicodeDecodeError) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "it is no text in UTF-8"
-    return error.strerror or str(error)
+    who = f"; try it with sudo, or let uid {os.geteuid()} read it"
+    return (error.strerror or str(error)) + (who if isinstance(error, PermissionError) else "")
 
 
 def _laid_over(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,7 +167,9 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([Fault("", f"{path} cannot be read: {_why(error)}")]) from error
     try:
-        document = YAML(typ="safe", pure=True).load(text)
+        yaml = YAML(typ="safe", pure=True)
+        yaml.Constructor = _Constructor
+        document = yaml.load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
@@ -183,62 +181,11 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except YAMLError as error:
         said = " ".join(str(error).split())
         raise ConfigError([Fault("", f"not valid YAML: {said}")], str(path)) from None
+    except RecursionError:
+        fault = Fault("", "brackets or sections stand within each other too deeply")
+        raise ConfigError([fault], str(path)) from None
     if document is None:
         return {}
     if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
         raise ConfigError([Fault("", "the file holds no sections such as `tariff:`")], str(path))
     return document
-
-
-def faults_of(error: ValidationError) -> Sequence[Fault]:
-    """pydantic's errors in the owner's words: dotted key, what was found, what would be right."""
-    items = error.errors(include_url=False)
-    # A list whose entries are faulty is called too short as well.
-    return [
-        _fault(item)
-        for item in items
-        if item["type"] != "too_short" or not any(_below(other, item) for other in items)
-    ]
-
-
-def _below(item: Any, above: Any) -> bool:
-    place = above["loc"]
-    return len(item["loc"]) > len(place) and item["loc"][: len(place)] == place
-
-
-def _fault(item: Any) -> Fault:
-    path, message = _dotted(item["loc"]), item["msg"].removeprefix("Value error, ")
-    kind = item["type"]
-    if kind == "missing":
-        return Fault(path, "is missing")
-    if kind == "unknown_key":
-        return Fault(path, message)
-    message = MESSAGES.get(kind, f"{message[0].lower()}{message[1:]}")
-    shown = _shown(path, item["input"])
-    return Fault(path, f"is {shown}; {message}" if shown else message)
-
-
-def _shown(path: str, value: object) -> str:
-    """The value as the owner wrote it; nothing where it is a section, or may hold a secret."""
-    if "." not in path or path.rsplit(".", 1)[-1] in SECRET_KEYS:
-        return ""
-    if not isinstance(value, str | int | float | bool | date) or "@" in str(value):
-        return ""
-    text = repr(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
-
-
-def _dotted(location: Sequence[str | int]) -> str:
-    out = ""
-    for index, part in enumerate(location):
-        if isinstance(part, int):
-            out += f"[{part}]"
-            continue
-        # pydantic names the chosen member of a union in between; the owner's file does not
-        before = location[index - 1] if index else None
-        if isinstance(before, int) and location[0] == "devices" and index == 2:
-            continue
-        if index == 1 and location[0] == "tariff" and len(location) > 2:
-            continue
-        out += f".{part}" if out else part
-    return out

@@ -1,11 +1,25 @@
 """How to reach the broker."""
 
+import re
 from enum import StrEnum
-from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from agent.config.base import Section
+from agent.config.base import Section, WholePath
+
+
+def _host(value: str) -> str:
+    # A colon stands in IPv6 addresses, and there are at least two.
+    if not re.fullmatch(r"[^\s/:@\[\]]+|[0-9A-Fa-f.]*:[^\s/@\[\]]*:[^\s/@\[\]]*", value):
+        raise ValueError(
+            "expected a name or address such as broker.local, without mqtt:// and port; "
+            "the port is mqtt.port"
+        )
+    return value
+
+
+Host = Annotated[str, AfterValidator(_host)]
 
 
 class ProtocolChoice(StrEnum):
@@ -18,9 +32,9 @@ class TlsSection(Section):
     """`ca_file` left out means the system's authorities; certificate and key go together."""
 
     enabled: bool = False
-    ca_file: Path | None = None
-    certificate_file: Path | None = None
-    key_file: Path | None = None
+    ca_file: WholePath | None = None
+    certificate_file: WholePath | None = None
+    key_file: WholePath | None = None
 
     @model_validator(mode="after")
     def _pair(self) -> "TlsSection":
@@ -30,7 +44,7 @@ class TlsSection(Section):
 
 
 class MqttSection(Section):
-    host: str = "localhost"
+    host: Host = "localhost"
     port: int = Field(default=1883, ge=1, le=65535)
     username: str | None = None
     password: SecretStr | None = None

@@ -17,7 +17,7 @@ SCHEMA = "plan/1"
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
 
 class SlotDocument(_Document):
@@ -38,7 +38,7 @@ class SlotDocument(_Document):
 class ReasonDocument(BaseModel):
     """`code`, the sentence, and beside them the numbers behind it."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="allow", frozen=True)
 
     code: str
     text: str

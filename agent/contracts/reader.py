@@ -18,6 +18,9 @@ T = TypeVar("T")
 
 # Smaller steps than this are no price, power or energy; they would only make exact sums slow.
 FINEST = Decimal("1e-30")
+# No home has more of anything, and products of two still fit into 28 digits.
+MOST = 1_000_000_000
+MOST_SECONDS = 366 * 86_400
 
 
 class Refusal(AgentError):
@@ -110,6 +113,10 @@ class Reader:
         if not number.is_finite() or math.isinf(_as_float(number)):
             self.fault(key, f"is {shown(value)}; expected a finite number{limits}")
             return default
+        if abs(number) > MOST:
+            bound = f" from -{MOST:,} to {MOST:,}" if most is None else limits
+            self.fault(key, f"is {shown(value)}; expected a number{bound}")
+            return default
         if (least is not None and number < least) or (most is not None and number > most):
             self.fault(key, f"is {shown(value)}; expected a number{limits}")
             return default
@@ -121,7 +128,9 @@ class Reader:
 
     def seconds(self, key: str, default: int = 0, *, required: bool = False, least: int = 0) -> int:
         """Whole seconds; a fraction counts as the next whole second."""
-        value = self.number(key, Decimal(default), required=required, least=least)
+        value = self.number(
+            key, Decimal(default), required=required, least=least, most=MOST_SECONDS
+        )
         return math.ceil(value)
 
     def integer(self, key: str) -> int:

@@ -26,13 +26,13 @@ Text = Annotated[str, Field(max_length=200)]
 class Outgoing(BaseModel):
     """A payload of ours. Readers skip keys they do not know: we may add some."""
 
-    model_config = ConfigDict(extra="allow", ser_json_inf_nan="constants")
+    model_config = ConfigDict(defer_build=True, extra="allow", ser_json_inf_nan="constants")
 
 
 class Incoming(BaseModel):
     """A payload of others: what we do not know is skipped."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(defer_build=True, extra="ignore")
 
 
 class Time(Outgoing):
@@ -52,7 +52,7 @@ class TariffRate(Outgoing):
 class Tariff(Outgoing):
     """The rates of one direction, major units per kWh; estimates have confidence below 1."""
 
-    model_config = ConfigDict(extra="allow", populate_by_name=True)
+    model_config = ConfigDict(defer_build=True, extra="allow", populate_by_name=True)
 
     schema_: Literal["tariff/1"] = Field(alias="schema")
     currency: str
@@ -285,7 +285,7 @@ class Request(BaseModel):
     ("07:00") or an instant with offset.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(defer_build=True, extra="forbid")
 
     id: Any = None
     mode: Literal["auto", "boost", "pause"] | None = None
@@ -308,7 +308,7 @@ class Request(BaseModel):
 class SiteRequest(BaseModel):
     """A wish for the whole house; answered on `site/wish`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(defer_build=True, extra="forbid")
 
     id: Any = None
     away_until: AwareDatetime | None = None

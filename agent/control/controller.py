@@ -8,7 +8,7 @@ stays in force. What is published goes through the outbox, so a lost broker stop
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -18,20 +18,21 @@ from agent.contracts.plan import plan_document
 from agent.contracts.situation import situation_document
 from agent.contracts.text import wire_json
 from agent.contracts.topics import Topics
-from agent.control.boosts import allocated, calm_power, running_programs, unswitchable
+from agent.control.boosts import calm_power
 from agent.control.deadlines import DeadlineWatch
 from agent.control.device_manager import DeviceManager
+from agent.control.limit_control import LimitControl
 from agent.control.site import Site
+from agent.control.timed_planner import TimedPlanner
 from agent.dispatch.blocks import BlockHistory
 from agent.dispatch.dispatcher import Dispatcher, Wanted
 from agent.dispatch.outbox import LARGE, Outbox
 from agent.dispatch.schedules import ScheduleContext, schedule_for
-from agent.energy.instants import from_unix, to_unix_ceil, to_unix_floor
+from agent.energy.instants import from_unix, to_unix_ceil
 from agent.energy.plan import DevicePlan, Plan
 from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import Schedule
 from agent.energy.situation import Situation
-from agent.energy.steps import Steps, combined
 from agent.home.baseline import uncontrolled_cost
 from agent.home.kinds import KINDS
 from agent.home.planning_input import PLANNED_AHEAD, PlanningInput
@@ -39,7 +40,6 @@ from agent.home.situation import PriceForecast, build_situation
 from agent.ports import OutgoingMessage
 from agent.records.device_store import DeviceStore
 from agent.records.ledger import Ledger
-from agent.records.limit_log import LimitLog
 from agent.report.event_queue import EventQueue
 
 log = logging.getLogger(__name__)
@@ -54,15 +54,8 @@ FIRST_PRICES_WITHIN_S = 10.0
 # One device causes at most one new plan in this time; what a person asks does not wait.
 PLAN_EVERY = timedelta(seconds=5)
 SITE = "site"
-# What was sent for a limit is recorded when the meters have had time to show it.
-LIMIT_SHOWN_AFTER = timedelta(seconds=60)
-
 # Between two plans everything else has its turn, whatever asks for the next one.
 BETWEEN_PLANS_S = 0.05
-# A search that does not end is not alive: the watchdog starts the agent anew.
-PLANNER_HANGS_AFTER_S = 300.0
-
-MakePlan = Callable[[Situation], Awaitable[Plan]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +74,13 @@ class _Cycle:
 class Controller:
     """`clock_trusted()` says whether anything may be switched now; `on_turn(part)` hears that a
 
-    task is alive. `fallback` plans where `make_plan` was not done in time and nothing is in force.
+    task is alive. Where the planner was not in time and nothing is in force its fallback plans.
     """
 
     config: Config
     clock: Clock
     clock_trusted: Callable[[], bool]
-    make_plan: MakePlan
-    fallback: MakePlan
+    planner: TimedPlanner
     site: Site
     devices: DeviceManager
     dispatcher: Dispatcher
@@ -96,28 +88,25 @@ class Controller:
     events: EventQueue
     store: DeviceStore
     ledger: Ledger
-    limit_log: LimitLog
+    limits: LimitControl
     topics: Topics
     profiles: Mapping[str, DeviceProfile]
     on_turn: Callable[[str], None] = lambda part: None
     _plan: Plan | None = field(default=None, init=False)
     _prices: PriceForecast | None = field(default=None, init=False)
     _plan_published: bool = field(default=False, init=False)
-    _late: asyncio.Task[Plan] | None = field(default=None, init=False)
     _deadlines: DeadlineWatch = field(init=False)
     _user_triggered: set[str] = field(default_factory=set, init=False)
     _urgent: set[str] = field(default_factory=set, init=False)
     _triggered_at: dict[str, datetime] = field(default_factory=dict, init=False)
-    _late_since: float = field(default=math.inf, init=False)
     _plan_wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _serve_wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _next_cycle: datetime | None = field(default=None, init=False)
-    _limit_check_at: datetime | None = field(default=None, init=False)
-    _limit_came_at: datetime | None = field(default=None, init=False)
     _began: float = field(default=math.nan, init=False)
 
     def __post_init__(self) -> None:
         self._deadlines = DeadlineWatch(self.events)
+        self.planner.on_late = self.plan_now
 
     # --- what calls in: plain and quick ---------------------------------------------------------
 
@@ -160,11 +149,13 @@ class Controller:
     def on_stricter_limit(self) -> None:
         """Less may be drawn: setpoints first, in one step, before anything is planned."""
         now = self.clock.now()
-        self._limit_came_at, self._limit_check_at = now, now + LIMIT_SHOWN_AFTER
-        self._curtail(now)
+        self.limits.came(now)
+        if self.clock_trusted():
+            self.limits.curtail(now)
+        self._serve_wake.set()
 
-    def on_headroom(self) -> None:
-        """Others have acknowledged to take less: what waited may be raised."""
+    def plan_now(self) -> None:
+        """What was waited for has come: headroom, an answer of the planner."""
         self._plan_again(self.clock.now())
 
     def on_switch(self, device: str, is_on: bool) -> None:
@@ -208,8 +199,8 @@ class Controller:
             if self.clock_trusted():
                 self.dispatcher.publish_due_setpoints(now)
             self.store.flush()
-            self._record_limit(now)
-            moments = [now + CYCLE_PERIOD, self.dispatcher.next_change(), self._limit_check_at]
+            self.limits.record(now)
+            moments = [now + CYCLE_PERIOD, self.dispatcher.next_change(), self.limits.check_at]
             moment = min(when for when in moments if when is not None)
             if moment <= now:
                 # What was due has just been done: one that stays due must not stop everything.
@@ -220,7 +211,7 @@ class Controller:
         while True:
             self._plan_wake.clear()
             now = self.clock.now()
-            if asyncio.get_running_loop().time() - self._late_since < PLANNER_HANGS_AFTER_S:
+            if self.planner.alive:
                 self.on_turn("planning")
             if self.clock_trusted() and self._is_due(now):
                 await self._run_cycle(now)
@@ -250,7 +241,7 @@ class Controller:
         cycle = self._gather(now)
         if cycle is None:
             return
-        plan = await self._planned(cycle)
+        plan = await self.planner.plan(cycle.situation) or await self._without_planner(cycle)
         if plan is None:
             return
         self._plan = plan
@@ -258,7 +249,8 @@ class Controller:
         self.dispatcher.publish_due_setpoints(self.clock.now())
         self._serve_wake.set()
         self._publish_plan(plan, cycle.situation, changed=bool(issued))
-        self._deadlines.look(cycle.inputs, plan)
+        stalled = {name for name in self.devices if self.devices.model(name).stalled(now)}
+        self._deadlines.look(cycle.inputs, plan, stalled)
 
     def _gather(self, now: datetime) -> _Cycle | None:
         """What is known now, as a Situation; None while the first prices may still come."""
@@ -274,7 +266,7 @@ class Controller:
             prices = prices or PriceForecast("", self.site.location().zone.key)
         triggered, self._user_triggered = frozenset(self._user_triggered), set()
         urgent, self._urgent = frozenset(self._urgent), set()
-        inputs = self._within_limit(inputs, now)
+        inputs = self.limits.within(inputs, now)
         for device, item in inputs.items():
             self.devices.note_input(device, item, now)
         self._prices = prices
@@ -290,26 +282,6 @@ class Controller:
         )
         return _Cycle(now, inputs, prices, situation, triggered, urgent)
 
-    async def _planned(self, cycle: _Cycle) -> Plan | None:
-        """The plan, or None where it was not there in time."""
-        if self._late is not None and not self._late.done():
-            # The planner is still at an older question: one search at a time on a slow gateway.
-            return await self._without_planner(cycle)
-        task = asyncio.ensure_future(self.make_plan(cycle.situation))
-        try:
-            done, _ = await asyncio.wait({task}, timeout=self.config.planner.time_limit_s)
-        except asyncio.CancelledError:
-            task.cancel()
-            raise
-        if not done:
-            log.warning(
-                "no plan within %g s; what is in force stays", self.config.planner.time_limit_s
-            )
-            self._late, self._late_since = task, asyncio.get_running_loop().time()
-            task.add_done_callback(self._late_plan_came)
-            return await self._without_planner(cycle)
-        return task.result()
-
     async def _without_planner(self, cycle: _Cycle) -> Plan | None:
         """Nothing where a plan is in force for everybody who asks, else the rule's."""
         self._user_triggered |= cycle.user_triggered
@@ -318,13 +290,7 @@ class Controller:
         served = {name for name in asking if self.dispatcher.held(name) is not None}
         if asking <= served and not cycle.user_triggered:
             return None
-        return await self.fallback(cycle.situation)
-
-    def _late_plan_came(self, task: asyncio.Task[Plan]) -> None:
-        self._late_since = math.inf
-        if not task.cancelled() and task.exception() is not None:
-            log.error("the planner failed: %r", task.exception())
-        self._plan_again(self.clock.now())
+        return await self.planner.fallback(cycle.situation)
 
     def _awaiting_first_prices(self) -> bool:
         return asyncio.get_running_loop().time() < self._began + FIRST_PRICES_WITHIN_S
@@ -356,7 +322,7 @@ class Controller:
             schedule = self._schedule(device, item, plan, cycle.prices, now)
             urgent = device in cycle.urgent
             wanted[device] = Wanted(schedule, urgent=urgent, ignore_drift=not asked)
-        issued = self.dispatcher.issue(wanted, to_unix_ceil(now), self._headroom(now))
+        issued = self.dispatcher.issue(wanted, to_unix_ceil(now), self.limits.headroom(now))
         if self.dispatcher.waits_for_headroom:
             # What a person asked for is still urgent when the others have made room.
             self._urgent |= cycle.urgent
@@ -374,9 +340,9 @@ class Controller:
         part = _part_of(plan, device)
         model = self.devices.model(device)
         most_w = None
-        if not self.site.limited and model.following.learned_power_w is not None:
+        if model.following.learned_power_w is not None:
             # Planned with what it takes, allowed its most: else it could never take more again.
-            most_w = profile.max_power_w
+            most_w = profile.min_power_w if self.site.limited else profile.max_power_w
         slots = KINDS[section.type].slots(profile, part, most_w=most_w) if part else ()
         if self.site.limited:
             slots = [calm_power(profile, slot) for slot in slots]
@@ -394,7 +360,7 @@ class Controller:
     def _apply_override_now(self, device: str, now: datetime) -> None:
         """A boost, a pause or their end by the plan in force: the planner is not waited for."""
         inputs = {name: self.devices.planning_input(name, now) for name in self.devices}
-        item = self._within_limit(inputs, now)[device]
+        item = self.limits.within(inputs, now)[device]
         self.devices.note_input(device, item, now)
         held = self.dispatcher.held(device)
         if held is None and item.override is None:
@@ -403,51 +369,9 @@ class Controller:
             return
         schedule = self._schedule(device, item, self._plan, self._prices, now)
         wanted = {device: Wanted(schedule, urgent=True)}
-        if self.dispatcher.issue(wanted, to_unix_ceil(now), self._headroom(now)):
+        if self.dispatcher.issue(wanted, to_unix_ceil(now), self.limits.headroom(now)):
             self.dispatcher.publish_due_setpoints(now)
         self._serve_wake.set()
-
-    def _headroom(self, now: datetime) -> Steps | None:
-        """What schedules may add up to: a program under way draws beside them."""
-        headroom = self.site.headroom()
-        if headroom is None:
-            return None
-        models = {name: self.devices.model(name) for name in self.devices}
-        loads = running_programs(self.profiles, models, now)
-        return combined([headroom, loads], lambda pair: max(0.0, pair[0] - pair[1]))
-
-    def _within_limit(
-        self, inputs: Mapping[str, PlanningInput], now: datetime
-    ) -> dict[str, PlanningInput]:
-        """Boosts with the power that is left for them under a limit; said on the wish."""
-        headroom = self.site.headroom()
-        if headroom is None:
-            return dict(inputs)
-        models = {name: self.devices.model(name) for name in inputs}
-        out, less = allocated(inputs, self.profiles, models, headroom, now)
-        for device, why in less.items():
-            self.devices.say_less(device, why)
-        return out
-
-    def _curtail(self, now: datetime) -> None:
-        headroom = self._headroom(now)
-        if headroom is None or not self.clock_trusted():
-            return
-        models = {name: self.devices.model(name) for name in self.devices}
-        fixed = unswitchable(self.profiles, models, now)
-        self.dispatcher.curtail(headroom, fixed, to_unix_floor(now))
-        self._serve_wake.set()
-
-    def _record_limit(self, now: datetime) -> None:
-        """What was sent for a limit and what the devices then told, for the record."""
-        if self._limit_check_at is None or now < self._limit_check_at:
-            return
-        came, self._limit_check_at = self._limit_came_at, None
-        if came is None:
-            return
-        models = [self.devices.model(name) for name in self.devices]
-        measured = sum(model.meter.power_w(now) for model in models)
-        self.limit_log.obeyed(came, self.dispatcher.sent_w(now), measured)
 
     def _publish_plan(self, plan: Plan, situation: Situation, *, changed: bool) -> None:
         """Publish and keep the plan behind a change; a plan that changes nothing is not news."""

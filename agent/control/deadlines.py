@@ -1,6 +1,6 @@
 """Deadlines at risk: told when they are, and anew when it gets worse."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -8,8 +8,10 @@ from agent.energy.plan import Plan
 from agent.home.planning_input import SATISFIED_TOLERANCE_KWH, PlanningInput
 from agent.report.event_queue import EventQueue
 
-# Told anew when a tenth more or a kWh more will be missing (wire contract, section 1a).
-WORSE_BY_SHARE = Decimal("1.1")
+# Told anew when a tenth more or a kWh more will be missing (wire contract, section 1a); a tenth
+# of nearly nothing is nothing.
+WORSE_BY_SHARE = Decimal("0.1")
+WORSE_BY_AT_LEAST_KWH = Decimal("0.5")
 WORSE_BY_KWH = Decimal(1)
 
 
@@ -18,20 +20,29 @@ class DeadlineWatch:
     events: EventQueue
     _told: dict[str, tuple[int, Decimal]] = field(default_factory=dict, init=False)
 
-    def look(self, inputs: Mapping[str, PlanningInput], plan: Plan) -> None:
-        """Say of each device of the plan what will be missing at its deadline."""
+    def look(
+        self, inputs: Mapping[str, PlanningInput], plan: Plan, stalled: Collection[str] = ()
+    ) -> None:
+        """Say of each device of the plan what will be missing at its deadline.
+
+        Of the `stalled`, which take nothing of what is planned, all that they need will be.
+        """
         for item in plan.devices:
             wanted = inputs.get(item.id)
             deadline = wanted.goal.ready_by if wanted else None
             missing = item.shortfall_kwh
+            if wanted is not None and item.id in stalled:
+                missing = max(missing, wanted.goal.energy_kwh or missing)
             if missing < SATISFIED_TOLERANCE_KWH or deadline is None:
-                self._told.pop(item.id, None)
                 continue
             told = self._told.get(item.id)
-            if told is not None and told[0] == deadline:
-                worse = missing >= told[1] * WORSE_BY_SHARE or missing >= told[1] + WORSE_BY_KWH
-                if not worse:
-                    continue
+            if told is not None and told[0] == deadline and not _is_worse(told[1], missing):
+                continue
             self._told[item.id] = deadline, missing
             text = f"{float(missing):.1f} kWh will be missing"
             self.events.event("deadline_at_risk", item.id, text)
+
+
+def _is_worse(told: Decimal, missing: Decimal) -> bool:
+    more = max(WORSE_BY_AT_LEAST_KWH, told * WORSE_BY_SHARE)
+    return missing - told >= min(more, WORSE_BY_KWH)

@@ -9,11 +9,12 @@ from agent.clock import Clock
 from agent.config.devices import DeviceSection
 from agent.contracts.text import read_member
 from agent.contracts.topics import Topics
+from agent.control.device_report import DeviceReport
+from agent.control.managed_device import REQUESTS_AT_ONCE, ManagedDevice
 from agent.dispatch.outbox import Outbox
 from agent.energy.profile import DeviceProfile
 from agent.energy.readings import (
     Acknowledgement,
-    AckStatus,
     DeviceInfo,
     Presence,
     Reading,
@@ -40,39 +41,16 @@ from agent.records.device_store import UNBELIEVABLE, DeviceStore
 from agent.report.documents import wish_document
 from agent.report.event_queue import EventQueue
 
-STATE_SAVED_EVERY = timedelta(minutes=15)
-SILENT_AFTER = timedelta(hours=24)
+# After a power cut a device that tells no meter runs at most so much longer; the SD card is spared.
+STATE_SAVED_EVERY = timedelta(minutes=30)
 # A state after this silence is answered with the time, for devices without a clock.
 SILENCE_BEFORE_TIME = timedelta(seconds=60)
-ACTION_INSPECT = "owner: look at the device"
-ACTION_PUBLISH = "owner: connect the device to the broker; it publishes its state"
 # A person at a dashboard asks a few times in a row, a program gone wild all the time.
-REQUESTS_AT_ONCE = 30
 REQUESTS_A_SECOND = 1.0
 # A slow disk is waited for so long before a wish is answered without it.
 STORED_WITHIN_S = 2.0
 WAITS_FOR_CLOCK = "accepted; it waits until the gateway's clock is confirmed"
 NOT_STORED = "accepted, but it could not be stored: a restart would forget it"
-
-
-@dataclass(slots=True)
-class ManagedDevice:
-    """`notes` are what the last planning input had to assume."""
-
-    section: DeviceSection
-    profile: DeviceProfile
-    model: DeviceModel
-    wish: Wish
-    notes: tuple[str, ...] = ()
-    why_less: str = ""
-    info: DeviceInfo | None = None
-    rejected: str = ""
-    stored_text: str = ""
-    save_again_at: datetime | None = None
-    unsaved: dict[str, Reading] = field(default_factory=dict)
-    said_unknown: set[str] = field(default_factory=set)
-    tokens: float = float(REQUESTS_AT_ONCE)
-    tokens_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -82,6 +60,7 @@ class DeviceManager:
     person did something, so that even small changes are published. `on_asked(device)`: a person
     has asked for something by a request. `on_reappeared` comes after a
     silence, `on_take_back(device)` when its schedule is to be taken back before it is given anew.
+    `acknowledges(device)`: it is expected to confirm what it is told.
     """
 
     clock: Clock
@@ -96,7 +75,13 @@ class DeviceManager:
     on_asked: Callable[[str], None]
     on_reappeared: Callable[[], None]
     on_take_back: Callable[[str], None]
+    acknowledges: Callable[[str], bool] = lambda device: True
     _by_id: dict[str, ManagedDevice] = field(default_factory=dict, init=False)
+    _saved_at: datetime | None = field(default=None, init=False)
+    _report: DeviceReport = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._report = DeviceReport(self.health, self.events, self.acknowledges)
 
     def restore(
         self, sections: Mapping[str, DeviceSection], profiles: Mapping[str, DeviceProfile]
@@ -111,6 +96,7 @@ class DeviceManager:
                     stored.restore(model, text)
                 except UNBELIEVABLE:
                     self.health.count("unreadable_rows")
+                    text = None
             device = ManagedDevice(section, profiles[name], model, self._stored_wish(name))
             device.stored_text = text or ""
             self._by_id[name] = device
@@ -148,7 +134,7 @@ class DeviceManager:
         now, device = self.clock.now(), self._by_id[name]
         model = device.model
         if isinstance(item, UnknownKeys):
-            self._say_unknown(name, device, item)
+            self._report.unknown_keys(name, device, item)
             return
         if isinstance(item, DeviceInfo):
             device.info = item
@@ -188,11 +174,7 @@ class DeviceManager:
         device = self._by_id[name]
         was_out = device.model.opted_out(now)
         matters = device.model.acknowledge(ack, now)
-        if ack.status is AckStatus.REJECTED:
-            device.rejected = f"rejected its schedule: {ack.diagnostic or 'no reason given'}"
-            self.events.event("device_refuses", name, device.rejected)
-        elif ack.status is AckStatus.ACCEPTED:
-            device.rejected = ""
+        self._report.answered(name, device, ack, now)
         if device.model.opted_out(now) and not was_out:
             text = "a person at the device has overridden its schedule; it is planned around"
             self.events.event("user_opt_out", name, text)
@@ -210,14 +192,6 @@ class DeviceManager:
         self._update_health(name, now)
         if came_back:
             self.on_change(name, False)
-
-    def _say_unknown(self, name: str, device: ManagedDevice, item: UnknownKeys) -> None:
-        new = [key for key in item.keys if key not in device.said_unknown]
-        if not new or len(device.said_unknown) >= 16:
-            return
-        device.said_unknown.update(new)
-        text = f"its state has unknown key(s) {', '.join(new)}; they are skipped"
-        self.events.event("unknown_keys", name, text)
 
     def on_request(self, name: str, payload: bytes) -> None:
         now = self.clock.now()
@@ -319,11 +293,15 @@ class DeviceManager:
     def advance(self, now: datetime) -> None:
         """Carry every device on to now: energy counted, wishes that have ended taken off."""
         context = self.context(now)
+        last = self._saved_at
+        due = last is None or not last <= now < last + STATE_SAVED_EVERY
+        if due:
+            self._saved_at = now
         for name, device in self._by_id.items():
             kind = KINDS[device.section.type]
             kind.advance(device.section, device.model, device.wish, context)
             self._end_wishes(name, context)
-            self._save_state(name, now)
+            self._save_state(name, now, at_once=due)
             self._update_health(name, now)
 
     def planning_input(self, name: str, now: datetime) -> PlanningInput:
@@ -394,64 +372,17 @@ class DeviceManager:
             self._save_state(name, now, at_once=True)
 
     def _save_state(self, name: str, now: datetime, *, at_once: bool = False) -> None:
-        """At once where the session changed, the energy taken only now and then: an SD card."""
+        """At once where the session changed, else with all the others now and then: an SD card."""
         device = self._by_id[name]
         text = stored.to_text(device.model)
-        if text == device.stored_text and not device.unsaved:
+        if not device.unsaved and stored.substance(text) == stored.substance(device.stored_text):
             return
         same_session = stored.urgent_part(text) == stored.urgent_part(device.stored_text)
-        soon = device.save_again_at is not None and now < device.save_again_at
-        if same_session and soon and not at_once:
+        if same_session and not at_once:
             return
         self.store.save_state(name, text, list(device.unsaved.values()))
         device.unsaved.clear()
-        device.stored_text, device.save_again_at = text, now + STATE_SAVED_EVERY
+        device.stored_text = text
 
     def _update_health(self, name: str, now: datetime) -> None:
-        part, device = f"device:{name}", self._by_id[name]
-        model = device.model
-        problems = model.problems(now)
-        if device.rejected:
-            problems.append(device.rejected)
-        problems += _contradictions(device)
-        if model.last_seen_at is None:
-            self.health.degraded(part, "not heard from yet", ACTION_PUBLISH)
-        elif now - model.last_seen_at > SILENT_AFTER:
-            why = "silent for a day"
-            known = self.health.parts.get(part)
-            if known is None or known.why != why:
-                self.events.event("device_silent", name, why)
-            self.health.degraded(part, why, ACTION_INSPECT)
-        elif model.online is False:
-            self.health.degraded(part, "offline by its own word", ACTION_INSPECT)
-        elif problems:
-            self.health.degraded(part, "; ".join(problems), ACTION_INSPECT)
-        elif device.notes:
-            self.health.degraded(part, "; ".join(device.notes), "owner: state soc_percent")
-        else:
-            self.health.ok(part)
-        self._say_not_following(name, model)
-
-    def _say_not_following(self, name: str, model: DeviceModel) -> None:
-        since = model.following.not_following_since
-        if since is not None and model.said_not_following != since:
-            text = "takes nothing though it is told to run; tried again in half an hour"
-            self.events.event("not_following", name, text)
-        model.said_not_following = since
-
-
-def _contradictions(device: ManagedDevice) -> list[str]:
-    """Where the device's own words differ from the config."""
-    info, profile = device.info, device.profile
-    out: list[str] = []
-    if info is None:
-        return out
-    if info.max_power_w is not None and info.max_power_w + 50 < profile.max_power_w:
-        out.append(f"says it can take {info.max_power_w:g} W, the config {profile.max_power_w} W")
-    if info.min_power_w is not None and info.min_power_w > profile.max_power_w:
-        out.append(
-            f"says it needs {info.min_power_w:g} W, the config at most {profile.max_power_w}"
-        )
-    if info.phases is not None and profile.phases is not None and info.phases != profile.phases:
-        out.append(f"says it has {info.phases} phase(s), the config {profile.phases}")
-    return out
+        self._report.update(name, self._by_id[name], now)

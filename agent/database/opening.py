@@ -30,6 +30,8 @@ from agent.errors import AgentError
 log = logging.getLogger(__name__)
 
 # How long one connection waits for another's lock before it gives up.
+# Of each connection; a year of rates is read once in a while.
+CACHE_KB = 256
 BUSY_TIMEOUT_S = 5.0
 # A card that dies leaves one at every start: older ones go, lest they fill it.
 MAX_KEPT_ASIDE = 3
@@ -93,6 +95,7 @@ def open_connection(path: Path) -> sqlite3.Connection:
     connection.text_factory = _text
     try:
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KB}")
     except BaseException:
         connection.close()
         raise

@@ -75,8 +75,9 @@ class Writer:
             raise QueueFull
         self._size += write.size
         self._waiting.append(write)
-        if not self._in_work:
-            self._start()
+        if not self._in_work and len(self._waiting) == 1:
+            # What is submitted in the same turn of the loop is one transaction.
+            asyncio.get_running_loop().call_soon(self._start)
         return write.done
 
     def close(self) -> None:
@@ -95,6 +96,8 @@ class Writer:
 
     def _start(self) -> None:
         """Everything that waits becomes one transaction: one fsync, not one each."""
+        if self._in_work or not self._waiting:
+            return
         self._in_work = batch = tuple(self._waiting)
         self._waiting.clear()
         work = asyncio.get_running_loop().run_in_executor(self._executor, self._commit, batch)
@@ -109,8 +112,7 @@ class Writer:
         for write, error in zip(batch, outcomes, strict=True):
             if not write.done.done():
                 write.done.set_result(error is None)
-        if self._waiting:
-            self._start()
+        self._start()
         self.on_done(outcomes)
 
     # --- in the thread ----------------------------------------------------------------------------

@@ -7,10 +7,11 @@ is waited for here.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import pairwise
 
 from agent.contracts.text import read_member
-from agent.dispatch.finish import finished
-from agent.dispatch.limit import Published, curtailed, granted
+from agent.dispatch.finish import finished, without_restart
+from agent.dispatch.limit import ANSWERS_WITHIN_S, Published, curtailed, granted
 from agent.dispatch.outbox import Outbox, device_lane
 from agent.dispatch.schedules import (
     describe_schedule,
@@ -73,11 +74,12 @@ class Dispatcher:
     _setpoints: dict[str, Setpoint] = field(default_factory=dict, init=False)
     _highest_seen: dict[str, int] = field(default_factory=dict, init=False)
     _ours: dict[str, list[int]] = field(default_factory=dict, init=False)
-    _unanswered: dict[str, set[int]] = field(default_factory=dict, init=False)
+    _unanswered: dict[str, dict[int, int]] = field(default_factory=dict, init=False)
     _last_revision_at: dict[str, int] = field(default_factory=dict, init=False)
     _retry_at: int | None = field(default=None, init=False)
     _waits: bool = field(default=False, init=False)
     _deferred: dict[str, tuple[Schedule, int]] = field(default_factory=dict, init=False)
+    _answered_early: dict[str, int] = field(default_factory=dict, init=False)
     _unproven: bool = field(default=False, init=False)
 
     def restore(self, now: datetime) -> None:
@@ -141,18 +143,36 @@ class Dispatcher:
 
     def on_ack(self, device: str, ack: Acknowledgement) -> None:
         self._note_revision(device, ack.revision)
-        waiting = self._unanswered.get(device, set())
-        if ack.status is AckStatus.ACCEPTED and ack.revision in waiting:
-            waiting -= {revision for revision in waiting if revision <= ack.revision}
-            self.ledger.of(device).schedules_followed += 1
+        if ack.status is AckStatus.ACCEPTED:
+            self._count_followed(device, ack.revision)
+        deferred = self._deferred.get(device)
+        if deferred is not None and deferred[0].revision == ack.revision:
+            # It took the setpoint. The schedule on the broker is still the one before.
+            self._answered_early[device] = ack.revision
+            return
+        self._on_answer(device, ack.revision)
+
+    def _on_answer(self, device: str, revision: int) -> None:
         item = self._published.get(device)
-        if item is None or not item.answer(ack.revision):
+        if item is None or not item.answer(revision):
             return
         if self._waits:
             self.on_headroom()
         if self._unproven and not any(other.unanswered for other in self._published.values()):
             self._unproven = False
             self.health.ok(LIMIT)
+
+    def _count_followed(self, device: str, revision: int) -> None:
+        """That one, and those before it that were replaced sooner than anybody has to answer."""
+        waiting = self._unanswered.get(device, {})
+        if revision not in waiting:
+            return
+        known = [at for at in waiting if at <= revision]
+        replaced = [waiting[later] - waiting[old] for old, later in pairwise(known)]
+        account = self.ledger.of(device)
+        account.schedules_followed += 1 + sum(1 for age in replaced if age < ANSWERS_WITHIN_S)
+        for old in known:
+            del waiting[old]
 
     def on_schedule_seen(self, device: str, payload: bytes, *, retained: bool) -> bool:
         """A schedule on the broker: ours or an earlier life's (True), or another agent's."""
@@ -183,7 +203,8 @@ class Dispatcher:
         self._retry_at = None
         ready = {}
         for device, item in wanted.items():
-            schedule = finished(item.schedule, now, never_more=limited)
+            schedule = without_restart(item.schedule, self.held(device), now)
+            schedule = finished(schedule, now, never_more=limited)
             ready[device] = self.adapters[device].fit(schedule)
         if headroom is not None:
             self._look_for_overdue(now)
@@ -236,6 +257,7 @@ class Dispatcher:
             return
         self._published[device].withdraw()
         self._deferred.pop(device, None)
+        self._answered_early.pop(device, None)
         self._last_revision_at.pop(device, None)
         self._setpoints.pop(device, None)
         self.store.forget_schedule(device)
@@ -243,7 +265,13 @@ class Dispatcher:
         self.on_told(device, None)
 
     def _look_for_overdue(self, now: int) -> None:
-        late = [name for name, item in self._published.items() if item.overdue(now)]
+        late = [
+            name
+            for name, item in self._published.items()
+            if item.overdue(
+                now, is_out=name not in self._deferred and self.outbox.is_out(device_lane(name))
+            )
+        ]
         late = [name for name in late if self.adapters[name].acknowledges]
         if late and self._waits:
             self._unproven = True
@@ -264,6 +292,7 @@ class Dispatcher:
         at once; the schedule follows then, with the revision that the setpoint already carries.
         """
         waiting = self._deferred.pop(device, None)
+        self._answered_early.pop(device, None)
         revision = next_revision(
             now, self.store.highest_revision(device), self._highest_seen.get(device, 0)
         )
@@ -276,7 +305,7 @@ class Dispatcher:
         if waiting is None:
             self._last_revision_at[device] = now
             self.ledger.of(device).schedules += 1
-        self._unanswered.setdefault(device, set()).add(revision)
+        self._unanswered.setdefault(device, {}).setdefault(revision, now)
         self._published.setdefault(device, Published()).publish(schedule, now)
         if setpoint_first or forms_at is not None:
             self._publish_setpoint(device, schedule, now)
@@ -303,6 +332,8 @@ class Dispatcher:
                 self._last_revision_at[device] = second
                 forms = self.adapters[device].encode_schedule(deferred)
                 self.outbox.set(device_lane(device), *forms)
+                if (revision := self._answered_early.pop(device, None)) is not None:
+                    self._on_answer(device, revision)
         for device, item in self._published.items():
             schedule, old = item.latest, self._setpoints.get(device)
             if schedule is None:

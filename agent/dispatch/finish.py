@@ -11,6 +11,9 @@ from agent.dispatch.schedules import CLOCK_SLACK_S
 from agent.energy.schedule import Schedule, ScheduleSlot
 
 SHORTEST_S = 60
+# A run that has just ended is not begun anew for less.
+WORTH_A_RESTART_S = 150
+JUST_ENDED_S = 60
 SIX_DIGITS = Decimal("1e-6")
 
 
@@ -21,26 +24,63 @@ def finished(schedule: Schedule, now: int, *, never_more: bool) -> Schedule:
     return replace(schedule, slots=tuple(_backdate_start(slot, now) for slot in slots))
 
 
+def without_restart(schedule: Schedule, held: Schedule | None, now: int) -> Schedule:
+    """Without the seconds that metering has added to a run which ended a moment ago.
+
+    What is left of its need comes with a later slot; what a person asked for (no price) stays.
+    """
+    slots = schedule.slots
+    ended = held is not None and any(
+        now - JUST_ENDED_S <= slot.end <= now and held.slot_at(slot.end) is None
+        for slot in held.slots
+    )
+    if not ended or not slots or slots[0].price is None:
+        return schedule
+    first, begins_now = slots[0], slots[0].start <= now + JUST_ENDED_S
+    touches = len(slots) > 1 and slots[1].start <= first.end
+    if not begins_now or touches or first.end - now >= WORTH_A_RESTART_S:
+        return schedule
+    return replace(schedule, slots=slots[1:])
+
+
 def _without_slivers(
     slots: list[ScheduleSlot], now: int, *, never_more: bool
 ) -> list[ScheduleSlot]:
+    """One touch may make room for the next: what is left out leaves a gap, a gap a short slot."""
+    for _ in range(len(slots) + 2):
+        joined = _without_short_gaps(slots, now, never_more=never_more)
+        joined = _merge_short(joined, now, never_more=never_more)
+        if joined == slots:
+            break
+        slots = joined
+    return slots
+
+
+def _without_short_gaps(
+    slots: list[ScheduleSlot], now: int, *, never_more: bool
+) -> list[ScheduleSlot]:
+    """Closed, or widened to a minute where nothing may take more."""
     out: list[ScheduleSlot] = []
     for slot in slots:
-        last = out[-1] if out else None
-        if last is None:
-            gap = slot.start - now
-            if 0 < gap < SHORTEST_S and not never_more:
-                slot = _moved(slot, now, slot.end)
+        end = out[-1].end if out else now
+        missing = SHORTEST_S - (slot.start - end)
+        if not 0 < missing < SHORTEST_S:
             out.append(slot)
-            continue
-        gap = slot.start - last.end
-        if 0 < gap < SHORTEST_S:
-            if not never_more:
-                last = out[-1] = _moved(last, last.start, slot.start)
-            elif slot.end - slot.start > SHORTEST_S:
-                slot = _moved(slot, last.end + SHORTEST_S, slot.end)
-        out.append(slot)
-    return _merge_short(out, now, never_more=never_more)
+        elif not never_more and out:
+            out[-1] = _moved(out[-1], out[-1].start, slot.start)
+            out.append(slot)
+        elif not never_more:
+            out.append(_moved(slot, now, slot.end))
+        elif not out:
+            # Off until then, and nobody knows what it did before.
+            out.append(slot)
+        elif slot.end - slot.start - missing >= SHORTEST_S:
+            out.append(_moved(slot, slot.start + missing, slot.end))
+        elif out[-1].end - max(out[-1].start, now) - missing >= SHORTEST_S:
+            out[-1] = _moved(out[-1], out[-1].start, out[-1].end - missing)
+            out.append(slot)
+        # Else it is left out: both are too short to give way.
+    return out
 
 
 def _merge_short(slots: list[ScheduleSlot], now: int, *, never_more: bool) -> list[ScheduleSlot]:

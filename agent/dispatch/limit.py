@@ -62,9 +62,18 @@ class Published:
                 return True
         return False
 
-    def overdue(self, now: int) -> bool:
-        """Has it let the time pass? Then it counts as following what was published last."""
-        if not self.unanswered or now - self.unanswered[-1][1] < ANSWERS_WITHIN_S:
+    def overdue(self, now: int, *, is_out: bool) -> bool:
+        """Has it let the time pass? Then it counts as following what was published last.
+
+        `is_out`: the broker has it. Before, nobody can answer, and the time does not run.
+        """
+        if not self.unanswered:
+            return False
+        schedule, since = self.unanswered[-1]
+        if not is_out:
+            self.unanswered[-1] = schedule, now
+            return False
+        if now - since < ANSWERS_WITHIN_S:
             return False
         self.acknowledged = self.latest
         self.unanswered.clear()

@@ -104,6 +104,11 @@ class Outbox:
         current = self._current.items()
         return frozenset(t for t, message in current if self._sent.get(t) != message.payload)
 
+    def is_out(self, lane: str) -> bool:
+        """Does the broker have all that is true in the lane?"""
+        unsent = self.unsent()
+        return not any(name == lane and topic in unsent for topic, name in self._lane_of.items())
+
     async def run(self) -> None:
         """Never ends: a task a lane."""
         async with asyncio.TaskGroup() as group:

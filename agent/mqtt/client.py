@@ -187,6 +187,11 @@ class Client(aiomqtt.Client):
         if not self._cancelled:
             super()._on_socket_register_write(client, userdata, sock)
 
+    def _on_socket_unregister_write(self, client: PahoClient, userdata: Any, sock: Any) -> None:
+        # One that was closed meanwhile has no number any more; the loop has forgotten it.
+        if sock.fileno() >= 0:
+            super()._on_socket_unregister_write(client, userdata, sock)
+
     def _on_disconnect(
         self,
         client: PahoClient,

@@ -28,6 +28,8 @@ def baseline_cost(problem: Problem, planned_end: int, served: Mapping[str, tuple
         elif isinstance(model, ScaledDevice):
             drawn[model.id], starts = _flexible(model, served.get(model.id, ()))
             own_cost += starts * model.start_cost
+    if not problem.coupled:
+        return own_cost + _import_cost(problem, drawn)
     end = max([planned_end, *(own[-1].end for own in drawn.values() if own)])
     idle = {model.id: idle_segments(problem, model) for model in problem.models}
     pieces = problem.pieces(end, [*drawn.values(), *idle.values()])
@@ -48,6 +50,19 @@ def baseline_cost(problem: Problem, planned_end: int, served: Mapping[str, tuple
         idle_power = [a + b for a, b in zip(idle_power, found, strict=True)]
     plan = site_money(problem, pieces, power, idle=True)
     return plan.cost + own_cost - site_money(problem, pieces, idle_power, idle=True).cost
+
+
+def _import_cost(problem: Problem, drawn: Mapping[str, tuple[Segment, ...]]) -> int:
+    """What the runs cost at import prices, less those of the idle house."""
+    timeline = problem.timeline
+    cost = 0
+    for model in problem.models:
+        both = ((drawn.get(model.id, ()), 1), (idle_segments(problem, model), -1))
+        for segments, sign in both:
+            for start, end, power, _ in segments:
+                price = timeline.price_until(end) - timeline.price_until(start)
+                cost += sign * power * price
+    return cost
 
 
 def _flexible(device: ScaledDevice, served: tuple[int, ...]) -> tuple[tuple[Segment, ...], int]:

@@ -25,8 +25,11 @@ def plain_candidates(problem: Problem, deadline: Deadline) -> Iterator[Schedule]
     model = problem.models[0]
     if isinstance(model, ScaledDevice):
         task = Task(problem, model, deadline)
-        for spans in (until_done(model), *own_window_plans(task)):
-            yield {model.id: segments_of(model, spans)}
+        yield {model.id: segments_of(model, until_done(model))}
+        if model.coupled_in_time or model.grid_s or len(model.demands) > 1:
+            # Else one look of the exact engine is as quick.
+            for spans in own_window_plans(task):
+                yield {model.id: segments_of(model, spans)}
 
 
 def clipped_incumbent(problem: Problem) -> Schedule | None:

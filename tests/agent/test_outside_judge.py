@@ -131,7 +131,9 @@ async def difficult_day(clock: SteppedClock, seed: int) -> list[Utterance]:
         ]
 
 
-@pytest.mark.parametrize("seed", [1])
+@pytest.mark.parametrize(
+    "seed", [1, *(pytest.param(seed, marks=pytest.mark.full) for seed in range(2, 9))]
+)
 def test_a_difficult_day_breaks_no_promise(seed: int) -> None:
     said = run_virtual(lambda clock: difficult_day(clock, seed), START)
     house = House(

@@ -4,7 +4,7 @@ import argparse
 import platform
 from pathlib import Path
 
-from tests.bench import agent, planning, prices
+from tests.bench import agent, latency, planning, prices
 
 
 def machine() -> str:
@@ -24,8 +24,9 @@ def main() -> None:
     args = parser.parse_args()
     print(f"{machine()}, Python {platform.python_version()}, {platform.system()}")
     missed = 0
-    for part in (planning.rows(), prices.rows(args.data), agent.rows()):
-        for label, measured, target, unit in part:
+    parts = (planning.rows, lambda: prices.rows(args.data), latency.rows, agent.rows)
+    for rows in parts:
+        for label, measured, target, unit in rows():
             good = measured <= target
             missed += not good
             word = "ok" if good else "MISSED"

@@ -39,7 +39,48 @@ def rows() -> list[Row]:
             60.0,
             "ms",
         ),
+        (
+            "plan 14 demands whose windows overlap, odd second",
+            _milliseconds(situation(several(), NOW + 37)),
+            20.0,
+            "ms",
+        ),
+        (
+            "plan minimum times, energy that cannot be had in time",
+            _milliseconds(situation(replace(whole_min, demands=(too_much(),)))),
+            50.0,
+            "ms",
+        ),
+        (
+            "plan 7 days x 5 min with minimum times",
+            _milliseconds(week(load(min_on_s=600, min_off_s=300))),
+            1000.0,
+            "ms",
+        ),
     ]
+
+
+def several() -> Flexible:
+    """Fourteen demands, each window reaching into the next."""
+    step = 47 * 3600 // 14
+    demands = tuple(
+        Demand(Decimal("1.5"), NOW + max(0, k * step - 1800), NOW + (k + 1) * step)
+        for k in range(14)
+    )
+    return replace(load(), demands=demands)
+
+
+def too_much() -> Demand:
+    return Demand(Decimal(420), deadline=NOW + 47 * 3600)
+
+
+def week(device: Flexible) -> Situation:
+    """Five-minute prices of seven days."""
+    rates = tuple(
+        RateSpan(NOW + k * 300, NOW + (k + 1) * 300, Decimal(50 + (k * 37) % 271) / 1000)
+        for k in range(7 * 288)
+    )
+    return Situation(NOW, "Europe/Berlin", "EUR", rates, devices=(device,))
 
 
 def load(*, contiguous: bool = False, **more: object) -> Flexible:

@@ -25,6 +25,12 @@ class SlowCar(Ev):
         return mode, min(power_w, self.takes_w)
 
 
+class CarOnOnePhase(SlowCar):
+    """Takes less than a charger can offer on three phases."""
+
+    takes_w = 3600.0
+
+
 class CarWithItsOwnLimit(Ev):
     """Ends at 80 % by its own setting and takes nothing more; its wallbox goes on telling 0 W."""
 
@@ -44,14 +50,34 @@ class CarWithItsOwnLimit(Ev):
         return soon if event is None or self.power_w > 0 else event
 
 
-class ChargerWithALifetimeCounter(Ev):
-    """Tells as session energy what its meter shows since it was made; no SoC, no power."""
+class CarThatTellsOnlyChanges(CarWithItsOwnLimit):
+    """Ends by its own limit, says 0 W once, and then nothing more."""
 
-    counter_kwh = 4321.0
+    def repeats_state(self) -> bool:
+        return False
+
+
+class CarThatChargesAtOnce(Ev):
+    """Acknowledges its schedule and charges as soon as it is plugged in."""
+
+    def apply_command(self, command: Command, now: datetime) -> tuple[str, float]:
+        return super().apply_command(Command("own", 0), now)
+
+
+class ChargerThatNeverZeroesItsCounter(Ev):
+    """Goes on from the few kWh of its first days; no SoC, no power."""
+
+    counter_kwh = 6.0
 
     def reading(self) -> dict[str, object]:
         kwh = self.counter_kwh + self.energy_kwh
         return {"plugged": self.plugged, "energy_kwh": round(kwh, 3), "mode": self.mode}
+
+
+class ChargerWithALifetimeCounter(ChargerThatNeverZeroesItsCounter):
+    """Tells as session energy what its meter shows since it was made."""
+
+    counter_kwh = 4321.0
 
 
 class ChargerWhoseCounterResets(Ev):
@@ -97,6 +123,50 @@ class CarWithItsSocStuck(Ev):
 
     def state(self) -> dict[str, object]:
         return {"plugged": self.plugged, "soc_percent": 0}
+
+
+class CarWithACoarseGauge(Ev):
+    """Tells its SoC in steps of ten."""
+
+    def state(self) -> dict[str, object]:
+        out: dict[str, object] = {"plugged": self.plugged}
+        if self.plugged:
+            out["soc_percent"] = int(self.soc_percent // 10 * 10)
+        return out
+
+
+class CarThatTellsItsSocOnce(Ev):
+    """Tells the SoC with which it came, for as long as it is there."""
+
+    _came_with: float | None = None
+
+    def state(self) -> dict[str, object]:
+        if not self.plugged:
+            self._came_with = None
+            return {"plugged": False}
+        if self._came_with is None:
+            self._came_with = round(self.soc_percent, 1)
+        return {"plugged": True, "soc_percent": self._came_with}
+
+
+class ChargerWithALoosePlug(Ev):
+    """For one minute in ten it says that nothing is plugged in; no SoC."""
+
+    def next_event(self, now: datetime) -> datetime:
+        minute = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
+        event = super().next_event(now)
+        return minute if event is None else min(event, minute)
+
+    def reading(self) -> dict[str, object]:
+        plugged = self.plugged and self.clock.now().minute % 10 != 0
+        return {"plugged": plugged, "power_w": round(self.power_w)}
+
+
+class ChargerWithItsMeterTurned(Ev):
+    """Tells what it takes as if it gave it; no SoC."""
+
+    def reading(self) -> dict[str, object]:
+        return {"plugged": self.plugged, "power_w": -round(self.power_w)}
 
 
 class NeverAcknowledges(Ev):

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import ipaddress
+import re
 import secrets
 import socket
 import struct
@@ -24,6 +25,7 @@ LISTENER_TIMEOUT_S = 2.0
 RECIPE = 'see README, "The broker"'
 # Linux, linux/sockios.h: the IPv4 address of an interface.
 SIOCGIFADDR = 0x8915
+ERRNO = re.compile(r"\[Errno -?\d+\] ")
 
 
 async def check_broker(config: Config) -> AsyncIterator[CheckResult]:
@@ -87,10 +89,11 @@ async def _check_access(config: Config) -> tuple[CheckResult, bool]:
 
 
 def _refusal(settings: MqttSection, condition: Condition) -> CheckResult:
-    hint = condition.who_acts or "is it running?"
+    # Whoever calls `check` is the owner.
+    hint = condition.who_acts.removeprefix("owner: ") or "is it running?"
     if "mqtt.username" in hint and settings.username is None:
         hint = f"it wants a user: set mqtt.username and mqtt.password; {RECIPE}"
-    return failed("broker", condition.why, hint)
+    return failed("broker", ERRNO.sub("", condition.why), hint)
 
 
 # --- from the appliances' side ----------------------------------------------------------------

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sqlite3
+import stat
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,8 +21,8 @@ from agent.store import Store
 FREE_BYTES = 50_000_000
 
 
-def check_service(service: Service) -> Iterator[CheckResult]:
-    """Which unit was looked at, and where its secrets are read from."""
+def check_service(service: Service, config: Path) -> Iterator[CheckResult]:
+    """Which unit was looked at, where its secrets are read from, may it read its config."""
     if service.unit is None:
         yield warning(
             "service",
@@ -38,6 +39,23 @@ def check_service(service: Service) -> Iterator[CheckResult]:
             f"{', '.join(map(_key, service.encrypted))}: encrypted, only systemd can read it",
             "give it for this check as an environment variable, see config.example.yaml",
         )
+    # Its user is made at each start and owns nothing (DynamicUser=), so everybody has to be let in.
+    if closed := _closed_to_others(config):
+        yield failed(
+            "service",
+            f"{closed} may not be read by others, and so not by the service's user",
+            f"sudo chmod o+{'x' if closed.is_dir() else 'r'} {closed}, with the secrets in files "
+            'of their own: see README, "Start it"',
+        )
+
+
+def _closed_to_others(file: Path) -> Path | None:
+    """The file, or the first folder on the way to it, that only its owner and group may use."""
+    for place in (*reversed(file.absolute().parents), file):
+        needed = stat.S_IXOTH if place != file else stat.S_IROTH
+        if not place.stat().st_mode & needed:
+            return place
+    return None
 
 
 def _key(credential: str) -> str:
@@ -60,7 +78,8 @@ def check_state(config: Config, service: Service | None) -> CheckResult:
     except NewerSchema as error:
         return failed("state", f"{folder}: {error}", "update the agent")
     except (OSError, Damaged, *READ_ERRORS) as error:
-        return failed("state", f"{folder}, as {who}: {error}", _hint(error, folder, service))
+        why = (error.strerror if isinstance(error, OSError) else None) or error
+        return failed("state", f"{folder}, as {who}: {why}", _hint(error, folder, service))
     if free < FREE_BYTES:
         return warning("state", f"{may}, but {free // 1_000_000} MB are free", "make room")
     return passed("state", may)

@@ -36,6 +36,8 @@ USUAL_OFFLINE_W = 3700
 HUNDRED = Decimal(100)
 # At 100 % a car that still takes power is let go on a while at a time.
 TOPPING_UP = timedelta(minutes=10)
+# What full power brings in so long is not worth starting the car once more for.
+WORTH_A_START_S = 90
 SOC_KEYS = frozenset({"target_soc_percent", "soc_percent", "floor_soc_percent"})
 
 
@@ -126,6 +128,17 @@ class EvChargerKind(DeviceKind[EvCharger]):
         keys = MODE_KEYS | SOC_KEYS | {"energy_kwh", "ready_by", "price_cap"}
         return keys - SOC_KEYS if section.battery_kwh is None else keys
 
+    def advance(
+        self, section: EvCharger, model: DeviceModel, wish: Wish, context: PlanningContext
+    ) -> None:
+        super().advance(section, model, wish, context)
+        if not model.tells_plug and model.plugged(context.now):
+            # Nobody hears it come and go: each ready-by ends a stay.
+            if model.session.since is None:
+                model.session.since = context.now
+            elif (ready_by := _deadline(section, model, wish, context)) <= context.now:
+                model.begin_stay(ready_by)
+
     def session_over(
         self, section: EvCharger, model: DeviceModel, wish: Wish, context: PlanningContext
     ) -> bool:
@@ -151,8 +164,9 @@ class EvChargerKind(DeviceKind[EvCharger]):
         if target is None:
             target = _exactly(section.target_soc_percent)
         power_w = round(model.following.learned_power_w or section.max_power_w)
-        power_w = max(power_w, section.min_power_w)
         missing = _missing_kwh(section, model, wish, now, target)
+        if _not_worth_a_start(model, missing, power_w, now):
+            missing = ZERO
         boost_to = _missing_kwh(section, model, wish, now, HUNDRED) if boosting else ZERO
         deadline = _deadline(section, model, wish, context)
         full = max(missing, boost_to) < SATISFIED_TOLERANCE_KWH
@@ -184,7 +198,8 @@ class EvChargerKind(DeviceKind[EvCharger]):
         device = Flexible(
             id=section.id,
             max_power_w=Decimal(power_w),
-            min_power_w=Decimal(section.min_power_w),
+            # A car on one of three phases takes less than the charger can offer.
+            min_power_w=Decimal(min(power_w, section.min_power_w)),
             demands=(demand,),
             priority=section.priority,
         )
@@ -222,6 +237,13 @@ def _topping_up(
     if not model.meter.commanded_w(now):
         return None
     return Override("boost", whole_second(now + TOPPING_UP), "topping_up", section.max_power_w)
+
+
+def _not_worth_a_start(model: DeviceModel, missing: Decimal, power_w: int, now: datetime) -> bool:
+    """A rest that metering has left when its run was over: no relay clicks for it."""
+    rest_kwh = power_w * WORTH_A_START_S / 3_600_000
+    running = model.meter.commanded_w(now) > 0
+    return not running and float(missing) < rest_kwh < model.session_kwh
 
 
 def _block_has_begun(model: DeviceModel, now: datetime) -> bool:

@@ -71,8 +71,8 @@ class DeviceKind(ABC, Generic[S]):
         """
         out = []
         for slot in plan.slots:
-            power = int(slot.power_w)
-            if power <= 0 or power < profile.min_power_w:
+            power = max(int(slot.power_w), most_w or 0)
+            if slot.power_w <= 0 or power < profile.min_power_w:
                 continue
             energy = slot.power_w * (slot.end - slot.start) / 3_600_000
             out.append(
@@ -80,7 +80,7 @@ class DeviceKind(ABC, Generic[S]):
                     slot.start,
                     slot.end,
                     profile.on_mode,
-                    max(power, most_w or 0),
+                    power,
                     energy.quantize(SIX_DIGITS),
                     slot.price,
                     slot.reason,

@@ -4,13 +4,14 @@ The rules are those of the wire contract's section 1a. Everything is given `now`
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from agent.energy.instants import from_unix, to_unix_floor
+from agent.energy.instants import from_unix
 from agent.energy.readings import Acknowledgement, AckStatus, Reading, Unreadable, Value
-from agent.energy.schedule import HEAT, Schedule
-from agent.home.model.following import Following
+from agent.energy.schedule import Schedule
+from agent.home.model.following import Deviation, Following
+from agent.home.model.held import HeldSchedules
 from agent.home.model.meter import (
     REPORTS_WITHIN,
     SESSION,
@@ -19,7 +20,9 @@ from agent.home.model.meter import (
     EnergyMeter,
     MeteredInterval,
 )
-from agent.home.model.soc import SocEstimate
+from agent.home.model.plug import PlugContact
+from agent.home.model.session import Session, Stay
+from agent.home.model.soc import STEP_PERCENT, SocEstimate
 
 # A retained reading without a time of its own may be this old.
 UNTIMED_RETAINED_AGE = timedelta(days=1)
@@ -28,10 +31,11 @@ OPT_OUT_LASTS = timedelta(hours=24)
 AHEAD_BELIEVED = timedelta(minutes=5)
 FIRST_BELIEVED = from_unix(1_577_836_800)  # 2020
 ON_POWER_FRACTION = 0.05
-BLOCK = "block"
 # At a target of 100 a charge ends when the car has taken no more for so long.
 FULL_WHEN_IDLE_FOR = timedelta(minutes=10)
 FULL_PERCENT = 99.0
+# A value that cannot be is named for so long: one that comes and goes is one fault.
+DOUBT_STANDS = timedelta(minutes=10)
 # Smaller changes are not worth a new plan, nor a write to the SD card.
 REPLAN_THRESHOLDS = {
     "soc_percent": 0.5,
@@ -53,22 +57,8 @@ class Traits:
 
 
 @dataclass(slots=True)
-class Session:
-    """A stay of a car or a run of a program: since when, when its need was last met.
-
-    `started_at` is when a program was told to run, `confirmed` whether it said that it does.
-    """
-
-    since: datetime | None = None
-    satisfied_at: datetime | None = None
-    opted_out_at: datetime | None = None
-    started_at: datetime | None = None
-    confirmed: bool = False
-
-
-@dataclass(slots=True)
 class DeviceModel:
-    """`progress` is kWh taken by window (its start as text); `never_plugged`: it tells no plug."""
+    """`progress` is kWh taken by window (its start as text)."""
 
     device: str
     traits: Traits
@@ -82,15 +72,14 @@ class DeviceModel:
     idle_since: datetime | None = None
     last_seen_at: datetime | None = None
     online: bool | None = None
-    acknowledged: Acknowledgement | None = None
     boost_until: datetime | None = None
-    block_since: int | None = None
-    block_ended: int | None = None
-    said_not_following: datetime | None = None
+    schedules: HeldSchedules = field(default_factory=HeldSchedules)
     meter: EnergyMeter = field(init=False)
     soc: SocEstimate = field(init=False)
     following: Following = field(init=False)
-    _told: list[Schedule] = field(default_factory=list, init=False)
+    plug: PlugContact = field(default_factory=PlugContact, init=False)
+    _last_stay: Stay | None = field(default=None, init=False)
+    _doubted_at: dict[str, datetime] = field(default_factory=dict, init=False)
     _spans: list[MeteredInterval] = field(default_factory=list, init=False)
     _booked: list[MeteredInterval] = field(default_factory=list, init=False)
 
@@ -113,9 +102,13 @@ class DeviceModel:
 
     def plugged(self, now: datetime) -> bool:
         """Is the car there? One that never tells its plug is there as long as it is heard."""
-        if "plugged" in self.readings:
+        if self.tells_plug:
             return self.value("plugged", now) is True
         return self.last_seen_at is not None
+
+    @property
+    def tells_plug(self) -> bool:
+        return "plugged" in self.readings
 
     @property
     def session_kwh(self) -> float:
@@ -136,11 +129,7 @@ class DeviceModel:
 
     def told(self, schedule: Schedule | None, now: datetime) -> None:
         """It holds this schedule from now on; None: none, it is on its own logic."""
-        self._note_block(now)
-        if schedule is None:
-            self._told.clear()
-        else:
-            self._told = [*self._told[-1:], schedule]
+        self.schedules.tell(schedule, now)
         self._command(now)
 
     def expect(self, spans: Iterable[CommandedSpan], now: datetime) -> None:
@@ -149,34 +138,15 @@ class DeviceModel:
         self._switch_as_commanded(now)
 
     def _command(self, now: datetime) -> None:
-        held = self._told[-1] if self._told else None
-        slots = held.slots if held else ()
-        spans = [
-            CommandedSpan(from_unix(slot.start), from_unix(slot.end), float(slot.power_w))
-            for slot in slots
-        ]
         self._switch_as_commanded(now)
-        free = held is None or held.device_type in HEAT
-        self.meter.command(spans, now, free_outside=free)
+        schedules = self.schedules
+        self.meter.command(schedules.spans(), now, free_outside=schedules.free_outside)
         self._switch_as_commanded(now)
 
     def block_history(self, now: datetime) -> tuple[int | None, int | None]:
         """Since when it has been blocked, or when its last block ended, Unix seconds."""
-        self._note_block(now)
-        return self.block_since, self.block_ended
-
-    def _note_block(self, now: datetime) -> None:
-        if not self._told:
-            # What it holds is not known yet, as at the start of a new life.
-            return
-        held, second = self._told[-1], to_unix_floor(now)
-        slot = held.slot_at(second)
-        if slot is not None and slot.mode == BLOCK:
-            # The start of a slot under way is told five minutes early: it began when it was told.
-            self.block_since = self.block_since or max(slot.start, held.issued_at)
-        elif self.block_since is not None:
-            ends = [item.end for item in held.slots if item.mode == BLOCK and item.end <= second]
-            self.block_since, self.block_ended = None, max(ends, default=second)
+        self.schedules.note_block(now)
+        return self.schedules.block_since, self.schedules.block_ended
 
     # --- what it tells --------------------------------------------------------------------------
 
@@ -201,13 +171,13 @@ class DeviceModel:
             return False
         self.readings[reading.kind] = reading
         if reading.kind == "plugged":
-            return self._plug(old, reading, now)
+            return self._contact(old, reading, now)
         if reading.kind == "power_w":
             self._power(float(reading.value), reading.at, now)
             return False
         if reading.kind in (SESSION, TOTAL):
             doubt = self.meter.report_counter(reading.kind, float(reading.value), reading.at, now)
-            self._doubt(reading.kind, doubt)
+            self._doubt(reading.kind, doubt, now)
             matters = doubt is None
         elif reading.kind == "soc_percent":
             matters = self._charge(float(reading.value), reading.at, now)
@@ -230,13 +200,16 @@ class DeviceModel:
     def acknowledge(self, ack: Acknowledgement, now: datetime) -> bool:
         """Take an acknowledgement in. True where it matters for the plan."""
         self.last_seen_at = now
-        self.acknowledged = ack
-        session = self.session
-        if ack.status is AckStatus.REJECTED and self._told:
-            held = [item for item in self._told if item.revision == ack.revision]
-            self._told = held
+        session, latest = self.session, self.schedules.latest
+        named = latest is not None and ack.revision == latest.revision
+        if self.schedules.answer(ack):
             self._command(now)
+        if ack.status is AckStatus.REJECTED:
+            if not named:
+                self.following.refuses(now)
             return False
+        if ack.status is AckStatus.ACCEPTED and named:
+            self.following.accepts()
         if ack.status is AckStatus.ABORTED and ack.diagnostic == "user_opt_out":
             changed = session.opted_out_at is None
             session.opted_out_at = session.opted_out_at or now
@@ -253,10 +226,38 @@ class DeviceModel:
             return True
         return False
 
+    def _contact(self, old: Reading | None, reading: Reading, now: datetime) -> bool:
+        """What the plug contact says: a loose one flickers, and no car has left by that."""
+        was_in = old is not None and old.value is True
+        if not reading.value:
+            if old is not None and was_in and not self.plug.unplug(reading.at):
+                self.readings["plugged"] = Reading("plugged", True, reading.at)
+                return False
+            if was_in:
+                self.meter.integrate_to(min(reading.at, now))
+                self._last_stay = self._stay()
+            return self._plug(old, reading, now)
+        stays = (not was_in or self.plug.unplugged_at is not None) and self.plug.plug(reading.at)
+        changed = self._plug(old, reading, now)
+        if changed and stays and self._last_stay is not None:
+            self._resume(self._last_stay)
+        return changed
+
+    def _stay(self) -> Stay:
+        return Stay(self.session, replace(self.soc), self.meter.session_kwh)
+
+    def _resume(self, stay: Stay) -> None:
+        """The car was never away: what was known of its stay goes on."""
+        self.session, self.soc = stay.session, stay.soc
+        self.meter.resume_session(stay.taken_kwh, stay.session.since)
+
     def _plug(self, old: Reading | None, reading: Reading, now: datetime) -> bool:
         if old is not None and old.value == reading.value:
             return False
-        self.meter.begin_session(reading.at, now, seen=old is not None)
+        if reading.value:
+            self.meter.begin_session(reading.at, now, seen=old is not None)
+        else:
+            self.meter.end_session(reading.at, now)
         self.soc.begin_session()
         self.following.begin_session(probe=False)
         self.doubts.clear()
@@ -268,6 +269,11 @@ class DeviceModel:
         return True
 
     def _power(self, power_w: float, at: datetime, now: datetime) -> None:
+        turned = power_w < -ON_POWER_FRACTION * self.traits.max_power_w
+        # Nothing that is planned as a load gives power back: its meter sits the other way round.
+        doubt = f"power_w {power_w:g} is negative; it counts as taken" if turned else None
+        self._doubt("power_w", doubt, now)
+        power_w = abs(power_w) if turned else max(0.0, power_w)
         self.meter.report_power(power_w, at, now)
         on = power_w >= ON_POWER_FRACTION * self.traits.max_power_w
         self._switch(on, at)
@@ -280,22 +286,36 @@ class DeviceModel:
         self.meter.integrate_to(now)
         meter = self.meter
         total = meter.total_kwh - meter.power_w(at) * (now - at).total_seconds() / 3_600_000
-        believed = self.soc.report(percent, at, total, meter.session_kwh, now)
-        doubt = None if believed else f"soc_percent {percent:g} changed faster than it can"
-        self._doubt("soc_percent", doubt)
+        measured = meter.reports(now) or bool(meter.counters)
+        before = self.soc_percent(now)
+        believed = self.soc.report(percent, at, total, meter.session_kwh, now, measured=measured)
+        # A gauge in steps is not worth a word.
+        far = before is not None and abs(percent - before) > STEP_PERCENT
+        doubt = f"soc_percent {percent:g} changed faster than it can" if far else None
+        if believed:
+            doubt = None
+        self._doubt("soc_percent", doubt, now)
         return believed
 
-    def _doubt(self, kind: str, why: str | None) -> None:
-        if why is None:
-            self.doubts.pop(kind, None)
-        else:
-            self.doubts[kind] = why
+    def _doubt(self, kind: str, why: str | None, now: datetime) -> None:
+        """Named by the first of the values that cannot be, until they have ceased."""
+        if why is not None:
+            self.doubts.setdefault(kind, why)
+            self._doubted_at[kind] = now
+        elif kind in self.doubts and now - self._doubted_at[kind] >= DOUBT_STANDS:
+            del self.doubts[kind]
 
     # --- time goes on ---------------------------------------------------------------------------
 
     def advance(self, now: datetime) -> None:
         """Count what was taken up to now, and see whether the device does what it was told."""
-        self._note_block(now)
+        if self.plug.has_left(now):
+            old = self.readings["plugged"]
+            gone = Reading("plugged", False, max(old.at, self.plug.unplugged_at or now))
+            self.plug.leave()
+            self.readings["plugged"] = gone
+            self._plug(old, gone, now)
+        self.schedules.note_block(now)
         self._switch_as_commanded(now)
         self.meter.integrate_to(now)
         new = self.meter.pop_intervals()
@@ -303,8 +323,24 @@ class DeviceModel:
         self._booked += new
         if self.soc.settle(now):
             self.doubts.pop("soc_percent", None)
-        told_w = self.meter.power[0] if self.meter.power and self.meter.reports(now) else None
-        self.following.observe(self.meter.commanded_w(now), told_w, self.soc_percent(now), now)
+        told_w, told_at = None, None
+        if self.meter.power is not None and self.meter.reports(now):
+            told_w, told_at = self.meter.power
+        soc, asked_w = self.soc_percent(now), self._asked_w(now)
+        self.following.observe(asked_w, told_w, soc, now, told_at=told_at)
+        self.meter.takes_nothing = self.following.deviation is Deviation.TAKES_NOTHING
+
+    def _asked_w(self, now: datetime) -> float | None:
+        """What is asked of it now; None where its own logic or a person decides."""
+        asked = self.meter.commanded_w(now)
+        # A full car takes no more, and that is as it should be.
+        full = (self.soc_percent(now) or 0.0) >= FULL_PERCENT
+        free = self.opted_out(now) or full or (self.schedules.acts_by_itself and asked <= 0)
+        return None if free else asked
+
+    def stalled(self, now: datetime) -> bool:
+        """Does it take nothing of what is planned for it?"""
+        return self.meter.takes_nothing or (self.schedules.refused and not self.meter.power_w(now))
 
     def pop_unassigned(self) -> list[MeteredInterval]:
         """What was counted since the last call, for whoever keeps count of windows."""
@@ -320,11 +356,16 @@ class DeviceModel:
         """It should run and told its power once, but its values have stopped coming."""
         power = self.meter.power
         stopped = power is not None and now - power[1] > REPORTS_WITHIN
-        return stopped and self.meter.commanded_w(now) > 0
+        silent = stopped and not self.meter.takes_nothing
+        return silent and self.meter.commanded_w(now) > 0
+
+    def never_answers(self) -> bool:
+        """Is it heard, and has not acknowledged what it was told?"""
+        return self.schedules.never_answers(self.last_seen_at)
 
     def _switch_as_commanded(self, now: datetime) -> None:
         """A run that it was told to begin counts, where it does not tell its power."""
-        if self.meter.reports(now):
+        if self.meter.reports(now) or self.meter.takes_nothing:
             return
         for span_start, on in self.meter.commanded_edges(now):
             self._switch(on, span_start)
@@ -334,6 +375,12 @@ class DeviceModel:
             self.on_since, self.off_since = at, None
         elif not on and (self.on_since is not None or self.off_since is None):
             self.on_since, self.off_since = None, at
+
+    def begin_stay(self, at: datetime) -> None:
+        """Of one that tells no plug: what it needs is needed anew from here."""
+        self.meter.begin_session(at, at)
+        self.following.begin_session(probe=False)
+        self.session = Session(since=at)
 
     # --- runs of a program ----------------------------------------------------------------------
 
@@ -364,8 +411,12 @@ class DeviceModel:
             out.append(f"says {error}")
         out += [f"{kind} cannot be read: {why}" for kind, why in sorted(self.unreadable.items())]
         out += [self.doubts[kind] for kind in sorted(self.doubts)]
-        if self.following.not_following_since is not None:
-            out.append("takes nothing though it is told to run")
+        if self.plug.flickers(now):
+            out.append("its plug contact flickers; it counts as plugged in")
+        if self.soc.is_stuck(self.meter.total_kwh):
+            out.append("soc_percent stands still though it charges; it is counted by its energy")
+        if self.following.deviation is not None:
+            out.append(str(self.following.deviation))
         if self.counts_as_told(now):
             out.append("tells its power no more; it counts as doing what it was told")
         return out

@@ -1,55 +1,128 @@
-"""Does a device take what it was told, less, or nothing? Pure.
+"""Does a device do what it was told, or something else? Pure.
 
 The rules are those of the wire contract's section 1a ("other than told"). Only what the device
 itself tells counts here: one that tells no power is taken to do what it was told.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 LASTS = timedelta(minutes=10)
 TRIED_AGAIN_AFTER = timedelta(minutes=30)
+# Half an hour, an hour, two, four, eight: what does not follow all night is not asked all night.
+LONGEST_DOUBLING = 4
 NOTHING_SHARE = 0.05
+# Less than this may be a standby that no schedule ends.
+UNASKED_SHARE = 0.2
 LESS_SHARE = 0.93
 # Near full a car takes less and less: that says nothing of what it can take.
 TAPER_FROM_PERCENT = 85.0
+
+
+class Deviation(StrEnum):
+    """What it does other than told, as health says it."""
+
+    TAKES_NOTHING = "takes nothing though it is told to run"
+    TAKES_UNASKED = "takes power though it is told not to"
+
+
+@dataclass(slots=True)
+class Retries:
+    """When what failed is tried again: after half an hour, then each time twice as late."""
+
+    retry_at: datetime | None = None
+    _count: int = 0
+
+    def failed(self, now: datetime) -> None:
+        if self.retry_at is None or now >= self.retry_at:
+            self.retry_at = now + TRIED_AGAIN_AFTER * 2 ** min(self._count, LONGEST_DOUBLING)
+            self._count += 1
+
+    def succeeded(self) -> None:
+        self.retry_at, self._count = None, 0
+
+    def waits(self, now: datetime) -> bool:
+        return self.retry_at is not None and now < self.retry_at
 
 
 @dataclass(slots=True)
 class Following:
     """`learned_power_w` is what the device takes where that is less than its most, else None.
 
-    `not_following_since` begins where it was first seen to take nothing; `retry_at` is when its
-    plan may move again.
+    `deviation` since `not_following_since`, where it was first seen; it stands until the device is
+    seen to follow, not until it falls silent. `retries` and `refusals` say when its plan may move.
     """
 
     max_power_w: float
     learns: bool
     learned_power_w: float | None = None
+    deviation: Deviation | None = None
     not_following_since: datetime | None = None
-    retry_at: datetime | None = None
-    _nothing_since: datetime | None = None
+    retries: Retries = field(default_factory=Retries)
+    refusals: Retries = field(default_factory=Retries)
+    _seen: Deviation | None = None
+    _seen_since: datetime | None = None
+    _asked: bool = False
+    _asked_since: datetime | None = None
     _less_since: datetime | None = None
     _most_taken_w: float = 0.0
 
     def observe(
         self,
-        asked_w: float,
+        asked_w: float | None,
         taken_w: float | None,
         soc_percent: float | None,
         now: datetime,
+        *,
+        told_at: datetime | None = None,
     ) -> None:
-        """`asked_w` is asked now, `taken_w` told lately (None: it does not tell)."""
-        if taken_w is None or asked_w <= 0:
-            self._nothing_since = self._less_since = None
-            if taken_w is None or taken_w > NOTHING_SHARE * self.max_power_w:
-                self.not_following_since = self.retry_at = None
+        """`asked_w` is asked now (None: its own logic decides), `taken_w` was told lately, at
+
+        `told_at` (None: it does not tell).
+        """
+        asked = bool(asked_w and asked_w > 0)
+        if asked != self._asked or self._asked_since is None:
+            self._asked, self._asked_since = asked, now
+        if taken_w is None:
+            self._seen = self._less_since = None
+            if self.deviation is not None:
+                self.retries.failed(now)
             return
-        if taken_w < NOTHING_SHARE * asked_w:
-            self._takes_nothing(now)
+        seen = self._judge(asked_w, taken_w)
+        if seen is not self._seen:
+            self._seen, self._seen_since = seen, max(told_at or now, self._asked_since)
+        if seen is None:
+            self._follows(asked_w, taken_w, soc_percent, now)
             return
-        self._nothing_since = self.not_following_since = self.retry_at = None
-        if self.learns and (soc_percent is None or soc_percent < TAPER_FROM_PERCENT):
+        self._less_since = None
+        if self._seen_since is not None and now - self._seen_since >= LASTS:
+            if self.deviation is not seen:
+                self.deviation, self.not_following_since = seen, self._seen_since
+            self.retries.failed(now)
+
+    def _judge(self, asked_w: float | None, taken_w: float) -> Deviation | None:
+        if asked_w is None:
+            return None
+        if asked_w > 0:
+            return Deviation.TAKES_NOTHING if taken_w < NOTHING_SHARE * asked_w else None
+        unasked = taken_w > UNASKED_SHARE * self.max_power_w
+        return Deviation.TAKES_UNASKED if unasked else None
+
+    def _follows(
+        self,
+        asked_w: float | None,
+        taken_w: float,
+        soc_percent: float | None,
+        now: datetime,
+    ) -> None:
+        takes = taken_w > NOTHING_SHARE * self.max_power_w
+        # One that takes nothing while nothing is asked has not shown that it would.
+        if self.deviation is not Deviation.TAKES_NOTHING or asked_w or takes:
+            self._clear()
+        if not asked_w:
+            self._less_since = None
+        elif self.learns and (soc_percent is None or soc_percent < TAPER_FROM_PERCENT):
             self._learn(asked_w, taken_w, now)
 
     def begin_session(self, *, probe: bool) -> None:
@@ -57,28 +130,30 @@ class Following:
 
         `probe`: it is never told more than it is planned with, so it is given a little more once.
         """
-        self.not_following_since = self.retry_at = self._nothing_since = self._less_since = None
+        self._clear()
+        self._seen = self._less_since = None
         if probe and self.learned_power_w is not None:
             self._set(self.learned_power_w * 1.1)
 
     def try_again(self, at: datetime) -> None:
         """The next slot begins at `at`: by then it is tried again."""
-        if self.retry_at is not None:
-            self.retry_at = min(self.retry_at, at)
+        if self.retries.retry_at is not None:
+            self.retries.retry_at = min(self.retries.retry_at, at)
+
+    def refuses(self, now: datetime) -> None:
+        """It did not take what it was told: what it holds stands a while."""
+        self.refusals.failed(now)
+
+    def accepts(self) -> None:
+        self.refusals.succeeded()
 
     def holds_still(self, now: datetime) -> bool:
         """Is its plan not to be moved for now?"""
-        return self.retry_at is not None and now < self.retry_at
+        return self.retries.waits(now) or self.refusals.waits(now)
 
-    def _takes_nothing(self, now: datetime) -> None:
-        self._less_since = None
-        self._nothing_since = self._nothing_since or now
-        if now - self._nothing_since < LASTS:
-            return
-        if self.not_following_since is None:
-            self.not_following_since = self._nothing_since
-        if self.retry_at is None or now >= self.retry_at:
-            self.retry_at = now + TRIED_AGAIN_AFTER
+    def _clear(self) -> None:
+        self.deviation = self.not_following_since = None
+        self.retries.succeeded()
 
     def _learn(self, asked_w: float, taken_w: float, now: datetime) -> None:
         known = self.learned_power_w

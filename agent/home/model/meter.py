@@ -17,6 +17,8 @@ OBEYS_WITHIN = timedelta(seconds=60)
 # More than full power by this is rounding, not a value that cannot be.
 COUNTER_SLACK = 1.1
 COUNTER_SLACK_KWH = 0.2
+# The first value of a session may come a minute or two before what was counted up to it.
+FIRST_SLACK_KWH = 0.5
 # Of a session whose beginning nobody saw, more than this is not the counter of one session.
 MOST_OF_A_SESSION_KWH = 100.0
 TOTAL, SESSION = "energy_total_kwh", "energy_kwh"
@@ -52,7 +54,10 @@ class Counter:
 class EnergyMeter:
     """`total_kwh` grows for ever, `session_kwh` since the session began.
 
-    `intervals` are what was counted since they were last taken away, for the ledger.
+    `between_sessions`: nothing is plugged in; `before_session` is where the counter of a session
+    stood then, for not every charger sets it to 0. `takes_nothing`: it said so and has said nothing
+    else since, so its silence is no sign that it does what it was told. `intervals` are what was
+    counted since they were last taken away, for the ledger.
     """
 
     max_power_w: float
@@ -63,11 +68,15 @@ class EnergyMeter:
     power: tuple[float, datetime] | None = None
     counters: dict[str, Counter] = field(default_factory=dict)
     intervals: list[MeteredInterval] = field(default_factory=list)
+    between_sessions: bool = False
+    before_session: Counter | None = None
+    takes_nothing: bool = False
     _spans: tuple[CommandedSpan, ...] = ()
     _free_outside: bool = True
     _commanded_at: datetime | None = None
     _candidates: dict[str, Counter] = field(default_factory=dict)
     _since_counter_kwh: float = 0.0
+    _possible_kwh: float = 0.0
 
     # --- what is told to the device, and what it tells ------------------------------------------
 
@@ -102,21 +111,21 @@ class EnergyMeter:
         at = min(at, now)
         if kind == SESSION and TOTAL in self.counters:
             return None
-        last = self.counters.get(kind) or self._start_of(kind)
+        if kind == SESSION and self.between_sessions:
+            self.before_session = Counter(kwh, at)
+            return None
+        last = self.counters.get(kind)
+        if last is None and kind == SESSION:
+            return self._first_of_session(kwh, at)
         if last is None:
-            if kind == SESSION and kwh <= MOST_OF_A_SESSION_KWH:
-                # Heard for the first time in its middle: it is all of this session's.
-                self.session_kwh = max(self.session_kwh, kwh)
-            self._set(kind, Counter(kwh, at))
-            self._since_counter_kwh = self._counted_after(at)
+            self._count_from(kind, kwh, at)
             return None
         if at < last.at:
             return None
         grown = kwh - last.kwh
         if grown < 0:
             # A new meter, or a counter that began anew: counting goes on from here.
-            self._set(kind, Counter(kwh, at))
-            self._since_counter_kwh = self._counted_after(at)
+            self._count_from(kind, kwh, at)
             return None
         if grown > self._most_kwh(last.at, at):
             return self._doubt(kind, kwh, at, now)
@@ -125,8 +134,7 @@ class EnergyMeter:
         correction = grown - self._since_counter_kwh
         ahead = self._counted_after(at)
         self._add(correction + ahead, last.at, at)
-        self._set(kind, Counter(kwh, at))
-        self._since_counter_kwh = ahead
+        self._count_from(kind, kwh, at)
         return None
 
     def begin_session(self, at: datetime, now: datetime, *, seen: bool = True) -> None:
@@ -136,9 +144,23 @@ class EnergyMeter:
         """
         self.integrate_to(min(at, now))
         self.session_kwh, self.session_since = 0.0, at if seen else None
-        self.counters.pop(SESSION, None)
+        if (last := self.counters.pop(SESSION, None)) is not None:
+            # It went on to count, told or not.
+            self.before_session = Counter(last.kwh + max(0.0, self._since_counter_kwh), at)
+        self.between_sessions = False
         self._candidates.clear()
-        self._since_counter_kwh = 0.0
+        self._since_counter_kwh = self._possible_kwh = 0.0
+
+    def end_session(self, at: datetime, now: datetime) -> None:
+        """Unplugged: until the next session its counter says nothing of what is taken."""
+        self.begin_session(at, now)
+        self.between_sessions = True
+
+    def resume_session(self, taken_kwh: float, since: datetime | None) -> None:
+        """The session that had ended goes on, after all."""
+        self.session_kwh, self.session_since = self.session_kwh + taken_kwh, since
+        if self.before_session is not None:
+            self.counters[SESSION] = self.before_session
 
     # --- counting -------------------------------------------------------------------------------
 
@@ -151,7 +173,9 @@ class EnergyMeter:
         if now <= start:
             return
         for begin, end in self._pieces(start, now):
-            self._add(self._power_at(begin) * _hours(begin, end) / 1000, begin, end)
+            hours = _hours(begin, end)
+            self._add(self._power_at(begin) * hours / 1000, begin, end)
+            self._possible_kwh += self._most_w(begin) * hours / 1000
         self.integrated_to = now
 
     def reports(self, now: datetime) -> bool:
@@ -190,7 +214,7 @@ class EnergyMeter:
     def _power_at(self, when: datetime) -> float:
         commanded = min(self.commanded_w(when), self.max_power_w)
         if self.power is None or when < self.power[1] or when - self.power[1] > REPORTS_WITHIN:
-            return commanded
+            return 0.0 if self.takes_nothing else commanded
         told, told_at = self.power
         obeyed = self._commanded_at is None or when - self._commanded_at > OBEYS_WITHIN
         older = self._commanded_at is not None and told_at < self._commanded_at
@@ -218,14 +242,41 @@ class EnergyMeter:
 
     # --- counters -------------------------------------------------------------------------------
 
-    def _start_of(self, kind: str) -> Counter | None:
-        """A session's counter began at 0 when the session did."""
-        if kind != SESSION or self.session_since is None:
-            return None
-        return Counter(0.0, self.session_since)
+    def _first_of_session(self, kwh: float, at: datetime) -> str | None:
+        """A charger sets it to 0 at the plug-in, when it begins to charge, or never.
 
-    def _set(self, kind: str, counter: Counter) -> None:
-        self.counters[kind] = counter
+        So it is all of this session's, or what came since the session before: whichever may be,
+        and lies nearer to what was counted. Where neither may be, counting goes on from here.
+        """
+        if self.session_since is None:
+            # Heard for the first time in its middle: it is all of this session's.
+            if kwh <= MOST_OF_A_SESSION_KWH:
+                self.session_kwh = max(self.session_kwh, kwh)
+            self._count_from(SESSION, kwh, at)
+            return None
+        self.integrate_to(at)
+        ahead = self._counted_after(at)
+        counted = self.session_kwh - ahead
+        most = max(self._possible_kwh, counted) * COUNTER_SLACK + FIRST_SLACK_KWH
+        before = self.before_session
+        readings = [kwh] if before is None else [kwh, kwh - before.kwh]
+        possible = [max(0.0, taken) for taken in readings if -FIRST_SLACK_KWH <= taken <= most]
+        if possible:
+            taken = min(possible, key=lambda taken: abs(taken - counted))
+            self._add(taken - counted, self.session_since, at)
+        self._count_from(SESSION, kwh, at)
+        return None if possible else f"{SESSION} {kwh:g} is more than full power could have brought"
+
+    def _count_from(self, kind: str, kwh: float, at: datetime) -> None:
+        self.counters[kind] = Counter(kwh, at)
+        self._since_counter_kwh = self._counted_after(at)
+
+    def _most_w(self, when: datetime) -> float:
+        """The most it may take then: on its own logic all that it can."""
+        commanded = min(self.commanded_w(when), self.max_power_w)
+        if self._free_outside and commanded <= 0:
+            return self.max_power_w
+        return max(commanded, self._power_at(when))
 
     def _most_kwh(self, start: datetime, end: datetime) -> float:
         full = self.max_power_w * _hours(start, end) / 1000
@@ -238,8 +289,7 @@ class EnergyMeter:
         if doubted is not None and 0 <= kwh - doubted.kwh <= self._most_kwh(doubted.at, at):
             if at > doubted.at:
                 self._candidates.pop(kind)
-                self._set(kind, Counter(kwh, at))
-                self._since_counter_kwh = self._counted_after(at)
+                self._count_from(kind, kwh, at)
             return None
         return f"{kind} {kwh:g} is more than full power could have brought"
 

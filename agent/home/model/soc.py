@@ -2,9 +2,11 @@
 
 The rules are those of the wire contract's section 1a ("SoC"): one from before this plug-in is not
 this stay's; one that moves faster than twice the power allows must stand for ten minutes first.
+What a gauge shows is coarse, late, noisy or stuck, so the energy taken carries the estimate, and
+what is told draws it to itself: at once where it is clearly another, else little by little.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 STANDS_FOR = timedelta(minutes=10)
@@ -12,6 +14,11 @@ FASTER_THAN_POWER = 2.0
 ROUNDING_PERCENT = 1.5
 # Meters and efficiencies are not exact: this share of what was delivered is certainly inside.
 CERTAINLY_INSIDE = 0.85
+# Less than this is noise of the gauge or drift of the efficiency: followed within half an hour.
+NOISE_PERCENT = 2.5
+DRAWN_WITHIN = timedelta(minutes=30)
+# A gauge in steps of ten stands still for so long while the car charges; a longer one is stuck.
+STEP_PERCENT = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +32,10 @@ class Told:
 
 @dataclass(slots=True)
 class SocEstimate:
-    """`anchor_total_kwh` is the meter's total where `anchor` held."""
+    """`anchor` is what is believed to have held where the meter's total was `anchor_total_kwh`;
+
+    `shown` is what the gauge showed last, since the meter's total was `shown_total_kwh`.
+    """
 
     battery_kwh: float | None
     efficiency: float
@@ -34,9 +44,11 @@ class SocEstimate:
     anchor_total_kwh: float = 0.0
     doubted: Told | None = None
     doubted_total_kwh: float = 0.0
+    shown: Told | None = None
+    shown_total_kwh: float = 0.0
 
     def begin_session(self) -> None:
-        self.anchor = self.doubted = None
+        self.anchor = self.doubted = self.shown = None
 
     def percent(self, total_kwh: float, session_kwh: float) -> float | None:
         """What the car holds by now; None where it told nothing believable in this stay."""
@@ -48,16 +60,41 @@ class SocEstimate:
         return min(100.0, max(0.0, carried, inside))
 
     def report(
-        self, percent: float, at: datetime, total_kwh: float, session_kwh: float, now: datetime
+        self,
+        percent: float,
+        at: datetime,
+        total_kwh: float,
+        session_kwh: float,
+        now: datetime,
+        *,
+        measured: bool = False,
     ) -> bool:
-        """Take a value in that belongs to this stay; whether it is believed."""
+        """Take a value in that belongs to this stay; whether it is believed.
+
+        `measured`: the energy is what the device told, not what it was told to take.
+        """
         believed = self.percent(total_kwh, session_kwh)
         if self.anchor is None or believed is None:
+            self._show(percent, at, total_kwh)
             self._believe(percent, at, total_kwh)
             return True
         if at < self.anchor.at:
             return False
-        if abs(percent - believed) <= self._possible(self.anchor.at, at):
+        before, shown_at = self.shown or self.anchor, (self.shown or self.anchor).at
+        self._show(percent, at, total_kwh)
+        if percent == before.percent and self.doubted is None:
+            # Nothing new: a gauge that stands still does not say that nothing arrived.
+            return True
+        if measured and percent >= before.percent and self.doubted is None:
+            # It rises, but shows less than what has certainly arrived: it is late.
+            gained = CERTAINLY_INSIDE * self._gain(total_kwh - self.anchor_total_kwh)
+            percent = min(100.0, max(percent, self.anchor.percent + gained))
+        off = percent - believed
+        if abs(off) <= NOISE_PERCENT:
+            share = min(1.0, max(0.0, (at - self.anchor.at) / DRAWN_WITHIN))
+            self._believe(believed + share * off, at, total_kwh)
+            return True
+        if abs(off) <= self._possible(shown_at, at):
             self._believe(percent, at, total_kwh)
             return True
         first = self.doubted
@@ -69,6 +106,12 @@ class SocEstimate:
         self.doubted, self.doubted_total_kwh = Told(percent, since, at), total_kwh
         return self.settle(now)
 
+    def is_stuck(self, total_kwh: float) -> bool:
+        """Has the gauge stood still while the car must have taken a good part of its battery?"""
+        gained = self._gain(total_kwh - self.shown_total_kwh)
+        full = self.shown is None or self.shown.percent >= 100 - ROUNDING_PERCENT
+        return not full and gained > STEP_PERCENT
+
     def state(self, percent: float, at: datetime, total_kwh: float) -> None:
         """A person who can read the car has said so."""
         self._believe(percent, at, total_kwh)
@@ -79,6 +122,12 @@ class SocEstimate:
             return False
         self._believe(self.doubted.percent, self.doubted.at, self.doubted_total_kwh)
         return True
+
+    def _show(self, percent: float, at: datetime, total_kwh: float) -> None:
+        if self.shown is not None and self.shown.percent == percent:
+            self.shown = replace(self.shown, at=at)
+        else:
+            self.shown, self.shown_total_kwh = Told(percent, at, at), total_kwh
 
     def _believe(self, percent: float, at: datetime, total_kwh: float) -> None:
         self.anchor, self.anchor_total_kwh, self.doubted = Told(percent, at, at), total_kwh, None

@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Any
 
 from agent.energy.instants import format_instant, parse_instant
-from agent.home.model.device_model import DeviceModel, Session
+from agent.home.model.device_model import DeviceModel
 from agent.home.model.meter import Counter
+from agent.home.model.session import Session
 from agent.home.model.soc import Told
 
 # Keys of the stored session that had another name in earlier versions.
 FORMER_NAMES = {"met_at": "satisfied_at"}
-SESSION_INSTANTS = ("since", "satisfied_at", "opted_out_at", "started_at")
+SESSION_INSTANTS = ("since", "satisfied_at", "opted_out_at", "started_at", "deviated_at")
 MAX_KWH = 1e9
 
 
@@ -32,6 +33,7 @@ def to_text(model: DeviceModel) -> str:
         for name in SESSION_INSTANTS
         if (when := getattr(model.session, name)) is not None
     }
+    before = model.meter.before_session
     meter, soc, learned = model.meter, model.soc.anchor, model.following.learned_power_w
     stored: dict[str, Any] = {
         "session": session,
@@ -43,10 +45,12 @@ def to_text(model: DeviceModel) -> str:
         "session_kwh": round(meter.session_kwh, 2),
         "session_since": _text(meter.session_since),
         "integrated_to": _text(meter.integrated_to),
+        "between_sessions": meter.between_sessions or None,
+        "before_session": before and [round(before.kwh, 2), _text(before.at)],
         "counters": {kind: [round(c.kwh, 2), _text(c.at)] for kind, c in meter.counters.items()},
         "soc": soc and [round(soc.percent, 1), _text(soc.at), round(model.soc.anchor_total_kwh, 2)],
-        "block_since": model.block_since,
-        "block_ended": model.block_ended,
+        "block_since": model.schedules.block_since,
+        "block_ended": model.schedules.block_ended,
         "on_since": _text(model.on_since),
         "off_since": _text(model.off_since),
     }
@@ -60,10 +64,18 @@ def urgent_part(text: str) -> str:
     return text.partition('"progress"')[0].partition('"total_kwh"')[0]
 
 
+def substance(text: str) -> object:
+    """What of the text is worth a write: not that time has passed and nothing has happened."""
+    raw = json.loads(text or "{}")
+    raw.pop("integrated_to", None)
+    counters = {kind: kwh for kind, (kwh, _) in raw.pop("counters", {}).items()}
+    return raw, counters
+
+
 def restore(model: DeviceModel, text: str) -> None:
     """Take up what an earlier life stored."""
     raw = json.loads(text)
-    kept = {FORMER_NAMES.get(name, name): when for name, when in raw["session"].items()}
+    kept = {FORMER_NAMES.get(name, name): at for name, at in raw.get("session", {}).items()}
     session = Session(
         **{name: _instant(kept[name]) for name in SESSION_INSTANTS if name in kept},
         confirmed=bool(raw.get("confirmed")),
@@ -73,6 +85,10 @@ def restore(model: DeviceModel, text: str) -> None:
         str(kind): Counter(_kwh(kwh), parse_instant(at))
         for kind, (kwh, at) in raw.get("counters", {}).items()
     }
+    before = raw.get("before_session")
+    if before is not None:
+        kwh, at = before
+        before = Counter(_kwh(kwh), parse_instant(at))
     total, in_session = _kwh(raw.get("total_kwh", 0.0)), _kwh(raw.get("session_kwh", 0.0))
     anchor, anchor_total = None, 0.0
     if soc := raw.get("soc"):
@@ -90,10 +106,12 @@ def restore(model: DeviceModel, text: str) -> None:
     blocks = [raw.get("block_since"), raw.get("block_ended")]
     if not all(when is None or (type(when) is int and 0 < when < 2**33) for when in blocks):
         raise ValueError(f"blocks {blocks}")
-    model.block_since, model.block_ended = blocks
+    model.schedules.block_since, model.schedules.block_ended = blocks
     model.session, model.progress = session, progress
     meter = model.meter
     meter.total_kwh, meter.session_kwh, meter.counters = total, in_session, counters
+    meter.before_session = before
+    meter.between_sessions = raw.get("between_sessions") is True
     meter.session_since, meter.integrated_to = times["session_since"], times["integrated_to"]
     model.soc.anchor, model.soc.anchor_total_kwh = anchor, anchor_total
     model.following.learned_power_w = learned

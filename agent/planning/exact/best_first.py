@@ -27,7 +27,6 @@ from agent.planning.exact.states import (
     OWED,
     STARTED,
     TIGHT,
-    Key,
     Node,
 )
 
@@ -48,21 +47,19 @@ class BestFirstSearch(Search[Node]):
         self.costs = model.costs[0]
         self.barred = model.barred[0]
         self.loose = model.loose
-        self.best: dict[Key, int] = {}
         demand, device = self.demand, self.device
         surplus = demand.max_s - demand.needed_s
         self.lowest = -(device.min_on_s + device.grid_s + surplus) if demand.hard else -surplus
-        self.free = not model.steps and not demand.contiguous
-        self.reachable = ReachableDurations(model)
+        # Where points had to be left out a chain proves nothing, and its sets may be large.
+        self.free = model.closed and not model.steps and not demand.contiguous
+        self.reachable = ReachableDurations(model) if self.free else None
         self.chains = ChainExpander(self)
         # A block without a cap runs to its end.
         self.block = demand.contiguous and demand.hard and demand.cap is None
 
     def is_outdone(self, node: Node) -> bool:
-        return node.key[0] != DRIFT and self.best.get(node.key, node.cost) < node.cost
-
-    def forget(self) -> None:
-        self.best = {}
+        known = self.least_cost(node.layer, node.key)
+        return node.key[0] != DRIFT and known is not None and known < node.cost
 
     def push(self, node: Node) -> None:
         key = node.key
@@ -72,16 +69,16 @@ class BestFirstSearch(Search[Node]):
 
     def better(self, node: Node) -> bool:
         """Whether no state is known that can do all that this one can for as little."""
-        key, best = node.key, self.best
-        known = best.get(key)
+        key = node.key
+        known = self.least_cost(key[1], key)
         if known is not None and known <= node.cost:
             return False
         if key[4]:
             # A state that still has its free chain.
-            known = best.get((*key[:4], False, key[5]))
+            known = self.least_cost(key[1], (*key[:4], False, key[5]))
             if known is not None and known <= node.cost:
                 return False
-        best[key] = node.cost
+        self.reached(key[1], key, node.cost)
         return True
 
     def state(

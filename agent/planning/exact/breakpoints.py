@@ -16,6 +16,8 @@ from agent.planning.timeline import Timeline
 
 # More points than this are not searched; what is found is then not called proved.
 MOST_POINTS = 1500
+# Points times seconds needed: more make sets of reachable durations of more than 40 MB.
+MOST_REACHABLE = 80_000_000
 # Several demands are searched on steps of one size, where these are no more than this.
 MOST_STEPS = 2400
 # Steps of one size that are this few are searched instead, without any free chain.
@@ -120,7 +122,10 @@ def _chains(device: ScaledDevice, named: list[int], end: int) -> Points:
             closed = False
             break
         edge = following
+    closed = closed and not several
+    if closed and device.demands[0].needed_s * len(found) > MOST_REACHABLE:
+        closed = False
     return Points(
-        *(sorted(anchors), sorted(found), closed and not several, False),
+        *(sorted(anchors), sorted(found), closed, False),
         *(frozenset(back[True]), frozenset(back[False])),
     )

@@ -35,5 +35,5 @@ def without_costs(
 
 
 def renamed(pieces: list[ServedSpan], kept: list[int]) -> list[ServedSpan]:
-    """Pieces of the device that is left as pieces of the whole one."""
+    """Spans of the device that is left as spans of the whole one."""
     return [(a, b, None if i is None else kept[i]) for a, b, i in pieces]

@@ -122,6 +122,7 @@ class ChainExpander:
             # The deadline lies between and lets the rest go: what fills the need before counts.
             return sorted({low, high, *self.filling(node, drift, low, high)})
         mode = ON if drift.on else OFF
+        assert self.search.reachable is not None, "a chain is expanded only where it is free"
         lefts = self.search.reachable.within(
             mode, j, min(left_low, left_high), max(left_low, left_high)
         )

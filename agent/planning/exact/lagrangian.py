@@ -3,7 +3,7 @@
 Instead of asking for the energy, each served second is paid for. What is left has no memory but
 on and off, so one pass back over the points gives the cheapest rest from each of them; with the
 payment for what is still needed added, that never exceeds what the true rest costs. The best
-multiplier is where the payment just brings about the demand; a few others are kept, because the
+multiplier is where the payment just brings about the need; a few others are kept, because the
 best one differs from state to state.
 """
 
@@ -180,9 +180,9 @@ class RelaxedModel:
         device, points, size = self.device, self.points, len(self.points)
         demands = device.demands
         count = len(demands)
-        # Cheapest way to be on between neighbouring points, and last_served that serves.
+        # Cheapest way to be on between neighbouring points, and whom that serves.
         spans: list[int | None] = []
-        last_served: list[int] = []
+        served_by: list[int] = []
         for j in range(size - 1):
             best: int | None = None
             who = 0
@@ -203,7 +203,7 @@ class RelaxedModel:
             if points[j] < device.mandatory_s and (best is None or unwanted < best):
                 best, who = unwanted, -1
             spans.append(best)
-            last_served.append(who)
+            served_by.append(who)
         total, closed = [0], [0]
         for span in spans:
             total.append(total[-1] + (span or 0))
@@ -247,7 +247,7 @@ class RelaxedModel:
                 if ended[j] < value:
                     value, chosen = ended[j], 2
             on[j], choice_on[j] = value, chosen
-        served = self._served(choice_off, choice_on, last_served)
+        served = self._served(choice_off, choice_on, served_by)
         first = on[0] if device.running else off[min(self.after_wait(), last)]
         root = first + sum(self.earned(i, before, after) for i in range(count))
         return Multipliers(before, after, off, on, just_started, next_start, ended, served, root)
@@ -265,7 +265,7 @@ class RelaxedModel:
         return left if demand.hard else left + demand.max_s - demand.needed_s
 
     def _served(
-        self, choice_off: list[int], choice_on: list[int], last_served: list[int]
+        self, choice_off: list[int], choice_on: list[int], served_by: list[int]
     ) -> tuple[int, ...]:
         """Seconds that each demand gets in the plan of the pass, late ones left out while hard."""
         device, points, last = self.device, self.points, len(self.points) - 1
@@ -273,7 +273,7 @@ class RelaxedModel:
 
         def count(a: int, b: int) -> None:
             for j in range(a, b):
-                i = last_served[j]
+                i = served_by[j]
                 if i >= 0:
                     served[i] += points[j + 1] - points[j]
 

@@ -72,7 +72,6 @@ class MultiDemandSearch(Search[Node]):
         self.last = len(model.points) - 1
         self.mandatory = model.points.index(model.device.mandatory_s)
         self.order = order
-        self.best: dict[State, int] = {}
         extra = self.device.min_on_s + self.device.grid_s
         self.lowest = [
             -(extra + demand.max_s - demand.needed_s)
@@ -82,10 +81,8 @@ class MultiDemandSearch(Search[Node]):
         ]
 
     def is_outdone(self, node: Node) -> bool:
-        return self.best.get(node.state, node.cost) < node.cost
-
-    def forget(self) -> None:
-        self.best = {}
+        known = self.least_cost(node.layer, node.state)
+        return known is not None and known < node.cost
 
     def put_roots(self) -> None:
         old = self.device.incumbent
@@ -117,10 +114,10 @@ class MultiDemandSearch(Search[Node]):
                     if worth:
                         total += worth * self.model.most(i, state.left[i])
                 bound = max(bound, total)
-            known = self.best.get(state)
+            known = self.least_cost(j, state)
             if known is not None and known <= cost:
                 return
-            self.best[state] = cost
+            self.reached(j, state, cost)
         else:
             bound = cost
         self.add(Node(state, cost, bound, parent, piece))

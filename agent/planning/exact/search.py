@@ -7,7 +7,7 @@ makes a good plan of what is left, and the bound of the heap stays proved.
 
 import heapq
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Generic, Protocol, TypeVar
@@ -25,7 +25,7 @@ CLOCK_EVERY = 32
 # The beam has the rest of the time.
 HEAP_SHARE = 0.7
 # The heap may hold this many times as many states as may be expanded.
-HEAP_FACTOR = 4
+HEAP_FACTOR = 3
 
 
 class SearchNode(Protocol):
@@ -72,6 +72,14 @@ class Search(ABC, Generic[N]):
         self.buckets: list[list[N]] | None = None
         self.count = count()
         self.width = LEAST_BEAM
+        # The least cost with which each state was reached, by layer.
+        self.cheapest: dict[int, dict[Hashable, int]] = {}
+
+    def least_cost(self, layer: int, state: Hashable) -> int | None:
+        return self.cheapest.get(layer, {}).get(state)
+
+    def reached(self, layer: int, state: Hashable, cost: int) -> None:
+        self.cheapest.setdefault(layer, {})[state] = cost
 
     @abstractmethod
     def put_roots(self) -> None:
@@ -84,10 +92,6 @@ class Search(ABC, Generic[N]):
     @abstractmethod
     def is_outdone(self, node: N) -> bool:
         """Whether a cheaper way to the same state is known by now."""
-
-    @abstractmethod
-    def forget(self) -> None:
-        """Forgets the states that were seen, for another way through them."""
 
     @abstractmethod
     def spans_of(self, node: N) -> list[ServedSpan]:
@@ -127,17 +131,19 @@ class Search(ABC, Generic[N]):
 
     def beam(self) -> N | None:
         """Not the best but a good plan: only the most promising states at each instant go on."""
-        self.forget()
+        self.cheapest.clear()
         self.buckets = [[] for _ in range(self.layers + 1)]
         self.put_roots()
         self.width = max(LEAST_BEAM, self.beam_states // self.layers)
         goal: N | None = None
-        for bucket in self.buckets:
+        for layer, bucket in enumerate(self.buckets):
             bucket.sort(key=lambda node: node.bound, reverse=True)
             if self.deadline.over():
                 return goal
             goal = self._through(bucket, self.width, goal)
             bucket.clear()
+            # No way leads back to this instant.
+            self.cheapest.pop(layer, None)
         return goal
 
     def _through(self, bucket: list[N], width: int, goal: N | None) -> N | None:

@@ -62,7 +62,8 @@ class RunPlacer:
             who = None
             for i, demand in enumerate(device.demands):
                 wants = not demand.contiguous and self.left[i] >= device.min_power * cell.length
-                if wants and device.min_power <= self._power(demand, k):
+                # It goes on whatever the limit says, so room is no question.
+                if wants and self._admits(demand, k):
                     who = i
                     break
             end = min(cell.end, device.mandatory_s)
@@ -71,17 +72,25 @@ class RunPlacer:
                 self.left[who] -= one.power * (one.end - one.start)
             self._add((one,))
 
+    def _admits(self, demand: ScaledDemand, k: int) -> bool:
+        """Window, cap and what is known of the price of a cell."""
+        cell = self.house.cells[k]
+        if cell.start < demand.earliest or (not demand.hard and cell.end > demand.deadline):
+            return False
+        if demand.hard and cell.start < demand.deadline < cell.end:
+            return False
+        if cell.start >= demand.deadline and demand.allowance_s is not None:
+            return False
+        if cell.unknown and (not demand.hard or demand.cap is not None):
+            return False
+        covered = cell.pv - cell.base >= self.device.min_power
+        return demand.cap is None or cell.price <= demand.cap or covered
+
     def _power(self, demand: ScaledDemand, k: int) -> int:
         """What the demand may draw in cell k beside the others; 0: not there."""
         house, device = self.house, self.device
         cell = house.cells[k]
-        if cell.start < demand.earliest or (not demand.hard and cell.end > demand.deadline):
-            return 0
-        if demand.hard and cell.start < demand.deadline < cell.end:
-            return 0
-        if cell.start >= demand.deadline and demand.allowance_s is not None:
-            return 0
-        if cell.unknown and (not demand.hard or demand.cap is not None):
+        if not self._admits(demand, k):
             return 0
         power = house.most(k, device.power)
         if demand.contiguous:

@@ -325,6 +325,9 @@ def test_as_service_it_reads_what_the_service_reads(tmp_path: Path) -> None:
         cp {tmp_path}/config.yaml {tmp_path}/api_key /etc/flatpeak-agent/
         mount -t tmpfs none /var/lib
         {sys.executable} -m agent check || true
+        chmod 600 /etc/flatpeak-agent/config.yaml
+        {sys.executable} -m agent check --as-service || true
+        chmod 644 /etc/flatpeak-agent/config.yaml
         {sys.executable} -m agent check --as-service
     """
     done = subprocess.run(
@@ -341,3 +344,5 @@ def test_as_service_it_reads_what_the_service_reads(tmp_path: Path) -> None:
     assert "ok       config       /etc/flatpeak-agent/config.yaml" in done.stdout
     assert "/var/lib/flatpeak-agent can be written" in done.stdout
     assert "http://127.0.0.1:9" in done.stdout
+    closed = "failed   service      /etc/flatpeak-agent/config.yaml may not be read by others"
+    assert done.stdout.count(closed) == 1

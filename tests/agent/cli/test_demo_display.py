@@ -94,3 +94,25 @@ async def test_on_80_by_24_everything_has_its_row(monkeypatch: pytest.MonkeyPatc
     assert "so far" in shown
     assert "event 19" in shown
     assert "█" in shown
+
+
+@pytest.mark.parametrize(("encoding", "degrees"), [("utf-8", "°C"), ("ascii", "C")])
+async def test_on_80_columns_why_something_runs_can_be_read(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, degrees: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = Terminal(encoding)
+    shown = display(terminal)
+    slot = {
+        "start": START.isoformat(),
+        "end": (START + timedelta(hours=2)).isoformat(),
+        "reason": "cheapest",
+    }
+    goal = {"energy_kwh": 34.5, "ready_by": (START + timedelta(hours=14)).isoformat()}
+    shown.receive("b/device/ev/schedule", json.dumps({"slots": [slot], "goal": goal}).encode())
+    state = {"mode": "charge", "power_w": 11000, "temperature_c": 20}
+    shown.receive("b/device/ev/state", json.dumps(state).encode())
+    shown.close()
+    said = f"charge 11.0 kW, 20 {degrees}, 34.5 kWh by Sat 07:00 (cheapest)"
+    assert any(row.strip() == said for row in terminal.rows())

@@ -29,6 +29,18 @@ def test_ended_in_the_middle_of_a_night() -> None:
     assert "saved 2.00 EUR (67%)" in said
 
 
+def test_whoever_adds_up_the_table_comes_to_the_same() -> None:
+    one = account(energy_kwh="1.04", cost="0.144", baseline_cost="0.244")
+    other = account(energy_kwh="2.04", cost="0.244", baseline_cost="0.346")
+    said = text(Course(timedelta(hours=1), "EUR", 4, 9, broken_off=False, asked_speed=1),
+                ev=one, tank=other)  # fmt: skip
+    assert "\nev               1.0 kWh    0.14    0.24    0.10 " in said
+    assert "\ntank             2.0 kWh    0.24    0.35    0.11 " in said
+    assert "3.0 kWh cost 0.38 EUR." in said
+    assert "cost 0.59 EUR: saved 0.21 EUR (36%)." in said
+    assert "\n1 simulated hour, " in said
+
+
 def test_dearer_is_called_dearer() -> None:
     said = text(ev=account(energy_kwh="10", cost="3", baseline_cost="1"))
     assert "2.00 more" in said
@@ -39,6 +51,7 @@ def test_dearer_is_called_dearer() -> None:
 def test_nothing_taken() -> None:
     said = text(ev=Account())
     assert "Nothing was taken yet." in said
+    assert "No schedule was sent yet." in said
     assert "saved" not in said.replace("  saved", "")
 
 

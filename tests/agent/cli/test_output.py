@@ -83,3 +83,31 @@ def test_ctrl_c_is_no_traceback() -> None:
         code = process.wait(30)
         assert process.stderr is not None
         assert (code, process.stderr.read()) == (130, b"")
+
+
+@pytest.mark.parametrize("args", [("schema",), ("--help",), ("sandbox", "--faults")])
+def test_a_full_disk_below_the_output(args: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "agent", *args],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    said = b"flatpeak-agent: the output has no room: No space left on device\n"
+    assert (done.returncode, done.stderr) == (74, said)
+
+
+def test_a_folder_for_schemas_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for place, why in (("file", "is no folder"), ("file/below", "Not a directory")):
+        done = subprocess.run(
+            [sys.executable, "-m", "agent", "schema", tmp_path / place],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        said = f"flatpeak-agent schema: {tmp_path / place}: {why}\n"
+        assert (done.returncode, done.stderr) == (73, said)

@@ -104,7 +104,9 @@ def test_a_wrong_environment_is_a_fault_like_any_other(
     monkeypatch.setenv("FLATPEAK_AGENT__MQTT__HOTS", "x")
     said = faults(tmp_path, SMALL)
     assert any(line.startswith("mqtt.port: is 'many'; ") for line in said)
-    assert any(line.startswith("mqtt.hots: unknown key; allowed: host, port") for line in said)
+    assert any(
+        line.startswith("mqtt.hots: unknown key; did you mean host? allowed: ") for line in said
+    )
     # Nobody would look for these in the file.
     assert all(line.endswith(f"(from FLATPEAK_AGENT__MQTT__{line[5:9].upper()})") for line in said)
     monkeypatch.setenv("FLATPEAK_AGENT__DEVICES", "[{topsecret")
@@ -180,13 +182,13 @@ def test_a_config_does_not_print_its_secrets(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("site: {idd: x}", "site.idd: unknown key; allowed: id, timezone, latitude"),
-        ("tarif: {}", "tarif: unknown key; allowed: site, tariff, mqtt"),
+        ("site: {idd: x}", "site.idd: unknown key; did you mean id? allowed: id, timezone"),
+        ("tarif: {}", "tarif: unknown key; did you mean tariff? allowed: site, "),
         ("site: {id: My House}", "site.id: is 'My House'; expected at most 32 small letters"),
         ("mqtt: {tls: {ca: x}}", "mqtt.tls.ca: unknown key; allowed: enabled, ca_file"),
         ("mqtt: {base: 'a b'}", "mqtt.base: is 'a b'"),
-        ("mqtt: {protocol: 4}", "mqtt.protocol: is 4; input should be 'auto', '5' or '3.1.1'"),
-        ("mqtt: {tls: {key_file: k}}", "mqtt.tls: certificate_file and key_file are given"),
+        ("mqtt: {protocol: 4}", "mqtt.protocol: is 4; expected 'auto', '5' or '3.1.1'"),
+        ("mqtt: {tls: {key_file: /k}}", "mqtt.tls: certificate_file and key_file are given"),
         ("devices: {}", "devices: expected a list"),
         (
             "devices: [{id: a, type: ev_charger, adapter: x, max_power_w: 7400, energy_kwh: 9}]",
@@ -194,7 +196,27 @@ def test_a_config_does_not_print_its_secrets(tmp_path: Path) -> None:
         ),
         (
             "devices: [{id: a, type: toaster}]",
-            "devices[0]: type: expected ev_charger, heat_pump, water_heater, load or program",
+            "devices[0].type: is 'toaster'; expected ev_charger, heat_pump, water_heater, load or",
+        ),
+        (
+            "state: {directory: ~/data}",
+            "state.directory: is '~/data'; expected a whole path such as",
+        ),
+        ("mqtt: {tls: {ca_file: ca.pem}}", "mqtt.tls.ca_file: is 'ca.pem'; expected a whole path"),
+        ("devices: [ev]", "devices[0]: expected a section"),
+        ("mqtt: {port: 70000}", "mqtt.port: is 70000; expected at most 65535"),
+        ("mqtt: {host: 'mqtt://broker'}", "mqtt.host: is 'mqtt://broker'; expected a name or addr"),
+        ("mqtt: {host: 'broker:1883'}", "mqtt.host: is 'broker:1883'; expected a name or address"),
+        ("\u00a0\u00a0host: x", "'\\xa0\\xa0host': unknown key"),
+        (
+            "devices: [{id: a, type: program, profile: [{duration_s: 1, power_w: 1}], "
+            "ready_by: {Mon: '07:00'}}]",
+            "devices[0].ready_by.Mon: unknown key; did you mean mon?",
+        ),
+        (
+            "devices: [{id: a, type: program, profile: [{duration_s: 1, power_w: 1}], "
+            "ready_by: {exceptions: {2026-02-30: '07:00'}}}]",
+            "devices[0].ready_by.exceptions.2026-02-30: is '2026-02-30'; expected a date such as",
         ),
         ("devices: [{id: a, type: program, profile: []}]", "devices[0].profile: expected a list"),
         ("mqtt: 7", "mqtt: expected a section"),
@@ -255,6 +277,7 @@ def test_all_faults_come_at_once(tmp_path: Path) -> None:
         ("site:\n\tid: x\n", "use spaces"),
         ("site:\n  id: x\n   base_load_w: 1\n", "check the indentation"),
         ('site: {id: "x}\n', "a quote or a bracket is not closed"),
+        ("a: " + "[" * 5000, "too deeply"),
     ],
 )
 def test_broken_yaml_is_told_with_its_place(tmp_path: Path, text: str, said: str) -> None:
@@ -281,9 +304,55 @@ def test_no_file_and_no_text(tmp_path: Path) -> None:
     assert found == "tariff: is missing"
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            ("location_id: loc_1", "contract_start: 2025-02-30, location_id: l"),
+            "tariff.contract_start: is '2025-02-30'; expected a date",
+        ),
+        (
+            ("api_key: sk_live_topsecret", "api_key: "),
+            "tariff: auth basic needs account_id and api_key",
+        ),
+    ],
+)
+def test_a_fault_of_the_tariff_stands_where_the_file_has_it(
+    tmp_path: Path, change: tuple[str, str], said: str
+) -> None:
+    [found] = faults(tmp_path, FLATPEAK.replace(*change))
+    assert found.startswith(said), found
+
+
+def test_an_empty_value_is_not_given(tmp_path: Path) -> None:
+    config = load(tmp_path, SMALL + "mqtt: {host: , port: , tls: }\ndevices:\nlog:\n")
+    assert config == load(tmp_path, SMALL)
+
+
+@pytest.mark.parametrize("host", ["broker.local", "192.168.1.10", "::1", "fe80::1%eth0", "my_pi"])
+def test_every_way_to_name_a_broker(tmp_path: Path, host: str) -> None:
+    assert load(tmp_path, SMALL + f"mqtt: {{host: '{host}'}}").mqtt.host == host
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("", "is empty"), (" \n", "is empty"), ("a\nb\n", "more than one line")]
+)
+def test_a_secret_file_that_cannot_be_meant_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str
+) -> None:
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    (folder / "mqtt__password").write_text(text)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+    [found] = faults(tmp_path, SMALL)
+    assert found.startswith(f"mqtt.password: {folder / 'mqtt__password'} ")
+    assert said in found
+
+
 @pytest.mark.parametrize("tariff", ["{}", "{source: free}"])
 def test_a_source_that_nobody_knows_is_named_with_those_that_are(
     tmp_path: Path, tariff: str
 ) -> None:
     [fault] = faults(tmp_path, f"tariff: {tariff}")
+    assert fault.startswith("tariff.source: is ")
     assert "expected flatpeak or fixed" in fault

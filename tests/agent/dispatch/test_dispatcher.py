@@ -58,6 +58,7 @@ class Switchboard:
     dispatcher: Dispatcher
     outbox: Outbox
     broker: MemoryBroker
+    connection: MemoryConnection
     health: Health
     headroom: list[str]
     limit: Steps | None
@@ -110,7 +111,7 @@ async def switchboard(clock: SteppedClock, *, limited: bool, store: Store) -> Sw
         on_headroom=lambda: headroom.append("headroom"),
     )
     limit = Steps.constant(8000) if limited else None
-    board = Switchboard(dispatcher, outbox, broker, health, headroom, limit)
+    board = Switchboard(dispatcher, outbox, broker, connection, health, headroom, limit)
     board.task = asyncio.create_task(outbox.run())
     return board
 
@@ -140,12 +141,76 @@ def test_one_that_never_acknowledges_is_waited_for_a_minute_and_named() -> None:
         board = await switchboard(clock, limited=True, store=Store.in_memory())
         await board.issue(schedule("ev1", (0, 3600)), schedule("ev2"))
         wanted = schedule("ev1"), schedule("ev2", (0, 3600))
-        await board.issue(*wanted)
+        await board.issue(*wanted, now=NOW + 6)
         assert board.slots("ev2") == 0
-        await board.issue(*wanted, now=NOW + 60)
+        await board.issue(*wanted, now=NOW + 66)
         assert board.slots("ev2") == 1
         assert board.health.parts["limit"].state is State.DEGRADED
         assert "ev1" in board.health.parts["limit"].why
+
+    run_virtual(live, START)
+
+
+def test_what_the_broker_has_not_got_makes_no_room_however_long_it_is_away() -> None:
+    async def live(clock: SteppedClock) -> None:
+        board = await switchboard(clock, limited=True, store=Store.in_memory())
+        await board.issue(schedule("ev1", (0, 3600)), schedule("ev2"))
+        board.accept("ev1")
+        board.connection.connected = False
+        wanted = schedule("ev1"), schedule("ev2", (0, 3600))
+        for later in (6, 70, 140, 600):
+            await board.issue(*wanted, now=NOW + later)
+        board.connection.connected = True
+        board.outbox.connected()
+        await board.outbox.resend_all(lambda lane: True)
+        assert (board.slots("ev1"), board.slots("ev2")) == (0, 0)
+        # only now can it answer, and its minute begins
+        await board.issue(*wanted, now=NOW + 630)
+        assert board.slots("ev2") == 0
+        await board.issue(*wanted, now=NOW + 690)
+        assert board.slots("ev2") == 1
+
+    run_virtual(live, START)
+
+
+def test_a_setpoint_that_was_acknowledged_makes_room_when_its_schedule_is_published_too() -> None:
+    async def live(clock: SteppedClock) -> None:
+        board = await switchboard(clock, limited=True, store=Store.in_memory())
+        await board.issue(schedule("ev1", (0, 3600)), schedule("ev2"))
+        board.accept("ev1")
+        wanted = schedule("ev1"), schedule("ev2", (0, 3600))
+        # a person asks so soon after the last revision that only the setpoint goes at once
+        await board.issue(*wanted, now=NOW + 2)
+        setpoint = json.loads(board.broker.retained["b/device/ev1/setpoint"])
+        ack = Acknowledgement(setpoint["revision"], AckStatus.ACCEPTED)
+        board.dispatcher.on_ack("ev1", ack)
+        await board.issue(*wanted, now=NOW + 3)
+        board.dispatcher.publish_due_setpoints(START + timedelta(seconds=4))
+        await board.outbox.drained()
+        assert (board.slots("ev1"), board.slots("ev2")) == (1, 0)
+        board.dispatcher.publish_due_setpoints(START + timedelta(seconds=6))
+        await board.outbox.drained()
+        await board.issue(*wanted, now=NOW + 9)
+        board.dispatcher.publish_due_setpoints(START + timedelta(seconds=15))
+        await board.outbox.drained()
+        assert (board.slots("ev1"), board.slots("ev2")) == (0, 1)
+
+    run_virtual(live, START)
+
+
+def test_a_schedule_replaced_before_anybody_could_answer_is_not_one_that_was_not_followed() -> None:
+    async def live(clock: SteppedClock) -> None:
+        board = await switchboard(clock, limited=False, store=Store.in_memory())
+        await board.issue(schedule("ev1", (0, 3600)), schedule("ev2"))
+        await board.issue(schedule("ev1", (0, 7200)), schedule("ev2"), now=NOW + 10)
+        board.accept("ev1")
+        account = board.dispatcher.ledger.of("ev1")
+        assert (account.schedules, account.schedules_followed) == (2, 2)
+        # one that stood for an hour without an answer was not followed
+        await board.issue(schedule("ev1", (0, 3600)), schedule("ev2"), now=NOW + 20)
+        await board.issue(schedule("ev1", (0, 7200)), schedule("ev2"), now=NOW + 3620)
+        board.accept("ev1")
+        assert (account.schedules, account.schedules_followed) == (4, 3)
 
     run_virtual(live, START)
 

@@ -1,8 +1,13 @@
 """The last touches: nothing shorter than a minute, what holds now has begun."""
 
 import random
+from dataclasses import replace
+from decimal import Decimal
 
-from agent.dispatch.finish import finished
+import pytest
+
+from agent.dispatch.finish import finished, without_restart
+from agent.energy.schedule import Schedule
 from tests.agent.dispatch.test_limit import EV, NOW, schedule, shown
 
 
@@ -38,14 +43,35 @@ def test_under_a_limit_nothing_takes_more_than_it_did() -> None:
             assert (slot.power_w if slot else 0) <= was
 
 
-def test_no_slot_and_no_gap_is_shorter_than_a_minute() -> None:
+@pytest.mark.parametrize("never_more", [False, True])
+def test_no_slot_and_no_gap_is_shorter_than_a_minute(never_more: bool) -> None:
     rng = random.Random(5)
     for _ in range(300):
         edges = sorted(rng.sample(range(0, 3000, 7), 10))
-        pairs = list(zip(edges[::2], edges[1::2], strict=True))
-        made = finished(schedule(EV, *((a, b, 5000) for a, b in pairs)), NOW, never_more=False)
+        pairs = zip(edges, edges[1:], rng.choices([0, 4200, 5000, 7000], k=9), strict=False)
+        spans = [pair for pair in pairs if pair[2]]
+        made = finished(schedule(EV, *spans), NOW, never_more=never_more)
         at = None
         for start, end, _ in shown(made):
             assert end - max(start, 0) >= 60 or start < 0
             assert at is None or start == at or start - at >= 60
             at = end
+
+
+def priced(*spans: tuple[int, int, int]) -> Schedule:
+    made = schedule(EV, *spans)
+    return replace(made, slots=tuple(replace(slot, price=Decimal("0.2")) for slot in made.slots))
+
+
+def test_a_run_that_has_just_ended_is_not_begun_anew_for_a_minute() -> None:
+    held = priced((-3600, 0, 5000))
+    later = (3600, 7200, 5000)
+    assert shown(without_restart(priced((0, 70, 5000), later), held, NOW)) == [later]
+    # Long enough, long ago, not planned but asked for, or going on: it stays.
+    for wanted, before in (
+        (priced((0, 600, 5000), later), held),
+        (priced((0, 70, 5000), later), priced((-3600, -600, 5000))),
+        (schedule(EV, (0, 70, 5000), later), held),
+        (priced((0, 70, 5000), (70, 7200, 3000)), held),
+    ):
+        assert without_restart(wanted, before, NOW) == wanted

@@ -192,7 +192,7 @@ def live(seed: int) -> None:
         for item in house.published.values():
             if item.unanswered and rng.random() < 0.6:
                 item.answer(rng.choice(item.unanswered)[0].revision)
-            item.overdue(now)
+            item.overdue(now, is_out=True)
         if rng.random() < 0.3:
             span = (now, now + rng.randint(600, 4000), rng.choice([0, 2000, 4500, 8000]))
             headroom = Steps.of_spans([span], rng.choice([6000, 9000, 12_000]))

@@ -193,3 +193,74 @@ def test_whatever_a_device_says_the_count_stays_within_what_it_can_take(seed: in
     most = 7.4 * minute / 60
     assert -0.01 <= model.session_kwh <= most * 1.3 + 1
     assert 0 <= (model.soc_percent(NOW + minute * MINUTE) or 0) <= 100
+
+
+def test_a_flickering_plug_ends_no_stay() -> None:
+    model = car()
+    say(model, 0, plugged=True, soc_percent=40.0)
+    model.told(schedule((0, 120, 7200)), NOW)
+    for minute in range(10, 60, 10):
+        say(model, minute, plugged=False)
+        say(model, minute + 1, plugged=True)
+        model.advance(NOW + (minute + 1) * MINUTE)
+    assert model.session.since == NOW
+    assert model.session_kwh == pytest.approx(7.2 * 51 / 60, abs=0.3)
+    assert any("flickers" in line for line in model.problems(NOW + 51 * MINUTE))
+    say(model, 60, plugged=False)
+    assert model.plugged(NOW + 60 * MINUTE)
+    model.advance(NOW + 63 * MINUTE)
+    assert not model.plugged(NOW + 63 * MINUTE)
+
+
+def test_a_meter_the_wrong_way_round_counts_what_is_taken_and_is_named() -> None:
+    model = car()
+    say(model, 0, plugged=True, power_w=-7200.0)
+    model.advance(NOW + 10 * MINUTE)
+    assert model.session_kwh == pytest.approx(1.2)
+    assert model.problems(NOW + 10 * MINUTE) == ["power_w -7200 is negative; it counts as taken"]
+
+
+def test_one_that_is_heard_and_never_answers_is_named_and_one_never_heard_is_not() -> None:
+    mute = car()
+    mute.told(schedule((0, 60, 7400)), NOW)
+    assert not mute.never_answers()
+    say(mute, 5, plugged=True)
+    assert not mute.never_answers()
+    say(mute, 11, power_w=0.0)
+    assert mute.never_answers()
+    mute.acknowledge(Acknowledgement(to_unix_floor(NOW), AckStatus.ACCEPTED), NOW + 12 * MINUTE)
+    assert not mute.never_answers()
+
+
+def test_one_that_rejects_is_left_alone_until_half_an_hour_is_over_or_it_accepts() -> None:
+    model = car()
+    model.told(schedule((0, 60, 7400)), NOW)
+    model.acknowledge(Acknowledgement(0, AckStatus.REJECTED), NOW)
+    assert model.following.holds_still(NOW + 29 * MINUTE)
+    assert model.stalled(NOW)
+    model.acknowledge(Acknowledgement(to_unix_floor(NOW), AckStatus.ACCEPTED), NOW + MINUTE)
+    assert not model.following.holds_still(NOW + 2 * MINUTE)
+    assert not model.stalled(NOW + 2 * MINUTE)
+    model.advance(NOW + 11 * MINUTE)
+    assert model.session_kwh == pytest.approx(7.4 / 6, abs=0.01)
+
+
+def test_a_full_car_that_takes_no_more_is_no_fault() -> None:
+    model = car()
+    say(model, 0, plugged=True, soc_percent=100.0)
+    model.told(schedule((0, 60, 7400)), NOW)
+    for minute in range(0, 60, 5):
+        say(model, minute, power_w=0.0)
+        model.advance(NOW + minute * MINUTE)
+    assert model.problems(NOW + 60 * MINUTE) == []
+
+
+def test_one_that_said_that_it_takes_nothing_is_not_counted_as_taking_in_its_silence() -> None:
+    model = car()
+    say(model, 0, plugged=True, soc_percent=40.0)
+    model.told(schedule((0, 300, 7400)), NOW)
+    say(model, 1, power_w=0.0)
+    for minute in range(0, 300, 5):
+        model.advance(NOW + minute * MINUTE)
+    assert model.session_kwh == pytest.approx(0, abs=0.2)
+    assert len(model.problems(NOW + 299 * MINUTE)) == 1

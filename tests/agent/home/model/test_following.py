@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from agent.home.model.following import Following
+from agent.home.model.following import Deviation, Following
 
 START = datetime(2026, 1, 16, 20, tzinfo=UTC)
 
@@ -65,3 +65,59 @@ def test_of_one_that_tells_no_power_nothing_is_said() -> None:
     relay = Following(2000.0, learns=False)
     watch(relay, 0, 60, None, asked_w=2000)
     assert relay.not_following_since is None
+
+
+def test_silence_is_no_sign_that_it_takes_what_it_is_told() -> None:
+    car = Following(11_000.0, learns=True)
+    watch(car, 0, 12, 0)
+    watch(car, 13, 60, None)
+    watch(car, 61, 120, None, asked_w=0)
+    assert car.deviation is Deviation.TAKES_NOTHING
+    assert car.not_following_since == at(0)
+
+
+def test_one_that_says_it_once_is_believed_from_when_it_said_it() -> None:
+    car = Following(11_000.0, learns=True)
+    watch(car, 0, 0, 11_000)
+    car.observe(11_000, 0.0, 50.0, at(5), told_at=at(1))
+    car.observe(11_000, 0.0, 50.0, at(11), told_at=at(1))
+    assert car.not_following_since == at(1)
+
+
+def test_the_longer_it_takes_nothing_the_more_rarely_it_is_tried() -> None:
+    car = Following(11_000.0, learns=True)
+    tries = 0
+    for minute in range(600):
+        tries += not car.holds_still(at(minute))
+        car.observe(11_000, 0.0, 50.0, at(minute))
+    # The first ten minutes, and then after 30, 90, 210 and 450 more.
+    assert tries - 11 <= 4
+
+
+def test_one_that_runs_untold_is_named_and_its_plan_left_alone() -> None:
+    car = Following(11_000.0, learns=True)
+    watch(car, 0, 9, 7000, asked_w=0)
+    assert car.deviation is None
+    watch(car, 10, 11, 7000, asked_w=0)
+    assert car.deviation is Deviation.TAKES_UNASKED
+    assert car.holds_still(at(30))
+    watch(car, 31, 31, 0, asked_w=0)
+    assert car.deviation is None
+
+
+def test_on_its_own_logic_a_device_owes_nobody_anything() -> None:
+    pump = Following(2000.0, learns=False)
+    for minute in range(60):
+        pump.observe(None, 2000.0, None, at(minute))
+    assert pump.deviation is None
+
+
+def test_a_refusal_is_waited_out_whatever_it_takes() -> None:
+    car = Following(11_000.0, learns=True)
+    car.refuses(at(0))
+    watch(car, 0, 5, 11_000)
+    assert car.holds_still(at(29))
+    car.refuses(at(31))
+    assert car.holds_still(at(90))
+    car.accepts()
+    assert not car.holds_still(at(40))

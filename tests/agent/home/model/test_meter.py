@@ -144,3 +144,48 @@ def test_what_is_booked_adds_up_to_what_was_counted() -> None:
     total = sum(interval.energy_kwh for interval in booked.pop_intervals())
     assert total == pytest.approx(booked.total_kwh)
     assert not booked.pop_intervals()
+
+
+def stays(counter: list[tuple[float, float]]) -> EnergyMeter:
+    """A charger that was told 7.2 kW from minute 60 to 160 of its stay, and idle before it."""
+    made = meter(plugged_at=None)
+    made.command([], at(-100))
+    made.end_session(at(-100), at(-100))
+    plugged = False
+    for minute, kwh in counter:
+        if minute >= 0 and not plugged:
+            made.begin_session(at(0), at(0))
+            made.command([told(7200, 60, 160)], at(0))
+            plugged = True
+        made.report_counter("energy_kwh", kwh, at(minute), at(minute))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("counter", "taken"),
+    [
+        pytest.param([(0, 0), (60, 0), (110, 5), (160, 10)], 10, id="zeroed at plug-in"),
+        pytest.param([(-5, 12), (0, 12), (60, 12), (61, 0.1), (160, 10)], 10, id="when it charges"),
+        pytest.param([(-5, 12), (0, 12), (60, 12), (110, 17), (160, 22)], 10, id="never"),
+        pytest.param([(61, 6.1), (110, 11), (160, 16)], 10, id="never, first told late"),
+        pytest.param([(-5, 3), (110, 5), (160, 10)], 10, id="zeroed, first told above the last"),
+        pytest.param([(-5, 3), (110, 8), (160, 13)], 10, id="never, told again in its middle"),
+        pytest.param([(-5, 4321), (0, 4321), (160, 4331)], 10, id="lifetime"),
+    ],
+)
+def test_what_a_sessions_counter_brings_is_what_came_since_the_plug_in(
+    counter: list[tuple[float, float]], taken: float
+) -> None:
+    assert stays(counter).session_kwh == pytest.approx(taken, abs=0.35)
+
+
+def test_a_counter_that_keeps_its_value_after_the_car_has_left_is_no_fault() -> None:
+    kept = stays([(0, 0), (160, 10)])
+    kept.end_session(at(200), at(200))
+    assert kept.report_counter("energy_kwh", 10.0, at(200), at(200)) is None
+    assert kept.report_counter("energy_kwh", 10.0, at(500), at(500)) is None
+    assert kept.session_kwh == 0
+    kept.begin_session(at(600), at(600))
+    kept.command([], at(600))
+    assert kept.report_counter("energy_kwh", 10.0, at(900), at(900)) is None
+    assert kept.session_kwh == 0

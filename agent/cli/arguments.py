@@ -1,0 +1,43 @@
+"""What the commands' options have in common: the words about a wrong one, and the exit code."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+EX_USAGE = 64
+
+
+class CommandParser(argparse.ArgumentParser):
+    """The options of `flatpeak-agent COMMAND`. Wrong usage ends with 64, not argparse's 2."""
+
+    def __init__(self, command: str, description: str) -> None:
+        super().__init__(prog=f"flatpeak-agent {command}", description=description)
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(EX_USAGE, f"{self.prog}: {message}\n")
+
+
+def number_to(most: float) -> Callable[[str], float]:
+    """An option's type: a number above 0 and at most `most`."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = 0.0
+        if not 0 < value <= most:
+            raise argparse.ArgumentTypeError(
+                f"expected a number above 0, at most {most:,.0f}, got {text!r}"
+            )
+        return value
+
+    return read
+
+
+def port(text: str) -> int:
+    """An option's type: a TCP port; 0 lets the system choose."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 65535, got {text!r}")
+    return int(text)

@@ -1,0 +1,107 @@
+"""What people are told of a device: its line in health, and events told once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from agent.control.managed_device import ManagedDevice
+from agent.energy.readings import Acknowledgement, AckStatus
+from agent.health import Health
+from agent.home.model.following import Deviation
+from agent.ports import UnknownKeys
+from agent.report.event_queue import EventQueue
+
+# One that has no stays is said anew so often not to do what it is told, or to refuse it.
+SAID_AGAIN_AFTER = timedelta(hours=24)
+SILENT_AFTER = timedelta(hours=24)
+ACTION_INSPECT = "owner: look at the device"
+ACTION_PUBLISH = "owner: connect the device to the broker; it publishes its state"
+UNKNOWN_KEYS_NAMED = 16
+
+
+@dataclass(slots=True)
+class DeviceReport:
+    """`acknowledges(device)`: it is expected to confirm what it is told."""
+
+    health: Health
+    events: EventQueue
+    acknowledges: Callable[[str], bool]
+
+    def update(self, name: str, device: ManagedDevice, now: datetime) -> None:
+        """Bring its line in health up to date, and say what is new."""
+        part, model = f"device:{name}", device.model
+        problems = self._problems(name, device, now)
+        if model.last_seen_at is None:
+            self.health.degraded(part, "not heard from yet", ACTION_PUBLISH)
+        elif now - model.last_seen_at > SILENT_AFTER:
+            why = "silent for a day"
+            known = self.health.parts.get(part)
+            if known is None or known.why != why:
+                self.events.event("device_silent", name, why)
+            self.health.degraded(part, why, ACTION_INSPECT)
+        elif model.online is False:
+            self.health.degraded(part, "offline by its own word", ACTION_INSPECT)
+        elif problems:
+            self.health.degraded(part, "; ".join(problems), ACTION_INSPECT)
+        elif device.notes:
+            self.health.degraded(part, "; ".join(device.notes), "owner: state soc_percent")
+        else:
+            self.health.ok(part)
+        self._say_deviation(name, device, now)
+
+    def answered(
+        self, name: str, device: ManagedDevice, ack: Acknowledgement, now: datetime
+    ) -> None:
+        """It has acknowledged: a refusal is an event once, until it accepts or a day is over."""
+        if ack.status is AckStatus.REJECTED:
+            device.rejected = f"rejected its schedule: {ack.diagnostic or 'no reason given'}"
+            said = device.refusal_said_at
+            if said is None or now - said >= SAID_AGAIN_AFTER:
+                device.refusal_said_at = now
+                self.events.event("device_refuses", name, device.rejected)
+        elif ack.status is AckStatus.ACCEPTED:
+            device.rejected, device.refusal_said_at = "", None
+
+    def unknown_keys(self, name: str, device: ManagedDevice, item: UnknownKeys) -> None:
+        new = [key for key in item.keys if key not in device.said_unknown]
+        if not new or len(device.said_unknown) >= UNKNOWN_KEYS_NAMED:
+            return
+        device.said_unknown.update(new)
+        text = f"its state has unknown key(s) {', '.join(new)}; they are skipped"
+        self.events.event("unknown_keys", name, text)
+
+    def _problems(self, name: str, device: ManagedDevice, now: datetime) -> list[str]:
+        problems = device.model.problems(now)
+        if device.rejected:
+            problems.append(device.rejected)
+        elif device.model.never_answers() and self.acknowledges(name):
+            problems.append("does not acknowledge its schedule: nobody knows whether it follows it")
+        return problems + _contradictions(device)
+
+    def _say_deviation(self, name: str, device: ManagedDevice, now: datetime) -> None:
+        """One event a stay, a day where there are none, that it does something else than told."""
+        model = device.model
+        deviation, said = model.following.deviation, model.session.deviated_at
+        if deviation is None:
+            return
+        if said is None or (not model.traits.has_stays and now - said >= SAID_AGAIN_AFTER):
+            model.session.deviated_at = now
+            tried = "; tried again in half an hour" if deviation is Deviation.TAKES_NOTHING else ""
+            self.events.event("not_following", name, f"{deviation}{tried}")
+
+
+def _contradictions(device: ManagedDevice) -> list[str]:
+    """Where the device's own words differ from the config."""
+    info, profile = device.info, device.profile
+    out: list[str] = []
+    if info is None:
+        return out
+    if info.max_power_w is not None and info.max_power_w + 50 < profile.max_power_w:
+        out.append(f"says it can take {info.max_power_w:g} W, the config {profile.max_power_w} W")
+    if info.min_power_w is not None and info.min_power_w > profile.max_power_w:
+        out.append(
+            f"says it needs {info.min_power_w:g} W, the config at most {profile.max_power_w}"
+        )
+    if info.phases is not None and profile.phases is not None and info.phases != profile.phases:
+        out.append(f"says it has {info.phases} phase(s), the config {profile.phases}")
+    return out

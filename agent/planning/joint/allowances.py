@@ -36,6 +36,7 @@ def _missing(problem: Problem, device: ScaledDevice, demand: ScaledDemand) -> in
         if cell.headroom is not None:
             # A storage may make room for all of its power.
             power = min(power, cell.headroom + _given(problem))
+            power = power if power >= device.min_power else 0
         if cell.start >= max(demand.earliest, device.blocked_s):
             got += max(0, power) * cell.length
     missing = max(0, demand.energy - got)

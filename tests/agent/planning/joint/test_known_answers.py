@@ -246,6 +246,14 @@ def test_a_cap_is_lifted_where_the_roof_gives_the_power() -> None:
     assert not plan.devices[0].deadline_met
 
 
+def test_what_a_cap_is_not_to_blame_for_is_served_late() -> None:
+    """3 kWh at 2 kW do not fit into an hour at any price: the third comes late, under the cap."""
+    short = car(demand(3, 1, price_cap=0.15))
+    plan = joint_plan(home([0.1, 0.2, 0.1], short, site=site(import_limit_w=Decimal(9000))))
+    assert float(plan.devices[0].energy_kwh) == pytest.approx(3, abs=1e-6)
+    assert hours_on(plan) == [(0, 1), (2, 2.5)]
+
+
 def test_a_warm_house_needs_no_heat() -> None:
     mild = (TemperatureSpan(NOW, NOW + 2 * HOUR, Decimal(50)),)
     plan = joint_plan(home([0.1, 0.2], tank(52, outdoor=mild)))

@@ -47,8 +47,8 @@ bench: $(VENV)/.dev
 WHEELS_FOR := x86_64 aarch64 armv7l
 PYTHONS := 3.11 3.13
 wheels: $(VENV)/.dev
-	@$(BIN)/python -c "import tomllib; print('\n'.join(tomllib.load(open('pyproject.toml','rb'))['project']['dependencies']))" > $(VENV)/core.txt
 	@for python in $(PYTHONS); do for arch in $(WHEELS_FOR); do \
+	  $(BIN)/python -m tests.dependencies $$arch > $(VENV)/core.txt || exit 1; \
 	  $(BIN)/python -m $(PIP) install --dry-run --ignore-installed \
 	    --target $(VENV)/none --only-binary=:all: --python-version $$python --implementation cp \
 	    --abi cp$$(echo $$python | tr -d .) --abi abi3 --abi none --platform manylinux_2_36_$$arch \

@@ -12,12 +12,14 @@ from agent.clock import Clock
 from agent.config import Config
 from agent.control.timed_planner import MakePlan
 from agent.energy.instants import format_instant
-from agent.energy.plan import Plan
+from agent.energy.plan import Engine, Plan
 from agent.energy.situation import Situation
 from agent.mqtt.connection import MqttConnection
 from agent.planning import make_plan, make_rule_plan
+from agent.planning.portfolio import ENGINES, Entry
 from agent.ports import TariffSource
 from agent.records.ledger import Ledger
+from agent.solver import SolverClient
 from agent.store import Store
 from agent.systemd import announce_ready, feed_watchdog, notify
 from agent.tasks import cancel_all
@@ -30,10 +32,15 @@ FIRST_SCHEDULES_LOOK_S = 0.2
 PLAN_TIME_LIMIT_S = 2.0
 
 
-async def plan_in_thread(situation: Situation, time_limit_s: float = PLAN_TIME_LIMIT_S) -> Plan:
+async def plan_in_thread(
+    situation: Situation,
+    time_limit_s: float = PLAN_TIME_LIMIT_S,
+    solver: SolverClient | None = None,
+) -> Plan:
     """Plan beside the event loop, so that a long search delays no message."""
     began = perf_counter()
-    plan = await asyncio.to_thread(make_plan, situation, perf_counter, time_limit_s)
+    engines = ENGINES if solver is None else (*ENGINES, Entry(Engine.JOINT, solver))
+    plan = await asyncio.to_thread(make_plan, situation, perf_counter, time_limit_s, engines)
     return dataclasses.replace(plan, took_ms=int((perf_counter() - began) * 1000))
 
 
@@ -59,15 +66,18 @@ async def run_agent(
     """Do the main job until `stop` is set; `offline` stands on the status topic afterwards.
 
     `trusted_clock`: the clock is somebody's own (demo, tests) and needs no confirmation; without
-    `plan` it is planned in a thread, within the owner's time limit.
+    `plan` it is planned in a thread, within the owner's time limit, by all engines, the joint one
+    in a process of its own.
     """
+    solver = SolverClient()
     rooms = build(
         config,
         clock=clock,
         source=source,
         store=store,
         ledger=ledger or Ledger(),
-        plan=plan or partial(plan_in_thread, time_limit_s=config.planner.time_limit_s),
+        plan=plan
+        or partial(plan_in_thread, time_limit_s=config.planner.time_limit_s, solver=solver),
         fallback=fallback,
         connection_factory=connection_factory or _to_the_broker(config),
         trusted_clock=trusted_clock,
@@ -85,6 +95,7 @@ async def run_agent(
         rooms.devices.save_all()
         rooms.site.power.save()
         rooms.store.flush(everything=True)
+        await asyncio.to_thread(solver.close)
         await source.close()
 
 

@@ -17,6 +17,7 @@ REPORT = {"agent.contracts", "agent.home", "agent.records", "agent.report"}
 ROOMS: list[tuple[str, set[str]]] = [
     ("agent.energy", set()),
     ("agent.planning", {"agent.energy"}),
+    ("agent.solver", {"agent.energy", "agent.planning"}),
     ("agent.errors", {"agent.energy.text"}),
     ("agent.clockmonitor", {"agent.clock", "agent.health"}),
     ("agent.clock", set()),
@@ -58,6 +59,7 @@ TOPS = ("agent", "integrations")
 # Pure: nothing in them waits, reads a clock, a file or a socket.
 PURE = (
     "agent.energy",
+    "agent.planning.joint",
     "agent.planning",
     "agent.home",
     "agent.contracts",
@@ -80,6 +82,7 @@ PURE_STANDARD = set(sys.stdlib_module_names) - NO_SHELL
 PURE_MAY_IMPORT = {
     "agent.energy": PURE_STANDARD,
     "agent.planning": PURE_STANDARD | {"astral"},
+    "agent.planning.joint": PURE_STANDARD | {"highspy", "numpy"},
     "agent.home": PURE_STANDARD | {"astral", "pydantic"},
     "agent.contracts": PURE_STANDARD | {"pydantic"},
 }
@@ -146,3 +149,17 @@ def test_the_pure_rooms_stay_pure(path: Path) -> None:
 def test_only_the_hall_knows_every_room() -> None:
     whole = {room for room, allowed in ROOMS if allowed == HALL}
     assert whole == {"agent.app", "agent.wiring", "agent.cli"}
+
+
+def test_only_the_solvers_process_brings_in_the_solver() -> None:
+    """highspy and numpy weigh more than the agent, and a 32-bit gateway has neither."""
+    light = {"agent.planning.joint.allowances.with_allowances"}
+    for path in FILES:
+        module = module_of(path)
+        if within(module, "agent.planning.joint"):
+            continue
+        names = imports_of(path)
+        tops = {name.split(".")[0] for name in names}
+        assert not {"highspy", "numpy"} & tops, f"{module} imports the solver"
+        heavy = {name for name in names if within(name, "agent.planning.joint")} - light
+        assert not heavy or module == "agent.solver.worker", f"{module} imports {heavy}"

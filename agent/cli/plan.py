@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +14,11 @@ from agent.cli.chart import plan_text
 from agent.contracts.plan import plan_document
 from agent.contracts.reader import Refusal
 from agent.contracts.situation import parse_situation
-from agent.energy.plan import Plan
+from agent.energy.plan import Engine, Plan
 from agent.energy.situation import Situation
 from agent.planning import make_plan
+from agent.planning.portfolio import ENGINES, Entry
+from agent.solver import SolverClient
 
 EX_DATA = 65
 MOST_SECONDS = 3600
@@ -46,28 +49,39 @@ def main(argv: Sequence[str]) -> int:
         options = parser.parse_args(argv)
     except SystemExit as ended:
         return int(ended.code or 0)
+    with SolverClient() as solver:
+        return _planned(options, (*ENGINES, Entry(Engine.JOINT, solver)))
+
+
+def _planned(options: Namespace, engines: Sequence[Entry]) -> int:
     if options.jsonl:
-        return _lines(options.time_limit)
+        return _lines(options.time_limit, engines)
     try:
         text = _read(options.situation)
     except OSError as error:
         print(f"flatpeak-agent plan: {options.situation}: {error.strerror}", file=sys.stderr)
         return EX_DATA
-    return _one(text, options.situation, options.time_limit, as_json=options.json)
+    return _one(text, options.situation, options.time_limit, engines, as_json=options.json)
 
 
 def _read(source: str) -> bytes:
     return sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
 
 
-def timed_plan(situation: Situation, time_limit_s: float = TIME_LIMIT_S) -> Plan:
+def timed_plan(
+    situation: Situation,
+    time_limit_s: float = TIME_LIMIT_S,
+    engines: Sequence[Entry] = ENGINES,
+) -> Plan:
     """The plan with the time it took."""
     begun = time.monotonic()
-    plan = make_plan(situation, time.monotonic, time_limit_s)
+    plan = make_plan(situation, time.monotonic, time_limit_s, engines)
     return replace(plan, took_ms=round((time.monotonic() - begun) * 1000))
 
 
-def _one(text: bytes, source: str, time_limit_s: float, *, as_json: bool) -> int:
+def _one(
+    text: bytes, source: str, time_limit_s: float, engines: Sequence[Entry], *, as_json: bool
+) -> int:
     try:
         situation = parse_situation(text)
     except Refusal as refusal:
@@ -76,7 +90,7 @@ def _one(text: bytes, source: str, time_limit_s: float, *, as_json: bool) -> int
         for fault in refusal.faults:
             print(f"flatpeak-agent plan: {source}: {fault}", file=sys.stderr)
         return EX_DATA
-    plan = timed_plan(situation, time_limit_s)
+    plan = timed_plan(situation, time_limit_s, engines)
     if as_json:
         print(json.dumps(plan_document(plan)))
     else:
@@ -92,11 +106,11 @@ def refused(refusal: Refusal) -> dict[str, Any]:
     }
 
 
-def _lines(time_limit_s: float) -> int:
+def _lines(time_limit_s: float, engines: Sequence[Entry]) -> int:
     code = 0
     for line in sys.stdin.buffer:
         try:
-            answer = plan_document(timed_plan(parse_situation(line), time_limit_s))
+            answer = plan_document(timed_plan(parse_situation(line), time_limit_s, engines))
         except Refusal as refusal:
             answer = refused(refusal)
             code = EX_DATA

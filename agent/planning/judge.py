@@ -26,6 +26,9 @@ IMPORTS_W = 5
 # What physics gives is compared in steps of this: smaller differences are rounding.
 PHYSICS_STEP = 1e-6
 
+# Coupled, an aim that differs by no more (kWh, degree-hours) is the same.
+SAME_KWH = 2e-5
+
 # (limits, shortfall by priority, never, excess, late, targets, outside, hygiene, comfort, unknown)
 Aims = tuple[int | float, ...]
 
@@ -68,6 +71,37 @@ class Judged:
             sum(one.start_sum for one in measured),
         )
 
+    def beats(self, other: "Judged") -> bool:
+        """Whether it is better in the order of aims, but for what rounding does."""
+        difference = self.misses_more(other.aims)
+        if difference:
+            return difference < 0
+        return self.order[len(self.aims) :] < other.order[len(self.aims) :]
+
+    def misses_more(self, aims: Aims) -> int:
+        """1 where the first aim that differs is missed by more than there, -1 by less, 0 neither.
+
+        Coupled, the last watt-second is rounding; and where demands share cells, whole seconds
+        decide who gets the last of them: a second of full power each is no difference.
+        """
+        if not self.problem.coupled:
+            return (self.aims > aims) - (self.aims < aims)
+        rounding = round(SAME_KWH * self.problem.units.energy_scale)
+        spread = rounding + _handover(self.problem)
+        late, last = len(aims) - 6, len(aims) - 1
+        for k, (one, other) in enumerate(zip(self.aims, aims, strict=True)):
+            allowed: float = spread
+            if k == 0:
+                allowed = rounding
+            elif k == late:
+                # Late energy counts by twice the seconds, a day of them here.
+                allowed = 2 * 86400 * spread
+            elif late < k < last:
+                allowed = SAME_KWH
+            if abs(one - other) > allowed:
+                return 1 if one > other else -1
+        return 0
+
     @cached_property
     def site(self) -> Site:
         if self.coupled_site is not None:
@@ -95,6 +129,12 @@ class Judged:
                 cell = self.site.pieces.cells[k]
                 total += energy * (cell.price if self.imports(k) else cell.export_price)
         return total
+
+
+def _handover(problem: Problem) -> int:
+    """Energy that whole seconds may shift between the demands of the coupled devices."""
+    shared = [m for m in problem.models if isinstance(m, ScaledDevice) and len(m.demands) > 1]
+    return sum(model.power * len(model.demands) for model in shared)
 
 
 def judge(problem: Problem, schedule: Schedule) -> Judged:
@@ -187,7 +227,8 @@ def _site(problem: Problem, devices: dict[str, Measured], pieces: Pieces) -> tup
         if not (isinstance(model, ScaledProgram) and model.running):
             power = [a + b for a, b in zip(power, own, strict=True)]
     giving, from_roof = _directions(problem, energy, len(power))
-    money = site_money(problem, pieces, power, giving=giving, from_roof=from_roof)
+    beyond = _beyond(problem, pieces, devices) if problem.situation.site.pv_curtailable else {}
+    money = site_money(problem, pieces, power, giving=giving, from_roof=from_roof, beyond=beyond)
     return Site(pieces, energy, money.flows), money
 
 
@@ -245,12 +286,8 @@ def _faults_of_site(problem: Problem, site: Site, devices: dict[str, Measured]) 
     return tuple(found)
 
 
-def _above_limits(
-    problem: Problem, pieces: Pieces, devices: dict[str, Measured], money: SiteMoney
-) -> int:
-    """Energy above the import limit; it sees the full power of what is on for a part of a cell."""
-    if all(cell.import_limit is None for cell in pieces.cells):
-        return 0
+def _beyond(problem: Problem, pieces: Pieces, devices: dict[str, Measured]) -> dict[int, int]:
+    """By piece, how much more energy it would be if all were on at their full power throughout."""
     extra: dict[int, int] = {}
     for model in problem.models:
         if isinstance(model, (ScaledDevice, ScaledProgram)):
@@ -259,6 +296,16 @@ def _above_limits(
                 continue
             for k, above in full_powers(one.segments, pieces).items():
                 extra[k] = extra.get(k, 0) + above
+    return extra
+
+
+def _above_limits(
+    problem: Problem, pieces: Pieces, devices: dict[str, Measured], money: SiteMoney
+) -> int:
+    """Energy above the import limit; it sees the full power of what is on for a part of a cell."""
+    if all(cell.import_limit is None for cell in pieces.cells):
+        return 0
+    extra = _beyond(problem, pieces, devices)
     total = 0
     for k, (cell, flow) in enumerate(zip(pieces.cells, money.flows, strict=True)):
         if cell.import_limit is not None:

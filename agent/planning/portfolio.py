@@ -124,7 +124,7 @@ class _Race:
         judged = judge(self.problem, schedule)
         if judged.faults:
             return None
-        if self.best is None or judged.order < self.best.order:
+        if self.best is None or judged.beats(self.best):
             self.best = judged
         return judged
 
@@ -142,7 +142,8 @@ class _Race:
         best, bound = self.best, self.bound
         if bound is not None:
             bound = min(bound, best.objective)
-        if bound is None or self.proved_aims is None or best.aims > self.proved_aims:
+        unproved = self.proved_aims is None or best.misses_more(self.proved_aims) > 0
+        if bound is None or unproved:
             return Verdict(best, Status.RULE, EngineName.RULE, bound)
         stake = max(
             abs(best.cost), abs(best.baseline_cost), best.problem.units.money_of(LEAST_STAKE)

@@ -1,7 +1,8 @@
 """The balance of the site in one piece of time: import, export, curtailment, and what they cost."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from agent.planning.devices.measured import Pieces
 from agent.planning.grid import SiteCell
@@ -34,11 +35,13 @@ def site_money(
     idle: bool = False,
     giving: Sequence[bool] = (),
     from_roof: Sequence[bool] = (),
+    beyond: Mapping[int, int] = MappingProxyType({}),
 ) -> SiteMoney:
     """`devices`: energy of all devices by piece; `idle`: a house that curtails what it must only.
 
     `giving` marks pieces in which a storage that may not sell discharges, `from_roof` those in
-    which one charges that may not do so from the grid.
+    which one charges that may not do so from the grid; `beyond`: energy by piece that import limits
+    see above the mean.
     """
     cost = margin = 0
     flows = []
@@ -47,7 +50,7 @@ def site_money(
         net = (cell.base - cell.pv) * cell.length + energy
         bound = freely and cell.pv and not (giving and giving[k])
         flow = (
-            _freely(problem, cell, net, imports=not (from_roof and from_roof[k]))
+            _freely(problem, cell, net, beyond.get(k, 0), not (from_roof and from_roof[k]))
             if bound
             else settled(problem, cell, net)
         )
@@ -67,7 +70,7 @@ def settled(problem: Problem, cell: SiteCell, net: int) -> Flow:
     return Flow(max(0, net), max(0, -net), curtailed)
 
 
-def _freely(problem: Problem, cell: SiteCell, net: int, *, imports: bool) -> Flow:
+def _freely(problem: Problem, cell: SiteCell, net: int, beyond: int, imports: bool) -> Flow:
     """With the curtailment that costs least: none, all export, or up to the import limit."""
     least = settled(problem, cell, net)
     options = [least.curtailed]
@@ -76,7 +79,7 @@ def _freely(problem: Problem, cell: SiteCell, net: int, *, imports: bool) -> Flo
     if imports:
         room = roof
         if cell.import_limit is not None:
-            room = cell.import_limit * cell.length - net
+            room = cell.import_limit * cell.length - net - beyond
         options.append(min(roof, max(options[1], room)))
 
     def worth(curtailed: int) -> tuple[int, int]:

@@ -47,6 +47,8 @@ def _demands(
     device: ScaledDevice, segments: Sequence[Segment], out: Measured, *, coupled: bool
 ) -> None:
     served, missing = [], []
+    # Where several demands share a cell, one hands over to the next on a whole second.
+    rounding = device.power if coupled and len(device.demands) > 1 else 0
     for index, demand in enumerate(device.demands):
         mine = [one for one in segments if one.demand == index]
         total = sum(one.power * (one.end - one.start) for one in mine)
@@ -57,7 +59,8 @@ def _demands(
             continue
         on_time = sum(one.power * max(0, min(one.end, demand.deadline) - one.start) for one in mine)
         rounded = demand.needed_s * device.power
-        miss = max(0, demand.energy - on_time)
+        miss = demand.energy - on_time
+        miss = miss if miss > rounding else 0
         missing.append(miss)
         out.shortfall += miss
         # Counted in whole seconds of full power, as the need is: rounding is no excess.
@@ -67,10 +70,11 @@ def _demands(
             want += min(lacking, demand.allowance_s * device.power) - lacking
         if coupled:
             # There a demand takes its energy exactly.
-            out.never += max(0, want - (rounded - demand.energy) - total)
+            never = want - (rounded - demand.energy) - total
+            out.never += never if never > rounding else 0
         else:
             out.never += max(0, want - total)
-        out.excess += max(0, total - want)
+        out.excess += total - want if total - want > rounding else 0
         since = max(demand.deadline, 0)
         for one in mine:
             if one.end > since:
@@ -176,7 +180,8 @@ def _of_demands(
             found.append(f"demand {index} is not one block")
         if demand.under_way and (not mine or mine[0].start > 0):
             found.append(f"the block of demand {index} does not go on")
-        whole = demand.contiguous and demand.hard and demand.cap is None
+        # Coupled, what others need in time may cut a block short: less is missing in all.
+        whole = demand.contiguous and demand.hard and demand.cap is None and pieces is None
         if whole and 0 < total < demand.energy:
             found.append(f"the block of demand {index} is cut short")
         if not demand.hard and total > demand.max_s * device.power:

@@ -6,13 +6,14 @@ from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.engine import Deadline
 from agent.planning.exact.objectives import Task
 from agent.planning.exact.one_device import plan_device
+from agent.planning.joint.allowances import with_allowances as joint_allowances
 from agent.planning.problem import Problem
 
 
 def with_allowances(problem: Problem, deadline: Deadline) -> Problem:
     """The first demand in the list misses least of all, then the second, and so on."""
     if problem.coupled:
-        return problem
+        return joint_allowances(problem)
     for model in problem.models:
         if isinstance(model, ScaledDevice) and _is_tight(model):
             task = Task(problem, model, deadline).of(model)

@@ -1,0 +1,77 @@
+"""The joint engine: all devices of a coupled house at once, by mixed-integer programming.
+
+Aims 1 to 5 come first. Where the plan so far misses none, or the relaxed programme says that none
+need be missed, they are held at 0 and money is all that is left; else each is minimised in its
+order and held. What a programme relaxes (directions of flows, least powers of cars) is made whole
+where a solution breaks it. Every solution is rounded and put to the judge; only its word counts.
+"""
+
+from collections.abc import Callable
+
+from agent.planning.engine import Deadline, Proposal
+from agent.planning.joint.aims import in_order
+from agent.planning.joint.highs import Highs
+from agent.planning.joint.mending import mended_values
+from agent.planning.joint.money import enter_pattern, least_money, prove_relaxed
+from agent.planning.joint.programme import Programme
+from agent.planning.joint.search import Search, enter_values
+from agent.planning.problem import Problem
+from agent.planning.segments import Schedule
+
+# How many patterns of thermal devices become plans before a search.
+PATTERNS = 2
+# Of all time, what the attempt to miss no aim may take where the best plan so far misses one.
+STRICT_SHARE = 0.35
+
+
+class JointEngine:
+    """`report` is told of every better plan when it is found."""
+
+    name = "joint"
+
+    def __init__(self, report: Callable[[Proposal], None] | None = None) -> None:
+        self._report = report
+
+    def plan(
+        self, problem: Problem, deadline: Deadline, incumbent: Schedule | None
+    ) -> Proposal | None:
+        if not problem.coupled:
+            return None
+        search = Search(problem, deadline, self._report)
+        if incumbent is not None:
+            search.consider(incumbent)
+        if not _without_misses(search):
+            in_order(search)
+        return search.proposal()
+
+
+def _without_misses(search: Search) -> bool:
+    """Money alone, with all aims at 0. False where they cannot all be met."""
+    programme = Programme(search.problem, strict=True)
+    highs = Highs(programme.house.milp)
+    known = search.best is not None and not any(search.best.aims)
+    relaxed = highs.solve(programme.house.money, search.left(), relaxed=True)
+    if relaxed.impossible and not known:
+        return False
+    if known:
+        search.aims_proved = True
+    patterns = prove_relaxed(search, programme, highs, relaxed)
+    for pattern in reversed(patterns[1:][-PATTERNS:]):
+        enter_pattern(search, programme, highs, pattern)
+    # Entering a plan that misses nothing proves that none need be missed.
+    known = search.aims_proved
+    if not known:
+        # It may be impossible all the same, and that takes long to find out.
+        share = search.deadline.share(STRICT_SHARE)
+        solution = highs.solve({}, share.left())
+        known = solution.values is not None and enter_values(search, programme, solution.values)
+        if solution.values is not None and not known:
+            programme.tighten(solution.values)
+            mended = mended_values(programme, highs, solution.values, share.left)
+            known = mended is not None and enter_values(search, programme, mended)
+    if not known:
+        # What is proved holds among plans that miss nothing only, and there may be none.
+        search.bound = float("-inf")
+        return False
+    least_money(search, programme, highs)
+    return True

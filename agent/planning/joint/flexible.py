@@ -1,0 +1,440 @@
+"""A flexible device: split demands, blocks, runs that must go on.
+
+A device without minimum times, start cost, grid and changes has no on/off at first: its power lies
+between 0 and its greatest, and one cell a demand below the least power is the part of a cell that
+the model grants. Where a solution has more of them, `tighten` adds on/off in those cells.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from agent.planning.devices.flexible import ScaledDemand, ScaledDevice
+from agent.planning.grid import CUTTING_GRID_S
+from agent.planning.joint.blocks import Block, FreeBlock, add_block, add_free_block
+from agent.planning.joint.house import SHORTFALL, House
+from agent.planning.joint.milp import INF, Term
+from agent.planning.joint.switching import (
+    Edges,
+    OnOff,
+    Part,
+    Times,
+    change_costs,
+    loud_enough,
+    quiet_changes,
+    switching,
+)
+
+# Below this a power in kW is no power.
+DUST_KW = 1e-5
+# From this sum of shares on a cell is rounded up.
+ROUND_UP = 0.5
+# A device that may run at any power is on from here.
+LEAST_ON_KW = 1e-3
+
+
+@dataclass(slots=True)
+class SplitDemand:
+    """`power[k]`: mean power that it takes in whole cell k, `part[k]`: in a part of one at the
+    least power; `top[k]`: what its cap and window leave."""
+
+    index: int
+    demand: ScaledDemand
+    top: dict[int, float]
+    power: dict[int, int] = field(default_factory=dict)
+    first: dict[int, Part] = field(default_factory=dict)
+    last: dict[int, Part] = field(default_factory=dict)
+    missing: int | None = None
+
+    def parts(self, k: int) -> list[Part]:
+        return [side[k] for side in (self.first, self.last) if k in side]
+
+
+class FlexibleDevice:
+    def __init__(self, house: House, device: ScaledDevice) -> None:
+        self.house, self.device = house, device
+        self.least, self.most = house.kw(device.min_power), house.kw(device.power)
+        self.switched = bool(
+            device.min_on_s
+            or device.min_off_s
+            or device.start_cost
+            or device.incumbent.cost
+            or device.mandatory_s
+            or device.grid_s
+            or device.blocked_s
+        )
+        self.with_parts = self.least > 0 and device.grid_s < CUTTING_GRID_S
+        if 0 < device.grid_s < CUTTING_GRID_S:
+            # Parts of cells would have to be whole steps: narrowed to whole cells here.
+            self.with_parts = False
+            house.exact = False
+        self.on: dict[int, int] = {}
+        self.opened: set[int] = set()
+        self.splits: list[SplitDemand] = []
+        self.blocks: list[Block] = []
+        self.free_blocks: list[FreeBlock] = []
+        self.nobody: dict[int, int] = {}
+        self.edges: Edges | None = None
+        for index, demand in enumerate(device.demands):
+            if demand.energy <= 0:
+                continue
+            top = self._tops(demand)
+            if not demand.contiguous:
+                self.splits.append(SplitDemand(index, demand, top))
+            elif demand.hard and demand.cap is None and house.strict:
+                self.blocks.append(add_block(house, device, index, demand, top))
+            else:
+                self.free_blocks.append(add_free_block(house, device, index, demand, top))
+        for split in self.splits:
+            for k, most in split.top.items():
+                usable = most if most >= self.least or not self.switched else 0.0
+                split.power[k] = house.milp.column(0.0, usable)
+                house.balance[k].append((split.power[k], 1.0))
+        self._must_go_on()
+        cells = sorted({k for split in self.splits for k in split.power} | set(self.nobody))
+        for k in cells:
+            house.most[k] += self.most
+        for tops in self._block_tops():
+            for k in tops:
+                house.most[k] = max(house.most[k], house.most[k] + self.most * (k not in cells))
+        if self.least > 0 or self.switched:
+            for k in cells:
+                self._add_columns(k)
+                if self.switched or self._shared():
+                    self._open(k)
+        for k in cells:
+            here = [(split.power[k], 1.0) for split in self.splits if k in split.power]
+            if len(here) > 1 and k not in self.opened:
+                house.milp.at_most(here, self.most)
+        self._needs()
+        if self.switched:
+            self._switch()
+        else:
+            self._one_at_a_time()
+
+    def _tops(self, demand: ScaledDemand) -> dict[int, float]:
+        """The most power by cell that window, cap and, for blocks, the limit leave."""
+        house, device = self.house, self.device
+        tops: dict[int, float] = {}
+        for k, cell in enumerate(house.cells):
+            if cell.start < demand.earliest:
+                continue
+            if cell.end > demand.deadline:
+                late = demand.hard and cell.start >= demand.deadline
+                late = late and (demand.cap is None or bool(demand.allowance_s))
+                if not late or (house.strict and not demand.contiguous):
+                    continue
+            if cell.unknown and not (demand.hard and demand.cap is None):
+                continue
+            top = device.power
+            if demand.contiguous and cell.headroom is not None:
+                top = min(top, cell.headroom)
+            if demand.cap is not None and cell.price > demand.cap:
+                roof = max(0, cell.pv - cell.base)
+                if demand.contiguous and roof < top:
+                    continue
+                top = min(top, roof)
+            if top <= 0 or (demand.contiguous and top < max(1, device.min_power)):
+                continue
+            tops[k] = house.kw(top)
+        return tops
+
+    def _must_go_on(self) -> None:
+        """Energy of a run under way that no demand takes."""
+        house = self.house
+        for k, cell in enumerate(house.cells):
+            if cell.start >= self.device.mandatory_s:
+                break
+            # Never strictly 0: what nobody wants may have to be taken.
+            column = house.milp.column(0.0, self.most)
+            house.balance[k].append((column, 1.0))
+            house.forced.add(k)
+            self.nobody[k] = column
+            house.aim("excess", column, house.hours[k])
+
+    def _shared(self) -> bool:
+        """Whether two demands may take power in one cell: then its least power binds the sum."""
+        if self.least <= 0:
+            return False
+        seen: set[int] = set()
+        for split in self.splits:
+            if seen & set(split.power):
+                return True
+            seen |= set(split.power)
+        return False
+
+    def _add_columns(self, k: int) -> None:
+        """On/off in cell k and the part of it that each demand may take; closed at first."""
+        house, milp = self.house, self.house.milp
+        self.on[k] = milp.column(0.0, 0.0)
+        for split in self.splits:
+            if k not in split.power or not self.with_parts or split.top[k] < self.least:
+                continue
+            for side in (split.first, split.last) if self.switched else (split.first,):
+                part = side[k] = Part(milp.column(0.0, 0.0), milp.column(0.0, 0.0))
+                house.balance[k].append((part.share, self.least))
+                house.beyond[k] += [(part.on, self.least), (part.share, -self.least)]
+
+    def _open(self, k: int) -> None:
+        """From now on the device is off in cell k, or between its powers, or on for a part."""
+        milp, on = self.house.milp, self.on[k]
+        self.opened.add(k)
+        terms = [(split.power[k], 1.0) for split in self.splits if k in split.power]
+        if k in self.nobody:
+            terms.append((self.nobody[k], 1.0))
+        parts = [part for split in self.splits for part in split.parts(k)]
+        for column in (on, *(part.on for part in parts)):
+            milp.upper[column] = 1.0
+            milp.whole.add(column)
+        milp.at_most([*terms, (on, -self.most)], 0.0)
+        if self.least or self.switched:
+            milp.at_least(0.0, [*terms, (on, -min(max(self.least, LEAST_ON_KW), self.most))])
+        for part in parts:
+            milp.upper[part.share] = 1.0
+            milp.at_most([(part.share, 1.0), (part.on, -1.0)], 0.0)
+        if parts:
+            milp.at_most([(on, 1.0), *((part.on, 1.0) for part in parts)], 1.0)
+
+    def _energy(self, split: SplitDemand, k: int) -> list[Term]:
+        hours = self.house.hours[k]
+        terms = [(split.power[k], hours)]
+        terms += [(part.share, hours * self.least) for part in split.parts(k)]
+        return terms
+
+    def _needs(self) -> None:
+        """What each split demand gets, misses, gets late and too much."""
+        house, milp, device = self.house, self.house.milp, self.device
+        for split in self.splits:
+            demand = split.demand
+            parts = [part for k in split.power for part in split.parts(k)]
+            if parts:
+                # Once per demand.
+                milp.at_most([(part.on, 1.0) for part in parts], 1.0)
+            need = house.kwh(demand.energy)
+            rounded = house.kwh(max(demand.energy, demand.needed_s * device.power))
+            timely: list[Term] = []
+            late: list[Term] = []
+            for k in split.power:
+                terms = self._energy(split, k)
+                cell = house.cells[k]
+                (timely if cell.end <= demand.deadline else late).extend(terms)
+                for column, amount in terms:
+                    if cell.unknown:
+                        house.aim("unknown", column, amount)
+                    if cell.start >= demand.deadline:
+                        since = max(demand.deadline, 0)
+                        middle = (cell.start + cell.end) / 2 - since
+                        house.aim("late", column, amount * middle / 3600)
+            every = [*timely, *late]
+            if not demand.hard:
+                served = milp.column(0.0, need)
+                milp.at_least(0.0, [*timely, (served, -1.0)])
+                # Steps and minimum runs at its least power may give it more than it wants.
+                rounded = max(demand.energy, demand.max_s * device.min_power)
+                milp.at_most(timely, house.kwh(rounded))
+                house.pay(served, -house.price(demand.value))
+                continue
+            short = milp.column(0.0, need)
+            over = milp.column(0.0, INF)
+            house.aim(f"{SHORTFALL}{device.priority}", short, 1.0)
+            house.aim("excess", over, 1.0)
+            milp.at_least(need, [*timely, (short, 1.0)])
+            milp.at_most([*every, (over, -1.0)], rounded)
+            if demand.allowance_s:
+                # Late it gets no more than it would miss without its cap.
+                allowed = demand.allowance_s * device.power
+                milp.at_most(late, house.kwh(allowed))
+                owed = max(0.0, house.kwh(allowed) - rounded + need)
+                never = milp.column(0.0, need)
+                house.aim("never", never, 1.0)
+                milp.at_least(owed, [*late, (never, 1.0)])
+            elif demand.cap is None:
+                never = milp.column(0.0, need)
+                house.aim("never", never, 1.0)
+                milp.at_least(need, [*every, (never, 1.0)])
+
+    def _one_at_a_time(self) -> None:
+        """Blocks and cells of one device do not overlap; no minimum times to keep."""
+        for k in range(len(self.house.cells)):
+            on = self._on_terms(k)
+            if len(on) > 1 and (self.blocks or self.free_blocks):
+                self.house.milp.at_most(on, 1.0)
+        blocks = {k for tops in self._block_tops() for k in tops}
+        for k in blocks - set(self.on):
+            powers = [(s.power[k], 1.0 / self.most) for s in self.splits if k in s.power]
+            if powers:
+                self.house.milp.at_most([*powers, *self._block_terms(k)], 1.0)
+
+    def _block_tops(self) -> list[Mapping[int, float]]:
+        return [block.top for block in self.blocks] + [free.top for free in self.free_blocks]
+
+    def _block_terms(self, k: int) -> list[Term]:
+        terms: list[Term] = []
+        for block in self.blocks:
+            terms += [(column, 1.0) for column in block.covering.get(k, ())]
+        terms += [(free.on[k], 1.0) for free in self.free_blocks if k in free.on]
+        return terms
+
+    def _on_terms(self, k: int) -> list[Term]:
+        terms: list[Term] = [(self.on[k], 1.0)] if k in self.on else []
+        terms += [(part.on, 1.0) for split in self.splits for part in split.parts(k)]
+        return [*terms, *self._block_terms(k)]
+
+    def _switch(self) -> None:
+        house, device, milp = self.house, self.device, self.house.milp
+        count = len(house.cells)
+        state = OnOff([[] for _ in range(count)])
+        for k, on in self.on.items():
+            state.whole[k].append((on, 1.0))
+        for split in self.splits:
+            for k, part in split.first.items():
+                state.first[k].append(part)
+            for k, part in split.last.items():
+                state.last[k].append(part)
+        for block in self.blocks:
+            for k, columns in block.whole.items():
+                state.whole[k] += [(column, 1.0) for column in columns]
+            for k, shares in block.opening.items():
+                state.opening[k] += shares
+        for free in self.free_blocks:
+            for k, on in free.on.items():
+                state.whole[k].append((on, 1.0))
+        for k in range(count):
+            terms = self._on_terms(k)
+            if len(terms) > 1:
+                milp.at_most(terms, 1.0)
+            if k in self.nobody:
+                milp.at_least(1.0, state.whole[k])
+        times = Times(
+            device.min_on_s,
+            device.min_off_s,
+            device.running,
+            0 if device.running else device.blocked_s,
+            complete=True,
+        )
+        # A free block ends within its last cell: its minimum run is a row of its own.
+        edges = self.edges = switching(house, times, state)
+        for column in edges.start.values():
+            house.pay(column, house.currency(device.start_cost))
+        for parts_of_cell in state.last:
+            for part in parts_of_cell:
+                house.pay(part.on, house.currency(device.start_cost))
+        if device.grid_s:
+            self._on_grid(edges)
+        if not device.incumbent.cost:
+            return
+        if loud_enough(device.power, device.min_power):
+            if not self.free_blocks:
+                change_costs(house, device.incumbent, state, edges)
+        elif not self.blocks and not self.free_blocks:
+            powers = {
+                k: [(split.power[k], 1.0) for split in self.splits if k in split.power]
+                for k in self.on
+            }
+            quiet_changes(house, device.power, device.running, device.incumbent, powers)
+        # Otherwise changes are left out of the programme, and its bound stays one.
+
+    def _on_grid(self, edges: Edges) -> None:
+        house, device = self.house, self.device
+
+        def served(k: int, at: int) -> list[Term]:
+            """On in cell k for a demand (or nobody) that lets it switch at `at`."""
+            if not 0 <= k < len(house.cells):
+                return []
+            anchors = {split.index for split in self.splits if k in split.power}
+            anchors |= {block.index for block in self.blocks if k in block.top}
+            anchors |= {free.index for free in self.free_blocks if k in free.top}
+            if k in self.nobody:
+                anchors.add(0)
+            fits = any(device.on_grid(at, i if device.demands else None) for i in anchors)
+            return self._on_terms(k) if fits else []
+
+        for k, column in edges.start.items():
+            if not served(k, house.starts[k]):
+                house.milp.upper[column] = 0.0
+        for k, column in edges.stop.items():
+            if k and not served(k - 1, house.starts[k]):
+                house.milp.upper[column] = 0.0
+        if len(device.demands) > 1:
+            house.exact = False
+
+    def power_in(self, k: int, values: Sequence[float]) -> float:
+        """Of all demands, and of nobody, in whole cell k."""
+        power = sum(values[split.power[k]] for split in self.splits if k in split.power)
+        return power + (values[self.nobody[k]] if k in self.nobody else 0.0)
+
+    @property
+    def relaxes(self) -> bool:
+        return self.least > 0 and not self.switched and len(self.opened) < len(self.on)
+
+    def rounded_powers(self, values: Sequence[float]) -> dict[int, tuple[float, float]]:
+        """Sum-up rounding: power below the least adds up until it is worth a cell of it."""
+        out: dict[int, tuple[float, float]] = {}
+        if self.switched or self.least <= 0:
+            return out
+        for split in self.splits:
+            low: dict[int, float] = {}
+            for k, column in split.power.items():
+                power = values[column]
+                if power >= self.least - DUST_KW:
+                    out[column] = (self.least, split.top[k])
+                elif power > DUST_KW:
+                    low[k] = power / self.least
+                else:
+                    out[column] = (0.0, 0.0)
+            if not low:
+                continue
+            modulates = self.least < self.most and len(low) < len(split.power)
+            modulates = modulates and any(values[c] > self.least for c in split.power.values())
+            # Whole cells take up what rounding shifts; else one cell stays a part.
+            free = None if modulates else max(low, key=lambda k: low[k])
+            owed = 0.0
+            for k, share in sorted(low.items()):
+                if k == free:
+                    continue
+                owed += share
+                on = owed >= ROUND_UP and split.top[k] >= self.least
+                owed -= 1.0 if on else 0.0
+                out[split.power[k]] = (self.least, split.top[k]) if on else (0.0, 0.0)
+            for k in split.power:
+                for part in split.parts(k):
+                    out[part.on] = out[part.share] = (0.0, 0.0)
+            if free is not None and free in split.first:
+                if free not in self.opened:
+                    self._open(free)
+                part = split.first[free]
+                out[split.power[free]] = out[self.on[free]] = (0.0, 0.0)
+                out[part.on], out[part.share] = (1.0, 1.0), (0.0, 1.0)
+        return out
+
+    def tighten(self, values: Sequence[float]) -> bool:
+        """On/off where a solution runs below the least power more often than it may."""
+        if self.switched or self.least <= 0:
+            return False
+        added = False
+        for split in self.splits:
+            low = [
+                k
+                for k, column in split.power.items()
+                if k not in self.opened and DUST_KW < values[column] < self.least - DUST_KW
+            ]
+            used = [k for k, part in split.first.items() if values[part.on] > 0.5]
+            crowded = [k for k in low if not self._has_room(k, values, split)]
+            if len(low) + len(used) > 1:
+                crowded = low
+            if crowded and self.opened:
+                # Where a few cells were not enough, all are.
+                crowded = [k for k in split.power if k not in self.opened]
+            for k in crowded:
+                self._open(k)
+                added = True
+        return added
+
+    def _has_room(self, k: int, values: Sequence[float], split: SplitDemand) -> bool:
+        """Whether the least power fits under cap and limit in cell k."""
+        house, cell = self.house, self.house.cells[k]
+        if split.top[k] < self.least:
+            return False
+        if cell.headroom is None:
+            return True
+        drawn = sum(v * values[c] for c, v in (*house.balance[k], *house.beyond[k]))
+        return drawn - values[split.power[k]] + self.least <= house.kw(cell.headroom) + DUST_KW

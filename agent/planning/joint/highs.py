@@ -1,0 +1,167 @@
+"""HiGHS behind three calls: tell it what is new, set what is minimised, solve.
+
+The only file that knows highspy; it is imported in the solver's process and nowhere else.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import highspy
+import numpy as np
+
+from agent.planning.joint.milp import INF, Milp
+
+# Probing and enumeration, two steps of presolve that look at no clock and took whole seconds where
+# on and off have minimum times (bits 15 and 16 of HiGHS' list of rules).
+SLOW_PRESOLVE = 1 << 15 | 1 << 16
+# Within this a whole number counts as whole, in HiGHS too.
+WHOLE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """`values` by column, None where nothing feasible was found in time.
+
+    `bound`: proved that no solution is below it (-inf: nothing proved, inf: there is none).
+    `duals` of the rows and `reduced` costs of the columns come with programmes without whole
+    numbers.
+    """
+
+    values: Sequence[float] | None
+    objective: float
+    bound: float
+    duals: Sequence[float] = ()
+    reduced: Sequence[float] = ()
+
+    @property
+    def impossible(self) -> bool:
+        return self.bound == INF
+
+
+class Highs:
+    """One programme in HiGHS, kept warm between solves. One thread."""
+
+    def __init__(self, milp: Milp) -> None:
+        self.milp = milp
+        self._columns = self._rows = 0
+        self._whole: set[int] = set()
+        self._relaxed = False
+        self._highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]  # has no annotations
+        for option, value in (
+            ("output_flag", False),
+            ("threads", 1),
+            ("mip_feasibility_tolerance", WHOLE),
+            ("primal_feasibility_tolerance", 1e-7),
+            ("random_seed", 0),
+            ("presolve_rule_off", SLOW_PRESOLVE),
+        ):
+            self._highs.setOptionValue(option, value)
+
+    def solve(
+        self,
+        cost: Mapping[int, float],
+        seconds: float,
+        *,
+        relaxed: bool = False,
+        gap: float = 1e-7,
+        absolute: float = 1e-7,
+        start: Mapping[int, float] | None = None,
+    ) -> Solution:
+        """Least cost. `relaxed`: without whole numbers; `start`: values of some columns to try."""
+        highs = self._highs
+        self._tell(relaxed)
+        count = self.milp.columns
+        costs = np.zeros(count)
+        for column, value in cost.items():
+            costs[column] = value
+        highs.changeColsCost(count, np.arange(count, dtype=np.int32), costs)
+        whole = bool(self._whole) and not relaxed
+        # Programmes with whole numbers count from this run, others from the first.
+        spent = 0.0 if whole else highs.getRunTime()
+        limit = spent + max(0.01, seconds)
+        highs.setOptionValue("time_limit", limit if isfinite(seconds) else INF)
+        highs.setOptionValue("mip_rel_gap", gap)
+        highs.setOptionValue("mip_abs_gap", absolute)
+        if start and whole:
+            columns = np.fromiter(start, dtype=np.int32)
+            highs.setSolution(len(start), columns, np.fromiter(start.values(), dtype=float))
+        highs.run()
+        found = self._found(costs, whole)
+        suspicious = start and whole and highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
+        if suspicious and found.bound < found.objective - 10 * (absolute + gap * abs(found.bound)):
+            # A start that presolve leaves nothing of may come back as the optimum.
+            highs.clearSolver()
+            return self.solve(cost, seconds, gap=gap, absolute=absolute)
+        return found
+
+    def begin_like(self, other: "Highs") -> None:
+        """Starts from where another solved the same programme without whole numbers."""
+        self._tell(relaxed=True)
+        self._highs.setBasis(other._highs.getBasis())
+
+    def _found(
+        self, costs: "np.ndarray[tuple[int], np.dtype[np.float64]]", whole: bool
+    ) -> Solution:
+        highs, status = self._highs, self._highs.getModelStatus()
+        infeasible = highspy.HighsModelStatus.kInfeasible
+        if status in (infeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible):
+            return Solution(None, INF, INF if status == infeasible else -INF)
+        info, solution = highs.getInfo(), highs.getSolution()
+        optimal = status == highspy.HighsModelStatus.kOptimal
+        values = None
+        objective = INF
+        if info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible:
+            values = np.array(solution.col_value)
+            objective = float(costs @ values)
+        if whole:
+            # An empty programme after presolve has no dual bound of its own.
+            bound = info.mip_dual_bound
+            if optimal and bound == 0.0 and abs(objective) > 1e-9:
+                bound = info.objective_function_value
+            listed = None if values is None else values.tolist()
+            return Solution(listed, objective, bound if isfinite(bound) else -INF)
+        if not optimal or values is None:
+            return Solution(None, INF, -INF)
+        return Solution(values.tolist(), objective, objective, solution.row_dual, solution.col_dual)
+
+    def _tell(self, relaxed: bool) -> None:
+        """What is new since the last time: columns, rows, bounds, whole numbers."""
+        highs, milp = self._highs, self.milp
+        fresh = milp.columns - self._columns
+        known = self._columns
+        if fresh:
+            none = np.zeros(0, dtype=np.int32)
+            lower = np.array(milp.lower[known:])
+            upper = np.array(milp.upper[known:])
+            begins = np.zeros(fresh, dtype=np.int32)
+            highs.addCols(fresh, np.zeros(fresh), lower, upper, 0, begins, none, np.zeros(0))
+            self._columns = milp.columns
+        if known:
+            every = np.arange(known, dtype=np.int32)
+            lower, upper = np.array(milp.lower[:known]), np.array(milp.upper[:known])
+            highs.changeColsBounds(known, every, lower, upper)
+        more = milp.rows - self._rows
+        if more:
+            at = self._rows
+            first = milp.row_begin[at]
+            begins = np.array(milp.row_begin[at:-1], dtype=np.int32) - first
+            highs.addRows(
+                *(more, np.array(milp.row_lower[at:]), np.array(milp.row_upper[at:])),
+                *(len(milp.row_columns) - first, begins),
+                np.array(milp.row_columns[first:], dtype=np.int32),
+                np.array(milp.row_values[first:]),
+            )
+            self._rows = milp.rows
+        if relaxed:
+            if self._whole:
+                self._set_whole(self._whole, highspy.HighsVarType.kContinuous)
+                self._whole = set()
+        elif milp.whole - self._whole:
+            self._set_whole(milp.whole - self._whole, highspy.HighsVarType.kInteger)
+            self._whole = set(milp.whole)
+
+    def _set_whole(self, columns: set[int], kind: highspy.HighsVarType) -> None:
+        which = np.array(sorted(columns), dtype=np.int32)
+        self._highs.changeColsIntegrality(len(which), which, np.array([kind] * len(which)))

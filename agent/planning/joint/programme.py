@@ -1,0 +1,95 @@
+"""The whole house as one programme, from the problem and back to what each device does."""
+
+from collections.abc import Sequence
+
+from agent.planning.devices.flexible import ScaledDevice
+from agent.planning.devices.measured import Pieces
+from agent.planning.devices.program import ScaledProgram
+from agent.planning.devices.storage import ScaledStorage, idle_value
+from agent.planning.devices.thermal import ScaledThermal
+from agent.planning.idle import idle_segments
+from agent.planning.joint.flexible import FlexibleDevice
+from agent.planning.joint.heat import ThermalDevice
+from agent.planning.joint.house import House
+from agent.planning.joint.programs import ProgramDevice
+from agent.planning.joint.site import SiteBalance
+from agent.planning.joint.store import StorageDevice
+from agent.planning.problem import Problem
+from agent.planning.segments import energies
+from agent.planning.site import site_money
+
+
+class Programme:
+    """`end`: how far it reaches; `unreachable`: devices whose hygiene is out of reach.
+
+    Its value plus `house.constant` is the judge's objective in the currency.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        *,
+        strict: bool,
+        end: int | None = None,
+        unreachable: frozenset[str] = frozenset(),
+    ) -> None:
+        self.problem = problem
+        pieces = problem.pieces(problem.grid.end if end is None else end)
+        house = self.house = House(problem, pieces.cells, strict=strict)
+        self.flexible: dict[str, FlexibleDevice] = {}
+        self.programs: dict[str, ProgramDevice] = {}
+        self.thermal: dict[str, ThermalDevice] = {}
+        self.storage: dict[str, StorageDevice] = {}
+        for model in problem.models:
+            if isinstance(model, ScaledDevice):
+                self.flexible[model.id] = FlexibleDevice(house, model)
+            elif isinstance(model, ScaledProgram):
+                self.programs[model.id] = ProgramDevice(house, model)
+            elif isinstance(model, ScaledThermal):
+                reachable = model.id not in unreachable
+                self.thermal[model.id] = ThermalDevice(house, model, reachable=reachable)
+            elif isinstance(model, ScaledStorage):
+                self.storage[model.id] = StorageDevice(house, model)
+        # Columns that the last call of `tighten` made whole.
+        self.fresh: set[int] = set()
+        self.site = SiteBalance(house, list(self.storage.values()))
+        house.constant -= self._idle(pieces)
+
+    def _idle(self, pieces: Pieces) -> float:
+        """What the idle house costs, margins and stored value in it."""
+        problem, units = self.problem, self.problem.units
+        power = [0] * len(pieces.cells)
+        value = 0
+        for model in problem.models:
+            own = idle_segments(problem, model)
+            if own:
+                drawn = energies(own, pieces.starts, pieces.ends)
+                power = [a + b for a, b in zip(power, drawn, strict=True)]
+            if isinstance(model, ScaledStorage):
+                value += idle_value(model, units)
+        idle = site_money(problem, pieces, power, idle=True)
+        return self.house.currency(idle.cost + idle.margin - value)
+
+    @property
+    def relaxes(self) -> bool:
+        """Whether rules are still relaxed that a solution could break."""
+        return bool(self.house.directions) or any(d.relaxes for d in self.flexible.values())
+
+    def tighten_directions(self, values: Sequence[float]) -> bool:
+        return self.house.make_whole(self.site.broken(values))
+
+    def tighten(self, values: Sequence[float]) -> bool:
+        """Whether these values break a rule that was relaxed; it no longer is."""
+        before = set(self.house.milp.whole)
+        broken = self.tighten_directions(values)
+        for device in self.flexible.values():
+            broken = device.tighten(values) or broken
+        self.fresh = self.house.milp.whole - before
+        return broken
+
+    def rounded_powers(self, values: Sequence[float]) -> dict[int, tuple[float, float]]:
+        """Bounds that keep devices without on/off off or between their powers."""
+        out: dict[int, tuple[float, float]] = {}
+        for device in self.flexible.values():
+            out |= device.rounded_powers(values)
+        return out

@@ -1,0 +1,135 @@
+"""The best plan so far, what is proved of it, and how solutions become plans."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import floor, isfinite
+
+from agent.planning.devices.flexible import ScaledDevice
+from agent.planning.devices.program import ScaledProgram
+from agent.planning.engine import Deadline, Proposal
+from agent.planning.joint.house import LIMITS, SHORTFALL
+from agent.planning.joint.programme import Programme
+from agent.planning.joint.rounding import schedule_of
+from agent.planning.judge import Aims, Judged, judge
+from agent.planning.problem import Problem
+from agent.planning.segments import Schedule
+
+# A gap below this share of the stake, or this much money, is none.
+GOOD_SHARE = 1e-6
+LEAST_STAKE = 0.01
+# Float sums and rounding may shift a bound by this, in the currency and as a share.
+BOUND_SLACK, BOUND_SLACK_SHARE = 2e-7, 1e-8
+# Aims that differ by less are equal.
+AIM_SAME = 1e-6
+# Aims that are no sums of whole numbers, in their order.
+PHYSICS = ("targets", "outside", "hygiene", "comfort")
+# How often a programme is tightened and searched again, and to what gap at last.
+MIP_ROUNDS, FINE_GAP = 12, 1e-7
+# What rounding and judging take at the end.
+RESERVE_S = 0.05
+
+
+@dataclass(slots=True)
+class Search:
+    """The best plan so far and what is proved of it."""
+
+    problem: Problem
+    deadline: Deadline
+    report: Callable[[Proposal], None] | None = None
+    best: Judged | None = None
+    bound: float = float("-inf")
+    aims_proved: bool = False
+    proving: bool = False
+    faults: list[str] = field(default_factory=list)
+
+    def consider(self, schedule: Schedule) -> Judged | None:
+        judged = judge(self.problem, schedule)
+        if judged.faults:
+            self.faults.extend(judged.faults)
+            return None
+        if self.best is None or judged.beats(self.best):
+            self.best = judged
+            self._tell()
+        return judged
+
+    def raise_bound(self, bound: float) -> None:
+        if bound > self.bound:
+            self.bound = bound
+            self._tell()
+
+    def _tell(self) -> None:
+        proposal = self.proposal()
+        if self.report is not None and proposal is not None:
+            self.report(proposal)
+
+    def proposal(self) -> Proposal | None:
+        if self.best is None:
+            return None
+        bound = None
+        if isfinite(self.bound):
+            slack = BOUND_SLACK + BOUND_SLACK_SHARE * abs(self.bound)
+            bound = floor((self.bound - slack) * self.problem.units.money_scale)
+        return Proposal(self.best.schedule, bound, self.aims_proved)
+
+    def missed(self, held: Mapping[str, float], name: str) -> float | None:
+        """How much the best plan misses an aim, in units of the programme; None where it is worse
+        in one that is held."""
+        if self.best is None:
+            return None
+        missed = named_aims(self.problem, self.best.aims)
+        if any(missed[one] > value + 10 * AIM_SAME for one, value in held.items() if one in missed):
+            return None
+        return missed.get(name)
+
+    def left(self) -> float:
+        return self.deadline.left() - RESERVE_S
+
+    @property
+    def objective(self) -> float:
+        """Of the best plan, in the currency."""
+        if self.best is None:
+            return float("inf")
+        return float(self.problem.units.currency(self.best.objective))
+
+    @property
+    def stake(self) -> float:
+        if self.best is None:
+            return LEAST_STAKE
+        units = self.problem.units
+        cost = abs(float(units.currency(self.best.cost)))
+        baseline = abs(float(units.currency(self.best.baseline_cost)))
+        return max(cost, baseline, LEAST_STAKE)
+
+    @property
+    def closed(self) -> bool:
+        return self.objective - self.bound <= GOOD_SHARE * self.stake
+
+
+def named_aims(problem: Problem, aims: Aims) -> dict[str, float]:
+    """What the judge counted, by the names and in the units of the programme."""
+    kwh = problem.units.kwh
+    priorities = {
+        model.priority
+        for model in problem.models
+        if isinstance(model, (ScaledDevice, ScaledProgram))
+    }
+    names = [f"{SHORTFALL}{priority}" for priority in sorted(priorities, reverse=True)]
+    energies = (LIMITS, *names, "never", "excess", "late")
+    out = {name: kwh(int(value)) for name, value in zip(energies, aims, strict=False)}
+    # Energy times twice the seconds.
+    out["late"] /= 7200
+    out |= {name: float(value) for name, value in zip(PHYSICS, aims[len(energies) :], strict=False)}
+    out["unknown"] = kwh(int(aims[-1]))
+    return out
+
+
+def enter_values(search: Search, programme: Programme, values: Sequence[float]) -> bool:
+    """Whether these values are a plan that misses no more than the programme lets it."""
+    judged = search.consider(schedule_of(programme, values))
+    if judged is None:
+        return False
+    if programme.house.strict:
+        if judged.misses_more((0,) * len(judged.aims)) > 0:
+            return False
+        search.aims_proved = True
+    return True

@@ -1,0 +1,166 @@
+"""The joint engine as the portfolio sees it: a process that is asked, and not waited for too long.
+
+The process starts with the first coupled problem, lives from plan to plan while they follow each
+other, and is killed when it overruns. Whatever happens to it, the best that it said in time counts,
+and else nothing: other engines have a plan.
+"""
+
+import logging
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from threading import Lock
+from types import TracebackType
+
+from agent.planning.engine import Deadline, Proposal
+from agent.planning.problem import Problem
+from agent.planning.segments import Schedule
+from agent.solver.frames import LENGTH, Answer, Request, unpacked, write_frame
+
+log = logging.getLogger(__name__)
+
+# The process ends by itself when it was not asked for so long.
+IDLE_S = 60.0
+# With less time left nobody is asked.
+LEAST_S = 0.05
+# What judging and writing the plan take after the answer, and how late an answer may be.
+AFTER_S, GRACE_S = 0.05, 0.15
+# An answer is never larger.
+MOST_BYTES = 1 << 26
+
+
+def installed() -> bool:
+    """Whether the solver is there at all: it has no wheels for 32-bit machines."""
+    return find_spec("highspy") is not None and find_spec("numpy") is not None
+
+
+class SolverClient:
+    """An engine; also a context that ends its process.
+
+    `command` is what is started; whether there is a solver is asked once, by `available`.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str] = (sys.executable, "-m", "agent.solver.worker", str(IDLE_S)),
+        available: Callable[[], bool] = installed,
+    ) -> None:
+        self._command = list(command)
+        self._available = available
+        self._usable: bool | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._number = 0
+        self._lock = Lock()
+
+    def __enter__(self) -> "SolverClient":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process, None while there is none."""
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else None
+
+    def close(self) -> None:
+        with self._lock:
+            self._kill()
+
+    def plan(
+        self, problem: Problem, deadline: Deadline, incumbent: Schedule | None
+    ) -> Proposal | None:
+        if self._usable is None:
+            self._usable = self._available()
+        if not problem.coupled or not self._usable:
+            return None
+        with self._lock:
+            ends = time.monotonic() + min(deadline.left(), 3600.0) - AFTER_S
+            if ends - time.monotonic() < LEAST_S:
+                return None
+            try:
+                return self._ask(problem, ends, incumbent)
+            except OSError as error:
+                # It died between two requests, or cannot be started.
+                log.warning("the solver's process is gone: %s", error)
+                self._kill()
+                return None
+
+    def _ask(self, problem: Problem, ends: float, incumbent: Schedule | None) -> Proposal | None:
+        process = self._running()
+        assert process.stdin is not None
+        self._number += 1
+        request = Request(self._number, problem.situation, ends, incumbent)
+        write_frame(process.stdin, request)
+        best: Proposal | None = None
+        while True:
+            answer = self._answer(process, ends + GRACE_S)
+            if answer is None:
+                self._kill()
+                return best
+            if answer.number != self._number:
+                continue
+            best = answer.proposal or best
+            if answer.last:
+                return best
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._process.poll() is not None:
+            self._kill()
+        if self._process is None:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=0,
+                # Keys pressed at a terminal are for the agent, which then ends this one.
+                start_new_session=True,
+                # One thread plans; more would only cost memory.
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            )
+        return self._process
+
+    def _answer(self, process: subprocess.Popen[bytes], ends: float) -> Answer | None:
+        """None where the process died, wrote nonsense or was too late."""
+        head = self._exactly(process, LENGTH.size, ends)
+        if head is None or LENGTH.unpack(head)[0] > MOST_BYTES:
+            return None
+        data = self._exactly(process, LENGTH.unpack(head)[0], ends)
+        message = None if data is None else unpacked(data)
+        return message if isinstance(message, Answer) else None
+
+    def _exactly(self, process: subprocess.Popen[bytes], count: int, ends: float) -> bytes | None:
+        assert process.stdout is not None
+        out = process.stdout.fileno()
+        data = b""
+        while len(data) < count:
+            left = ends - time.monotonic()
+            if left <= 0 or not select.select([out], [], [], left)[0]:
+                log.info("the solver's process was not done in time and is replaced")
+                return None
+            more = os.read(out, count - len(data))
+            if not more:
+                log.warning("the solver's process ended before it answered")
+                return None
+            data += more
+        return data
+
+    def _kill(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                stream.close()

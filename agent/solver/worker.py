@@ -1,0 +1,74 @@
+"""The solver's process: requests on stdin, answers on what was stdout when it began.
+
+    python -m agent.solver.worker IDLE_S
+
+It gives way to everything else on the machine, ends when its stdin does, and when nothing was asked
+for `IDLE_S` seconds. HiGHS greets on stdout whatever it is told, so stdout goes nowhere.
+"""
+
+import os
+import select
+import signal
+import sys
+import time
+from contextlib import suppress
+from typing import IO
+
+from agent.planning.engine import Deadline, Proposal
+from agent.planning.exact.allowances import with_allowances
+from agent.planning.joint.engine import JointEngine
+from agent.planning.problem import problem_of
+from agent.solver.frames import LENGTH, Answer, Request, unpacked, write_frame
+
+NICE = 10
+
+
+def main() -> int:
+    idle_s = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    # A service may be forbidden to set priorities.
+    with suppress(PermissionError):
+        os.nice(NICE)
+    requests = os.fdopen(0, "rb", buffering=0)
+    while select.select([requests], [], [], idle_s)[0]:
+        request = _read(requests)
+        if request is None:
+            break
+        _serve(request, answers)
+    return 0
+
+
+def _read(stream: IO[bytes]) -> Request | None:
+    head = _exactly(stream, LENGTH.size)
+    if head is None:
+        return None
+    data = _exactly(stream, LENGTH.unpack(head)[0])
+    message = None if data is None else unpacked(data)
+    return message if isinstance(message, Request) else None
+
+
+def _exactly(stream: IO[bytes], count: int) -> bytes | None:
+    data = b""
+    while len(data) < count:
+        more = stream.read(count - len(data))
+        if not more:
+            return None
+        data += more
+    return data
+
+
+def _serve(request: Request, answers: IO[bytes]) -> None:
+    deadline = Deadline(time.monotonic, request.ends)
+    problem = with_allowances(problem_of(request.situation), deadline)
+
+    def report(proposal: Proposal) -> None:
+        write_frame(answers, Answer(request.number, proposal, last=False))
+
+    proposal = JointEngine(report).plan(problem, deadline, request.incumbent)
+    write_frame(answers, Answer(request.number, proposal, last=True))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

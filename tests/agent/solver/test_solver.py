@@ -1,0 +1,113 @@
+"""The solver's process: whatever it does, there is a plan in time."""
+
+import os
+import sys
+import time
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from agent.energy.plan import Engine, Plan
+from agent.energy.situation import Situation
+from agent.planning import make_plan
+from agent.planning.portfolio import ENGINES, Entry
+from agent.solver import SolverClient
+from agent.solver.client import installed
+from tests.agent.planning.joint.homes import battery, home, site, spans
+from tests.agent.planning.tale import demand, house, load
+
+# Far more than a plan of this size takes anywhere.
+PLENTY_S = 60.0
+needs_solver = pytest.mark.skipif(not installed(), reason="no solver on this machine")
+
+
+def shop() -> Situation:
+    """A battery that earns 0.30 by buying cheap."""
+    return home([0.10, 0.40], battery(), site=site(base_load=spans(1, 1)))
+
+
+def plan_with(solver: SolverClient, situation: Situation, limit_s: float = PLENTY_S) -> Plan:
+    engines = (*ENGINES, Entry(Engine.JOINT, solver))
+    return make_plan(situation, time.monotonic, limit_s, engines)
+
+
+def script(tmp_path: Path, text: str) -> list[str]:
+    path = tmp_path / "solver.py"
+    path.write_text(text)
+    return [sys.executable, str(path)]
+
+
+@needs_solver
+def test_a_process_plans_and_stays_for_the_next_plan() -> None:
+    with SolverClient() as solver:
+        assert solver.pid is None
+        assert float(plan_with(solver, shop()).objective) == pytest.approx(-0.30, abs=1e-5)
+        first = solver.pid
+        assert first is not None
+        assert os.getpriority(os.PRIO_PROCESS, first) > os.getpriority(os.PRIO_PROCESS, 0)
+        assert plan_with(solver, shop()).engine is Engine.JOINT
+        assert solver.pid == first
+    assert solver.pid is None
+
+
+@needs_solver
+def test_a_device_alone_starts_no_process() -> None:
+    with SolverClient() as solver:
+        plan_with(solver, house([0.1, 0.2], load(demand(1, 2))))
+        assert solver.pid is None
+
+
+@needs_solver
+def test_a_killed_process_is_replaced() -> None:
+    with SolverClient() as solver:
+        plan_with(solver, shop())
+        assert solver.pid is not None
+        os.kill(solver.pid, 9)
+        assert plan_with(solver, shop()).engine is not Engine.EXACT
+        assert float(plan_with(solver, shop()).objective) == pytest.approx(-0.30, abs=1e-5)
+
+
+@needs_solver
+def test_it_ends_by_itself_when_nobody_asks() -> None:
+    with SolverClient((sys.executable, "-m", "agent.solver.worker", "0.2")) as solver:
+        plan_with(solver, shop())
+        process = solver._process
+        assert process is not None
+        assert process.wait(timeout=PLENTY_S) == 0
+        assert solver.pid is None
+        assert plan_with(solver, shop()).engine is Engine.JOINT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "raise SystemExit(3)",
+        "import sys; sys.stdin.buffer.read(4)",
+        "print('HiGHS says good morning', flush=True); import sys; sys.stdin.read()",
+    ],
+    ids=["ends at once", "dies while it is asked", "writes nonsense"],
+)
+def test_a_process_that_fails_leaves_the_rules_plan(tmp_path: Path, text: str) -> None:
+    with SolverClient(script(tmp_path, text), available=lambda: True) as solver:
+        plan = plan_with(solver, shop())
+        assert plan.engine is Engine.RULE
+        assert plan.devices[0].id == "battery"
+        assert solver.pid is None
+
+
+def test_a_process_that_overruns_is_killed_and_the_rules_plan_is_there(tmp_path: Path) -> None:
+    stuck = script(tmp_path, "import time\nwhile True: time.sleep(1)")
+    with SolverClient(stuck, available=lambda: True) as solver:
+        assert plan_with(solver, shop(), 0.5).engine is Engine.RULE
+        assert solver.pid is None
+
+
+def test_without_the_solver_everything_is_planned_all_the_same() -> None:
+    with SolverClient(available=lambda: False) as solver:
+        plan = plan_with(solver, shop())
+        assert plan.engine is Engine.RULE
+        assert solver.pid is None
+        alone = plan_with(solver, house([0.1, 0.2], load(demand(1, 2))))
+        assert alone.engine is Engine.EXACT
+        assert alone.cost == Decimal("0.1")

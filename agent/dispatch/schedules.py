@@ -28,6 +28,8 @@ SAME_EDGE_S = 60
 # Far ahead an edge may drift more before it is told: a tenth of the way there, at most this.
 FAR_EDGE_S = 900
 STORAGE_DRIFT_W = 300
+# A battery's plan for later than so soon may change for so long before it is told.
+STORAGE_SOON_S, STORAGE_SETTLES_S = 3600, 3600
 SIX_DIGITS = Decimal("1e-6")
 NEVER_BLOCKED = BlockHistory()
 
@@ -139,6 +141,9 @@ def needs_publishing(
     drifts = ignore_drift and wanted.device_type is DeviceType.BATTERY
     power_drift_w = STORAGE_DRIFT_W if drifts else 0
     until = min(held.valid_until, wanted.valid_until)
+    if drifts and now - held.issued_at < STORAGE_SETTLES_S:
+        # Of many plans that are nearly as good as each other only what comes soon counts at once.
+        until = min(until, now + STORAGE_SOON_S)
     old, new = _remaining_slots(held, now, until), _remaining_slots(wanted, now, until)
     if len(old) != len(new):
         return True

@@ -24,6 +24,9 @@ from agent.energy.steps import Steps, combined
 from agent.home.grid_limit import pieces
 from agent.home.planning_input import OVERRIDE_REASONS, PlanningInput
 
+# What a moved start or stop has to save where devices share something, in the tariff's currency.
+SHARED_CHANGE_COST = 0.01
+
 
 @dataclass(frozen=True, slots=True)
 class PriceForecast:
@@ -57,7 +60,11 @@ def build_situation(
     latest = [to_unix_ceil(item.latest) for item in inputs.values() if item.latest is not None]
     end = max([horizon, start + 3600, *latest])
     site = Site()
-    if limit is not None or pv is not None or _with_storage(inputs):
+    shared = limit is not None or pv is not None or _with_storage(inputs)
+    change_cost = config.planner.change_cost
+    if change_cost is None:
+        change_cost = SHARED_CHANGE_COST if shared else 0.0
+    if shared:
         loads = _with_boosts(base_load or Steps.constant(0), inputs, start)
         site = Site(
             import_limits=() if limit is None else _spans_of(pieces(limit, start, end)),
@@ -73,8 +80,8 @@ def build_situation(
         site=site,
         planner=Planner(
             estimate_margin_per_kwh=Decimal(repr(config.planner.estimate_margin_per_kwh)),
-            change_cost=Decimal(repr(config.planner.change_cost)),
-            previous=tuple(previous) if config.planner.change_cost else (),
+            change_cost=Decimal(repr(change_cost)),
+            previous=tuple(previous) if change_cost else (),
         ),
         devices=tuple(item.device for item in inputs.values() if item.device is not None),
     )

@@ -16,7 +16,7 @@ from agent.dispatch.schedules import (
 from agent.energy.instants import from_unix
 from agent.energy.plan import DevicePlan, Engine, Slot, Status
 from agent.energy.profile import DeviceProfile
-from agent.energy.schedule import Goal, Schedule
+from agent.energy.schedule import DeviceType, Goal, Schedule
 from agent.home.kinds import KINDS
 from agent.home.planning_input import Override, PlanningInput
 from tests.agent.dispatch.test_limit import EV, LOAD, PUMP, profile
@@ -155,6 +155,20 @@ def test_a_revision_is_due_when_less_than_twelve_hours_are_left() -> None:
     little = dataclasses.replace(held, valid_until=held.valid_until + 600)
     assert not needs_publishing(held, little, NOW + 45 * HOUR)
     assert needs_publishing(held, little, NOW + 46 * HOUR)
+
+
+def test_a_batterys_plan_for_later_may_change_for_an_hour_before_it_is_told() -> None:
+    def battery(*spans: tuple[int, int, int], at: int = 0) -> Schedule:
+        made = schedule(None, *spans, now=NOW + at)
+        return dataclasses.replace(made, device_type=DeviceType.BATTERY)
+
+    soon, later, elsewhere = (0, 1800, 5000), (5 * HOUR, 6 * HOUR, 5000), (7 * HOUR, 8 * HOUR, 5000)
+    held = battery(soon, later)
+    other = battery(soon, elsewhere, at=600)
+    assert not needs_publishing(held, other, NOW + 600, ignore_drift=True)
+    assert needs_publishing(held, other, NOW + 600)
+    assert needs_publishing(held, other, NOW + HOUR, ignore_drift=True)
+    assert needs_publishing(held, battery(later, at=600), NOW + 600, ignore_drift=True)
 
 
 def test_revisions_only_grow_whatever_the_clock_says() -> None:

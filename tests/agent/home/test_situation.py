@@ -46,6 +46,18 @@ def test_a_car_alone_has_no_site() -> None:
     assert situation(asked, base_load=Steps.constant(500)).site.base_load == ()
 
 
+def test_a_move_has_to_save_something_where_devices_share_something() -> None:
+    config = AgentConfig.model_validate({"tariff": TARIFF})
+    asked = {"ev": ask(EV, car(50), EVENING)}
+    alone = build_situation(config, PRICES, asked, (), EVENING)
+    shared = build_situation(config, PRICES, asked, (), EVENING, limit=Steps.constant(8000))
+    assert alone.planner.change_cost == 0
+    assert shared.planner.change_cost == Decimal("0.01")
+    off = AgentConfig.model_validate({"tariff": TARIFF, "planner": {"change_cost": 0}})
+    free = build_situation(off, PRICES, asked, (), EVENING, limit=Steps.constant(8000))
+    assert free.planner.change_cost == 0
+
+
 def test_a_battery_or_a_roof_brings_the_house_into_it_and_a_boost_is_its_load() -> None:
     override = Override("boost", EVENING + timedelta(hours=1), "boost", 3000)
     asked = {

@@ -86,7 +86,7 @@ def test_rules_by_day_month_and_time() -> None:
         ({**BASIC, "directions": []}, "expected import, export or both"),
         ({**BASIC, "directions": ["import", "import"]}, "each once"),
         ({**BASIC, "directions": ["up"]}, "'import' or 'export'"),
-        ({**BASIC, "apikey": "x"}, "unknown key; allowed: source, location_id"),
+        ({**BASIC, "apikey": "x"}, "did you mean api_key? allowed: source, location_id"),
         ({**FIXED, "import": []}, "expected a price or a list of rules"),
         ({**FIXED}, "Field required"),
         ({**FIXED, "import": 0.3, "timezone": "Berlin"}, "such as Europe/Berlin"),

@@ -32,6 +32,7 @@ from agent.energy.instants import from_unix, to_unix_ceil
 from agent.energy.plan import DevicePlan, Plan
 from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import Schedule
+from agent.energy.situation import Site as HouseSite
 from agent.energy.situation import Situation
 from agent.home.baseline import uncontrolled_cost, with_surplus
 from agent.home.kinds import KINDS
@@ -54,6 +55,8 @@ FIRST_PRICES_WITHIN_S = 10.0
 # One device causes at most one new plan in this time; what a person asks does not wait.
 PLAN_EVERY = timedelta(seconds=5)
 SITE = "site"
+# Of a house in which each device is planned for itself.
+ALONE = HouseSite()
 # Between two plans everything else has its turn, whatever asks for the next one.
 BETWEEN_PLANS_S = 0.05
 
@@ -324,6 +327,7 @@ class Controller:
         its schedule until it is tried again.
         """
         wanted = {}
+        shared = cycle.situation.site != ALONE
         for device, item in cycle.inputs.items():
             model, asked = self.devices.model(device), device in cycle.user_triggered
             if device in self._user_triggered:
@@ -333,7 +337,7 @@ class Controller:
                 continue
             schedule = self._schedule(device, item, plan, cycle.prices, now)
             urgent = device in cycle.urgent
-            wanted[device] = Wanted(schedule, urgent=urgent, ignore_drift=not asked)
+            wanted[device] = Wanted(schedule, urgent=urgent, ignore_drift=not asked, settles=shared)
         issued = self.dispatcher.issue(wanted, to_unix_ceil(now), self.limits.headroom(now))
         if self.dispatcher.waits_for_headroom:
             # What a person asked for is still urgent when the others have made room.

@@ -44,12 +44,14 @@ REMEMBERED_REVISIONS = 16
 class Wanted:
     """A schedule that a device should hold.
 
-    `urgent`: a person asked, or a limit came. `ignore_drift`: only metering moved it.
+    `urgent`: a person asked, or a limit came. `ignore_drift`: only metering moved it. `settles`:
+    it was planned with others, so that what it does later changes with every plan.
     """
 
     schedule: Schedule
     urgent: bool = False
     ignore_drift: bool = False
+    settles: bool = False
 
 
 @dataclass(slots=True)
@@ -230,7 +232,11 @@ class Dispatcher:
         for device, schedule in ready.items():
             item = wanted[device]
             if not needs_publishing(
-                self.held(device), schedule, now, ignore_drift=item.ignore_drift
+                self.held(device),
+                schedule,
+                now,
+                ignore_drift=item.ignore_drift,
+                settles=item.settles,
             ):
                 continue
             waits_to = self._waits_to(device, now)

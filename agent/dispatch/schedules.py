@@ -28,8 +28,8 @@ SAME_EDGE_S = 60
 # Far ahead an edge may drift more before it is told: a tenth of the way there, at most this.
 FAR_EDGE_S = 900
 STORAGE_DRIFT_W = 300
-# A battery's plan for later than so soon may change for so long before it is told.
-STORAGE_SOON_S, STORAGE_SETTLES_S = 3600, 3600
+# A plan for later than so soon may change for so long before it is told.
+SOON_S, SETTLES_S = 3600, 3600
 SIX_DIGITS = Decimal("1e-6")
 NEVER_BLOCKED = BlockHistory()
 
@@ -118,11 +118,17 @@ def _apply_override(
 
 
 def needs_publishing(
-    held: Schedule | None, wanted: Schedule, now: int, *, ignore_drift: bool = False
+    held: Schedule | None,
+    wanted: Schedule,
+    now: int,
+    *,
+    ignore_drift: bool = False,
+    settles: bool = False,
 ) -> bool:
     """Is a new revision due: would the device do something else, or does its schedule run out?
 
     `ignore_drift`: nothing was asked or plugged, so what moved is only what metering made of it.
+    `settles`: of many plans that are nearly as good as each other only what comes soon counts.
     """
     if held is None:
         return True
@@ -141,9 +147,8 @@ def needs_publishing(
     drifts = ignore_drift and wanted.device_type is DeviceType.BATTERY
     power_drift_w = STORAGE_DRIFT_W if drifts else 0
     until = min(held.valid_until, wanted.valid_until)
-    if drifts and now - held.issued_at < STORAGE_SETTLES_S:
-        # Of many plans that are nearly as good as each other only what comes soon counts at once.
-        until = min(until, now + STORAGE_SOON_S)
+    if ignore_drift and settles and now - held.issued_at < SETTLES_S:
+        until = min(until, now + SOON_S)
     old, new = _remaining_slots(held, now, until), _remaining_slots(wanted, now, until)
     if len(old) != len(new):
         return True

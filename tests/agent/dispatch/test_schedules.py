@@ -16,7 +16,7 @@ from agent.dispatch.schedules import (
 from agent.energy.instants import from_unix
 from agent.energy.plan import DevicePlan, Engine, Slot, Status
 from agent.energy.profile import DeviceProfile
-from agent.energy.schedule import DeviceType, Goal, Schedule
+from agent.energy.schedule import Goal, Schedule
 from agent.home.kinds import KINDS
 from agent.home.planning_input import Override, PlanningInput
 from tests.agent.dispatch.test_limit import EV, LOAD, PUMP, profile
@@ -157,18 +157,19 @@ def test_a_revision_is_due_when_less_than_twelve_hours_are_left() -> None:
     assert needs_publishing(held, little, NOW + 46 * HOUR)
 
 
-def test_a_batterys_plan_for_later_may_change_for_an_hour_before_it_is_told() -> None:
-    def battery(*spans: tuple[int, int, int], at: int = 0) -> Schedule:
-        made = schedule(None, *spans, now=NOW + at)
-        return dataclasses.replace(made, device_type=DeviceType.BATTERY)
-
+def test_a_plan_for_later_that_others_share_may_change_for_an_hour_before_it_is_told() -> None:
     soon, later, elsewhere = (0, 1800, 5000), (5 * HOUR, 6 * HOUR, 5000), (7 * HOUR, 8 * HOUR, 5000)
-    held = battery(soon, later)
-    other = battery(soon, elsewhere, at=600)
-    assert not needs_publishing(held, other, NOW + 600, ignore_drift=True)
-    assert needs_publishing(held, other, NOW + 600)
-    assert needs_publishing(held, other, NOW + HOUR, ignore_drift=True)
-    assert needs_publishing(held, battery(later, at=600), NOW + 600, ignore_drift=True)
+    held = schedule(None, soon, later)
+
+    def due(after: int, *spans: tuple[int, int, int], settles: bool = True) -> bool:
+        made, now = schedule(None, *spans, now=NOW + after), NOW + after
+        return needs_publishing(held, made, now, ignore_drift=True, settles=settles)
+
+    assert not due(600, soon, elsewhere)
+    assert due(600, soon, elsewhere, settles=False)
+    assert due(HOUR, soon, elsewhere)
+    assert due(600, later)
+    assert needs_publishing(held, schedule(None, soon, elsewhere), NOW, settles=True)
 
 
 def test_revisions_only_grow_whatever_the_clock_says() -> None:

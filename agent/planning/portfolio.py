@@ -4,6 +4,7 @@ Alone the devices do not touch each other, so each is a problem of its own and t
 together. The bound is the best that any engine proved; nobody's own word on money is asked for.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -18,6 +19,8 @@ from agent.planning.judge import Aims, Judged, judge
 from agent.planning.problem import Problem
 from agent.planning.rule import RuleEngine
 from agent.planning.segments import Schedule, Segment
+
+log = logging.getLogger(__name__)
 
 # By size: money as a share of the greater of cost and baseline, and at least a cent of a cent.
 OPTIMAL_GAP = 1e-6
@@ -102,7 +105,9 @@ def best_plan(problem: Problem, deadline: Deadline, engines: Sequence[Entry] = E
         known = None if found.best is None else found.best.schedule
         try:
             proposal = entry.engine.plan(problem, deadline, known)
-        except Exception:  # noqa: BLE001 - whatever an engine did not foresee, there is a plan
+        except Exception:
+            # Whatever an engine did not foresee, there is a plan; that it failed is not hidden.
+            log.exception("the %s engine failed; the other engines' plans count", entry.name.value)
             continue
         if proposal is not None:
             found.enter(entry.name, proposal)

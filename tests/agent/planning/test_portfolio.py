@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -61,10 +62,14 @@ def test_an_engine_that_breaks_a_rule_is_not_heard() -> None:
     assert hours_on(plan) == [(1, 2)]
 
 
-def test_an_engine_that_fails_costs_nobody_a_plan() -> None:
+def test_an_engine_that_fails_costs_nobody_a_plan_and_is_named(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     plan = make_plan(house([0.3, 0.1], load(demand(1, 2))), engines=with_engine(Broken()))
     assert hours_on(plan) == [(1, 2)]
     assert plan.status is Status.OPTIMAL
+    assert "the joint engine failed" in caplog.text
+    assert "a fault that nobody foresaw" in caplog.text
 
 
 def test_a_bound_above_the_plan_is_cut_to_it() -> None:

@@ -80,10 +80,9 @@ class ChargerWithALifetimeCounter(ChargerThatNeverZeroesItsCounter):
     counter_kwh = 4321.0
 
 
-class ChargerWhoseCounterResets(Ev):
-    """Its session counter starts again in mid-session, as after a short loss of its power."""
+class _ChargerWithASessionCounter(Ev):
+    """Knows what its meter showed at the plug-in."""
 
-    resets_every_kwh = 7.0
     _plugged_in_at_kwh = 0.0
 
     def handle_event(self, now: datetime) -> None:
@@ -91,6 +90,12 @@ class ChargerWhoseCounterResets(Ev):
         super().handle_event(now)
         if self.plugged and not before:
             self._plugged_in_at_kwh = self.energy_kwh
+
+
+class ChargerWhoseCounterResets(_ChargerWithASessionCounter):
+    """Its session counter starts again in mid-session, as after a short loss of its power."""
+
+    resets_every_kwh = 7.0
 
     def reading(self) -> dict[str, object]:
         kwh = (self.energy_kwh - self._plugged_in_at_kwh) % self.resets_every_kwh
@@ -98,17 +103,10 @@ class ChargerWhoseCounterResets(Ev):
         return {"plugged": self.plugged, "energy_kwh": round(kwh, 3), "power_w": power_w}
 
 
-class ChargerThatKeepsItsLastSession(Ev):
+class ChargerThatKeepsItsLastSession(_ChargerWithASessionCounter):
     """Its session counter shows the last session until the next one begins to charge."""
 
     _last_began_at_kwh = 0.0
-    _plugged_in_at_kwh = 0.0
-
-    def handle_event(self, now: datetime) -> None:
-        before = self.plugged
-        super().handle_event(now)
-        if self.plugged and not before:
-            self._plugged_in_at_kwh = self.energy_kwh
 
     def reading(self) -> dict[str, object]:
         if self.power_w > 0:

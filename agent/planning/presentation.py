@@ -1,5 +1,6 @@
 """From what was judged to the plan: slots, site and numbers in decimals."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -133,7 +134,9 @@ def _with_holds(
     model: ScaledStorage, segments: Sequence[Segment], starts: Sequence[int], ends: Sequence[int]
 ) -> list[Segment]:
     """With segments of 0 W in every cell before the horizon in which it does nothing."""
-    busy = {start for one in segments for start in starts if one.start <= start < one.end}
+    busy: set[int] = set()
+    for one in segments:
+        busy.update(starts[bisect_left(starts, one.start) : bisect_left(starts, one.end)])
     idle = [
         Segment(starts[k], ends[k], 0)
         for k in range(len(model.available))

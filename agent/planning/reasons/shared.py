@@ -100,7 +100,7 @@ def supplied(house: House, id: str) -> Iterator[Reason]:
     if roof > LEAST_KWH:
         gain = f" that would earn {words.money(earned)}" if earned > 0 else ""
         text = f"Runs on the roof: {words.kwh(roof)}{gain}."
-        numbers: Numbers = {"energy_kwh": number(roof, 3), "would_earn": number(earned)}
+        numbers: Numbers = {"energy_kwh": number(roof, 3), "would_earn": number(max(0.0, earned))}
         yield Reason("surplus", text, numbers)
     if stored > LEAST_KWH:
         text = f"{words.kwh(stored)} come out of the battery, not from the grid."

@@ -15,7 +15,7 @@ from agent.planning.judge import Judged
 from agent.planning.modes import mode_of
 from agent.planning.portfolio import Verdict
 from agent.planning.problem import Model
-from agent.planning.reasons import DeviceReasons, Reasons
+from agent.planning.reasons import Reasons
 from agent.planning.segments import Segment
 
 FINE = Decimal("1e-9")
@@ -42,7 +42,7 @@ def plan_of(judged: Judged, verdicts: Sequence[Verdict], deadline: Deadline) -> 
     }
     reasons = Reasons(judged, deadline)
     devices = tuple(
-        _device(judged, model, reasons.of(model), *standing[model.id]) for model in problem.models
+        _device(judged, model, reasons, *standing[model.id]) for model in problem.models
     )
     bounds = [verdict.bound for verdict in verdicts]
     cost, baseline = (decimal(units.currency(x)) for x in (judged.cost, judged.baseline_cost))
@@ -70,7 +70,7 @@ def plan_of(judged: Judged, verdicts: Sequence[Verdict], deadline: Deadline) -> 
 
 
 def _device(
-    judged: Judged, model: Model, reasons: DeviceReasons, status: Status, engine: Engine
+    judged: Judged, model: Model, reasons: Reasons, status: Status, engine: Engine
 ) -> DevicePlan:
     measured, units = judged.devices[model.id], judged.problem.units
     slots = _slots(judged, model, reasons)
@@ -84,12 +84,12 @@ def _device(
         deadline_met=measured.met,
         shortfall_kwh=decimal(units.kwh_exactly(0 if measured.met else measured.shortfall)),
         slots=slots,
-        why=reasons.why(),
+        why=reasons.why(model),
         numbered=isinstance(model, ScaledDevice) and len(model.demands) > 1,
     )
 
 
-def _slots(judged: Judged, model: Model, reasons: DeviceReasons) -> tuple[Slot, ...]:
+def _slots(judged: Judged, model: Model, reasons: Reasons) -> tuple[Slot, ...]:
     """Each segment cut by price; storage also where it holds what self-use would move."""
     site, problem = judged.site, judged.problem
     pieces, measured = site.pieces, judged.devices[model.id]
@@ -123,7 +123,7 @@ def _slots(judged: Judged, model: Model, reasons: DeviceReasons) -> tuple[Slot, 
                         mode=mode,
                         price=problem.timeline.at(a).given,
                         cost=decimal(problem.units.currency(one.power * (b - a) * price)),
-                        reason=reasons.slot(k, one._replace(start=a, end=b)),
+                        reason=reasons.slot(model, k, one._replace(start=a, end=b)),
                         estimated=cell.estimated,
                         unknown=cell.unknown,
                         demand=one.demand if several else None,

@@ -5,12 +5,12 @@ from decimal import Decimal
 from fractions import Fraction
 
 from agent.energy.plan import Reason
-from agent.planning.devices.flexible import ScaledDevice
+from agent.planning.devices.flexible import ScaledDemand, ScaledDevice
 from agent.planning.reasons.flexible_missed import missed
 from agent.planning.reasons.flexible_slots import BOUND, FlexibleSlots
 from agent.planning.reasons.house import SAME_MONEY, House
 from agent.planning.reasons.moves import best_move, everything_at_once, shifted
-from agent.planning.reasons.shared import doubts, held_by_limit, supplied
+from agent.planning.reasons.shared import LEAST_KWH, LeftOut, doubts, held_by_limit, supplied
 from agent.planning.reasons.words import Numbers, number
 from agent.planning.segments import Segment, runs_of
 
@@ -65,35 +65,37 @@ class FlexibleReasons:
 
     def _not_worth(self) -> Iterator[Reason]:
         """Soft demands that are not served in full, each with the cheapest time that is left."""
-        house, device, words = self._house, self._device, self._house.words
-        for index, demand in enumerate(device.demands):
-            unserved = house.kwh(demand.energy - self._measured.served[index])
-            if demand.hard or demand.cap is not None or unserved <= 0.001:
-                continue
-            value = demand.value / house.units.price_scale
-            free, blocked = self._slots.cheapest(index)
-            amount = words.kwh(unserved)
-            numbers: Numbers = {"energy_kwh": number(unserved, 3), "value_per_kwh": number(value)}
-            if free == blocked:
-                text = f"{amount} have no time with a price left in their window."
-                yield Reason("not_worth", text, numbers)
-            elif free < value:
-                bound = self._slots.bound_by(index)
-                cause = "with its minimum times, starts and steps" if bound else "at those powers"
-                text = f"{amount} are not worth what they would cost {cause}."
-                yield Reason("not_worth", text, numbers)
-            elif blocked < value:
-                text = (
-                    f"{amount} are left out: the import limit has no room when they are worth it."
-                )
-                yield Reason("limit", text, numbers)
-            else:
-                numbers["price_per_kwh"] = number(free)
-                text = (
-                    f"{amount} are not worth it: the cheapest time left costs "
-                    f"{words.price(free)}, the value is {words.price(value)}."
-                )
-                yield Reason("not_worth", text, numbers)
+        left_out = LeftOut(self._house.words)
+        for index, demand in enumerate(self._device.demands):
+            unserved = self._house.kwh(demand.energy - self._measured.served[index])
+            if not demand.hard and unserved > LEAST_KWH:
+                left_out.add(unserved, *self._left_out(index, demand))
+        yield from left_out.reasons()
+
+    def _left_out(self, index: int, demand: ScaledDemand) -> tuple[str, str, Numbers]:
+        """Code, the sentence after the amount, numbers."""
+        words, scale = self._house.words, self._house.units.price_scale
+        value = demand.value / scale
+        free, blocked = self._slots.cheapest(index)
+        numbers: Numbers = {"value_per_kwh": number(value)}
+        if min(free, blocked) == float("inf"):
+            if demand.cap is None:
+                return "not_worth", "have no free time with a price in their window", numbers
+            cap = demand.cap / scale
+            text = f"are not served: no time left is below the cap of {words.price(cap)}"
+            return "above_cap", text, {**numbers, "price_cap": number(cap, 5)}
+        if free < value:
+            bound = BOUND.get(self._slots.bound_by(index) or "", "in any way that was found")
+            return "not_worth", f"are left out: they are not worth it, {bound}", numbers
+        if blocked < value:
+            text = "are left out: the import limit has no room when they are worth it"
+            return "limit", text, numbers
+        price = min(free, blocked)
+        text = (
+            "are not worth it: the cheapest time left costs "
+            f"{words.price(price)}, the value is {words.price(value)}"
+        )
+        return "not_worth", text, {**numbers, "price_per_kwh": number(price)}
 
     def _rounded_up(self) -> Iterator[Reason]:
         device = self._device
@@ -101,7 +103,7 @@ class FlexibleReasons:
             max(0, got - demand.needed_s * device.power)
             for demand, got in zip(device.demands, self._measured.served, strict=True)
         )
-        if self._house.kwh(more) > 0.001:
+        if self._house.kwh(more) > LEAST_KWH:
             amount = self._house.words.kwh(self._house.kwh(more))
             text = f"{amount} more than asked for: its steps are no finer."
             yield Reason("rounded_up", text, {"energy_kwh": number(self._house.kwh(more), 3)})

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from agent.energy.plan import Reason
 from agent.planning.devices.flexible import ScaledDemand, ScaledDevice
 from agent.planning.reasons.house import House
+from agent.planning.reasons.shared import LEAST_KWH, LeftOut
 from agent.planning.reasons.words import Numbers, number
 
 
@@ -66,16 +67,14 @@ def _cause(house: House, device: ScaledDevice, demand: ScaledDemand) -> str:
 def _caps(house: House, device: ScaledDevice) -> Iterator[Reason]:
     timeline, words = house.problem.timeline, house.words
     served = house.judged.devices[device.id].served
+    left_out = LeftOut(words)
     for demand, got in zip(device.demands, served, strict=True):
-        lacking = demand.energy - got
-        if demand.cap is None or lacking <= 0:
+        lacking = house.kwh(demand.energy - got)
+        if not demand.hard or demand.cap is None or lacking <= LEAST_KWH:
             continue
         spans = timeline.between(demand.earliest, max(demand.earliest, demand.deadline))
         if any(not span.unknown and span.price > demand.cap for _, _, span in spans):
-            cap, amount = demand.cap / house.units.price_scale, house.kwh(lacking)
-            text = (
-                f"{words.kwh(amount)} are not served: "
-                f"the price is above the cap of {words.price(cap)}."
-            )
-            numbers: Numbers = {"price_cap": number(cap, 5), "energy_kwh": number(amount, 3)}
-            yield Reason("above_cap", text, numbers)
+            cap = demand.cap / house.units.price_scale
+            text = f"are not served: the price is above the cap of {words.price(cap)}"
+            left_out.add(lacking, "above_cap", text, {"price_cap": number(cap, 5)})
+    yield from left_out.reasons()

@@ -4,12 +4,29 @@ from collections.abc import Iterator, Sequence
 
 from agent.energy.plan import Reason
 from agent.planning.reasons.house import House
-from agent.planning.reasons.words import Numbers, number
+from agent.planning.reasons.words import Numbers, Words, number
 from agent.planning.segments import Run, Segment
 
 # So many spans are told of each kind.
 MOST_SPANS = 2
-LEAST_KWH = 0.01
+LEAST_KWH = 0.001
+
+
+class LeftOut:
+    """Energy that demands do not get: what is left out for the same reason is told once."""
+
+    def __init__(self, words: Words) -> None:
+        self._words = words
+        self._found: dict[tuple[str, str], tuple[float, Numbers]] = {}
+
+    def add(self, kwh: float, code: str, text: str, numbers: Numbers) -> None:
+        before, _ = self._found.get((code, text), (0.0, numbers))
+        self._found[code, text] = before + kwh, numbers
+
+    def reasons(self) -> Iterator[Reason]:
+        for (code, text), (kwh, numbers) in self._found.items():
+            told = {"energy_kwh": number(kwh, 3), **numbers}
+            yield Reason(code, f"{self._words.kwh(kwh)} {text}.", told)
 
 
 def spans_of(house: House, pieces: Sequence[int]) -> list[Run]:

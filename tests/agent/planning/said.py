@@ -53,7 +53,7 @@ def _of_words(situation: Situation, plan: Plan, device: DevicePlan) -> Iterator[
     ends = [plan.horizon, *(slot.end for one in plan.devices for slot in one.slots)]
     last = max([*ends, *(span.end for span in plan.site)])
     for slot in device.slots:
-        if not CODE.fullmatch(slot.reason):
+        if not CODE.fullmatch(slot.reason) or slot.reason == "unexplained":
             yield f"the code {slot.reason!r}"
     for reason in device.why:
         if not CODE.fullmatch(reason.code) or not 0 < len(reason.text) <= LONGEST_TEXT:

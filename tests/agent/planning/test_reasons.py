@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from agent.energy.plan import DevicePlan, Plan
 from agent.energy.situation import (
@@ -176,7 +177,10 @@ EVERY_KIND = home(
 
 
 def test_a_house_of_every_kind_says_nothing_that_cannot_be() -> None:
-    assert contradictions(EVERY_KIND, joint_plan(EVERY_KIND)) == []
+    assert contradictions(EVERY_KIND, make_plan(EVERY_KIND)) == []
+    plain = replace(EVERY_KIND, site=replace(EVERY_KIND.site, capacity_charge=None))
+    few = replace(plain, devices=(plain.devices[0], plain.devices[1]))
+    assert contradictions(few, joint_plan(few)) == []
 
 
 def test_without_time_there_are_still_reasons() -> None:
@@ -186,6 +190,25 @@ def test_without_time_there_are_still_reasons() -> None:
     plan = plan_of(whole(problem, verdicts), verdicts, late)
     assert all(device.why for device in plan.devices)
     assert contradictions(EVERY_KIND, plan) == []
+
+
+def test_a_lie_would_be_seen() -> None:
+    situation = house([0.4, 0.3, 0.1, 0.2], load(demand(1, 4)))
+    plan = make_plan(situation)
+    assert contradictions(situation, plan) == []
+    (device,) = plan.devices
+    (slot,) = device.slots
+    dear = replace(slot, start=NOW, end=NOW + HOUR, price=Decimal("0.4"))
+    for lie in (
+        replace(device, slots=(dear,)),
+        replace(device, deadline_met=False),
+        replace(device, why=(*device.why, device.why[0])),
+        replace(device, why=(replace(device.why[0], numbers={"saves": Decimal("0.5")}),)),
+        replace(device, why=(replace(device.why[0], numbers={"saves": Decimal("-0.1")}),)),
+        replace(device, why=(replace(device.why[0], code="late"),)),
+        replace(device, why=()),
+    ):
+        assert contradictions(situation, replace(plan, devices=(lie,)))
 
 
 SEARCHED = settings(
@@ -208,6 +231,97 @@ def test_no_sentence_of_a_calm_plan_contradicts_another(situation: Situation) ->
     assert contradictions(situation, make_plan(situation)) == []
     free = replace(situation, planner=Planner())
     assert contradictions(free, make_plan(free)) == []
+
+
+@st.composite
+def wishes(draw: st.DrawFn) -> Situation:
+    """One device with rules of its own and up to three demands, alone or under a limit."""
+    hours = 12
+    prices = draw(st.lists(st.none() | st.integers(-5, 40), min_size=hours, max_size=hours))
+    demands = []
+    for _ in range(draw(st.integers(1, 3))):
+        start = draw(st.integers(0, 8))
+        more: dict[str, object] = {"earliest_h": start, "contiguous": draw(st.booleans())}
+        if draw(st.booleans()):
+            more |= {"hard": False, "value_per_kwh": draw(st.integers(0, 40)) / 100}
+        elif draw(st.booleans()):
+            more["price_cap"] = draw(st.integers(0, 40)) / 100
+        kwh = draw(st.sampled_from([0, 0.5, 1.3, 3]))
+        demands.append(demand(kwh, start + draw(st.integers(1, 6)), **more))
+    rules: dict[str, object] = {
+        "min_on_s": draw(st.sampled_from([0, 0, 1800])),
+        "min_off_s": draw(st.sampled_from([0, 0, 1800])),
+        "start_cost": draw(st.sampled_from([0, 0, 0.05])),
+        "grid_s": draw(st.sampled_from([0, 0, 900])),
+    }
+    since = NOW - draw(st.sampled_from([60, 900, 5000]))
+    rules |= draw(st.sampled_from([{}, {}, {"on_since": since}, {"off_since": since}]))
+    situation = house([None if p is None else p / 100 for p in prices], load(*demands, **rules))  # type: ignore[arg-type]
+    doubt = draw(st.integers(0, hours))
+    rates = tuple(
+        replace(rate, confidence=Decimal("0.5")) if rate.start >= NOW + doubt * HOUR else rate
+        for rate in situation.import_rates
+    )
+    limit = draw(st.sampled_from([None, None, 700, 1200]))
+    return replace(
+        situation,
+        import_rates=rates,
+        planner=Planner(estimate_margin_per_kwh=Decimal(draw(st.sampled_from(["0", "0.05"])))),
+        site=site(import_limit_w=None if limit is None else Decimal(limit)),
+    )
+
+
+@SEARCHED
+@given(wishes())
+def test_no_sentence_of_a_device_with_rules_contradicts_another(situation: Situation) -> None:
+    assert contradictions(situation, make_plan(situation)) == []
+
+
+@st.composite
+def stores(draw: st.DrawFn) -> Situation:
+    """A battery and a tank with a roof, as the rule plans them."""
+    hours = 10
+    prices = draw(st.lists(st.integers(-5, 40), min_size=hours, max_size=hours))
+    sells = draw(st.lists(st.integers(-2, 15), min_size=hours, max_size=hours))
+    roof = draw(st.lists(st.sampled_from([0, 0, 1, 3]), min_size=hours, max_size=hours))
+    loads = draw(st.lists(st.sampled_from([0.2, 1, 2.5]), min_size=hours, max_size=hours))
+    targets = draw(
+        st.sampled_from([(), (StorageTarget(NOW + 4 * HOUR, Decimal(3)),)]),
+    )
+    store = battery(
+        draw(st.integers(0, 5)),
+        4,
+        2,
+        charge_efficiency=0.9,
+        discharge_efficiency=0.9,
+        wear_per_kwh=draw(st.sampled_from([0, 0.03])),
+        min_kwh=1,
+        targets=targets,
+        grid_charge=draw(st.booleans()),
+        export=draw(st.booleans()),
+        final_value_per_kwh=draw(st.sampled_from([None, 0, 0.2])),
+    )
+    water = tank(draw(st.integers(46, 56)), loss_w_per_c=Decimal(draw(st.sampled_from([0, 20]))))
+    limit = draw(st.sampled_from([None, 2000, 4000]))
+    return home(
+        [price / 100 for price in prices],
+        store,
+        water,
+        car(demand(draw(st.integers(0, 8)), 6), kw=3),
+        washer(draw(st.integers(1, 9))),
+        site=site(
+            import_limit_w=None if limit is None else Decimal(limit),
+            pv=spans(*roof),
+            base_load=spans(*loads),
+        ),
+        sells=[price / 100 for price in sells],
+    )
+
+
+@SEARCHED
+@given(stores())
+def test_no_sentence_of_a_house_with_stores_contradicts_another(situation: Situation) -> None:
+    assert contradictions(situation, make_plan(situation)) == []
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])

@@ -77,14 +77,14 @@ class ProgramReasons:
         numbers: Numbers = {"start": words.instant(start)}
         if at_once is None:
             yield Reason("cheapest", f"{what}, as the whole run costs least then.", numbers)
-        elif at_once.above_limit:
-            text = f"{what}: earlier the import limit has no room for it."
-            if program.earliest == 0:
-                text = f"{what}: started at once it would break the import limit."
-            yield Reason("limit", text, numbers)
-        elif at_once.valid and at_once.more < -SAME_MONEY:
+        elif not at_once.valid:
+            code = "limit" if at_once.above_limit else "cheapest"
+            cause = "the import limit has no room" if at_once.above_limit else "it has no place"
+            text = f"{what}: {cause} for it at once{self._beside(start, numbers)}."
+            yield Reason(code, text, numbers)
+        elif at_once.more < -SAME_MONEY:
             yield self._best_found()
-        elif at_once.valid and at_once.changes > 0 and at_once.cost_more < 0:
+        elif at_once.changes > 0 and at_once.cost_more < 0:
             saved, paid = -at_once.cost_more, at_once.changes
             text = (
                 f"Kept as it was: starting earlier would save {words.amount(saved)} "
@@ -92,14 +92,23 @@ class ProgramReasons:
             )
             change: Numbers = {"would_save": number(saved), "change_cost": number(paid)}
             yield Reason("change_kept", text, {**change, "saves": number(paid - saved)})
-        elif at_once.valid:
+        else:
             saved = at_once.cost_more
             first = "at once" if program.earliest == 0 else f"at {words.clock(program.earliest)}"
             cost = f"{words.money(saved)} more" if saved > SAME_MONEY else "the same"
             text = f"{what}: the same run {first} would cost {cost}."
             yield Reason("cheapest", text, {**numbers, "saves": number(max(ZERO, saved))})
-        else:
-            yield Reason("cheapest", f"{what}, when the house has room for it.", numbers)
+
+    def _beside(self, start: int, numbers: Numbers) -> str:
+        """What it would cost a little earlier, where that is possible."""
+        found = self._moved(start, -1)
+        if found is None or found[1].more < 0:
+            return ""
+        shift, other = found
+        words = self._house.words
+        numbers |= {"earlier_s": shift, "earlier_costs": number(other.more)}
+        cost = f"{words.money(other.more)} more" if other.more > SAME_MONEY else "the same"
+        return f", {words.length(shift)} earlier would cost {cost}"
 
     def _best_found(self) -> Reason:
         text = "This is the cheapest start found; there was no time to rule out cheaper ones."

@@ -178,10 +178,11 @@ class StorageReasons:
             return Reason("surplus", text, {**numbers, "would_earn": number(max(0.0, one.worth))})
         text = f"Charges {span} at {price}"
         numbers["price_per_kwh"] = number(one.price)
+        empty = self._empty_after(one.end)
         later = [
             other
             for other in stretches
-            if other.start >= one.end
+            if one.end <= other.start < empty
             and other.code in ("covers_house", "sells")
             and other.price > one.price + SAME_PRICE
         ]
@@ -191,6 +192,16 @@ class StorageReasons:
             text += f" for {words.clock(best.start)}, when {verb} {words.price(best.price)}"
             numbers["later_price_per_kwh"] = number(best.price)
         return Reason("store_ahead", f"{text}.", numbers)
+
+    def _empty_after(self, second: int) -> int:
+        """When what was charged until then is gone: at its least, or away."""
+        for k, cell in enumerate(self._house.cells[: len(self._energy)]):
+            if cell.start < second:
+                continue
+            low = self._measured.levels[k + 1] <= self._device.min_kwh + SAME_KWH
+            if low or not self._device.available[k]:
+                return cell.end
+        return self._house.horizon
 
     def _saves(self) -> Iterator[Reason]:
         """Against a battery that does nothing, where the house keeps its rules without it."""

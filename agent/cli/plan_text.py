@@ -19,6 +19,8 @@ from agent.energy.situation import Situation
 LEAST_COLUMNS, MOST_COLUMNS = 60, 120
 # The slots of a device that are shown one by one.
 MOST_ROWS = 12
+# Codes that would make a row too long.
+SHORT = {"needed_by_deadline": "needed"}
 ZERO = Decimal(0)
 
 
@@ -27,7 +29,7 @@ def plan_text(situation: Situation, plan: Plan, columns: int = 80, signs: Signs 
     zone = ZoneInfo(situation.timezone)
     blocks = [_head(plan, zone, columns), _devices(situation, plan)]
     blocks.append(chart(situation, plan, columns, signs))
-    blocks += [_slots(device, zone) for device in plan.devices if device.slots]
+    blocks += [_slots(device, zone, plan.currency) for device in plan.devices if device.slots]
     blocks.append(_why(plan, columns))
     return "\n\n".join(block for block in blocks if block).replace("°C", signs.degrees)
 
@@ -149,9 +151,9 @@ def _rows(slots: Sequence[Slot]) -> Iterator[_Row]:
         yield last
 
 
-def _slots(device: DevicePlan, zone: ZoneInfo) -> str:
+def _slots(device: DevicePlan, zone: ZoneInfo, currency: str) -> str:
     rows = list(_rows(device.slots))
-    lines = [(f"{device.id}", "mode", "power", "energy", "price", "cost", "why")]
+    lines = [(device.id, "mode", "kW", "kWh", "price", currency, "why")]
     for row in rows[:MOST_ROWS]:
         kilowatts = row.energy_kwh * 3600 / (row.end - row.start)
         price = f"{row.worth / row.priced_kwh:.4f}" if row.priced_kwh else "-"
@@ -159,11 +161,11 @@ def _slots(device: DevicePlan, zone: ZoneInfo) -> str:
             (
                 _span(row.start, row.end, zone),
                 row.mode,
-                f"{kilowatts:.2f} kW",
-                f"{row.energy_kwh:.2f} kWh",
+                f"{kilowatts:.2f}",
+                f"{row.energy_kwh:.2f}",
                 price,
                 f"{row.cost:.2f}",
-                row.reason.replace("_", " "),
+                SHORT.get(row.reason, row.reason.replace("_", " ")),
             )
         )
     text = _table(lines, (2, 3, 4, 5))

@@ -15,7 +15,7 @@ from agent.cli.plan_text import plan_text
 from agent.cli.terminal import signs_for
 from agent.contracts.plan import plan_document
 from agent.contracts.reader import Refusal
-from agent.contracts.situation import parse_situation
+from agent.contracts.situation.reading import parse_situation
 from agent.energy.plan import Engine, Plan
 from agent.energy.situation import Situation
 from agent.planning import make_plan

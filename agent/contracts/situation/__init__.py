@@ -4,11 +4,3 @@ Reading finds every fault at once and names each by its dotted path. Numbers rea
 the exact decimals of the text. Instants become whole seconds: `now` and whatever begins is the next
 whole second, whatever is due (`deadline`, `at`, `by`) the last one.
 """
-
-from agent.contracts.situation.document import (
-    parse_situation,
-    read_situation,
-    situation_document,
-)
-
-__all__ = ["parse_situation", "read_situation", "situation_document"]

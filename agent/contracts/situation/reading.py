@@ -1,11 +1,8 @@
-"""The Situation as a whole document: read, refuse, write."""
+"""The Situation as a whole document: read or refused."""
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from decimal import Decimal
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from agent.contracts.reader import Reader, Refusal
@@ -13,20 +10,14 @@ from agent.contracts.situation.checks import at_most, distinct, read_spans
 from agent.contracts.situation.devices import read_device
 from agent.contracts.situation.planner import read_planner
 from agent.contracts.situation.site import read_site
-from agent.energy.instants import format_early, format_instant, from_unix, to_unix_ceil
+from agent.contracts.situation.writing import SCHEMA
+from agent.energy.instants import to_unix_ceil
 from agent.energy.situation import Planner, RateSpan, Site, Situation
 from agent.errors import Fault
 
-SCHEMA = "situation/1"
 # No home has more, as in `checks`.
 MOST_RATES = 50_000
 MOST_DEVICES = 64
-INSTANTS = frozenset(
-    (
-        *("now", "start", "end", "change_until", "period_end", "earliest", "deadline"),
-        *("on_since", "off_since", "started_at", "at", "by"),
-    )
-)
 
 
 def parse_situation(text: str | bytes) -> Situation:
@@ -115,30 +106,3 @@ def _rate(reader: Reader, start: int, end: int) -> RateSpan:
         reader.number("confidence", Decimal(1), least=0, most=1),
         reader.optional_number("carbon_g_per_kwh"),
     )
-
-
-def situation_document(situation: Situation) -> dict[str, Any]:
-    """The JSON document of a Situation; reading it gives the same Situation.
-
-    Numbers are ints and floats: a decimal of more than 17 digits loses its tail.
-    """
-    document: dict[str, Any] = {"schema": SCHEMA, **_plain(situation)}
-    document["now"] = format_early(situation.now, document.pop("now_fraction_us"))
-    for device, plain in zip(situation.devices, document["devices"], strict=True):
-        plain["kind"] = device.kind
-    return document
-
-
-def _plain(value: object, key: str = "") -> Any:
-    if is_dataclass(value):
-        pairs = ((field.name, getattr(value, field.name)) for field in fields(value))
-        return {name: _plain(item, name) for name, item in pairs if item is not None}
-    if isinstance(value, Mapping):
-        return {name: _plain(item, name) for name, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(item) for item in value]
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, int) and key in INSTANTS:
-        return format_instant(from_unix(value))
-    return value

@@ -120,5 +120,5 @@ def supplied(house: House, id: str) -> Iterator[Reason]:
         numbers: Numbers = {"energy_kwh": number(roof, 3), "would_earn": number(max(0.0, earned))}
         yield Reason("surplus", text, numbers)
     if stored > LEAST_KWH:
-        text = f"{words.kwh(stored)} come out of the battery, not from the grid."
+        text = f"{words.kwh(stored)} come out of storage, not from the grid."
         yield Reason("from_storage", text, {"energy_kwh": number(stored, 3)})

@@ -59,7 +59,9 @@ class StorageReasons:
         if moved > 0:
             if any(at > cell.start for at, _ in self._device.targets):
                 return "needed_by_deadline"
-            return "store_ahead" if house.imports(k) else "surplus"
+            if house.imports(k):
+                return "store_ahead"
+            return "surplus" if cell.pv > cell.base else "from_storage"
         if moved < 0:
             return "sells" if flow.exported > -moved // 2 else "covers_house"
         return "store_ahead"

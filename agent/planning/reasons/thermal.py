@@ -19,6 +19,8 @@ MOST_STRETCHES = 2
 LEAST_DEGREE_HOURS = 1e-3
 # A kWh that is this much cheaper is worth a sentence, in the currency.
 WORTH_SAYING = 0.001
+# Time off is waiting where prices are so many times those of heating.
+DEARER = 1.05
 
 
 @dataclass(slots=True)
@@ -120,10 +122,10 @@ class ThermalReasons:
             "by": words.instant(device.hygiene_by),
         }
         if self._measured.hygiene_c > 0:
-            text = (
-                f"{device.hygiene_c:g} °C for hygiene are out of reach by {by}; "
-                f"it comes to {peak:.1f} °C."
-            )
+            goal, hold = f"{device.hygiene_c:g} °C", words.length(device.hygiene_hold_s)
+            text = f"{goal} for hygiene are out of reach by {by}; it comes to {peak:.1f} °C."
+            if peak >= device.hygiene_c:
+                text = f"{goal} for hygiene cannot be held for {hold} by {by}."
             yield Reason("hygiene", text, {**numbers, "reached_c": number(peak, 1)})
         else:
             hold = words.length(device.hygiene_hold_s)
@@ -218,7 +220,7 @@ class ThermalReasons:
             return
         length = sum(house.cells[k].length for k in range(*best))
         price = sum(house.import_price(k) * house.cells[k].length for k in range(*best)) / length
-        if price <= mean + WORTH_SAYING:
+        if price <= mean * DEARER + WORTH_SAYING:
             return
         first, last = house.cells[best[0]].start, house.cells[best[1] - 1].end
         text = (

@@ -139,7 +139,9 @@ def _of_cheapest(situation: Situation, plan: Plan, device: DevicePlan) -> Iterat
     model = next(one for one in situation.devices if one.id == device.id)
     if not isinstance(model, Flexible):
         return
-    busy = [(slot.start, slot.end) for slot in device.slots]
+    # Coupled, what is left of a quarter hour that is used in part is not free.
+    cell = 900 if _coupled(situation) else 1
+    busy = [(one.start // cell * cell, -(-one.end // cell) * cell) for one in device.slots]
     for slot in device.slots:
         if slot.reason != "cheapest" or slot.price is None or len(model.demands) == 0:
             continue

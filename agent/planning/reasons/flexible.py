@@ -16,6 +16,8 @@ from agent.planning.segments import Segment, runs_of
 
 # So many runs of a device are explained one by one.
 MOST_RUNS = 2
+# Less than this is not worth a sentence, in the currency.
+WORTH_SAYING = Fraction(1, 10_000)
 SHIFTS_S = (7200, 3600, 1800)
 
 
@@ -68,7 +70,8 @@ class FlexibleReasons:
         left_out = LeftOut(self._house.words)
         for index, demand in enumerate(self._device.demands):
             unserved = self._house.kwh(demand.energy - self._measured.served[index])
-            if not demand.hard and unserved > LEAST_KWH:
+            least = LEAST_KWH if self._measured.segments else 0
+            if not demand.hard and unserved > least:
                 left_out.add(unserved, *self._left_out(index, demand))
         yield from left_out.reasons()
 
@@ -76,8 +79,11 @@ class FlexibleReasons:
         """Code, the sentence after the amount, numbers."""
         words, scale = self._house.words, self._house.units.price_scale
         value = demand.value / scale
-        free, blocked = self._slots.cheapest(index)
         numbers: Numbers = {"value_per_kwh": number(value)}
+        found = self._slots.cheapest(index)
+        if found is None:
+            return "not_worth", "are not worth what they would cost", numbers
+        free, blocked = found
         if min(free, blocked) == float("inf"):
             if demand.cap is None:
                 return "not_worth", "have no free time with a price in their window", numbers
@@ -119,7 +125,7 @@ class FlexibleReasons:
             return
         if device.incumbent.cost and moved is not None and moved.valid:
             saved, paid = -moved.cost_more, moved.changes
-            if saved > SAME_MONEY and paid > saved:
+            if saved > WORTH_SAYING and paid > saved:
                 text = (
                     f"Kept as it was: moving would save {house.words.amount(saved)} "
                     f"and costs {house.words.money(paid)} in changes."
@@ -144,6 +150,8 @@ class FlexibleReasons:
             what = f"Waits until {words.clock(start)}, when" if waits else "Runs when"
             text = f"{what} the energy costs least{tail}"
             text += f"; everything at once would cost {words.money(saved)} more."
+        elif house.deadline.over():
+            text = f"Runs when the energy costs least within its window{tail}."
         else:
             when = "at once" if start == 0 else f"from {words.clock(start)} on"
             text = f"Runs {when}: no other time in its window is cheaper{tail}."

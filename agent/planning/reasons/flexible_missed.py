@@ -21,7 +21,10 @@ def missed(house: House, device: ScaledDevice) -> Iterator[Reason]:
             "shortfall_kwh": number(short, 3),
             "deadline": words.instant(demand.deadline),
         }
-        text = f"{words.kwh(short)} are missing {when}{cause}."
+        lack = words.kwh(short)
+        if len(lacking) == 1:
+            lack = f"{lack} of {words.kwh(house.kwh(demand.energy))}"
+        text = f"{lack} are missing {when}{cause}."
         yield Reason("shortfall", text, numbers)
     late = sum(
         one.power * max(0, one.end - max(one.start, device.demands[one.demand].deadline))
@@ -70,7 +73,8 @@ def _caps(house: House, device: ScaledDevice) -> Iterator[Reason]:
     left_out = LeftOut(words)
     for demand, got in zip(device.demands, served, strict=True):
         lacking = house.kwh(demand.energy - got)
-        if not demand.hard or demand.cap is None or lacking <= LEAST_KWH:
+        least = LEAST_KWH if house.segments(device.id) else 0
+        if not demand.hard or demand.cap is None or lacking <= least:
             continue
         spans = timeline.between(demand.earliest, max(demand.earliest, demand.deadline))
         if any(not span.unknown and span.price > demand.cap for _, _, span in spans):

@@ -52,7 +52,10 @@ class FlexibleSlots:
         if not house.imports(k):
             return "surplus" if house.cells[k].pv > house.cells[k].base else "from_storage"
         paid = house.price_of_used(k, energy) - SAME_PRICE
-        free, blocked = self.cheapest(index)
+        found = self.cheapest(index)
+        if found is None:
+            return "cheapest"
+        free, blocked = found
         if free < paid:
             return self.bound_by(index) or "best_found"
         return "limit" if blocked < paid else "cheapest"
@@ -70,10 +73,13 @@ class FlexibleSlots:
         )
         return next((code for code, holds in rules if holds), None)
 
-    def cheapest(self, index: int) -> tuple[float, float]:
-        """The least price at which a demand could have more: where there is room, where not."""
+    def cheapest(self, index: int) -> tuple[float, float] | None:
+        """The least price at which a demand could have more: where there is room, where not.
+
+        Infinite where there is no such time; None where it was too late to look.
+        """
         known = self._cheapest.get(index)
-        if known is None:
+        if known is None and not self._house.deadline.over():
             known = self._cheapest[index] = self._searched(index)
         return known
 
@@ -83,8 +89,6 @@ class FlexibleSlots:
         least = device.min_power or device.power // LEAST_SHARE
         timeline = house.problem.timeline
         free = blocked = float("inf")
-        if house.deadline.over():
-            return free, blocked
         for k in house.between(max(demand.earliest, device.blocked_s), demand.deadline):
             cell = house.cells[k]
             if cell.unknown or house.energy(device.id, k):

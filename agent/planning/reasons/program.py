@@ -35,8 +35,11 @@ class ProgramReasons:
         words = house.words
         if program.running:
             end = max(0, (program.started or 0) + program.length)
-            text = f"The program is under way and runs to its end at {words.clock(end)}."
-            yield Reason("needed_by_deadline", text, {"end": words.instant(end)})
+            text = f"The program is under way and runs to its end at {words.clock(end)}"
+            code, after = "needed_by_deadline", ""
+            if not measured.met:
+                code, after = "late", f", after its deadline at {words.clock(program.deadline)}"
+            yield Reason(code, f"{text}{after}.", {"end": words.instant(end)})
             return
         if not measured.segments and program.energy:
             yield Reason("limit", "The import limit leaves no room for this program.")

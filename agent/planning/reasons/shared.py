@@ -65,8 +65,9 @@ def doubts(house: House, segments: Sequence[Segment]) -> Iterator[Reason]:
         first = min((a for _, a, _, span in parts if span.unknown), default=0)
         if any(a >= timeline.horizon for _, a, _, span in parts if span.unknown):
             known = timeline.horizon
-            since = f"after {words.clock(known)}" if known > 0 else "for any time ahead"
-            text = f"Waits for the prices {since}; they are not known yet."
+            text = f"Waits for the prices after {words.clock(known)}; they are not known yet."
+            if known <= 0:
+                text = "Waits for prices: none ahead is known yet."
             numbers: Numbers = {"start": words.instant(first), "horizon": words.instant(known)}
             yield Reason("waits_for_prices", text, numbers)
     if estimated:

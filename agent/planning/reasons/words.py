@@ -66,7 +66,9 @@ class Words:
         return f"{whole}.{digits.ljust(2, '0')}"
 
     def kwh(self, energy_kwh: float) -> str:
-        return f"{energy_kwh:.1f} kWh" if energy_kwh >= 1 else f"{number(energy_kwh, 3):f} kWh"
+        if energy_kwh >= 1:
+            return f"{energy_kwh:.1f} kWh"
+        return f"{number(energy_kwh, 3 if energy_kwh >= SMALL else 6):f} kWh"
 
     def power(self, watts: float) -> str:
         return f"{number(watts / 1000, 2):f} kW" if watts >= 1000 else f"{watts:.0f} W"

@@ -203,7 +203,7 @@ def test_a_limit_below_the_base_load(planner: Planner) -> None:
     device, why = planned(planner, situation(load(deadline=TWO), site=tight))
     assert device["shortfall_kwh"] == 2
     assert why["shortfall"] == (
-        "2.0 kWh are missing at 13:00: the import limit leaves room for 0 kWh."
+        "2.0 kWh of 2.0 kWh are missing at 13:00: the import limit leaves room for 0 kWh."
     )
     assert min(slot["start"] for slot in device["slots"]) >= "2026-01-16T12:00"
 
@@ -227,7 +227,7 @@ def test_a_deadline_out_of_reach(planner: Planner) -> None:
     device, why = planned(planner, situation(load(energy_kwh=6, deadline=TWO)))
     assert device["shortfall_kwh"] == 2
     assert why["shortfall"] == (
-        "2.0 kWh are missing at 13:00: at full power there is time for 4.0 kWh."
+        "2.0 kWh of 6.0 kWh are missing at 13:00: at full power there is time for 4.0 kWh."
     )
 
 

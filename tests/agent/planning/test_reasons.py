@@ -151,12 +151,12 @@ def test_a_program_says_what_starting_at_once_would_cost() -> None:
 def test_a_shortfall_names_its_cause() -> None:
     plan = make_plan(house([0.3, 0.1], load(demand(3, 2))))
     assert told(plan, "shortfall") == [
-        "1.0 kWh are missing at 13:00: at full power there is time for 2.0 kWh."
+        "1.0 kWh of 3.0 kWh are missing at 13:00: at full power there is time for 2.0 kWh."
     ]
     small = site(import_limit_w=Decimal(1000))
     plan = joint_plan(home([0.3, 0.1], car(demand(3, 2), kw=2), site=small))
     assert told(plan, "shortfall") == [
-        "1.0 kWh are missing at 13:00: the import limit leaves room for 2.0 kWh."
+        "1.0 kWh of 3.0 kWh are missing at 13:00: the import limit leaves room for 2.0 kWh."
     ]
 
 

@@ -11,9 +11,10 @@ from typing import Any
 
 from agent.cli.arguments import CommandParser, number_to
 from agent.cli.chart import plan_text
+from agent.cli.lines import arriving_lines
 from agent.contracts.plan import plan_document
 from agent.contracts.reader import Refusal
-from agent.contracts.situation import parse_situation
+from agent.contracts.situation.reading import parse_situation
 from agent.energy.plan import Engine, Plan
 from agent.energy.situation import Situation
 from agent.planning import make_plan
@@ -108,7 +109,7 @@ def refused(refusal: Refusal) -> dict[str, Any]:
 
 def _lines(time_limit_s: float, engines: Sequence[Entry]) -> int:
     code = 0
-    for line in sys.stdin.buffer:
+    for line in arriving_lines(sys.stdin.fileno()):
         try:
             answer = plan_document(timed_plan(parse_situation(line), time_limit_s, engines))
         except Refusal as refusal:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from agent.clock import Clock, wait_for
 from agent.config import Config
 from agent.contracts.plan import plan_document
-from agent.contracts.situation import situation_document
+from agent.contracts.situation.writing import situation_document
 from agent.contracts.text import wire_json
 from agent.contracts.topics import Topics
 from agent.control.boosts import calm_power

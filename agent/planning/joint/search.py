@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import floor, isfinite
 
+from agent.planning.aims import Aims
 from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.devices.program import ScaledProgram
 from agent.planning.engine import Deadline, Proposal
 from agent.planning.joint.house import LIMITS, SHORTFALL
 from agent.planning.joint.programme import Programme
 from agent.planning.joint.rounding import schedule_of
-from agent.planning.judge import Aims, Judged, judge
+from agent.planning.judge import Judged, judge
 from agent.planning.problem import Problem
 from agent.planning.segments import Schedule
 

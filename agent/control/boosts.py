@@ -37,13 +37,23 @@ def allocated(
     )
     boosting = [name for name, item in inputs.items() if _boosts(item)]
     boosting.sort(key=lambda name: -profiles[name].priority)
+    rooms, kept = {}, {}
+    for name in boosting:
+        override = inputs[name].override
+        assert override is not None
+        until = max(start + 1, to_unix_floor(override.until))
+        rooms[name] = int(headroom.lowest(start, until))
+        # Every car keeps its 6 A as far as they fit; the rest goes by priority.
+        car = profiles[name].type is DeviceType.EVSE
+        least = min(profiles[name].min_power_w, override.power_w) if car else 0
+        kept[name] = least if least <= rooms[name] - taken else 0
+        taken += kept[name]
     for name in boosting:
         item, profile = inputs[name], profiles[name]
         assert item.override is not None
-        until = max(start + 1, to_unix_floor(item.override.until))
-        room = int(headroom.lowest(start, until) - taken)
+        taken -= kept[name]
         asked = item.override.power_w
-        power = min(asked, max(0, room))
+        power = min(asked, max(0, rooms[name] - taken))
         if power < profile.min_power_w:
             power = 0
         if power < asked:

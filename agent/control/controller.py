@@ -337,7 +337,11 @@ class Controller:
                 continue
             schedule = self._schedule(device, item, plan, cycle.prices, now)
             urgent = device in cycle.urgent
-            wanted[device] = Wanted(schedule, urgent=urgent, ignore_drift=not asked, settles=shared)
+            # Under a limit the others need to know what it leaves.
+            tapers = not (asked or self.site.limited) and model.tapering_w(now) is not None
+            wanted[device] = Wanted(
+                schedule, urgent=urgent, ignore_drift=not asked, settles=shared, tapers=tapers
+            )
         issued = self.dispatcher.issue(wanted, to_unix_ceil(now), self.limits.headroom(now))
         if self.dispatcher.waits_for_headroom:
             # What a person asked for is still urgent when the others have made room.
@@ -356,7 +360,7 @@ class Controller:
         part = _part_of(plan, device)
         model = self.devices.model(device)
         most_w = None
-        if model.following.learned_power_w is not None:
+        if model.following.learned_power_w is not None or model.tapering_w(now) is not None:
             # Planned with what it takes, allowed its most: else it could never take more again.
             most_w = profile.min_power_w if self.site.limited else profile.max_power_w
         slots = KINDS[section.type].slots(profile, part, most_w=most_w) if part else ()

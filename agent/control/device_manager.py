@@ -59,7 +59,8 @@ class DeviceManager:
     person did something, so that even small changes are published. `on_asked(device)`: a person
     has asked for something by a request. `on_reappeared` comes after a
     silence, `on_take_back(device)` when its schedule is to be taken back before it is given anew.
-    `acknowledges(device)`: it is expected to confirm what it is told.
+    `acknowledges(device)`: it is expected to confirm what it is told; `revision_problem(device)`:
+    what is wrong with the revision that it says it holds.
     """
 
     clock: Clock
@@ -75,12 +76,15 @@ class DeviceManager:
     on_reappeared: Callable[[], None]
     on_take_back: Callable[[str], None]
     acknowledges: Callable[[str], bool] = lambda device: True
+    revision_problem: Callable[[str], str | None] = lambda device: None
     _by_id: dict[str, ManagedDevice] = field(default_factory=dict, init=False)
     _saved_at: datetime | None = field(default=None, init=False)
     _report: DeviceReport = field(init=False)
 
     def __post_init__(self) -> None:
-        self._report = DeviceReport(self.health, self.events, self.acknowledges)
+        self._report = DeviceReport(
+            self.health, self.events, self.acknowledges, self.revision_problem
+        )
 
     def restore(
         self, sections: Mapping[str, DeviceSection], profiles: Mapping[str, DeviceProfile]

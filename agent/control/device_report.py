@@ -21,11 +21,15 @@ UNKNOWN_KEYS_NAMED = 16
 
 @dataclass(slots=True)
 class DeviceReport:
-    """`acknowledges(device)`: it is expected to confirm what it is told."""
+    """`acknowledges(device)`: it is expected to confirm what it is told.
+
+    `revision_problem(device)`: what is wrong with the revision that it says it holds.
+    """
 
     health: Health
     events: EventQueue
     acknowledges: Callable[[str], bool]
+    revision_problem: Callable[[str], str | None]
 
     def update(self, name: str, device: ManagedDevice, now: datetime) -> None:
         """Bring its line in health up to date, and say what is new."""
@@ -76,6 +80,8 @@ class DeviceReport:
             problems.append(device.rejected)
         elif device.model.never_answers() and self.acknowledges(name):
             problems.append("does not acknowledge its schedule: nobody knows whether it follows it")
+        if (problem := self.revision_problem(name)) is not None:
+            problems.append(problem)
         return problems + _contradictions(device)
 
     def _say_deviation(self, name: str, device: ManagedDevice, now: datetime) -> None:

@@ -30,6 +30,8 @@ FAR_EDGE_S = 900
 STORAGE_DRIFT_W = 300
 # A plan for later than so soon may change for so long before it is told.
 SOON_S, SETTLES_S = 3600, 3600
+# Where one takes less and less, how its slot goes on is told when its end is so near.
+TAPERS_TOLD_S = 600
 SIX_DIGITS = Decimal("1e-6")
 NEVER_BLOCKED = BlockHistory()
 
@@ -124,11 +126,13 @@ def needs_publishing(
     *,
     ignore_drift: bool = False,
     settles: bool = False,
+    tapers: bool = False,
 ) -> bool:
     """Is a new revision due: would the device do something else, or does its schedule run out?
 
     `ignore_drift`: nothing was asked or plugged, so what moved is only what metering made of it.
     `settles`: of many plans that are nearly as good as each other only what comes soon counts.
+    `tapers`: it takes less and less; the slot under way stands until it is about to end.
     """
     if held is None:
         return True
@@ -149,6 +153,11 @@ def needs_publishing(
     until = min(held.valid_until, wanted.valid_until)
     if ignore_drift and settles and now - held.issued_at < SETTLES_S:
         until = min(until, now + SOON_S)
+    if tapers:
+        under_way = held.slot_at(now)
+        if under_way is not None and under_way.power_w > 0 and under_way.end > now + TAPERS_TOLD_S:
+            return False
+        until = min(until, now + TAPERS_TOLD_S)
     old, new = _remaining_slots(held, now, until), _remaining_slots(wanted, now, until)
     if len(old) != len(new):
         return True

@@ -13,7 +13,9 @@ from agent.cli.checks.result import CheckResult, failed, passed, warning
 from agent.config import Config
 from agent.config.base import Section
 from agent.config.devices import DeviceSection, EnergyNeed
+from agent.config.site import LimitScope
 from agent.energy.schedule import DeviceType
+from agent.home.controllable import allowed_w, dim_allowance_w
 from agent.home.kinds import KINDS
 from agent.home.kinds.ev_charger import EvCharger
 from agent.home.kinds.meter import Meter
@@ -106,7 +108,10 @@ def _check_limits(config: Config) -> Iterator[CheckResult]:
     for name, limit in limits.items():
         if limit is None:
             continue
-        left = limit - site.base_load_w
+        left: float = limit - site.base_load_w
+        if name == "failsafe_limit_w" and site.limit_scope is LimitScope.CONTROLLABLE:
+            profiles = [KINDS[device.type].profile(device) for device in config.appliances]
+            left = allowed_w(limit, dim_allowance_w(site, profiles))
         too_big = [
             f"{device.id} ({least} W)"
             for device in config.appliances

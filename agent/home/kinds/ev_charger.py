@@ -13,7 +13,7 @@ from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import DefaultCommand, DeviceType, Goal, OfflineRule
 from agent.energy.situation import ZERO, Flexible
 from agent.home.kinds.kind import DeviceKind
-from agent.home.model.device_model import FULL_PERCENT, DeviceModel, Traits
+from agent.home.model.device_model import FULL_PERCENT, FULL_WHEN_IDLE_FOR, DeviceModel, Traits
 from agent.home.planning_input import (
     SATISFIED_TOLERANCE_KWH,
     WITHOUT_DEADLINE,
@@ -35,7 +35,11 @@ MARGIN_KWH = Decimal("0.05")
 USUAL_OFFLINE_W = 3700
 HUNDRED = Decimal(100)
 # At 100 % a car that still takes power is let go on a while at a time.
-TOPPING_UP = timedelta(minutes=10)
+TOPPING_UP = timedelta(minutes=30)
+# The last percent take longer than full power would need: they are planned to end so much earlier.
+TAPER_RESERVE = timedelta(hours=2)
+# One that takes less and less takes about so much of it on the way that is left.
+STILL_TAKES = 0.7
 # What full power brings in so long is not worth starting the car once more for.
 WORTH_A_START_S = 90
 SOC_KEYS = frozenset({"target_soc_percent", "soc_percent", "floor_soc_percent"})
@@ -163,7 +167,10 @@ class EvChargerKind(DeviceKind[EvCharger]):
         target = values.target_soc_percent
         if target is None:
             target = _exactly(section.target_soc_percent)
+        tapering_w = model.tapering_w(now)
         power_w = round(model.following.learned_power_w or section.max_power_w)
+        if tapering_w is not None:
+            power_w = round(STILL_TAKES * tapering_w)
         missing = _missing_kwh(section, model, wish, now, target)
         if _not_worth_a_start(model, missing, power_w, now):
             missing = ZERO
@@ -185,11 +192,15 @@ class EvChargerKind(DeviceKind[EvCharger]):
         if rest < SATISFIED_TOLERANCE_KWH:
             return PlanningInput(None, goal, override, full=full, needs=needs, notes=notes)
         begin = max(now, override.until) if override else now
+        ends_early = deadline - TAPER_RESERVE
+        needed = timedelta(hours=float(rest) * 1000 / power_w)
+        if target < HUNDRED or ends_early <= begin + needed:
+            ends_early = deadline
         cap = values.price_cap if values.price_cap is not None else section.price_cap
         demand = demand_of(
             rest + MARGIN_KWH,
             begin,
-            deadline,
+            ends_early,
             now,
             cap,
             contiguous=section.contiguous,
@@ -236,7 +247,10 @@ def _topping_up(
         return None
     if not model.meter.commanded_w(now):
         return None
-    return Override("boost", whole_second(now + TOPPING_UP), "topping_up", section.max_power_w)
+    until = now + TOPPING_UP
+    if model.idle_since is not None:
+        until = model.idle_since + FULL_WHEN_IDLE_FOR
+    return Override("boost", whole_second(until), "topping_up", section.max_power_w)
 
 
 def _not_worth_a_start(model: DeviceModel, missing: Decimal, power_w: int, now: datetime) -> bool:

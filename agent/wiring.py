@@ -182,6 +182,7 @@ def build(
         on_reappeared=signals.time_wanted.set,
         on_take_back=lambda device: controller.take_back(device),
         acknowledges=lambda device: adapters[device].acknowledges,
+        on_profile=profiles.__setitem__,
     )
     dispatcher = Dispatcher(
         profiles,

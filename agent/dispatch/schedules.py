@@ -102,7 +102,6 @@ def _apply_override(
                     energy.quantize(SIX_DIGITS),
                     None,
                     override.reason,
-                    profile.phases,
                 )
             )
     elif profile.pause_mode != profile.default.mode:
@@ -153,7 +152,7 @@ def needs_publishing(
     if len(old) != len(new):
         return True
     return any(
-        a.mode != b.mode
+        (a.mode, a.phases) != (b.mode, b.phases)
         or abs(a.power_w - b.power_w) > power_drift_w
         or _moved(max(a.start, now), max(b.start, now), now, ignore_drift=ignore_drift)
         or _moved(a.end, b.end, now, ignore_drift=ignore_drift)
@@ -178,7 +177,7 @@ def _remaining_slots(schedule: Schedule, now: int, until: int) -> list[ScheduleS
         if (
             last is not None
             and last.end == slot.start
-            and (last.mode, last.power_w) == (slot.mode, slot.power_w)
+            and (last.mode, last.power_w, last.phases) == (slot.mode, slot.power_w, slot.phases)
         ):
             out[-1] = replace(last, end=min(slot.end, until))
         else:
@@ -208,6 +207,10 @@ def setpoint_at(schedule: Schedule, profile: DeviceProfile, now: int) -> Setpoin
     """The line to obey from `now` to the schedule's next change."""
     slot = schedule.slot_at(now)
     mode, power = (slot.mode, slot.power_w) if slot else (schedule.default.mode, 0)
+    wiring = profile.phases
+    phases = slot.phases if slot else None
+    if phases is None and wiring is not None and not wiring.switches:
+        phases = wiring.counts[0]
     return Setpoint(
         revision=schedule.revision,
         at=now,
@@ -217,14 +220,6 @@ def setpoint_at(schedule: Schedule, profile: DeviceProfile, now: int) -> Setpoin
         default=schedule.default,
         offline=schedule.offline,
         reason=slot.reason if slot else "default",
-        current_a=_current_a(profile, power),
-        phases=profile.phases,
+        current_a=wiring.current_a(power, phases) if wiring and phases else None,
+        phases=phases,
     )
-
-
-def _current_a(profile: DeviceProfile, power_w: int) -> int | None:
-    """Whole amperes a phase; at full power the nearest, below it never more than was planned."""
-    if not (profile.voltage_v and profile.phases):
-        return None
-    current = power_w / (profile.voltage_v * profile.phases)
-    return round(current) if power_w >= profile.max_power_w else int(current + 0.01)

@@ -10,6 +10,7 @@ from agent.config.devices import DeviceSection
 from agent.contracts.wire import Request
 from agent.energy.plan import DevicePlan
 from agent.energy.profile import DeviceProfile
+from agent.energy.readings import DeviceInfo
 from agent.energy.schedule import ScheduleSlot
 from agent.energy.situation import ZERO
 from agent.home.model.device_model import DeviceModel, Traits
@@ -44,6 +45,10 @@ class DeviceKind(ABC, Generic[S]):
     @abstractmethod
     def describe(self, section: S) -> str:
         """What is configured, in words for people."""
+
+    def as_told(self, section: S, info: DeviceInfo) -> S:
+        """The section with what the config leaves to the device to say."""
+        return section
 
     def traits(self, section: S) -> Traits:
         return Traits(float(self.profile(section).max_power_w), has_stays=self.has_stays)
@@ -88,7 +93,6 @@ class DeviceKind(ABC, Generic[S]):
                     energy.quantize(SIX_DIGITS),
                     slot.price,
                     slot.reason,
-                    profile.phases,
                 )
             )
         return out

@@ -14,13 +14,17 @@ class PvSection(Section):
 
 
 class SiteSection(Section):
-    """`timezone` is an IANA name; left out, the tariff's own zone counts."""
+    """`timezone` is an IANA name; left out, the tariff's own zone counts.
+
+    `export_limit_w` is the most that the grid takes from the roof.
+    """
 
     id: Name = "home"
     timezone: Zone | None = None
     latitude: float | None = Field(default=None, ge=-90, le=90)
     longitude: float | None = Field(default=None, ge=-180, le=180)
     import_limit_w: Watts | None = Field(default=None, gt=0)
+    export_limit_w: Watts | None = None
     base_load_w: Watts = 0
     failsafe_limit_w: Watts | None = Field(default=None, gt=0)
     pv: PvSection | None = None

@@ -135,6 +135,10 @@ class DeviceManager:
         """What each of them takes now; negative: gives."""
         return [device.model.meter.power_w(now) for device in self._by_id.values()]
 
+    def roof_limited(self, now: datetime) -> bool:
+        """Does an inverter give as much as it may?"""
+        return any(device.model.is_limited(now) for device in self._by_id.values())
+
     # --- what comes in --------------------------------------------------------------------------
 
     def on_decoded(self, name: str, item: Decoded, *, retained: bool) -> None:

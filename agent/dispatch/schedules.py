@@ -142,8 +142,9 @@ def needs_publishing(
         return True
     if left < FOLLOWS_BEFORE_S and longer >= SAME_EDGE_S:
         return True
-    # A battery's power is cut to fit what is left to charge: readings move it a little each time.
-    drifts = ignore_drift and wanted.device_type is DeviceType.BATTERY
+    # A battery's power is cut to fit what is left to charge, an inverter's to what the house draws:
+    # readings move it a little each time.
+    drifts = ignore_drift and wanted.device_type in (DeviceType.BATTERY, DeviceType.PV_INVERTER)
     power_drift_w = STORAGE_DRIFT_W if drifts else 0
     until = min(held.valid_until, wanted.valid_until)
     if ignore_drift and settles and now - held.issued_at < SETTLES_S:

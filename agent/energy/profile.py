@@ -4,6 +4,7 @@ Powers are whole W, durations whole seconds. The rules are those of the wire con
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from agent.energy.phases import Phases
 from agent.energy.schedule import HEAT, DefaultCommand, DeviceType, OfflineRule
@@ -15,7 +16,7 @@ class DeviceProfile:
 
     `min_power_w` is the least that it can run at; `min_on_s` and `min_off_s` the least times that
     a run and a pause last. `run_s` is how long a program runs. `surplus_only`:
-    a battery that may not be charged from the grid.
+    a battery that may not be charged from the grid. `roof_share`: an inverter's part of the roof.
     """
 
     id: str
@@ -32,10 +33,16 @@ class DeviceProfile:
     min_off_s: int = 0
     run_s: int = 0
     surplus_only: bool = False
+    roof_share: Decimal = Decimal(1)
 
     @property
     def is_heat(self) -> bool:
         return self.type in HEAT
+
+    @property
+    def produces(self) -> bool:
+        """Does it give only? Its powers are then the most that it may give."""
+        return self.type is DeviceType.PV_INVERTER
 
     def least_w(self, power_w: int) -> int:
         """The least it can be turned down to from that power without another switch."""
@@ -57,6 +64,8 @@ class DeviceProfile:
 
     def max_draw_w(self, mode: str, power_w: int) -> int:
         """The most that the device takes when told so; on its own logic its most of all."""
+        if self.produces:
+            return 0
         return self.max_power_w if mode == "release" else max(0, power_w)
 
     @property

@@ -73,6 +73,7 @@ def live(
             car = Ev(setup, battery_kwh=40, phases=says)
             cars.append(car)
             came = car.next_event(START)
+            assert came is not None
             jobs = [
                 asyncio.create_task(car.run()),
                 asyncio.create_task(limits_fall_and_rise(home, car, came)),

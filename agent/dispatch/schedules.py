@@ -6,6 +6,7 @@ The rules are those of the wire contract's section 2 ("what we owe it").
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from agent.dispatch.blocks import BlockHistory, blocked_spans
@@ -27,7 +28,7 @@ WORTH_RENEWING_S = 3600
 SAME_EDGE_S = 60
 # Far ahead an edge may drift more before it is told: a tenth of the way there, at most this.
 FAR_EDGE_S = 900
-STORAGE_DRIFT_W = 300
+STORAGE_DRIFT_W = LIMIT_DRIFT_W = 300
 # A plan for later than so soon may change for so long before it is told.
 SOON_S, SETTLES_S = 3600, 3600
 SIX_DIGITS = Decimal("1e-6")
@@ -142,13 +143,14 @@ def needs_publishing(
         return True
     if left < FOLLOWS_BEFORE_S and longer >= SAME_EDGE_S:
         return True
-    # A battery's power is cut to fit what is left to charge, an inverter's to what the house draws:
-    # readings move it a little each time.
-    drifts = ignore_drift and wanted.device_type in (DeviceType.BATTERY, DeviceType.PV_INVERTER)
+    # A battery's power is cut to fit what is left to charge: readings move it a little each time.
+    drifts = ignore_drift and wanted.device_type is DeviceType.BATTERY
     power_drift_w = STORAGE_DRIFT_W if drifts else 0
     until = min(held.valid_until, wanted.valid_until)
     if ignore_drift and settles and now - held.issued_at < SETTLES_S:
         until = min(until, now + SOON_S)
+    if ignore_drift and wanted.device_type is DeviceType.PV_INVERTER:
+        return _limits_differ(held, wanted, now, until)
     old, new = _remaining_slots(held, now, until), _remaining_slots(wanted, now, until)
     if len(old) != len(new):
         return True
@@ -159,6 +161,18 @@ def needs_publishing(
         or _moved(a.end, b.end, now, ignore_drift=ignore_drift)
         for a, b in zip(old, new, strict=True)
     )
+
+
+def _limits_differ(held: Schedule, wanted: Schedule, now: int, until: int) -> bool:
+    """An inverter's limits follow what the house is expected to draw, by the hour and a little."""
+    slots = (*held.slots, *wanted.slots)
+    inside = {edge for slot in slots for edge in (slot.start, slot.end) if now < edge < until}
+    for start, end in pairwise(sorted({now, until, *inside})):
+        old, new = held.slot_at(start) or held.default, wanted.slot_at(start) or wanted.default
+        far = abs(old.power_w - new.power_w) > LIMIT_DRIFT_W or old.mode != new.mode
+        if far and end - start > SAME_EDGE_S:
+            return True
+    return False
 
 
 def _moved(old: int, new: int, now: int, *, ignore_drift: bool) -> bool:

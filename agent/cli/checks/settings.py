@@ -36,6 +36,7 @@ def check_settings(config: Config, path: Path) -> Iterator[CheckResult]:
     yield passed("config", f"{path}; topics below {config.base_topic}, in {zone}")
     yield from _check_placeholders(config)
     yield from _check_limits(config)
+    yield from _check_export(config)
     if not config.devices:
         yield warning("devices", "none; only prices are published", "add some to devices:")
     for device in config.devices:
@@ -118,6 +119,17 @@ def _check_limits(config: Config) -> Iterator[CheckResult]:
                 f"below site.{name} of {limit} W there is no room for {', '.join(too_big)}",
                 f"check site.{name} and site.base_load_w; they are in W, 11 kW are 11000",
             )
+
+
+def _check_export(config: Config) -> Iterator[CheckResult]:
+    limited = [device.id for device in config.appliances if isinstance(device, PvInverter)]
+    directions = getattr(config.tariff, "directions", ("export",))
+    if limited and "export" not in directions:
+        yield warning(
+            limited[0],
+            "is not held back where export costs money: no prices for export are fetched",
+            "tariff.directions: [import, export]",
+        )
 
 
 def _least_power_w(device: DeviceSection) -> int:

@@ -6,8 +6,8 @@ allowed for the feed-in alone holds outside of slots and without the agent; a sl
 the plan uses it in the house.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import ClassVar, Literal
@@ -29,6 +29,8 @@ from agent.home.wishes import Wish
 
 # Finer than that no inverter keeps a limit, and finer steps are only revisions.
 POWER_STEP_W = 100
+# What a house draws swings at least so much above its least.
+LEAST_SWING_W = Decimal(250)
 LIMIT, AUTO = "limit", "auto"
 
 
@@ -100,46 +102,101 @@ class PvInverterKind(DeviceKind[PvInverter]):
     ) -> Sequence[ScheduleSlot]:
         """The limits that the site's part of the plan asks for; the rest of the day is its own."""
         out = []
-        rates, roof = situation.export_rates, situation.site.pv
-        spans = [(span.start, span.end) for span in rates]
-        spans += [(span.start, span.end) for span in roof]
-        edges = sorted({edge for both in spans for edge in both})
-        for span in plan.site:
-            inside = [edge for edge in edges if span.start < edge < span.end]
-            for start, end in pairwise([span.start, *inside, span.end]):
-                pv_w, price = _power_at(roof, start), _price_at(rates, start)
-                found = _limit_of(span, pv_w, price, situation, profile)
-                if found is None:
-                    continue
-                most_w, reason = found
-                power_w = min(_calm(most_w * profile.roof_share), profile.max_power_w)
-                given_w = min(Decimal(power_w), pv_w * profile.roof_share)
-                energy = (given_w * (end - start) / 3_600_000).quantize(SIX_DIGITS)
-                out.append(ScheduleSlot(start, end, LIMIT, power_w, energy, price, reason))
+        for cell in _cells(plan, situation):
+            found = cell.limit(
+                situation.site.export_limit_w, by_default=profile.default.mode == LIMIT
+            )
+            if found is None:
+                continue
+            most_w, reason = found
+            power_w = _calm(most_w * profile.roof_share)
+            if power_w >= profile.max_power_w and profile.default.mode == AUTO:
+                continue
+            power_w = min(power_w, profile.max_power_w)
+            given_w = min(Decimal(power_w), cell.sun_w * profile.roof_share)
+            energy = (given_w * (cell.end - cell.start) / 3_600_000).quantize(SIX_DIGITS)
+            out.append(
+                ScheduleSlot(
+                    cell.start, cell.end, LIMIT, power_w, energy, cell.export_price, reason
+                )
+            )
         return out
 
 
-def _limit_of(
-    span: SiteSpan,
-    pv_w: Decimal,
-    price: Decimal | None,
-    situation: Situation,
-    profile: DeviceProfile,
-) -> tuple[Decimal, str] | None:
-    """What the roof may give then and why; None: whatever holds outside of slots."""
-    if pv_w <= 0:
-        return None
-    limit_w = situation.site.export_limit_w
-    used_w = pv_w - span.curtailed_w + span.import_w - span.export_w
-    costs = price is not None and price < 0
-    if span.curtailed_w >= POWER_STEP_W:
-        return pv_w - span.curtailed_w, "export_price" if costs else "export_limit"
-    if costs and not span.export_w:
-        # The sun may shine more than is expected: what the house does not use would cost.
-        return used_w, "export_price"
-    if limit_w is not None and profile.default.mode == LIMIT and pv_w > limit_w:
-        return used_w + limit_w, "export_limit"
-    return None
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """A piece of the plan's site in which nothing changes; powers in W, prices per kWh."""
+
+    start: int
+    end: int
+    flow: SiteSpan
+    sun_w: Decimal
+    base_load_w: Decimal
+    import_price: Decimal | None
+    export_price: Decimal | None
+
+    def limit(
+        self, export_limit_w: Decimal | None, *, by_default: bool
+    ) -> tuple[Decimal, str] | None:
+        """What the roof may give and why; None: whatever holds outside of slots.
+
+        `by_default`: outside of slots it may give no more than the grid takes.
+        """
+        if self.sun_w <= 0:
+            return None
+        most_w = None if export_limit_w is None else self._used_w + export_limit_w
+        if self.export_price is not None and self.export_price < 0 and not self.flow.export_w:
+            # Also where nothing is to be curtailed: the sun may shine more than is expected.
+            worth_w = self._worth_w(-self.export_price)
+            if most_w is None or worth_w < most_w:
+                return worth_w, "export_price"
+            return most_w, "export_limit"
+        if export_limit_w is None or most_w is None:
+            return None
+        binds = self.flow.curtailed_w > 0 or (by_default and self.sun_w > export_limit_w)
+        return (most_w, "export_limit") if binds else None
+
+    @property
+    def _used_w(self) -> Decimal:
+        flow = self.flow
+        return self.sun_w - flow.curtailed_w + flow.import_w - flow.export_w
+
+    def _worth_w(self, paid: Decimal) -> Decimal:
+        """The most that is worth giving where export costs that much per kWh.
+
+        What the house draws swings. Of a limit too low its price is lost, of one too high that of
+        export: it stands where the chance that the house draws more is the share of the second in
+        both (the newsvendor's rule), what it draws above its least being exponential.
+        """
+        if self.flow.import_w and self.flow.curtailed_w:
+            # To draw from the grid is better still.
+            return self.sun_w - self.flow.curtailed_w
+        lost = max(ZERO, self.import_price or ZERO)
+        swing_w = max(LEAST_SWING_W, self.base_load_w / 2)
+        least_w = self._used_w - min(self.base_load_w, swing_w)
+        return least_w + swing_w * ((paid + lost) / paid).ln()
+
+
+def _cells(plan: Plan, situation: Situation) -> Iterator[_Cell]:
+    site = situation.site
+    edges = {
+        edge
+        for spans in (site.pv, site.base_load, situation.import_rates, situation.export_rates)
+        for span in spans
+        for edge in (span.start, span.end)
+    }
+    for flow in plan.site:
+        inside = sorted(edge for edge in edges if flow.start < edge < flow.end)
+        for start, end in pairwise([flow.start, *inside, flow.end]):
+            yield _Cell(
+                start,
+                end,
+                flow,
+                _power_at(site.pv, start),
+                _power_at(site.base_load, start),
+                _price_at(situation.import_rates, start),
+                _price_at(situation.export_rates, start),
+            )
 
 
 def _power_at(spans: Sequence[PowerSpan], when: int) -> Decimal:

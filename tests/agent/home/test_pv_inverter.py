@@ -1,5 +1,7 @@
 """The roof's inverter: when it is limited, to how much, and what is said where it does not obey."""
 
+import math
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -70,16 +72,41 @@ def told(made: list[ScheduleSlot]) -> list[tuple[int, int, str]]:
     return [((slot.start - NOW) // HOUR, slot.power_w, slot.reason) for slot in made]
 
 
-def test_where_export_costs_it_gives_what_the_house_uses() -> None:
+def test_where_export_costs_it_gives_what_the_house_may_use() -> None:
+    """More than is expected, for the grid's energy is dearer than what is given away costs."""
     [profile] = inverters(6000)
-    hours: Hours = [(3000, 540, "0.08"), (4000, 540, "-0.02"), (400, 700, "-0.02"), (0, 300, "-1")]
-    asked = situation(hours)
-    # In the third hour the sun may shine more than is expected: also then nothing is given away.
-    made = slots(profile, asked)
-    assert told(made) == [(1, 500, "export_price"), (2, 700, "export_price")]
-    assert [slot.price for slot in made] == [Decimal("-0.02")] * 2
-    assert made[0].energy_kwh == Decimal("0.5")
-    assert made[1].energy_kwh == Decimal("0.4")
+    hours: Hours = [(3000, 540, "0.08"), (4000, 540, "-0.02"), (400, 800, "-0.1"), (0, 300, "-1")]
+    # In the third hour the sun may shine more than is expected.
+    made = slots(profile, situation(hours))
+    assert told(made) == [(1, 1000, "export_price"), (2, 900, "export_price")]
+    assert [slot.price for slot in made] == [Decimal("-0.02"), Decimal("-0.1")]
+    assert [slot.energy_kwh for slot in made] == [Decimal(1), Decimal("0.4")]
+
+
+def test_what_costs_next_to_nothing_is_not_worth_a_limit() -> None:
+    [profile] = inverters(6000)
+    assert slots(profile, situation([(6000, 900, "-0.000001")])) == []
+
+
+def test_where_the_grid_pays_for_what_is_drawn_the_roof_gives_nothing() -> None:
+    [profile] = inverters(6000)
+    asked = replace(
+        situation([(4000, 540, "-0.02")]),
+        import_rates=(RateSpan(NOW, NOW + HOUR, Decimal("-0.02")),),
+    )
+    assert told(slots(profile, asked)) == [(0, 0, "export_price")]
+
+
+def test_a_household_that_swings_pays_less_with_it_than_with_any_other_limit() -> None:
+    """Every other steady limit costs more over what the house may draw."""
+    [profile] = inverters(6000)
+    [slot] = slots(profile, situation([(6000, 800, "-0.1")]))
+    drawn = [400 - 400 * math.log((k + 0.5) / 2000) for k in range(2000)]
+
+    def cost(limit_w: int) -> float:
+        return sum(0.3 * max(0.0, w - limit_w) + 0.1 * max(0.0, limit_w - w) for w in drawn)
+
+    assert min(range(0, 6000, 100), key=cost) in (slot.power_w, slot.power_w + 100)
 
 
 def test_the_three_forms_say_it() -> None:
@@ -88,9 +115,9 @@ def test_the_three_forms_say_it() -> None:
     assert (made.default, made.offline.mode) == (DefaultCommand("auto", 0), "auto")
     compact = compact_document(made)
     assert (compact["u"], compact["d"], compact["o"]) == ("W", None, [900, None])
-    assert compact["p"] == [[300, 500], [3900, None]]
+    assert compact["p"] == [[300, 1000], [3900, None]]
     now, later = setpoint_at(made, profile, NOW), setpoint_at(made, profile, NOW + HOUR)
-    assert (now.mode, now.power_w, now.current_a, now.phases) == ("limit", 500, None, None)
+    assert (now.mode, now.power_w, now.current_a, now.phases) == ("limit", 1000, None, None)
     assert (later.mode, later.power_w) == ("auto", 0)
 
 
@@ -105,6 +132,15 @@ def test_the_feed_in_limit_holds_by_itself_and_a_slot_allows_what_the_house_uses
     assert (compact["d"], compact["o"]) == (3000, [900, 3000])
 
 
+def test_where_nothing_may_be_fed_in_it_never_is() -> None:
+    """Not even where giving a little too much would be cheaper than giving too little."""
+    [profile] = inverters(6000, export_limit_w=0)
+    hours: Hours = [(4000, 540, "-0.02"), (4000, 540, "0.08")]
+    made = slots(profile, situation(hours, 0))
+    assert told(made) == [(0, 500, "export_limit"), (1, 500, "export_limit")]
+    assert profile.default == DefaultCommand("limit", 0)
+
+
 def test_a_limit_above_what_the_roof_can_give_is_none() -> None:
     [profile] = inverters(6000, export_limit_w=6000)
     assert profile.default.mode == "auto"
@@ -115,15 +151,15 @@ def test_two_inverters_share_the_roof() -> None:
     assert (big.default.power_w, small.default.power_w) == (3000, 1000)
     asked = situation([(4000, 800, "-0.02")], 4000)
     assert [told(slots(one, asked)) for one in (big, small)] == [
-        [(0, 600, "export_price")],
-        [(0, 200, "export_price")],
+        [(0, 1100, "export_price")],
+        [(0, 300, "export_price")],
     ]
 
 
 def test_a_little_more_or_less_is_no_new_revision() -> None:
     [profile] = inverters(6000)
     held, little, much = (
-        schedule(profile, situation([(4000, use, "-0.02")])) for use in (800, 1000, 1400)
+        schedule(profile, situation([(4000, use, "-0.02")])) for use in (800, 900, 1400)
     )
     assert not needs_publishing(held, little, NOW, ignore_drift=True)
     assert needs_publishing(held, much, NOW, ignore_drift=True)
@@ -139,7 +175,11 @@ def limited(limit_w: int) -> tuple[DeviceModel, Schedule]:
             )
         ),
     )
-    held = schedule(profile, situation([(6000, limit_w, "-0.02")] * 3))
+    asked = situation([(6000, limit_w, "-0.02")] * 3)
+    held = replace(
+        schedule(profile, asked),
+        slots=(ScheduleSlot(NOW, NOW + 3 * HOUR, "limit", limit_w, Decimal(1), None, "limit"),),
+    )
     model.told(held, from_unix(NOW))
     return model, held
 

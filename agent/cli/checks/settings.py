@@ -87,7 +87,8 @@ def _check_placeholders(config: Config) -> Iterator[CheckResult]:
 
 def _describe(device: DeviceSection, config: Config) -> str:
     offline = profile_of(device, config).offline
-    power = f" at {offline.power_w} W" if offline.power_w else ""
+    says_power = offline.power_w or offline.mode == "limit"
+    power = f" at {offline.power_w} W" if says_power else ""
     return f"{KINDS[device.type].describe(device)}; when nobody answers: {offline.mode}{power}"
 
 

@@ -179,7 +179,8 @@ class EvChargerKind(DeviceKind[EvCharger]):
             if section.battery_kwh
             else f"{section.energy_kwh:g} kWh a stay"
         )
-        return f"charger up to {section.max_power_w} W, {amount}"
+        switches = " on one phase or three" if section.wiring.switches else ""
+        return f"charger up to {section.max_power_w} W{switches}, {amount}"
 
     def planning_input(
         self, section: EvCharger, model: DeviceModel, wish: Wish, context: PlanningContext

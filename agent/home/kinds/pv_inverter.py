@@ -144,7 +144,8 @@ class _Cell:
         """
         if self.sun_w <= 0:
             return None
-        most_w = None if export_limit_w is None else self._used_w + export_limit_w
+        # What the grid takes is no estimate: only what the house draws at least comes on top.
+        most_w = None if export_limit_w is None else self._least_w + export_limit_w
         if self.export_price is not None and self.export_price < 0 and not self.flow.export_w:
             # Also where nothing is to be curtailed: the sun may shine more than is expected.
             worth_w = self._worth_w(-self.export_price)
@@ -157,9 +158,11 @@ class _Cell:
         return (most_w, "export_limit") if binds else None
 
     @property
-    def _used_w(self) -> Decimal:
+    def _least_w(self) -> Decimal:
+        """What the house and its devices draw then, at the least."""
         flow = self.flow
-        return self.sun_w - flow.curtailed_w + flow.import_w - flow.export_w
+        used_w = self.sun_w - flow.curtailed_w + flow.import_w - flow.export_w
+        return used_w - min(self.base_load_w, self._swing_w)
 
     def _worth_w(self, paid: Decimal) -> Decimal:
         """The most that is worth giving where export costs that much per kWh.
@@ -172,9 +175,11 @@ class _Cell:
             # To draw from the grid is better still.
             return self.sun_w - self.flow.curtailed_w
         lost = max(ZERO, self.import_price or ZERO)
-        swing_w = max(LEAST_SWING_W, self.base_load_w / 2)
-        least_w = self._used_w - min(self.base_load_w, swing_w)
-        return least_w + swing_w * ((paid + lost) / paid).ln()
+        return self._least_w + self._swing_w * ((paid + lost) / paid).ln()
+
+    @property
+    def _swing_w(self) -> Decimal:
+        return max(LEAST_SWING_W, self.base_load_w / 2)
 
 
 def _cells(plan: Plan, situation: Situation) -> Iterator[_Cell]:

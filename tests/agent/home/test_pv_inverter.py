@@ -1,10 +1,12 @@
 """The roof's inverter: when it is limited, to how much, and what is said where it does not obey."""
 
+import json
 import math
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -16,9 +18,11 @@ from agent.energy.profile import DeviceProfile
 from agent.energy.readings import Reading
 from agent.energy.schedule import DefaultCommand, Schedule, ScheduleSlot
 from agent.energy.situation import PowerSpan, RateSpan, Site, Situation
+from agent.errors import Refused
 from agent.home.kinds import KINDS, profile_of
 from agent.home.model.device_model import DeviceModel
 from agent.home.planning_input import PlanningInput
+from agent.home.wishes import RequestContext, Wish, apply_request, read_request
 from agent.planning import make_plan
 from integrations.devices.native import NativeDevice
 from integrations.registry import AgentConfig
@@ -26,6 +30,7 @@ from integrations.registry import AgentConfig
 KIND = KINDS["pv_inverter"]
 NOW = 1_768_521_600
 HOUR = 3600
+ROOF = {"id": "roof0", "type": "pv_inverter", "max_power_w": 6000, "curtailable": True}
 # Sun in W, use of the house in W, what is paid for export: an hour each.
 Hours = list[tuple[int, int, str]]
 
@@ -127,7 +132,8 @@ def test_the_feed_in_limit_holds_by_itself_and_a_slot_allows_what_the_house_uses
     assert (profile.offline.mode, profile.offline.power_w) == ("limit", 3000)
     hours: Hours = [(2000, 500, "0.08"), (3300, 500, "0.08"), (5000, 500, "0.08")]
     made = slots(profile, situation(hours, 3000))
-    assert told(made) == [(1, 3500, "export_limit"), (2, 3500, "export_limit")]
+    # 500 W are expected, 250 W are sure.
+    assert told(made) == [(1, 3200, "export_limit"), (2, 3200, "export_limit")]
     compact = compact_document(schedule(profile, situation(hours, 3000)))
     assert (compact["d"], compact["o"]) == (3000, [900, 3000])
 
@@ -137,7 +143,7 @@ def test_where_nothing_may_be_fed_in_it_never_is() -> None:
     [profile] = inverters(6000, export_limit_w=0)
     hours: Hours = [(4000, 540, "-0.02"), (4000, 540, "0.08")]
     made = slots(profile, situation(hours, 0))
-    assert told(made) == [(0, 500, "export_limit"), (1, 500, "export_limit")]
+    assert told(made) == [(0, 200, "export_limit"), (1, 200, "export_limit")]
     assert profile.default == DefaultCommand("limit", 0)
 
 
@@ -165,16 +171,17 @@ def test_a_little_more_or_less_is_no_new_revision() -> None:
     assert needs_publishing(held, much, NOW, ignore_drift=True)
 
 
+@pytest.mark.parametrize("body", [{"mode": "boost"}, {"price_cap": 0.1}, {"start": True}])
+def test_nobody_asks_anything_of_it(body: dict[str, object]) -> None:
+    keys = KIND.wish_keys(KIND.section.model_validate(ROOF))
+    context = RequestContext("roof0", "pv_inverter", keys, from_unix(NOW), ZoneInfo("UTC"))
+    with pytest.raises(Refused):
+        apply_request(read_request(json.dumps(body).encode()), Wish(), context)
+
+
 def limited(limit_w: int) -> tuple[DeviceModel, Schedule]:
     [profile] = inverters(6000)
-    model = DeviceModel(
-        "roof0",
-        KIND.traits(
-            KIND.section.model_validate(
-                {"id": "roof0", "type": "pv_inverter", "max_power_w": 6000, "curtailable": True}
-            )
-        ),
-    )
+    model = DeviceModel("roof0", KIND.traits(KIND.section.model_validate(ROOF)))
     asked = situation([(6000, limit_w, "-0.02")] * 3)
     held = replace(
         schedule(profile, asked),

@@ -27,8 +27,9 @@ from agent.energy.instants import to_unix_floor
 from agent.energy.profile import DeviceProfile
 from agent.energy.readings import Acknowledgement
 from agent.health import Health
-from agent.home.kinds import KINDS
+from agent.home.kinds import profile_of
 from agent.home.kinds.meter import Meter
+from agent.home.kinds.pv_inverter import PvInverter
 from agent.liveness import Liveness
 from agent.ports import Companion, Decoded, DeviceAdapter, TariffSource
 from agent.records.device_store import DeviceStore
@@ -141,7 +142,9 @@ def build(
     outbox.on_topic = used_topics.note
     events = EventQueue(clock, health, topics.event, lambda message: outbox.set(EVENTS, message))
     meters = SiteMeters(
-        {item.id: item for item in config.devices if isinstance(item, Meter)}, health
+        {item.id: item.role for item in config.devices if isinstance(item, Meter | PvInverter)},
+        frozenset(item.id for item in config.devices if not item.controlled),
+        health,
     )
     power = HousePower(
         config.site,
@@ -152,6 +155,7 @@ def build(
         location=lambda: site.location(),
         devices_w=lambda now: sum(devices.powers_w(now)),
         given_w=lambda now: -sum(power for power in devices.powers_w(now) if power < 0),
+        roof_limited=lambda now: devices.roof_limited(now),
     )
     site = Site(
         config,
@@ -184,6 +188,7 @@ def build(
         on_take_back=lambda device: controller.take_back(device),
         acknowledges=lambda device: adapters[device].acknowledges,
         revision_problem=lambda device: dispatcher.revision_problem(device),
+        on_profile=profiles.__setitem__,
     )
     dispatcher = Dispatcher(
         profiles,
@@ -235,6 +240,7 @@ def build(
     def on_decoded(device: str, item: Decoded, retained: bool) -> None:
         if device in meters:
             meters.on_decoded(device, item, clock.now(), retained=retained)
+        if device not in devices:
             return
         if isinstance(item, Acknowledgement):
             dispatcher.on_ack(device, item, to_unix_floor(clock.now()))
@@ -308,7 +314,7 @@ def build(
 
 def _profiles(config: Config, site: Site, health: Health) -> dict[str, DeviceProfile]:
     """What devices are; under a limit with offline rules that fit below it together."""
-    fitted = {item.id: KINDS[item.type].profile(item) for item in config.appliances}
+    fitted = {item.id: profile_of(item, config) for item in config.appliances}
     reduced: list[str] = []
     for limit_w, base_load_w in site.lasting_limits():
         fitted, more = fit_offline_rules(list(fitted.values()), limit_w, base_load_w)

@@ -66,6 +66,7 @@ PURE = (
     "agent.dispatch.blocks",
     "agent.dispatch.finish",
     "agent.dispatch.limit",
+    "agent.dispatch.phases",
     "agent.dispatch.schedules",
     "agent.control.boosts",
     "agent.records.write_budget",

@@ -31,6 +31,7 @@ class SiteSection(Section):
 
     `controllable_devices` None: chargers, heat pumps and batteries above 4.2 kW.
     `simultaneity_factors` are for two devices, for three and so on; the last for all that follow.
+    `export_limit_w` is the most that the grid takes from the roof.
     """
 
     id: Name = "home"
@@ -38,6 +39,7 @@ class SiteSection(Section):
     latitude: float | None = Field(default=None, ge=-90, le=90)
     longitude: float | None = Field(default=None, ge=-180, le=180)
     import_limit_w: Watts | None = Field(default=None, gt=0)
+    export_limit_w: Watts | None = None
     base_load_w: Watts = 0
     failsafe_limit_w: Watts | None = Field(default=None, gt=0)
     limit_scope: LimitScope = LimitScope.HOUSE

@@ -53,9 +53,7 @@ def allocated(
         assert item.override is not None
         taken -= kept[name]
         asked = item.override.power_w
-        power = min(asked, max(0, rooms[name] - taken))
-        if power < profile.min_power_w:
-            power = 0
+        power = profile.allowed_w(min(asked, max(0, rooms[name] - taken)))
         if power < asked:
             less[name] = f"the limit leaves {power} W of the {asked} W that were asked"
             out[name] = replace(item, override=replace(item.override, power_w=power))
@@ -98,9 +96,9 @@ def running_programs(
 
 def calm_power(profile: DeviceProfile, slot: ScheduleSlot) -> ScheduleSlot:
     """Rounded down, so that a few watts of headroom more or less are no new revision."""
-    if profile.min_power_w >= profile.max_power_w or slot.power_w >= profile.max_power_w:
+    if profile.min_power_w >= profile.max_power_w or slot.power_w >= profile.most_w(slot.power_w):
         return slot
-    power = max(profile.min_power_w, slot.power_w // POWER_STEP_W * POWER_STEP_W)
+    power = max(profile.least_w(slot.power_w), slot.power_w // POWER_STEP_W * POWER_STEP_W)
     return replace(slot, power_w=min(slot.power_w, power))
 
 

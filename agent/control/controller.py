@@ -97,6 +97,7 @@ class Controller:
     on_turn: Callable[[str], None] = lambda part: None
     _plan: Plan | None = field(default=None, init=False)
     _prices: PriceForecast | None = field(default=None, init=False)
+    _situation: Situation | None = field(default=None, init=False)
     _plan_published: bool = field(default=False, init=False)
     _deadlines: DeadlineWatch = field(init=False)
     _user_triggered: set[str] = field(default_factory=set, init=False)
@@ -250,7 +251,8 @@ class Controller:
         plan = await self.planner.plan(cycle.situation) or await self._without_planner(cycle)
         if plan is None:
             return
-        self._plan = plan = with_assumptions(plan, cycle.inputs)
+        plan = with_assumptions(plan, cycle.inputs)
+        self._plan, self._situation = plan, cycle.situation
         issued = self._issue(cycle, plan, self.clock.now())
         self.dispatcher.publish_due_setpoints(self.clock.now())
         self._serve_wake.set()
@@ -287,6 +289,7 @@ class Controller:
             limit=self.site.limit(),
             base_load=self.site.base_load(),
             pv=self.site.power.pv(),
+            pv_curtailable=any(profile.produces for profile in self.profiles.values()),
         )
         return _Cycle(now, inputs, prices, situation, triggered, urgent)
 
@@ -363,7 +366,10 @@ class Controller:
         if model.following.learned_power_w is not None or model.tapering_w(now) is not None:
             # Planned with what it takes, allowed its most: else it could never take more again.
             most_w = profile.min_power_w if self.site.limited else profile.max_power_w
-        slots = KINDS[section.type].slots(profile, part, most_w=most_w) if part else ()
+        kind = KINDS[section.type]
+        slots = kind.slots(profile, part, most_w=most_w) if part else ()
+        if part is None and plan is not None and self._situation is not None:
+            slots = kind.site_slots(profile, plan, self._situation)
         if self.site.limited:
             slots = [calm_power(profile, slot) for slot in slots]
         context = ScheduleContext(

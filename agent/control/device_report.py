@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agent.control.managed_device import ManagedDevice
+from agent.energy.phases import SWITCHED
 from agent.energy.readings import Acknowledgement, AckStatus
 from agent.health import Health
 from agent.home.model.following import Deviation
@@ -108,6 +109,10 @@ def _contradictions(device: ManagedDevice) -> list[str]:
         out.append(
             f"says it needs {info.min_power_w:g} W, the config at most {profile.max_power_w}"
         )
-    if info.phases is not None and profile.phases is not None and info.phases != profile.phases:
-        out.append(f"says it has {info.phases} phase(s), the config {profile.phases}")
+    if info.phases is not None and profile.phases is not None:
+        can = SWITCHED if info.phases == "switched" else (info.phases,)
+        counts = profile.phases.counts
+        if not set(counts) <= set(can):
+            planned = " or ".join(str(count) for count in counts)
+            out.append(f"says phases: {info.phases}, it is planned with {planned}")
     return out

@@ -13,6 +13,7 @@ from agent.contracts.text import read_member
 from agent.dispatch.finish import finished, without_restart
 from agent.dispatch.limit import ANSWERS_WITHIN_S, Published, curtailed, granted
 from agent.dispatch.outbox import Outbox, device_lane
+from agent.dispatch.phases import PhaseHistory, carried_on, with_phases
 from agent.dispatch.revisions import Revisions
 from agent.dispatch.schedules import (
     describe_schedule,
@@ -82,6 +83,7 @@ class Dispatcher:
     _deferred: dict[str, tuple[Schedule, int]] = field(default_factory=dict, init=False)
     _answered_early: dict[str, int] = field(default_factory=dict, init=False)
     _unproven: bool = field(default=False, init=False)
+    _phases: dict[str, tuple[PhaseHistory, int]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self._revisions = Revisions(self.store, self.health)
@@ -222,8 +224,7 @@ class Dispatcher:
         ready = {}
         for device, item in wanted.items():
             schedule = without_restart(item.schedule, self.held(device), now)
-            schedule = finished(schedule, now, never_more=limited)
-            ready[device] = self.adapters[device].fit(schedule)
+            ready[device] = self._finished(schedule, now, never_more=limited)
         if headroom is not None:
             self._look_for_overdue(now)
             known = {name: self._published.setdefault(name, Published()) for name in ready}
@@ -232,8 +233,7 @@ class Dispatcher:
             )
             self._waits = not complete
             for device, schedule in ready.items():
-                schedule = finished(schedule, now, never_more=True)
-                ready[device] = self.adapters[device].fit(schedule)
+                ready[device] = self._finished(schedule, now, never_more=True)
         else:
             self._waits = False
         issued = []
@@ -266,11 +266,29 @@ class Dispatcher:
             return None
         return last + REVISION_EVERY_S
 
+    def _finished(self, schedule: Schedule, now: int, *, never_more: bool) -> Schedule:
+        """With its last touches, as the device can take it."""
+        device = schedule.device
+        schedule = finished(schedule, now, never_more=never_more)
+        phases = self.profiles[device].phases
+        if phases is not None:
+            schedule = with_phases(schedule, phases, self._phase_history(device, now), now)
+        return self.adapters[device].fit(schedule)
+
+    def _phase_history(self, device: str, now: int) -> PhaseHistory:
+        """What it did by what it holds; of an earlier life its last schedule tells enough."""
+        held = self.held(device)
+        known = self._phases.get(device)
+        history, since = known or (PhaseHistory(), held.issued_at if held else now)
+        history = carried_on(history, held, since, now)
+        self._phases[device] = history, now
+        return history
+
     def curtail(self, headroom: Steps, unswitchable: Iterable[str], now: int) -> list[str]:
         """A stricter limit holds: in one step, setpoints first, nobody is waited for."""
         lower = curtailed(self.profiles, self._published, headroom, unswitchable, now)
         for device, schedule in lower.items():
-            schedule = self.adapters[device].fit(finished(schedule, now, never_more=True))
+            schedule = self._finished(schedule, now, never_more=True)
             self._publish(device, replace(schedule, issued_at=now), now, setpoint_first=True)
         return list(lower)
 

@@ -228,8 +228,8 @@ def _lowered(
                 slots.append(piece(slot, at, until))
                 continue
             changed = True
-            if room >= max(1, profile.min_power_w) and slot.mode != "release":
-                slots.append(piece(replace(slot, power_w=room), at, until))
+            if (power_w := profile.allowed_w(room)) and slot.mode != "release":
+                slots.append(piece(replace(slot, power_w=power_w), at, until))
     return replace(held, slots=tuple(slots)) if changed else held
 
 

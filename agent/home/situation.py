@@ -26,6 +26,8 @@ from agent.home.planning_input import OVERRIDE_REASONS, PlanningInput
 
 # What a moved start or stop has to save where devices share something, in the tariff's currency.
 SHARED_CHANGE_COST = 0.01
+# A program's schedule says less than its plan; what a battery and a roof do is no switching.
+PLANNED_OTHERWISE = (DeviceType.PROGRAM, DeviceType.BATTERY, DeviceType.PV_INVERTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,14 @@ def build_situation(
     limit: Steps | None = None,
     base_load: Steps | None = None,
     pv: Steps | None = None,
+    pv_curtailable: bool = False,
 ) -> Situation:
     """The snapshot that a plan is made from.
 
     `limit` is what the house may import, `base_load` what everything else draws, `pv` what the
-    roof gives, W. The site stands in it where devices touch each other by it: under a limit, with a
-    battery or a roof. Then what a person has asked for at once is a load like any other.
+    roof gives, W; `pv_curtailable`: it can be told to give less. The site stands in it where
+    devices touch each other by it: under a limit, with a battery or a roof. Then what a person has
+    asked for at once is a load like any other.
     """
     start = to_unix_ceil(now)
     horizon = max((to_unix_floor(rate.end) for rate in prices.import_rates), default=start)
@@ -70,6 +74,8 @@ def build_situation(
             import_limits=() if limit is None else _spans_of(pieces(limit, start, end)),
             base_load=_spans_of(_within(loads, start, end)),
             pv=() if pv is None else _spans_of(_within(pv, start, end)),
+            export_limit_w=_exactly(config.site.export_limit_w),
+            pv_curtailable=pv is not None and pv_curtailable,
         )
     return Situation(
         now=start,
@@ -85,6 +91,10 @@ def build_situation(
         ),
         devices=tuple(item.device for item in inputs.values() if item.device is not None),
     )
+
+
+def _exactly(power_w: int | None) -> Decimal | None:
+    return None if power_w is None else Decimal(power_w)
 
 
 def _with_storage(inputs: Mapping[str, PlanningInput]) -> bool:
@@ -139,7 +149,7 @@ def plans_in_force(held: Mapping[str, Schedule], plan: Plan | None) -> tuple[Pre
             ),
         )
         for device, schedule in held.items()
-        if schedule.device_type not in (DeviceType.PROGRAM, DeviceType.BATTERY)
+        if schedule.device_type not in PLANNED_OTHERWISE
     ]
     programs = {
         device for device, schedule in held.items() if schedule.device_type is DeviceType.PROGRAM

@@ -6,6 +6,7 @@ from agent.energy.instants import format_instant
 from integrations.sandbox.appliances.appliance import Appliance, Setup
 from integrations.sandbox.appliances.ev import Ev
 from integrations.sandbox.appliances.followers import Command, ScheduleFollower
+from integrations.sandbox.appliances.inverter import Inverter
 
 
 class SilentCharger(Ev):
@@ -260,3 +261,10 @@ class SilentRelay(Appliance):
         acks, self._acks = self._acks, []
         for revision, word in acks:
             await self.acknowledge(revision, word)
+
+
+class InverterThatIgnoresItsLimit(Inverter):
+    """Acknowledges its schedule and gives whatever the sun does."""
+
+    def apply_command(self, command: Command, now: datetime) -> tuple[str, float]:
+        return super().apply_command(Command("own", 0), now)

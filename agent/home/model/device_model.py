@@ -40,6 +40,8 @@ BELIEVED_POWER = 1.5
 # At a target of 100 a charge ends when the car has taken no more for so long.
 FULL_WHEN_IDLE_FOR = timedelta(minutes=10)
 FULL_PERCENT = 99.0
+# An inverter that gives so much of its limit is held down by it.
+AT_LIMIT_SHARE = 0.9
 # Smaller changes are not worth a new plan, nor a write to the SD card.
 REPLAN_THRESHOLDS = {
     "soc_percent": 0.5,
@@ -57,6 +59,7 @@ class Traits:
     """What the configuration says of the device. `has_stays`: it comes and goes, like a car.
 
     `max_discharge_w` above 0: it gives back too, and its power and energy carry a sign.
+    `produces`: it gives only, as an inverter; its power is what it gives, and nobody pays for it.
     """
 
     max_power_w: float
@@ -65,6 +68,7 @@ class Traits:
     has_stays: bool = False
     max_discharge_w: float = 0.0
     discharge_efficiency: float = 1.0
+    produces: bool = False
 
     @property
     def gives_back(self) -> bool:
@@ -98,6 +102,7 @@ class DeviceModel:
     soc: SocEstimate = field(init=False)
     following: Following = field(init=False)
     plug: PlugContact = field(default_factory=PlugContact, init=False)
+    _given: tuple[float, datetime] | None = field(default=None, init=False)
     _last_stay: Stay | None = field(default=None, init=False)
     _spans: list[MeteredInterval] = field(default_factory=list, init=False)
     _booked: list[MeteredInterval] = field(default_factory=list, init=False)
@@ -172,6 +177,8 @@ class DeviceModel:
         self._switch_as_commanded(now)
 
     def _command(self, now: datetime) -> None:
+        if self.traits.produces:
+            return
         self._switch_as_commanded(now)
         schedules = self.schedules
         self.meter.command(schedules.spans(), now, free_outside=schedules.free_outside)
@@ -209,7 +216,7 @@ class DeviceModel:
         if reading.kind == "power_w":
             self._power(float(reading.value), reading.at, now)
             return False
-        if reading.kind in (SESSION, TOTAL) and self.traits.gives_back:
+        if reading.kind in (SESSION, TOTAL) and (self.traits.gives_back or self.traits.produces):
             # A counter of one direction says nothing of what is left.
             return False
         if reading.kind in (SESSION, TOTAL):
@@ -311,7 +318,8 @@ class DeviceModel:
             return
         turned = power_w < -ON_POWER_FRACTION * self.traits.max_power_w
         # Nothing that is planned as a load gives power back: its meter sits the other way round.
-        doubt = f"power_w {power_w:g} is negative; it counts as taken" if turned else None
+        counts = "given" if self.traits.produces else "taken"
+        doubt = f"power_w {power_w:g} is negative; it counts as {counts}" if turned else None
         power_w = abs(power_w) if turned else max(0.0, power_w)
         if power_w > BELIEVED_POWER * self.traits.max_power_w:
             full = f"{self.traits.max_power_w:g} W"
@@ -320,6 +328,9 @@ class DeviceModel:
             )
             return
         self.doubts.note("power_w", doubt, now)
+        if self.traits.produces:
+            self._given = power_w, at
+            return
         self.meter.report_power(power_w, at, now)
         on = power_w >= ON_POWER_FRACTION * self.traits.max_power_w
         self._switch(on, at)
@@ -364,12 +375,27 @@ class DeviceModel:
         if self.soc.settle(now):
             self.doubts.drop("soc_percent")
         self.soc.look(self.meter.total_kwh, now, charges=self.on_since is not None)
+        if self.traits.produces:
+            self.following.observe_limit(self.schedules.limit_w(now), self._gives(now), now)
+            return
         told_w, told_at = None, None
         if self.meter.power is not None and self.meter.reports(now):
             told_w, told_at = self.meter.power
         soc, asked_w = self.soc_percent(now), self._asked_w(now)
         self.following.observe(asked_w, told_w, soc, now, told_at=told_at)
         self.meter.takes_nothing = self.following.deviation is Deviation.TAKES_NOTHING
+
+    def _gives(self, now: datetime) -> tuple[float, datetime] | None:
+        """What an inverter told lately that it gives, and since when."""
+        given = self._given
+        return given if given is not None and now - given[1] <= REPORTS_WITHIN else None
+
+    def is_limited(self, now: datetime) -> bool:
+        """Does an inverter give as much as it may, so that nobody knows what it could?"""
+        limit_w, given = self.schedules.limit_w(now), self._gives(now)
+        if limit_w is None or not self.traits.produces:
+            return False
+        return given is None or given[0] >= AT_LIMIT_SHARE * limit_w
 
     def _asked_w(self, now: datetime) -> float | None:
         """What is asked of it now; None where its own logic or a person decides."""

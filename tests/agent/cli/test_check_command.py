@@ -84,6 +84,21 @@ async def test_all_is_well(tmp_path: Path, sandbox: FlatPeakSandbox) -> None:
     assert "limit" not in found
 
 
+async def test_an_inverter_without_prices_for_export_is_doubtful(
+    tmp_path: Path, sandbox: FlatPeakSandbox
+) -> None:
+    async with Mosquitto(tmp_path) as broker:
+        roof = "{id: roof, type: pv_inverter, max_power_w: 6000, curtailable: true}"
+        read = "{id: shed, type: pv_inverter, max_power_w: 2000}"
+        more = {"devices": f"[{roof}, {read}]", "site": "{export_limit_w: 0}"}
+        code, found = await check(write_config(tmp_path, sandbox, broker.port, **more))
+    assert code == 0
+    assert sorted(text.partition(":")[0] for text in found["roof"]) == ["ok", "warning"]
+    assert any("when nobody answers: limit at 0 W" in text for text in found["roof"])
+    assert any("directions: [import, export]" in text for text in found["roof"])
+    assert found["shed"] == ["ok: pv meter, only read"]
+
+
 async def test_a_running_agent_does_not_notice(tmp_path: Path, sandbox: FlatPeakSandbox) -> None:
     status = "flatpeak/home/status"
     async with Mosquitto(tmp_path) as broker, watching(broker.port, status) as other:

@@ -1,6 +1,7 @@
 """The hall: one task group, one stop event, the life of all rooms. Built by `agent.wiring`."""
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 from collections.abc import Callable, Coroutine, Mapping
@@ -11,6 +12,7 @@ from agent.app_ports import BrokerConnection, ConnectionFactory
 from agent.clock import Clock
 from agent.config import Config
 from agent.control.timed_planner import MakePlan
+from agent.dispatch.outbox import is_device_lane
 from agent.energy.instants import format_instant
 from agent.energy.plan import Engine, Plan
 from agent.energy.situation import Situation
@@ -28,6 +30,7 @@ from agent.wiring import Rooms, build
 log = logging.getLogger(__name__)
 
 DISCONNECT_TIMEOUT_S = 1.0
+RELEASE_TIMEOUT_S = 2.0
 FIRST_SCHEDULES_LOOK_S = 0.2
 PLAN_TIME_LIMIT_S = 2.0
 
@@ -89,6 +92,7 @@ async def run_agent(
             on_ready()
             await stop.wait()
             notify("STOPPING=1")
+            await _release_devices(rooms)
             await rooms.connection.publish_offline("offline", DISCONNECT_TIMEOUT_S)
             await cancel_all(tasks)
     finally:
@@ -132,6 +136,14 @@ async def _first_schedules(rooms: Rooms) -> None:
         await asyncio.sleep(FIRST_SCHEDULES_LOOK_S)
 
 
+async def _release_devices(rooms: Rooms) -> None:
+    """Who follows no schedule without us is let go; a broker that is away is not waited for."""
+    rooms.dispatcher.setpoints.release_at_end()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(RELEASE_TIMEOUT_S):
+            await rooms.outbox.drained(is_device_lane)
+
+
 async def _on_new_rates(rooms: Rooms) -> None:
     seen = -1
     while True:
@@ -148,6 +160,7 @@ async def _on_clock_trusted(rooms: Rooms) -> None:
         rooms.controller.wake()
         rooms.publisher.rates_changed()
         rooms.outbox.flush_timed()
+        rooms.dispatcher.setpoints.connected()
         await rooms.publisher.send_time()
 
 

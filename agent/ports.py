@@ -132,10 +132,14 @@ class OutgoingMessage:
 
 @dataclass(frozen=True, slots=True)
 class UntimedReading:
-    """A value without a time of its own; when it was true is for the receiver to judge."""
+    """A value without a time of its own; when it was true is for the receiver to judge.
+
+    `current`: also where the broker kept it, because the sender takes back what is no longer true.
+    """
 
     kind: str
     value: float | bool | str
+    current: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +159,24 @@ class DeviceAdapter(Protocol):
 
     `acknowledges`: the device confirms what it was told. `decode` raises Malformed. `fit` cuts a
     schedule to what the device's forms can carry; `encode_schedule` gives its forms in the order
-    in which they are published, `withdraw` the empty payloads that take everything back.
+    in which they are published, `withdraw` what takes everything back, so that the device is on
+    its own logic.
+
+    `holds_schedule`: it goes on by what it holds when the agent is gone. One that does not is told
+    each setpoint as its time comes, again after each connect and when it comes back, and is
+    released when the agent stops; what it is told is never retained. `refresh_s`: so often its
+    setpoint is said again (`repeated`: what need not be is left out) and its state asked for by
+    `queries`, which switch nothing; None for never.
     """
 
     @property
     def acknowledges(self) -> bool: ...
+
+    @property
+    def holds_schedule(self) -> bool: ...
+
+    @property
+    def refresh_s(self) -> int | None: ...
 
     @property
     def subscriptions(self) -> Sequence[str]: ...
@@ -170,7 +187,11 @@ class DeviceAdapter(Protocol):
 
     def encode_schedule(self, schedule: Schedule) -> Sequence[OutgoingMessage]: ...
 
-    def encode_setpoint(self, setpoint: Setpoint) -> Sequence[OutgoingMessage]: ...
+    def encode_setpoint(
+        self, setpoint: Setpoint, *, repeated: bool = False
+    ) -> Sequence[OutgoingMessage]: ...
+
+    def queries(self) -> Sequence[OutgoingMessage]: ...
 
     def withdraw(self) -> Sequence[OutgoingMessage]: ...
 

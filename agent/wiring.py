@@ -25,13 +25,13 @@ from agent.dispatch.outbox import EVENTS, LARGE, Outbox, is_device_lane
 from agent.dispatch.topic_guard import TopicGuard
 from agent.energy.instants import to_unix_floor
 from agent.energy.profile import DeviceProfile
-from agent.energy.readings import Acknowledgement
+from agent.energy.readings import Acknowledgement, Presence
 from agent.health import Health
 from agent.home.kinds import profile_of
 from agent.home.kinds.meter import Meter
 from agent.home.kinds.pv_inverter import PvInverter
 from agent.liveness import Liveness
-from agent.ports import Companion, Decoded, DeviceAdapter, TariffSource
+from agent.ports import Companion, Decoded, DeviceAdapter, TariffSource, UntimedReading
 from agent.records.device_store import DeviceStore
 from agent.records.ledger import Ledger
 from agent.records.limit_log import LimitLog
@@ -238,12 +238,16 @@ def build(
             guard.name(topics.device(device, "schedule"))
 
     def on_decoded(device: str, item: Decoded, retained: bool) -> None:
+        if isinstance(item, UntimedReading) and item.current:
+            retained = False
         if device in meters:
             meters.on_decoded(device, item, clock.now(), retained=retained)
         if device not in devices:
             return
         if isinstance(item, Acknowledgement):
             dispatcher.on_ack(device, item, to_unix_floor(clock.now()))
+        if isinstance(item, Presence) and item.online and devices.model(device).online is False:
+            dispatcher.setpoints.reappeared(device)
         devices.on_decoded(device, item, retained=retained)
 
     others = tuple(companions(config, outbox.snapshot))
@@ -263,6 +267,7 @@ def build(
     async def announce() -> None:
         """What is true now, then `online`, then the time: the order that devices rely on."""
         outbox.connected()
+        dispatcher.setpoints.connected()
         await outbox.resend_all(is_device_lane)
         await connection.publish(topics.status, "online")
         await publisher.send_time()

@@ -5,20 +5,33 @@ The hall asks here, so no other room knows a vendor.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from agent.clock import Clock
 from agent.config import Config, config_model
 from agent.config import load_config as load
-from agent.config.devices import DeviceSection
+from agent.config.devices import AdapterSection, DeviceSection
 from agent.config.tariff import TariffSection
 from agent.home.kinds import KINDS, READ_ONLY
 from agent.ports import Companion, DeviceAdapter, OutgoingMessage, TariffSource
-from integrations.devices import native
+from integrations.devices import native, template
+from integrations.devices.profile import load_profiles
 from integrations.tariffs import fixed_settings, flatpeak_settings
 
 Snapshot = Callable[[], Mapping[str, OutgoingMessage]]
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterKind:
+    """A device family: its settings model, and how a device of it is spoken to.
+
+    `build` is given the device's section and the base topic.
+    """
+
+    section: type[AdapterSection]
+    build: Callable[[DeviceSection, str], DeviceAdapter]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +46,12 @@ TARIFFS: Mapping[str, TariffKind] = {
     "flatpeak": TariffKind(flatpeak_settings.FlatPeakConfig, flatpeak_settings.build),
     "fixed": TariffKind(fixed_settings.FixedConfig, fixed_settings.build),
 }
-# How a device is spoken to: built from its section and the base topic.
-ADAPTERS: Mapping[str, Callable[[DeviceSection, str], DeviceAdapter]] = {
-    "native": native.build,
+# How devices are spoken to: a file of code a family, or a profile as data.
+ADAPTERS: Mapping[str, AdapterKind] = {
+    "native": AdapterKind(native.NativeSection, native.build),
+} | {
+    profile.family: AdapterKind(profile.section(), partial(template.TemplateDevice, profile))
+    for profile in load_profiles()
 }
 
 # What reads everything that is published and may be spoken to: given the config and a snapshot.
@@ -44,7 +60,7 @@ COMPANIONS: Sequence[Callable[[Config, Snapshot], Companion]] = ()
 AgentConfig = config_model(
     (kind.section for kind in TARIFFS.values()),
     (*(kind.section for kind in KINDS.values()), *READ_ONLY),
-    ADAPTERS,
+    (kind.section for kind in ADAPTERS.values()),
 )
 
 
@@ -54,7 +70,7 @@ def load_config(path: Path) -> Config:
 
 
 def device_adapter(section: DeviceSection, base_topic: str) -> DeviceAdapter:
-    return ADAPTERS[section.adapter](section, base_topic)
+    return ADAPTERS[section.adapter.family].build(section, base_topic)
 
 
 def tariff_source(config: TariffSection, clock: Clock) -> TariffSource:

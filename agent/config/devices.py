@@ -7,7 +7,7 @@ import re
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -110,12 +110,25 @@ class ProfilePart(Section):
     power_w: Watts
 
 
+class AdapterSection(Section):
+    """How a device is spoken to: `family` names the adapter, which may have keys of its own.
+
+    `serves`: the types of devices that it can speak to, empty for all. `without_agent` says in
+    words what such a device does when nobody speaks to it; empty where its schedule says that.
+    """
+
+    serves: ClassVar[frozenset[str]] = frozenset()
+    without_agent: ClassVar[str] = ""
+
+    family: str = "native"
+
+
 class DeviceSection(Section):
     """What every appliance has; `type` names its kind, `adapter` how it is spoken to."""
 
     id: Name
     type: str
-    adapter: str = "native"
+    adapter: AdapterSection = AdapterSection()
     priority: int = Field(default=0, ge=-100, le=100)
 
     @property

@@ -6,10 +6,18 @@ Which tariff sources and which kinds of devices there are, the config is given (
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Union, get_args
 
-from pydantic import AfterValidator, Discriminator, Tag, create_model, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    create_model,
+    model_validator,
+)
 
 from agent.config.base import Section, WholePath
-from agent.config.devices import DeviceSection
+from agent.config.devices import AdapterSection, DeviceSection
 from agent.config.mqtt import MqttSection
 from agent.config.site import PlannerSection, SiteSection
 from agent.config.tariff import TariffSection
@@ -77,21 +85,17 @@ class Config(Section):
 def config_model(
     tariffs: Iterable[type[TariffSection]],
     devices: Iterable[type[DeviceSection]],
-    adapters: Iterable[str],
+    adapters: Iterable[type[AdapterSection]],
 ) -> type[Config]:
     """The Config that knows these tariff sources, kinds of devices and adapters.
 
     Raises ValueError where two of them have the same name.
     """
     sources, kinds = _by_name(tariffs, "source"), _by_name(devices, "type")
-    names = tuple(sorted(adapters))
-
-    def adapter_is_known(section: DeviceSection) -> DeviceSection:
-        if section.adapter not in names:
-            raise ValueError(f"adapter: expected one of {', '.join(names)}")
-        return section
-
-    device: Any = Annotated[_choice(kinds, "type"), AfterValidator(adapter_is_known)]
+    families = _by_name(adapters, "family")
+    adapter: Any = Annotated[_choice(families, "family"), BeforeValidator(_family_alone)]
+    spoken_to = {name: _spoken_to(kind, adapter) for name, kind in kinds.items()}
+    device: Any = Annotated[_choice(spoken_to, "type"), AfterValidator(_is_served)]
     model: type[Config] = create_model(
         "Config",
         __base__=Config,
@@ -99,6 +103,30 @@ def config_model(
         devices=(tuple[device, ...], ()),
     )
     return model
+
+
+def _spoken_to(kind: type[Section], adapter: Any) -> type[Section]:
+    """The kind's section with what its adapter may be."""
+    model: type[Section] = create_model(
+        kind.__name__,
+        __base__=kind,
+        __module__=kind.__module__,
+        adapter=(adapter, Field(default="native", validate_default=True)),
+    )
+    return model
+
+
+def _family_alone(value: object) -> object:
+    """`adapter: native` is short for an adapter without keys of its own."""
+    return {"family": value} if isinstance(value, str) else value
+
+
+def _is_served(section: DeviceSection) -> DeviceSection:
+    adapter = section.adapter
+    if adapter.serves and section.type not in adapter.serves:
+        serves = " or ".join(sorted(adapter.serves))
+        raise ValueError(f"adapter: {adapter.family} speaks to {serves}, not to {section.type}")
+    return section
 
 
 def _by_name(sections: Iterable[type[Section]], key: str) -> dict[str, type[Section]]:

@@ -1,7 +1,9 @@
 """What the models refuse, in the owner's words: dotted key, what was found, what would be right."""
 
+import re
 from collections.abc import Sequence
 from datetime import date
+from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
@@ -42,7 +44,7 @@ WORDS = (
     ("greater than", "more than"),
 )
 # Sections of which there are several kinds, and the place where pydantic names the one chosen.
-CHOICES = {"tariff": 1, "devices": 2}
+CHOICES = {"tariff": (1,), "devices": (2, 4)}
 
 
 def faults_of(error: ValidationError) -> Sequence[Fault]:
@@ -80,8 +82,12 @@ def _unknown_choice(path: str, key: str, section: object, expected: str) -> Faul
     if not isinstance(section, dict):
         return Fault(path.removesuffix(f".{key}"), MESSAGES["model_type"])
     value = section.get(key)
-    found = "is missing" if value is None else f"is {_shown(path, value) or 'a section'}"
-    return Fault(path, f"{found}; {expected}")
+    if value is None:
+        return Fault(path, f"is missing; {expected}")
+    names = re.split(", | or ", expected.removeprefix("expected "))
+    near = get_close_matches(str(value).strip().lower(), names, 1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    return Fault(path, f"is {_shown(path, value) or 'a section'}; {meant}{expected}")
 
 
 def _shown(path: str, value: object) -> str:
@@ -100,7 +106,7 @@ def _dotted(location: Sequence[str | int]) -> str:
         if isinstance(part, int):
             out += f"[{part}]"
         # The member of a union that pydantic chose, and its mark of a key, are not in the file.
-        elif index == CHOICES.get(str(location[0])) or part == "[key]":
+        elif index in CHOICES.get(str(location[0]), ()) or part == "[key]":
             continue
         else:
             # A no-break space, as it comes along from a web page, is shown.

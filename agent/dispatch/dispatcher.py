@@ -20,6 +20,7 @@ from agent.dispatch.schedules import (
     needs_publishing,
     setpoint_at,
 )
+from agent.dispatch.setpoints import SetpointSender
 from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.profile import DeviceProfile
 from agent.energy.readings import Acknowledgement, AckStatus
@@ -74,7 +75,7 @@ class Dispatcher:
     on_switch: Callable[[str, bool], None]
     on_headroom: Callable[[], None]
     _published: dict[str, Published] = field(default_factory=dict, init=False)
-    _setpoints: dict[str, Setpoint] = field(default_factory=dict, init=False)
+    setpoints: SetpointSender = field(init=False)
     _revisions: Revisions = field(init=False)
     _unanswered: dict[str, dict[int, int]] = field(default_factory=dict, init=False)
     _last_revision_at: dict[str, int] = field(default_factory=dict, init=False)
@@ -87,6 +88,7 @@ class Dispatcher:
 
     def __post_init__(self) -> None:
         self._revisions = Revisions(self.store, self.health)
+        self.setpoints = SetpointSender(self.adapters, self.outbox)
 
     def restore(self, now: datetime) -> None:
         """What devices held when an earlier life ended is true until it is changed."""
@@ -129,9 +131,8 @@ class Dispatcher:
         return total
 
     def next_change(self) -> datetime | None:
-        """When the next setpoint is due, or what had to wait may be published."""
-        moments = [setpoint.until for setpoint in self._setpoints.values()]
-        moments += [due for _, due in self._deferred.values()]
+        """When the next setpoint is due or said again, or what had to wait may be published."""
+        moments = [*self.setpoints.next_moments(), *(due for _, due in self._deferred.values())]
         return from_unix(min(moments)) if moments else None
 
     @property
@@ -300,9 +301,8 @@ class Dispatcher:
         self._deferred.pop(device, None)
         self._answered_early.pop(device, None)
         self._last_revision_at.pop(device, None)
-        self._setpoints.pop(device, None)
         self.store.forget_schedule(device)
-        self.outbox.set(device_lane(device), *self.adapters[device].withdraw())
+        self.setpoints.withdraw(device)
         self.on_told(device, None)
 
     def _look_for_overdue(self, now: int) -> None:
@@ -359,7 +359,10 @@ class Dispatcher:
         self.events.event("plan_changed", device, text)
 
     def publish_due_setpoints(self, now: datetime) -> None:
-        """Publish each setpoint whose time has come, and each schedule that had to wait."""
+        """Publish each setpoint whose time has come, and each schedule that had to wait; say again
+
+        what a device wants to hear again.
+        """
         second = to_unix_floor(now)
         for device, (deferred, due) in list(self._deferred.items()):
             if second >= due:
@@ -370,17 +373,18 @@ class Dispatcher:
                 if (revision := self._answered_early.pop(device, None)) is not None:
                     self._on_answer(device, revision)
         for device, item in self._published.items():
-            schedule, old = item.latest, self._setpoints.get(device)
+            schedule, old = item.latest, self.setpoints.current(device)
             if schedule is None:
                 continue
             if old and old.revision == schedule.revision and second < old.until:
                 continue
             self._publish_setpoint(device, schedule, second)
+        self.setpoints.refresh(second)
 
     def _publish_setpoint(self, device: str, schedule: Schedule, second: int) -> None:
-        profile, old = self.profiles[device], self._setpoints.get(device)
-        new = self._setpoints[device] = setpoint_at(schedule, profile, second)
-        self.outbox.set(device_lane(device), *self.adapters[device].encode_setpoint(new))
+        profile, old = self.profiles[device], self.setpoints.current(device)
+        new = setpoint_at(schedule, profile, second)
+        self.setpoints.tell(device, new)
         is_on = new.mode == profile.on_mode
         if is_on != (old is not None and old.mode == profile.on_mode):
             self._queue_switch_event(profile, new, is_on=is_on)

@@ -38,14 +38,13 @@ class Inbox:
     on_published: Callable[[Message], None]
     companions: Sequence[Companion] = ()
     _logged_topics: set[str] = field(default_factory=set, init=False)
-    _by_topic: dict[str, str] = field(init=False)
+    _by_topic: dict[str, list[str]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self._by_topic = {
-            topic: device
-            for device, adapter in self.adapters.items()
-            for topic in adapter.subscriptions
-        }
+        for device, adapter in self.adapters.items():
+            for topic in adapter.subscriptions:
+                # Two relays of one box share the topic that says whether it is there.
+                self._by_topic.setdefault(topic, []).append(device)
 
     @property
     def subscriptions(self) -> list[str]:
@@ -95,9 +94,9 @@ class Inbox:
             return
         if len(payload) > MAX_BYTES:
             raise Malformed(f"{len(payload)} bytes are too many to read")
-        device = self._by_topic.get(topic)
-        if device is not None:
-            if payload:
+        devices = self._by_topic.get(topic)
+        if devices is not None:
+            for device in devices if payload else ():
                 for item in self.adapters[device].decode(message):
                     self.on_decoded(device, item, message.retain)
             return

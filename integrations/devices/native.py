@@ -6,8 +6,9 @@ Translates; the topics and sizes are those of the wire contract. The smallest re
 import dataclasses
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Literal
 
-from agent.config.devices import DeviceSection
+from agent.config.devices import AdapterSection, DeviceSection
 from agent.contracts.schedule import (
     MAX_COMPACT_BYTES,
     MAX_COMPACT_PAIRS,
@@ -30,10 +31,16 @@ FORMS = ("schedule", "schedule/compact", "setpoint")
 STORAGE_STEP_W = 100
 
 
+class NativeSection(AdapterSection):
+    family: Literal["native"] = "native"
+
+
 class NativeDevice:
     """One device below `<base>/device/<id>`."""
 
     acknowledges = True
+    holds_schedule = True
+    refresh_s = None
 
     def __init__(self, base_topic: str, device: str) -> None:
         self._topic = f"{base_topic}/device/{device}"
@@ -90,7 +97,9 @@ class NativeDevice:
             for form, document in zip(FORMS, documents, strict=False)
         )
 
-    def encode_setpoint(self, setpoint: Setpoint) -> Sequence[OutgoingMessage]:
+    def encode_setpoint(
+        self, setpoint: Setpoint, *, repeated: bool = False
+    ) -> Sequence[OutgoingMessage]:
         return (
             OutgoingMessage(
                 f"{self._topic}/setpoint",
@@ -99,6 +108,9 @@ class NativeDevice:
                 expires_at=setpoint.until + SETPOINT_OUTLIVES_S,
             ),
         )
+
+    def queries(self) -> Sequence[OutgoingMessage]:
+        return ()
 
     def withdraw(self) -> Sequence[OutgoingMessage]:
         return [OutgoingMessage(f"{self._topic}/{form}", "") for form in FORMS]

@@ -143,7 +143,7 @@ class EvChargerKind(DeviceKind[EvCharger]):
             return section
         try:
             given = section.model_dump(exclude_unset=True)
-            return EvCharger.model_validate({**given, "phases": info.phases})
+            return type(section).model_validate({**given, "phases": info.phases})
         except ValidationError:
             # Its other values do not go with that; the contradiction stands in health.
             return section

@@ -1,0 +1,86 @@
+"""The setpoint of the moment, brought to each device in the way that its family needs. Plain calls.
+
+A device that holds a schedule is told once. One that does not is told again whenever it may have
+missed or forgotten it, and in between as often as its family wants, so that a device which goes
+back to a safe state by itself does so only when the agent is gone.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from agent.dispatch.outbox import Outbox, device_lane
+from agent.energy.schedule import Setpoint
+from agent.ports import DeviceAdapter, OutgoingMessage
+
+
+@dataclass(slots=True)
+class SetpointSender:
+    """`adapters` by device, meters among them: those are only asked. Instants in Unix seconds."""
+
+    adapters: Mapping[str, DeviceAdapter]
+    outbox: Outbox
+    _setpoints: dict[str, Setpoint] = field(default_factory=dict, init=False)
+    _refreshed_at: dict[str, int] = field(default_factory=dict, init=False)
+    _released: bool = field(default=False, init=False)
+
+    def current(self, device: str) -> Setpoint | None:
+        return self._setpoints.get(device)
+
+    def next_moments(self) -> Iterator[int]:
+        """When each setpoint ends, and when each is said again."""
+        yield from (setpoint.until for setpoint in self._setpoints.values())
+        for device, at in self._refreshed_at.items():
+            yield at + (self.adapters[device].refresh_s or 0)
+
+    def tell(self, device: str, setpoint: Setpoint) -> None:
+        self._setpoints[device] = setpoint
+        if self.adapters[device].refresh_s is not None:
+            self._refreshed_at[device] = setpoint.at
+        self._send(device, self.adapters[device].encode_setpoint(setpoint))
+
+    def withdraw(self, device: str) -> None:
+        """Take everything back that the device was told, its schedule too."""
+        self._setpoints.pop(device, None)
+        self._send(device, self.adapters[device].withdraw())
+
+    def refresh(self, now: int) -> None:
+        """Say again what is due to be said again, and ask those devices how they are."""
+        for device, adapter in self.adapters.items():
+            if adapter.refresh_s is None:
+                continue
+            last = self._refreshed_at.get(device)
+            # One of the future was before the clock was set back.
+            if last is not None and last <= now < last + adapter.refresh_s:
+                continue
+            self._refreshed_at[device] = now
+            if (setpoint := self._setpoints.get(device)) is not None:
+                self._send(device, adapter.encode_setpoint(setpoint, repeated=True))
+            self._send(device, adapter.queries())
+
+    def connected(self) -> None:
+        """A new connection, or a clock that is trusted again: what was said meanwhile is lost to
+
+        devices that hold no schedule.
+        """
+        for device in self.adapters:
+            self.reappeared(device)
+
+    def reappeared(self, device: str) -> None:
+        """It may have forgotten what it was told, and nobody heard what it did meanwhile."""
+        adapter, setpoint = self.adapters[device], self._setpoints.get(device)
+        if adapter.holds_schedule:
+            return
+        if setpoint is not None:
+            self._send(device, adapter.encode_setpoint(setpoint))
+        self._send(device, adapter.queries())
+
+    def release_at_end(self) -> None:
+        """The agent stops: devices that hold no schedule are on their own logic from now on."""
+        for device in self._setpoints:
+            if not self.adapters[device].holds_schedule:
+                self._send(device, self.adapters[device].withdraw())
+        self._released = True
+
+    def _send(self, device: str, messages: Iterable[OutgoingMessage]) -> None:
+        if not self._released or self.adapters[device].holds_schedule:
+            self.outbox.set(device_lane(device), *messages)

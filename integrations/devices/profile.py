@@ -1,0 +1,211 @@
+"""What a profile file holds: how a family of devices is spoken to, as data.
+
+The files lie in `profiles/`, one a family. Their facts come from the vendors' documents named in
+`source`; what could only be assumed stands in `about`.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from importlib.resources import files
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, create_model, model_validator
+
+from agent.config.base import Name, Section
+from agent.config.devices import AdapterSection
+from agent.contracts.state import KEYS
+from integrations.devices.payloads import Conversion, Payload, Scalar, names_in
+
+# What a setpoint and the agent give besides a profile's own parameters.
+# `watchdog_s`: so long without a word of ours means that the agent is gone. `switch_phases`: the
+# phases to go to, known only of a charger that the config lets switch.
+VALUES = frozenset(
+    {"mode", "power_w", "current_a", "phases", "switch_phases", "watchdog_s", "base", "device"}
+)
+MAX_TOPIC_BYTES = 128
+
+
+def _topic(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if isinstance(value, str):
+        too_long = len(value.encode()) > MAX_TOPIC_BYTES
+        if not value or too_long or value.startswith(("/", "$")) or value.endswith("/"):
+            raise ValueError(
+                "expected a topic such as shellyplus1pm-441793d6b0ac, without / at its ends"
+            )
+        if any(character in value for character in "+#{}\0"):
+            raise ValueError("expected one exact topic, without + # { }")
+    return value
+
+
+TopicText = Annotated[str, BeforeValidator(_topic)]
+TYPES: Mapping[str, Any] = {
+    "topic": TopicText,
+    "seconds": Annotated[int, Field(ge=60, le=64_800)],
+    # Some makers count from 0, some from 1.
+    "index": Annotated[int, Field(ge=0, le=99)],
+    "count": Annotated[int, Field(ge=1, le=100)],
+}
+
+
+class Parameter(Section):
+    """What the owner tells of a device. Without a default it must be given; null: may be."""
+
+    about: str
+    type: Literal["topic", "seconds", "index", "count", "word"] = "topic"
+    words: tuple[str, ...] = ()
+    default: Scalar | None = None
+
+    @property
+    def required(self) -> bool:
+        return "default" not in self.model_fields_set
+
+    def field(self) -> Any:
+        """As a field of a section of the config."""
+        kind: Any = Literal[self.words] if self.type == "word" else TYPES[self.type]
+        if self.required:
+            return kind, ...
+        return (kind | None if self.default is None else kind), self.default
+
+
+class Condition(Section):
+    """True where what was read last under that name is that value; not known is not equal."""
+
+    read: str
+    equals: Payload
+
+
+class Step(Section):
+    """One message. Left out where a condition says so or a value in its topic is not known."""
+
+    topic: str
+    payload: Payload
+    when: Condition | None = None
+    unless: Condition | None = None
+
+
+class Read(Section):
+    """One value that the device tells: a key of our own `state`, or a name for conditions.
+
+    `path` into JSON, empty where the payload is the value; `ignore`: words that say nothing;
+    `absent`: what it means that nothing lies at the path.
+    """
+
+    name: str
+    topic: str
+    path: str = ""
+    ignore: tuple[str, ...] = ()
+    scale: float = 1.0
+    map: dict[str, Scalar | None] | None = None
+    otherwise: Scalar | None = None
+    absent: Scalar | None = None
+
+    @cached_property
+    def conversion(self) -> Conversion:
+        return Conversion(
+            self.scale, self.map, "otherwise" in self.model_fields_set, self.otherwise
+        )
+
+
+class PresenceTopic(Section):
+    """Where the device, or the broker in its place, says whether it is there."""
+
+    topic: str
+    path: str = ""
+    online: str = "online"
+    offline: str = "offline"
+
+
+def _steps(value: tuple[Step, ...]) -> tuple[Step, ...]:
+    for step in value:
+        if any(mark in step.topic for mark in "+#"):
+            raise ValueError("a command goes to one topic")
+    return value
+
+
+Steps = Annotated[tuple[Step, ...], AfterValidator(_steps)]
+
+
+class Profile(Section):
+    """How a family is spoken to. `modes` are those of the wire contract for what it `serves`.
+
+    `release` names the mode that leaves the device to itself. Every `refresh_s` seconds it is
+    asked by `queries`, and told again where its mode is one of `repeat`. `retained_is_current`:
+    the family takes back what is no longer true, so what the broker kept is true now.
+    """
+
+    family: Name
+    about: str
+    source: str
+    serves: tuple[str, ...] = Field(min_length=1)
+    parameters: dict[str, Parameter]
+    presence: PresenceTopic | None = None
+    reads: tuple[Read, ...] = ()
+    queries: Steps = ()
+    modes: dict[str, Steps] = Field(default_factory=dict)
+    release: str | None = None
+    refresh_s: int | None = Field(default=None, ge=5, le=3600)
+    repeat: tuple[str, ...] = ()
+    retained_is_current: bool = False
+    without_agent: str = ""
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Profile":
+        known = VALUES | set(self.parameters)
+        if unknown := set(self._needed()) - known:
+            raise ValueError(f"no such value: {', '.join(sorted(unknown))}")
+        read = {item.name for item in self.reads}
+        asked = {item.read for step in self._all_steps() for item in _conditions(step)}
+        if asked - read:
+            raise ValueError(f"no such reading: {', '.join(sorted(asked - read))}")
+        if idle := read - asked - set(KEYS):
+            raise ValueError(f"is read and never used: {', '.join(sorted(idle))}")
+        words = {*self.repeat, *([self.release] if self.modes else [])}
+        if unknown := {str(word) for word in words} - set(self.modes):
+            raise ValueError(f"no such mode: {', '.join(sorted(unknown))}")
+        return self
+
+    def _all_steps(self) -> Iterator[Step]:
+        yield from self.queries
+        for steps in self.modes.values():
+            yield from steps
+
+    def _needed(self) -> Iterator[str]:
+        places: list[Any] = [item.topic for item in self.reads]
+        places += [item.path for item in self.reads]
+        if self.presence is not None:
+            places.append(self.presence.topic)
+        for step in self._all_steps():
+            places += [step.topic, step.payload, *(item.equals for item in _conditions(step))]
+        for place in places:
+            yield from names_in(place)
+
+    def section(self) -> type[AdapterSection]:
+        """What the config may say of a device of this family."""
+        word: Any = Literal[self.family]
+        fields: dict[str, Any] = {"family": (word, ...)}
+        fields |= {name: parameter.field() for name, parameter in self.parameters.items()}
+        model: type[AdapterSection] = create_model(
+            "".join(part.title() for part in self.family.split("-")) + "Adapter",
+            __base__=AdapterSection,
+            __module__=__name__,
+            **fields,
+        )
+        model.serves = frozenset(self.serves)
+        model.without_agent = self.without_agent
+        return model
+
+
+def _conditions(step: Step) -> list[Condition]:
+    return [item for item in (step.when, step.unless) if item is not None]
+
+
+def load_profiles() -> list[Profile]:
+    """All that came with the package, by name."""
+    folder = files("integrations.devices").joinpath("profiles")
+    found = {file.name: file for file in folder.iterdir() if file.name.endswith(".json")}
+    return [
+        Profile.model_validate(json.loads(found[name].read_text("utf-8"))) for name in sorted(found)
+    ]

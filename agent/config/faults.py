@@ -44,7 +44,7 @@ WORDS = (
     ("greater than", "more than"),
 )
 # Sections of which there are several kinds, and the place where pydantic names the one chosen.
-CHOICES = {"tariff": (1,), "devices": (2, 4)}
+CHOICES = {"tariff": 1, "devices": 2}
 
 
 def faults_of(error: ValidationError) -> Sequence[Fault]:
@@ -106,7 +106,10 @@ def _dotted(location: Sequence[str | int]) -> str:
         if isinstance(part, int):
             out += f"[{part}]"
         # The member of a union that pydantic chose, and its mark of a key, are not in the file.
-        elif index in CHOICES.get(str(location[0]), ()) or part == "[key]":
+        elif index == CHOICES.get(str(location[0])) or part == "[key]":
+            continue
+        elif index == 4 and location[3] == "adapter":
+            # An adapter is one of several too.
             continue
         else:
             # A no-break space, as it comes along from a web page, is shown.

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from agent.config import Config
 from agent.config.base import Section
 from agent.config.devices import ReadyBy
-from integrations.registry import AgentConfig, load_config
+from integrations.registry import ADAPTERS, AgentConfig, load_config
 from integrations.tariffs.fixed_settings import FixedConfig
 from integrations.tariffs.flatpeak_settings import FlatPeakConfig
 
@@ -70,6 +70,21 @@ def test_every_key_of_every_model_stands_in_it(alternative: str) -> None:
     assert set(ReadyBy.keys()) == set(types["ev_charger"]["ready_by"])
     known = {name for model in device_models() for name in type_names(model)}
     assert set(types) == known
+
+
+def test_every_device_family_stands_in_it_with_all_its_keys(tmp_path: Path) -> None:
+    content = "\n".join(
+        line.removeprefix("#families| ")
+        for line in EXAMPLE.read_text().splitlines()
+        if line.startswith("#families| ")
+    )
+    tariff = "tariff: {source: fixed, timezone: Europe/Berlin, currency: EUR, import: 0.3}\n"
+    plain = load(tmp_path, tariff + content)
+    assert load(tmp_path, tariff + DEFAULT_LINE.sub(r"\1", content)) == plain
+    document = YAML(typ="safe", pure=True).load(DEFAULT_LINE.sub(r"\1", content))
+    shown = {device["adapter"]["family"]: set(device["adapter"]) for device in document["devices"]}
+    sections = {name: kind.section for name, kind in ADAPTERS.items() if name != "native"}
+    assert shown == {name: set(section.keys()) for name, section in sections.items()}
 
 
 def missing_keys(

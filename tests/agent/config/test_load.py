@@ -192,7 +192,32 @@ def test_a_config_does_not_print_its_secrets(tmp_path: Path) -> None:
         ("devices: {}", "devices: expected a list"),
         (
             "devices: [{id: a, type: ev_charger, adapter: x, max_power_w: 7400, energy_kwh: 9}]",
-            "devices[0]: adapter: expected one of native",
+            "devices[0].adapter.family: is 'x'; expected native, esphome",
+        ),
+        (
+            "devices: [{id: a, type: load, power_w: 1, needs: [{hours: 1}], "
+            "adapter: {family: shely, topic: a}}]",
+            "devices[0].adapter.family: is 'shely'; did you mean shelly?",
+        ),
+        (
+            "devices: [{id: a, type: load, power_w: 1, needs: [{hours: 1}], "
+            "adapter: {family: shelly}}]",
+            "devices[0].adapter.topic: is missing",
+        ),
+        (
+            "devices: [{id: a, type: load, power_w: 1, needs: [{hours: 1}], "
+            "adapter: {family: shelly, topic: a/#}}]",
+            "devices[0].adapter.topic: is 'a/#'; expected one exact topic",
+        ),
+        (
+            "devices: [{id: a, type: load, power_w: 1, needs: [{hours: 1}], "
+            "adapter: {family: shelly, topic: a, chanel: 1}}]",
+            "devices[0].adapter.chanel: unknown key; did you mean channel?",
+        ),
+        (
+            "devices: [{id: a, type: load, power_w: 1, needs: [{hours: 1}], "
+            "adapter: {family: go-e, topic: a}}]",
+            "devices[0]: adapter: go-e speaks to ev_charger, not to load",
         ),
         (
             "devices: [{id: a, type: toaster}]",

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
+from agent.cli.checks.commands import check_commands
 from agent.cli.checks.result import CheckResult, failed, passed, warning
 from agent.config import Config
 from agent.config.base import Section
@@ -46,6 +47,7 @@ def check_settings(config: Config, path: Path) -> Iterator[CheckResult]:
             yield passed(device.id, f"{device.role} meter, only read")
             continue
         yield passed(device.id, _describe(device, config))
+        yield from check_commands(device, config)
         if isinstance(device, EvCharger):
             yield from _check_charging(device, config)
         if isinstance(device, Switched):
@@ -88,10 +90,13 @@ def _check_placeholders(config: Config) -> Iterator[CheckResult]:
 
 
 def _describe(device: DeviceSection, config: Config) -> str:
+    described = KINDS[device.type].describe(device)
+    if device.adapter.without_agent:
+        return f"{described}; without the agent it {device.adapter.without_agent}"
     offline = profile_of(device, config).offline
     says_power = offline.power_w or offline.mode == "limit"
     power = f" at {offline.power_w} W" if says_power else ""
-    return f"{KINDS[device.type].describe(device)}; when nobody answers: {offline.mode}{power}"
+    return f"{described}; when nobody answers: {offline.mode}{power}"
 
 
 # --- what can never be ----------------------------------------------------------------------------

@@ -61,6 +61,23 @@ async def check(path: Path, *more: str, **env: str) -> tuple[int, dict[str, list
     return code, found
 
 
+async def test_a_device_of_another_maker_shows_what_it_would_be_told(
+    tmp_path: Path, sandbox: FlatPeakSandbox
+) -> None:
+    plug = (
+        "[{id: pump, type: load, power_w: 800, needs: [{hours: 3}], "
+        "adapter: {family: tasmota, topic: tas}}]"
+    )
+    async with Mosquitto(tmp_path) as broker, watching(broker.port) as other:
+        path = write_config(tmp_path, sandbox, broker.port, devices=plug)
+        code, found = await check(path)
+        assert code == 0
+        about, *said = found["pump"]
+        assert "without the agent it switches itself off" in about
+        assert "ok: charge: cmnd/tas/PulseTime1 1000, then cmnd/tas/POWER1 ON" in said
+        assert not [item for item in other.heard if item.topic.startswith("cmnd/")]
+
+
 async def test_all_is_well(tmp_path: Path, sandbox: FlatPeakSandbox) -> None:
     async with Mosquitto(tmp_path) as broker, watching(broker.port) as other:
         path = write_config(tmp_path, sandbox, broker.port)

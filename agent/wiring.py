@@ -138,7 +138,9 @@ def build(
         on_alive=lambda: liveness.beat(MQTT),
     )
     outbox = Outbox(connection, clock, health, lambda: not monitor.trusted)
-    used_topics = UsedTopics(device_store, outbox, topics, {item.id for item in config.appliances})
+    appliances = {item.id for item in config.appliances}
+    holders = {name for name in appliances if adapters[name].holds_schedule}
+    used_topics = UsedTopics(device_store, outbox, topics, appliances, holders)
     outbox.on_topic = used_topics.note
     events = EventQueue(clock, health, topics.event, lambda message: outbox.set(EVENTS, message))
     meters = SiteMeters(

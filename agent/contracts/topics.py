@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+# What a device obeys, below its own topic.
+OBEYED = ("schedule", "schedule/compact", "setpoint")
+
 
 @dataclass(frozen=True, slots=True)
 class Topics:
@@ -45,7 +48,7 @@ class Topics:
     @property
     def published(self) -> tuple[str, ...]:
         """Filters of what only we may publish, retained, besides status and health."""
-        devices = [self.device("+", name) for name in ("schedule", "schedule/compact", "setpoint")]
+        devices = [self.device("+", name) for name in OBEYED]
         tariff = (self.tariff("+"), self.tariff("+/list"))
         return (*devices, self.wish("+"), *tariff, self.plan, self.site_wish)
 
@@ -53,7 +56,7 @@ class Topics:
         """Does one of those filters take it?"""
         part = self.device_part(topic)
         if part is not None:
-            return part[1] in ("schedule", "schedule/compact", "setpoint", "wish")
+            return part[1] in (*OBEYED, "wish")
         others = (self.plan, self.site_wish)
         return topic in others or topic.startswith(self.tariff(""))
 

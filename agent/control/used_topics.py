@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from agent.contracts.topics import Topics
+from agent.contracts.topics import OBEYED, Topics
 from agent.dispatch.outbox import Outbox
 from agent.ports import OutgoingMessage
 from agent.records.device_store import DeviceStore
@@ -13,12 +13,17 @@ CLEANING = "cleaning"
 
 @dataclass(slots=True)
 class UsedTopics:
-    """`devices` are those of the config. Topics of an earlier base, site or device are emptied."""
+    """`devices` are those of the config, `holders` those that are given schedules.
+
+    Topics of an earlier base, site or device are emptied, and the schedule of one that is spoken to
+    in another way now.
+    """
 
     store: DeviceStore
     outbox: Outbox
     topics: Topics
     devices: Collection[str]
+    holders: Collection[str]
     _used: set[str] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
@@ -40,5 +45,5 @@ class UsedTopics:
     def _is_ours(self, topic: str) -> bool:
         part = self.topics.device_part(topic)
         if part is not None:
-            return part[0] in self.devices
+            return part[0] in (self.holders if part[1] in OBEYED else self.devices)
         return topic.startswith(f"{self.topics.base}/")

@@ -1,0 +1,99 @@
+"""A night with evcc in place of firmware of ours: what its car and its battery see of it."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from agent.clock import SteppedClock
+from integrations.sandbox.server import FlatPeakSandbox
+from tests.fakes.evcc import TOPIC, Evcc
+from tests.fakes.home import BASE, Home
+from tests.fakes.virtual_loop import run_virtual
+
+START = datetime(2026, 1, 15, 17, tzinfo=UTC)
+CAR: dict[str, Any] = {
+    "id": "ev",
+    "type": "ev_charger",
+    "max_power_w": 11_000,
+    "phases": 3,
+    "battery_kwh": 58,
+    "ready_by": {"every_day": "07:00"},
+    "adapter": {"family": "evcc", "loadpoint": 1},
+}
+BATTERY: dict[str, Any] = {
+    "id": "battery",
+    "type": "battery",
+    "capacity_kwh": 10,
+    "max_charge_w": 5000,
+    "max_discharge_w": 5000,
+    "adapter": "evcc-battery",
+}
+
+
+def night(device: dict[str, Any], hours: int, asked: str = "") -> tuple[Home, Evcc]:
+    """From 18:00 local time until the agent stops; `asked` is a person's request after a minute."""
+    made: list[Evcc] = []
+
+    async def run(clock: SteppedClock) -> Home:
+        async with FlatPeakSandbox(clock) as sandbox:
+            home = Home(clock, sandbox)
+            evcc = Evcc(home.broker, clock)
+            made.append(evcc)
+            # It was there first: all that the agent knows of it at its start was kept for it.
+            evcc.begin()
+            jobs = [asyncio.create_task(evcc.run()), asyncio.create_task(ask(home))]
+            await home.run(home.config([device]), START + timedelta(hours=hours))
+            for job in jobs:
+                job.cancel()
+            return home
+
+    async def ask(home: Home) -> None:
+        await home.clock.sleep(60)
+        if asked:
+            topic = f"{BASE}/device/{device['id']}/request"
+            home.broker.publish(topic, asked, retain=False)
+
+    return run_virtual(run, START), made[0]
+
+
+def test_a_car_at_evcc_is_charged_by_the_morning_and_let_go_when_the_agent_stops() -> None:
+    home, evcc = night(CAR, 14)
+    # Its meter counts in steps of half a minute.
+    assert 79.5 <= evcc.soc < 90
+    assert {"now", "off"} <= set(evcc.modes)
+    assert (evcc.modes[-1], evcc.mode) == ("pv", "pv")
+    account = home.ledger.of("ev")
+    assert abs(float(account.energy_kwh) - evcc.session_kwh) < 0.5
+    # What is kept below evcc's root is evcc's own.
+    assert not [topic for topic in home.broker.retained if topic.endswith("/set")]
+    own = [topic for topic in home.broker.retained if topic.startswith(f"{BASE}/device/ev/")]
+    assert own == [f"{BASE}/device/ev/wish"]
+    # The car's current is as it should be: evcc's settings are left alone.
+    assert not home.broker.bodies(f"{TOPIC}/maxCurrent/set")
+
+
+def test_a_battery_mode_never_lapses_while_the_agent_lives() -> None:
+    home, evcc = night(BATTERY, 2, '{"mode":"boost","for_s":3600}')
+    said = [body for body in home.broker.bodies("evcc/site/batteryMode/set") if body]
+    assert said.count(b"charge") >= 60
+    assert evcc.lapses == 0
+    # Left to itself it is left to evcc: that is said once, not all the time.
+    assert said.count(b"normal") <= 6
+    assert evcc.battery_mode == "normal"
+
+
+def test_a_device_that_changes_its_family_leaves_no_schedule_behind() -> None:
+    native = {**CAR, "adapter": "native"}
+
+    async def run(clock: SteppedClock) -> Home:
+        async with FlatPeakSandbox(clock) as sandbox:
+            home = Home(clock, sandbox)
+            home.broker.publish(f"{BASE}/device/ev/state", '{"plugged":true}', retain=True)
+            await home.run(home.config([native]), START + timedelta(minutes=10))
+            assert f"{BASE}/device/ev/schedule" in home.broker.retained
+            await home.run(home.config([CAR]), START + timedelta(minutes=20))
+            return home
+
+    home = run_virtual(run, START)
+    left = {topic for topic in home.broker.retained if topic.startswith(f"{BASE}/device/ev/")}
+    assert left == {f"{BASE}/device/ev/state", f"{BASE}/device/ev/wish"}

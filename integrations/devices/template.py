@@ -156,8 +156,12 @@ class TemplateDevice:
             if step.unless is not None and self._holds(step.unless, values):
                 continue
             topic, payload = fill(step.topic, values), render(step.payload, values)
-            if topic is not None and payload is not None:
-                out.append(OutgoingMessage(topic, payload, retain=False, timed=timed))
+            if topic is None or payload is None:
+                continue
+            out.append(OutgoingMessage(topic, payload, retain=False, timed=timed))
+            if step.unless is not None:
+                # Not known until it is read back: the next command must not be spared by it.
+                self._last.pop(step.unless.read, None)
         return tuple(out)
 
     def _holds(self, condition: Condition, values: Values) -> bool:

@@ -184,13 +184,15 @@ def test_it_subscribes_to_exact_topics_and_reads_nonsense_as_nothing(name: str) 
 def test_each_mode_is_said_in_its_words(name: str) -> None:
     recorded, (section, adapter) = ALL[name], built(name)
     profile = KINDS[section.type].profile(section)
-    # Some say only what differs from what was read.
-    heard(adapter, recorded.messages)
     for mode, expected in recorded.commands.items():
+        # Some say only what differs from what was read.
+        heard(adapter, recorded.messages)
         said = adapter.encode_setpoint(setpoint(profile, mode))
         assert plain(said) == expected, mode
+        heard(adapter, recorded.messages)
         again = adapter.encode_setpoint(setpoint(profile, mode), repeated=True)
         assert plain(again) == (expected if mode in recorded.repeated else []), mode
+    heard(adapter, recorded.messages)
     assert plain(adapter.queries()) == recorded.queries
     assert plain(adapter.withdraw()) == recorded.released
 

@@ -12,12 +12,13 @@ from agent.clock import SystemClock
 from agent.config.mqtt import MqttSection
 from agent.contracts.topics import Topics
 from agent.dispatch.inbox import Inbox
-from agent.energy.readings import Acknowledgement, AckStatus
+from agent.energy.readings import Acknowledgement, AckStatus, Presence
 from agent.health import Health
 from agent.mqtt.connection import MqttConnection
-from agent.ports import UntimedReading
+from agent.ports import Message, UntimedReading
 from agent.tasks import cancel_all
 from integrations.devices.native import NativeDevice
+from integrations.registry import AgentConfig, device_adapter
 from integrations.sandbox.broker import HOST
 from tests.fakes.brokers import PATIENCE_S, Mosquitto, Watcher, cut, watching
 
@@ -161,3 +162,35 @@ async def test_taking_a_request_back_asks_for_nothing(device: Watcher, desk: Des
     await device.client.publish(f"{EV}/request", b"{}", qos=1)
     await desk.until_got(("ev", b"{}"))
     assert desk.got == ["connected", ("ev", b"{}")]
+
+
+def test_a_topic_that_two_devices_share_reaches_both() -> None:
+    got: list[tuple[str, object]] = []
+    relays = [
+        {
+            "id": name,
+            "type": "load",
+            "power_w": 900,
+            "needs": [{"hours": 1}],
+            "adapter": {"family": "tasmota", "topic": "box", "relay": relay},
+        }
+        for name, relay in (("pump", 1), ("lamp", 2))
+    ]
+    tariff = {"source": "fixed", "timezone": "Europe/Berlin", "currency": "EUR", "import": 1}
+    config = AgentConfig.model_validate({"tariff": tariff, "devices": relays})
+    inbox = Inbox(
+        Topics(BASE),
+        {item.id: device_adapter(item, BASE) for item in config.devices},
+        Health(SystemClock()),
+        [],
+        on_decoded=lambda device, item, retained: got.append((device, item)),
+        on_request=lambda device, payload: None,
+        on_site=lambda message: None,
+        on_schedule_seen=lambda device, payload, retained: None,
+        on_published=lambda message: None,
+    )
+    inbox.receive(Message("tele/box/LWT", b"Online"))
+    assert got == [("pump", Presence(online=True)), ("lamp", Presence(online=True))]
+    got.clear()
+    inbox.receive(Message("stat/box/RESULT", b'{"POWER2":"ON"}'))
+    assert got == [("lamp", UntimedReading("mode", "on"))]

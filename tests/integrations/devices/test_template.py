@@ -1,0 +1,48 @@
+"""What a template device remembers: enough to spare a charger's flash, never to leave it wrong."""
+
+from agent.energy.schedule import DefaultCommand, OfflineRule, Setpoint
+from agent.ports import DeviceAdapter, Message
+from integrations.registry import AgentConfig, device_adapter
+
+CAR = {
+    "id": "ev",
+    "type": "ev_charger",
+    "max_power_w": 11_000,
+    "phases": 3,
+    "energy_kwh": 10,
+    "adapter": {"family": "go-e", "topic": "go-eCharger/1"},
+}
+TARIFF = {"source": "fixed", "timezone": "Europe/Berlin", "currency": "EUR", "import": 0.3}
+
+
+def charger() -> DeviceAdapter:
+    config = AgentConfig.model_validate({"tariff": TARIFF, "devices": [CAR]})
+    return device_adapter(config.devices[0], "flatpeak/home")
+
+
+def told(adapter: DeviceAdapter, mode: str, current_a: int | None = None) -> dict[str, str]:
+    idle, offline = DefaultCommand("idle", 0), OfflineRule(900, "idle", 0)
+    point = Setpoint(1, 0, mode, 0, 60, idle, offline, "cheapest", current_a, 3)
+    said = adapter.encode_setpoint(point)
+    return {message.topic.removeprefix("go-eCharger/1/"): message.payload for message in said}
+
+
+def says(adapter: DeviceAdapter, key: str, value: str) -> None:
+    adapter.decode(Message(f"go-eCharger/1/{key}", value.encode()))
+
+
+def test_what_it_is_already_is_not_written_again() -> None:
+    adapter = charger()
+    assert told(adapter, "charge", 16) == {"amp/set": "16", "frc/set": "2"}
+    says(adapter, "amp", "16")
+    says(adapter, "frc", "2")
+    assert told(adapter, "charge", 16) == {}
+    assert told(adapter, "charge", 10) == {"amp/set": "10"}
+
+
+def test_a_command_that_follows_before_the_last_was_read_back_is_said() -> None:
+    adapter = charger()
+    says(adapter, "frc", "1")
+    assert told(adapter, "charge", 16)["frc/set"] == "2"
+    # It last said 1, but was told 2 since.
+    assert told(adapter, "idle") == {"frc/set": "1"}

@@ -15,7 +15,7 @@ from agent.planning.incumbent import LASTING_S, OFF, ON, SAME_EDGE_S
 # Passes over the points for one multiplier, and how often each demand's is looked at again.
 MOST_PASSES, ROUNDS = 24, 2
 # Further multipliers bound states that have served more or less than the best plan has by then.
-SPREAD = 2
+SPREAD = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,7 @@ class EdgePrices:
         self.edge = {kind: [self._edge(t, kind) for t in self.points] for kind in (ON, OFF)}
         self.inside = {
             kind: [
-                self._edge(a + 1, kind, b) if b - a > 1 else None
-                for a, b in pairwise(self.points)
+                self._edge(a + 1, kind, b) if b - a > 1 else None for a, b in pairwise(self.points)
             ]
             for kind in (ON, OFF)
         }
@@ -154,6 +153,10 @@ class EdgePrices:
     def money(self, cost: int) -> int:
         """The objective in a cost, old edges that are missed included."""
         return cost // self.per_money + self.paid
+
+    def ceiling(self, objective: int) -> int:
+        """The greatest cost of a plan with that objective."""
+        return (objective - self.paid + 1) * self.per_money - 1
 
     def relaxed(self, worth: tuple[int, ...]) -> Rest:
         """One pass back: seconds are paid for instead of asked for, edges are as cheap as can be.

@@ -40,9 +40,7 @@ class Stretch(NamedTuple):
     def moved(self, seconds: int, cost: int) -> "Stretch":
         """After so many seconds more, at that cost."""
         low, high, before, slope, base, trail = self
-        return Stretch(
-            low + seconds, high + seconds, before + cost, slope, base + seconds, trail
-        )
+        return Stretch(low + seconds, high + seconds, before + cost, slope, base + seconds, trail)
 
     def cut(self, low: int, high: int) -> "Stretch":
         return Stretch(low, high, self.at(low), self.slope, self.base, self.trail)

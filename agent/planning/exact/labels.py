@@ -263,11 +263,14 @@ class Sweep:
         low, high = max(low, least), min(high, most)
         if low >= high:
             return
-        # Where one demand is full and the next one is served the rest has a bend.
-        places = [low, high, *(s for s in self.prices.sums if low < s < high)]
+        first, last = stretch.at(low), stretch.at(high)
         for one in self.rests:
-            rest = (one.on if mode else one.off)[j + 1]
-            if rest + min(stretch.at(s) + one.earned(s) for s in places) > self.ceiling:
+            room = self.ceiling - (one.on if mode else one.off)[j + 1]
+            if first + one.earned(low) <= room or last + one.earned(high) <= room:
+                continue
+            # Where one demand is full and the next one is served the rest has a bend.
+            bends = (s for s in self.prices.sums if low < s < high)
+            if all(stretch.at(s) + one.earned(s) > room for s in bends):
                 return
         target.floating.append(stretch.cut(low, high))
 

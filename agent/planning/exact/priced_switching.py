@@ -28,7 +28,7 @@ from agent.planning.exact.tie_break import longer_first
 from agent.planning.exact.until_done import assigned
 
 # The first ceiling above the bound, in shares of the price of a switching, and how it grows.
-FIRST_SHARE, GROWTH = 8, 3
+FIRST_SHARE, GROWTH = 8, 2.5
 MOST_CEILINGS = 12
 
 
@@ -56,13 +56,15 @@ def plan_priced_switching(task: Task) -> Outcome | None:
     rests = rests_of(prices, task.deadline)
     bound = max(rest.root for rest in rests)
     step = max(1, prices.switching // FIRST_SHARE)
+    known = _known(task, prices)
     for _ in range(MOST_CEILINGS):
-        sweep = Sweep(prices, rests, bound + step, task.deadline)
+        ceiling = bound + step if known is None else min(bound + step, known)
+        sweep = Sweep(prices, rests, ceiling, task.deadline)
         if not sweep.run():
             return None
         if sweep.best is not None:
             break
-        step *= GROWTH
+        step = int(step * GROWTH)
     else:
         return None
     spans = longer_first(task, assigned(task.device, sweep.runs()))
@@ -73,3 +75,13 @@ def plan_priced_switching(task: Task) -> Outcome | None:
     if judged.objective <= least:
         return Outcome(spans, proved=True)
     return Outcome(spans, least, aims_proved=True)
+
+
+def _known(task: Task, prices: EdgePrices) -> int | None:
+    """No plan needs to cost more than the one that is known."""
+    if not task.known:
+        return None
+    judged = task.judge(task.known)
+    if judged.faults or any(judged.aims):
+        return None
+    return prices.ceiling(judged.objective)

@@ -48,9 +48,7 @@ def situations(draw: st.DrawFn) -> Situation:
     at = draw(st.integers(-4, 4))
     while at < MINUTES and len(slots) < 3:
         length = draw(st.integers(2, 6))
-        slots.append(
-            PowerSpan(NOW + at * MINUTE, NOW + (at + length) * MINUTE, Decimal(POWER_W))
-        )
+        slots.append(PowerSpan(NOW + at * MINUTE, NOW + (at + length) * MINUTE, Decimal(POWER_W)))
         at += length + draw(st.integers(2, 7))
     until = draw(st.sampled_from([None, 5, 9]))
     planner = Planner(
@@ -78,11 +76,7 @@ def least(situation: Situation) -> Decimal | None:
     planner = situation.planner
     running = device.on_since is not None
     old = edges_of(
-        [
-            (slot.start - NOW, slot.end - NOW)
-            for plan in planner.previous
-            for slot in plan.slots
-        ]
+        [(slot.start - NOW, slot.end - NOW) for plan in planner.previous for slot in plan.slots]
     )
     until = planner.change_until or situation.import_rates[-1].end
     best: Decimal | None = None
@@ -91,7 +85,11 @@ def least(situation: Situation) -> Decimal | None:
             continue
         power = Decimal(POWER_W) * MINUTE / 3_600_000
         cost = sum(
-            (rate.price * power for rate, on in zip(situation.import_rates, pattern, strict=True) if on),
+            (
+                rate.price * power
+                for rate, on in zip(situation.import_rates, pattern, strict=True)
+                if on
+            ),
             Decimal(0),
         )
         runs = []

@@ -66,7 +66,7 @@ class EdgePrices:
 
     def __init__(self, task: Task) -> None:
         self.task, self.device = task, task.device
-        device, timeline = task.device, task.timeline
+        device = task.device
         asked = [i for i, demand in enumerate(device.demands) if demand.needed_s]
         asked.sort(key=lambda i: (device.demands[i].deadline, device.demands[i].earliest))
         self.demands = [device.demands[i] for i in asked]
@@ -231,9 +231,11 @@ def rests_of(prices: EdgePrices, deadline: Deadline) -> list[Rest]:
             best = _along(prices, best, k)
     found = [best]
     step = prices.switching // max(1, min(prices.needs))
-    for sign in (1, -1):
-        if not deadline.over():
-            found.append(prices.relaxed(tuple(one + sign * SPREAD * step for one in best.worth)))
+    found += [
+        prices.relaxed(tuple(one + sign * SPREAD * step for one in best.worth))
+        for sign in (1, -1)
+        if not deadline.over()
+    ]
     return found
 
 

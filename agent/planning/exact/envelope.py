@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from operator import itemgetter
 from typing import NamedTuple, Union
 
@@ -55,7 +56,7 @@ def lower_envelope(stretches: Iterable[Stretch]) -> list[Stretch]:
     out: list[Stretch] = []
     active: list[Stretch] = []
     at = 0
-    for low, beyond in zip(marks, marks[1:], strict=False):
+    for low, beyond in pairwise(marks):
         active = [one for one in active if one[1] >= low]
         while at < len(queue) and queue[at][0] == low:
             active.append(queue[at])

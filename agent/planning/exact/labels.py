@@ -8,7 +8,6 @@ from agent.planning.exact.envelope import Stretch, Trail, lower_envelope, value_
 from agent.planning.incumbent import LASTING_S, OFF, ON
 from agent.planning.segments import Run
 
-
 # By seconds served: cost, and how it came about.
 Exact = dict[int, tuple[int, Trail | None]]
 
@@ -113,7 +112,7 @@ class Sweep:
             may = wait <= at and (not kept or -wait <= at)
             self._turn(j, turns, after, labels, cost, kept=kept, may=may)
             if may and self.prices.inside[mode][j] is not None:
-                turned = {
+                turned: Exact = {
                     served: (known + cost, Trail(trail, instant=at))
                     for served, (known, trail) in labels.exact.items()
                 }

@@ -1,14 +1,21 @@
 """Starts and changes that cost something, against every pattern of minutes."""
 
-from dataclasses import replace
 from decimal import Decimal
 from itertools import product
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.energy.situation import Demand, Flexible, Planner, PowerSpan, PreviousPlan, RateSpan
-from agent.energy.situation import Situation
+from agent.energy.situation import (
+    Demand,
+    Flexible,
+    Planner,
+    PowerSpan,
+    PreviousPlan,
+    RateSpan,
+    Situation,
+)
+from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.engine import Deadline
 from agent.planning.exact.objectives import Task
 from agent.planning.exact.priced_switching import plan_priced_switching
@@ -44,7 +51,7 @@ def situations(draw: st.DrawFn) -> Situation:
         )
         for a, b in windows
     )
-    slots = []
+    slots: list[PowerSpan] = []
     at = draw(st.integers(-4, 4))
     while at < MINUTES and len(slots) < 3:
         length = draw(st.integers(2, 6))
@@ -92,7 +99,7 @@ def least(situation: Situation) -> Decimal | None:
             ),
             Decimal(0),
         )
-        runs = []
+        runs: list[tuple[int, int]] = []
         for k, on in enumerate(pattern):
             if on and k and pattern[k - 1]:
                 runs[-1] = (runs[-1][0], (k + 1) * MINUTE)
@@ -123,7 +130,8 @@ def _in_time(device: Flexible, needs: list[int], pattern: tuple[int, ...]) -> bo
         if on:
             who = 0 if served < needs[0] else 1
             demand = device.demands[who]
-            assert demand.earliest is not None and demand.deadline is not None
+            assert demand.earliest is not None
+            assert demand.deadline is not None
             if not demand.earliest <= NOW + k * MINUTE < demand.deadline:
                 return False
             served += 1
@@ -137,7 +145,8 @@ def _in_time(device: Flexible, needs: list[int], pattern: tuple[int, ...]) -> bo
 def test_no_pattern_of_minutes_is_cheaper(situation: Situation) -> None:
     problem = problem_of(situation)
     [device] = problem.models
-    task = Task(problem, device, Deadline.never())  # type: ignore[arg-type]
+    assert isinstance(device, ScaledDevice)
+    task = Task(problem, device, Deadline.never())
     found = plan_priced_switching(task)
     if found is None:
         return

@@ -158,7 +158,7 @@ class BestFirstSearch(Search[Node]):
             extra += model.extra_until(0, end) - model.extra_until(0, begin)
             more, rest = self.cross(end, forced, rest)
             total = cost + gap + extra + more
-            self.state(ON, j, rest, (0, 0), False, total, start, ((begin, end),))
+            self.state(ON, j, rest, (0, 0), begin < end, total, start, ((begin, end),))
 
     def may(self, a: int, b: int) -> bool:
         """Whether the demand may be served from a to b."""
@@ -254,7 +254,7 @@ class BestFirstSearch(Search[Node]):
         mode, j, left, decided, spent, tie = node.key
         model, device, points = self.model, self.device, self.points
         t = points[j]
-        if not self.wants(left) or (self.demand.contiguous and left != self.fresh(t)):
+        if not self.wants(left) or (self.demand.contiguous and (spent or left != self.fresh(t))):
             return
         if mode == OFF and device.on_grid(t, 0) and (tie or self.loose[j] or model.back_on[j]):
             edge, changed = model.edge(t, True, decided)
@@ -284,7 +284,8 @@ class BestFirstSearch(Search[Node]):
         a, b = self.points[j], self.points[k]
         extra, after = self.serve(a, b, left)
         cost += extra + self.costs[k] - self.costs[j]
-        self.state(ON, k, after, decided, node.key[4], cost, node, ((a, b),), tie)
+        spent = node.key[4] or self.demand.contiguous
+        self.state(ON, k, after, decided, spent, cost, node, ((a, b),), tie)
 
     def fresh(self, t: int) -> int:
         """What a block that has not next_start still demands at t."""
@@ -306,7 +307,7 @@ class BestFirstSearch(Search[Node]):
             b = self.points[k] if k <= self.last else t + device.min_off_s
             extra, after = self.cross(t, b, left)
             cost = node.cost + edge + extra
-            if k > self.last or (self.demand.contiguous and left != self.fresh(t)):
+            if k > self.last or (self.demand.contiguous and (spent or left != self.fresh(t))):
                 self.goal(node, after, cost, b)
             else:
                 owed = tie != TIGHT and not self.loose[j]

@@ -77,7 +77,8 @@ class EdgePrices:
         self.per_start = (count + 2) * (end + 1)
         self.per_money = self.per_start * (count + 2)
         old = device.incumbent
-        self.switching = self.per_money * max(2 * old.cost, device.start_cost)
+        # Where it costs nothing starts are told apart all the same.
+        self.switching = self.per_money * max(2 * old.cost, device.start_cost) or self.per_money
         self.paid = old.cost * (len(old.counted(ON)) + len(old.counted(OFF)) + old.lost)
         self.windows = [
             [k for k, one in enumerate(self.demands) if one.earliest <= a and b <= one.deadline]

@@ -1,4 +1,5 @@
-"""Split demands where each switching has its price: a start cost, edges of a plan in force.
+"""Split demands where a switching has its price: a start cost, edges of a plan in force; or where
+one that is on has no start to make.
 
 No minimum times, no grid, and everything can be had in time and in known time. Demands are in an
 order in which both windows and deadlines come, so they are served one after the other, and the
@@ -35,7 +36,7 @@ MOST_CEILINGS = 12
 def fits(device: ScaledDevice) -> bool:
     if device.min_on_s or device.min_off_s or device.grid_s or device.blocked_s:
         return False
-    if device.mandatory_s or not (device.incumbent.cost or device.start_cost):
+    if device.mandatory_s or not (device.incumbent.cost or device.start_cost or device.running):
         return False
     demands = [one for one in device.demands if one.needed_s]
     if not demands or any(one.contiguous or not one.hard for one in demands):

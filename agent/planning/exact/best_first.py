@@ -30,6 +30,9 @@ from agent.planning.exact.states import (
     Node,
 )
 
+# Points at which one look goes on waiting before the clock is asked again.
+MOST_WAITS = 64
+
 
 class BestFirstSearch(Search[Node]):
     """States by instant; a floating chain hangs on the state that it began from."""
@@ -225,12 +228,12 @@ class BestFirstSearch(Search[Node]):
             self.start(node)
             return
         self.goal(node, node.key[2], node.cost, self.points[node.key[1]])
-        while True:
+        for left in range(MOST_WAITS, -1, -1):
             self.start(node)
             waited = self.waited(node)
             if waited is None:
                 return
-            if self.buckets is not None or waited.bound > node.bound:
+            if self.buckets is not None or waited.bound > node.bound or not left:
                 self.push(waited)
                 return
             if not self.better(waited):

@@ -12,6 +12,7 @@ from bisect import bisect_left
 
 from agent.planning.engine import Deadline
 from agent.planning.exact.floating_chain import ChainExpander
+from agent.planning.exact.forced_run import ForcedRun
 from agent.planning.exact.lagrangian import Multipliers, RelaxedModel
 from agent.planning.exact.objectives import ServedSpan
 from agent.planning.exact.reachable import ReachableDurations
@@ -132,7 +133,7 @@ class BestFirstSearch(Search[Node]):
         elif not device.mandatory_s:
             self.state(ON, 0, left, (0, 0), False, cost, start)
         else:
-            self.go_on(left, cost, start)
+            ForcedRun(self).put(left, cost, start)
 
     def wait(self, until: int, left: int, cost: int, start: Node) -> None:
         extra, left = self.cross(0, until, left)
@@ -142,53 +143,12 @@ class BestFirstSearch(Search[Node]):
         else:
             self.state(OFF, j, left, (0, 0), False, cost + extra, start)
 
-    def go_on(self, left: int, cost: int, start: Node) -> None:
-        """The run that must go on: a split demand counts what it may, a block begins anywhere."""
-        model, forced = self.model, self.device.mandatory_s
-        j = bisect_left(self.points, forced)
-        cost += model.base_until(forced)
-        if not self.demand.contiguous:
-            spans, extra, rest = self._counted(forced, left)
-            extra += sum(model.extra_until(0, b) - model.extra_until(0, a) for a, b in spans)
-            self.state(ON, j, rest, (0, 0), False, cost + extra, start, tuple(spans))
-            return
-        for begin in self.points[: j + 1]:
-            end = min(forced, begin + self.demand.needed_s)
-            if begin < end and not self.may(begin, end):
-                continue
-            gap, before = self.cross(0, begin, left)
-            extra, rest = self.serve(begin, end, before)
-            extra += model.extra_until(0, end) - model.extra_until(0, begin)
-            more, rest = self.cross(end, forced, rest)
-            total = cost + gap + extra + more
-            self.state(ON, j, rest, (0, 0), begin < end, total, start, ((begin, end),))
-
     def may(self, a: int, b: int) -> bool:
         """Whether the demand may be served from a to b."""
         demand = self.demand
         if a < demand.earliest or not (demand.hard or b <= demand.deadline):
             return False
         return all(demand.admits(cell) for _, _, cell in self.model.timeline.between(a, b))
-
-    def _counted(self, forced: int, left: int) -> tuple[list[tuple[int, int]], int, int]:
-        """The seconds of the forced run that count, what that adds to the cost, what is left."""
-        demand = self.demand
-        spans: list[tuple[int, int]] = []
-        at = cost = 0
-        edges = sorted({min(max(demand.deadline, 0), forced), forced, min(demand.earliest, forced)})
-        for edge in edges:
-            for a, b, cell in self.model.timeline.between(at, edge):
-                free = demand.admits(cell) and a >= demand.earliest
-                free = free and (demand.hard or a < demand.deadline)
-                take = min(b - a, max(0, left)) if free else 0
-                if take:
-                    cost += self.model.surplus(0, left - take) - self.model.surplus(0, left)
-                    left -= take
-                    spans.append((a, a + take))
-                extra, left = self.cross(a, b, left)
-                cost += extra
-            at = max(at, edge)
-        return spans, cost, left
 
     def cross(self, a: int, b: int, left: int) -> tuple[int, int]:
         """What is missing where (a, b] passes the deadline, and what may still come after it."""

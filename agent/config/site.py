@@ -51,12 +51,8 @@ class SiteSection(Section):
 
 
 class PlannerSection(Section):
-    """`change_cost` (currency) is what one changed switching has to save to be worth it.
-
-    None: nothing where each device is planned for itself, a little where they share a limit, a roof
-    or a battery, since there many plans are nearly as good as each other.
-    """
+    """`change_cost` (currency) is what one changed switching has to save to be worth it."""
 
     estimate_margin_per_kwh: float = Field(default=0.0, ge=0)
-    change_cost: float | None = Field(default=None, ge=0)
+    change_cost: float = Field(default=0.01, ge=0)
     time_limit_s: float = Field(default=2.0, ge=0.1, le=60)

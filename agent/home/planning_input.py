@@ -130,16 +130,21 @@ def demand_of(
 def with_minimum_times(
     device: Flexible, min_on_s: int, min_off_s: int, model: DeviceModel
 ) -> Flexible:
-    """Minimum times, and since when the device is on or off where they or a start cost count."""
-    if not (min_on_s or min_off_s or device.start_cost):
-        return device
+    """Minimum times, and since when the device is on or off where that counts.
+
+    On it counts always, for going on is no start and stopping for a minute is a change; a block
+    tells by itself that it has begun.
+    """
+    lasts = min_on_s or min_off_s or device.start_cost
     on, off = model.on_since, model.off_since
+    if not lasts and any(demand.contiguous for demand in device.demands):
+        return device
     return replace(
         device,
         min_on_s=min_on_s,
         min_off_s=min_off_s,
         on_since=to_unix_floor(on) if on else None,
-        off_since=to_unix_floor(off) if off and not on else None,
+        off_since=to_unix_floor(off) if lasts and off and not on else None,
     )
 
 

@@ -12,6 +12,8 @@ from agent.energy.plan import Plan
 from agent.energy.rates import Rate
 from agent.energy.schedule import DeviceType, Schedule
 from agent.energy.situation import (
+    Device,
+    Flexible,
     Planner,
     PowerSpan,
     PreviousPlan,
@@ -24,8 +26,6 @@ from agent.energy.steps import Steps, combined
 from agent.home.grid_limit import pieces
 from agent.home.planning_input import OVERRIDE_REASONS, PlanningInput
 
-# What a moved start or stop has to save where devices share something, in the tariff's currency.
-SHARED_CHANGE_COST = 0.01
 # A program's schedule says less than its plan; what a battery and a roof do is no switching.
 PLANNED_OTHERWISE = (DeviceType.PROGRAM, DeviceType.BATTERY, DeviceType.PV_INVERTER)
 
@@ -66,8 +66,10 @@ def build_situation(
     site = Site()
     shared = limit is not None or pv is not None or _with_storage(inputs)
     change_cost = config.planner.change_cost
-    if change_cost is None:
-        change_cost = SHARED_CHANGE_COST if shared else 0.0
+    if not shared:
+        # Minimum times keep a device calm that is planned for itself, and are enough to prove.
+        calm = {id for id, item in inputs.items() if _has_minimum_times(item.device)}
+        previous = [plan for plan in previous if plan.id not in calm]
     if shared:
         loads = _with_boosts(base_load or Steps.constant(0), inputs, start)
         site = Site(
@@ -95,6 +97,10 @@ def build_situation(
 
 def _exactly(power_w: int | None) -> Decimal | None:
     return None if power_w is None else Decimal(power_w)
+
+
+def _has_minimum_times(device: Device | None) -> bool:
+    return isinstance(device, Flexible) and bool(device.min_on_s or device.min_off_s)
 
 
 def _with_storage(inputs: Mapping[str, PlanningInput]) -> bool:

@@ -12,32 +12,34 @@ from agent.planning.engine import Deadline, Proposal
 from agent.planning.joint.aims import in_order
 from agent.planning.joint.highs import Highs
 from agent.planning.joint.mending import mended_values
-from agent.planning.joint.money import enter_pattern, least_money, prove_relaxed
+from agent.planning.joint.money import least_money, prove_relaxed
+from agent.planning.joint.patterns import enter_patterns, patterns_of
 from agent.planning.joint.programme import Programme
+from agent.planning.joint.recursion import ArrayKernel, Kernel
 from agent.planning.joint.search import Search, enter_values
 from agent.planning.problem import Problem
 from agent.planning.segments import Schedule
 
-# How many patterns of thermal devices become plans before a search.
-PATTERNS = 2
 # Of all time, what the attempt to miss no aim may take where the best plan so far misses one.
 STRICT_SHARE = 0.35
 
 
 class JointEngine:
-    """`report` is told of every better plan when it is found."""
+    """`report` is told of every better plan when it is found; `kernel`: what walks lattices."""
 
     name = "joint"
 
-    def __init__(self, report: Callable[[Proposal], None] | None = None) -> None:
-        self._report = report
+    def __init__(
+        self, report: Callable[[Proposal], None] | None = None, kernel: Kernel | None = None
+    ) -> None:
+        self._report, self._kernel = report, kernel or ArrayKernel()
 
     def plan(
         self, problem: Problem, deadline: Deadline, incumbent: Schedule | None
     ) -> Proposal | None:
         if not problem.coupled:
             return None
-        search = Search(problem, deadline, self._report)
+        search = Search(problem, deadline, self._kernel, self._report)
         if incumbent is not None:
             search.consider(incumbent)
         if not _without_misses(search):
@@ -55,9 +57,10 @@ def _without_misses(search: Search) -> bool:
         return False
     if known:
         search.aims_proved = True
-    patterns = prove_relaxed(search, programme, highs, relaxed)
-    for pattern in reversed(patterns[1:][-PATTERNS:]):
-        enter_pattern(search, programme, highs, pattern)
+    mixture = prove_relaxed(search, programme, highs, relaxed)
+    if mixture is not None:
+        patterns = patterns_of(programme, mixture)
+        enter_patterns(search, programme, highs, patterns, searched=True)
     # Entering a plan that misses nothing proves that none need be missed.
     known = search.aims_proved
     if not known:

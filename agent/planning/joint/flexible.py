@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from agent.planning.devices.flexible import ScaledDemand, ScaledDevice
 from agent.planning.grid import CUTTING_GRID_S
 from agent.planning.joint.blocks import Block, FreeBlock, add_block, add_free_block
-from agent.planning.joint.house import SHORTFALL, House
+from agent.planning.joint.house import SHORTFALL, Draw, House
 from agent.planning.joint.milp import INF, Term
 from agent.planning.joint.switching import (
     Edges,
@@ -26,8 +26,6 @@ from agent.planning.joint.switching import (
 
 # Below this a power in kW is no power.
 DUST_KW = 1e-5
-# From this sum of shares on a cell is rounded up.
-ROUND_UP = 0.5
 # A device that may run at any power is on from here.
 LEAST_ON_KW = 1e-3
 
@@ -105,6 +103,8 @@ class FlexibleDevice:
             here = [(split.power[k], 1.0) for split in self.splits if k in split.power]
             if len(here) > 1 and k not in self.opened:
                 house.milp.at_most(here, self.most)
+        if self.least > 0:
+            self._draws(cells)
         self._needs()
         if self.switched:
             self._switch()
@@ -193,6 +193,29 @@ class FlexibleDevice:
             milp.at_most([(part.share, 1.0), (part.on, -1.0)], 0.0)
         if parts:
             milp.at_most([(on, 1.0), *((part.on, 1.0) for part in parts)], 1.0)
+
+    def _draws(self, cells: Sequence[int]) -> None:
+        """What other rows need to know of its least power."""
+        house, milp = self.house, self.house.milp
+        parts: dict[int, list[Term]] = {}
+        for k in cells:
+            surplus = house.surplus(k)
+            powers = [(split.power[k], 1.0) for split in self.splits if k in split.power]
+            if surplus <= 0 or not powers:
+                continue
+            part: list[Term] = []
+            if k not in self.opened and self.with_parts and surplus < self.least:
+                # Once per demand a part of a cell draws less than the least, as a mean.
+                most = surplus / self.least * (self.least - surplus)
+                for split in self.splits:
+                    if k in split.power:
+                        column = milp.column(0.0, 1.0)
+                        parts.setdefault(split.index, []).append((column, 1.0))
+                        part.append((column, most))
+            on = self.on[k] if k in self.opened else None
+            house.draws[k].append(Draw(powers, self.least, self.most, on, part))
+        for terms in parts.values():
+            milp.at_most(terms, 1.0)
 
     def _energy(self, split: SplitDemand, k: int) -> list[Term]:
         hours = self.house.hours[k]
@@ -366,8 +389,11 @@ class FlexibleDevice:
     def relaxes(self) -> bool:
         return self.least > 0 and not self.switched and len(self.opened) < len(self.on)
 
-    def rounded_powers(self, values: Sequence[float]) -> dict[int, tuple[float, float]]:
-        """Sum-up rounding: power below the least adds up until it is worth a cell of it."""
+    def rounded_powers(
+        self, values: Sequence[float], round_up: float
+    ) -> dict[int, tuple[float, float]]:
+        """Sum-up rounding: power below the least adds up until it is worth a cell of it, and is
+        rounded up from the share `round_up` on."""
         out: dict[int, tuple[float, float]] = {}
         if self.switched or self.least <= 0:
             return out
@@ -392,7 +418,7 @@ class FlexibleDevice:
                 if k == free:
                     continue
                 owed += share
-                on = owed >= ROUND_UP and split.top[k] >= self.least
+                on = owed >= round_up and split.top[k] >= self.least
                 owed -= 1.0 if on else 0.0
                 out[split.power[k]] = (self.least, split.top[k]) if on else (0.0, 0.0)
             for k in split.power:

@@ -1,7 +1,7 @@
 """A heat pump with a house, or a tank: one temperature, on or off, comfort, hygiene."""
 
 from agent.planning.devices.thermal import HOUR_S, ScaledThermal, hygiene_reach
-from agent.planning.joint.house import House
+from agent.planning.joint.house import Draw, House
 from agent.planning.joint.milp import Term
 from agent.planning.joint.switching import (
     Edges,
@@ -20,11 +20,13 @@ class ThermalDevice:
     """`power`, `warmth`: columns by cell, warmth at its end; `on`: where it is on or off.
 
     `reachable`: whether hygiene is taken to be within reach; `missed`: the column that is 1 where
-    it is not reached after all.
+    it is not reached after all. `columns`, `own_rows`: all that it added by itself; in rows of
+    others only its `power` and `on` come.
     """
 
     def __init__(self, house: House, device: ScaledThermal, *, reachable: bool) -> None:
         self.house, self.device = house, device
+        first_column, first_row = house.milp.columns, house.milp.rows
         self.power: dict[int, int] = {}
         self.warmth: dict[int, int] = {}
         self.on: dict[int, int] = {}
@@ -61,6 +63,8 @@ class ThermalDevice:
             self._waive()
         for k in range(self.count):
             self._comfort(k)
+        self.columns = range(first_column, house.milp.columns)
+        self.own_rows = range(first_row, house.milp.rows)
 
     def _bounds(self) -> None:
         """What temperature is possible at each cell end, with a degree to spare."""
@@ -84,7 +88,7 @@ class ThermalDevice:
             on = self.on[k] = milp.binary()
             milp.at_most([(power, 1.0), (on, -self.most)], 0.0)
             milp.at_least(0.0, [(power, 1.0), (on, -min(max(self.least, LEAST_ON_KW), self.most))])
-            house.least[k].append((on, self.least))
+            house.draws[k].append(Draw([(power, 1.0)], self.least, self.most, on))
             if house.starts[k] < device.mandatory_s and device.min_power:
                 milp.fix(on, 1.0)
                 house.forced.add(k)

@@ -18,6 +18,9 @@ from agent.planning.problem import Problem
 from agent.planning.segments import energies
 from agent.planning.site import site_money
 
+# From these sums of shares on a cell is rounded up, the first as it is, others as they may be.
+ROUND_UP = (0.5, 0.8, 0.2, 0.65, 0.35)
+
 
 class Programme:
     """`end`: how far it reaches; `unreachable`: devices whose hygiene is out of reach.
@@ -87,9 +90,13 @@ class Programme:
         self.fresh = self.house.milp.whole - before
         return broken
 
-    def rounded_powers(self, values: Sequence[float]) -> dict[int, tuple[float, float]]:
-        """Bounds that keep devices without on/off off or between their powers."""
-        out: dict[int, tuple[float, float]] = {}
-        for device in self.flexible.values():
-            out |= device.rounded_powers(values)
-        return out
+    def roundings(self, values: Sequence[float]) -> list[dict[int, tuple[float, float]]]:
+        """Bounds that keep devices without on/off off or between their powers, in several ways."""
+        found: list[dict[int, tuple[float, float]]] = []
+        for round_up in ROUND_UP:
+            one: dict[int, tuple[float, float]] = {}
+            for device in self.flexible.values():
+                one |= device.rounded_powers(values, round_up)
+            if one not in found:
+                found.append(one)
+        return found

@@ -9,6 +9,7 @@ from agent.planning.devices.program import ScaledProgram
 from agent.planning.engine import Deadline, Proposal
 from agent.planning.joint.house import LIMITS, SHORTFALL
 from agent.planning.joint.programme import Programme
+from agent.planning.joint.recursion import Kernel
 from agent.planning.joint.rounding import schedule_of
 from agent.planning.judge import Aims, Judged, judge
 from agent.planning.problem import Problem
@@ -17,6 +18,8 @@ from agent.planning.segments import Schedule
 # A gap below this share of the stake, or this much money, is none.
 GOOD_SHARE = 1e-6
 LEAST_STAKE = 0.01
+# A gap below the greater of these is small enough for a house: half of 0.1 %, or of two cents.
+ENOUGH_SHARE, ENOUGH_MONEY = 5e-4, 0.01
 # Float sums and rounding may shift a bound by this, in the currency and as a share.
 BOUND_SLACK, BOUND_SLACK_SHARE = 2e-7, 1e-8
 # Aims that differ by less are equal.
@@ -35,6 +38,7 @@ class Search:
 
     problem: Problem
     deadline: Deadline
+    kernel: Kernel
     report: Callable[[Proposal], None] | None = None
     best: Judged | None = None
     bound: float = float("-inf")
@@ -99,6 +103,15 @@ class Search:
         cost = abs(float(units.currency(self.best.cost)))
         baseline = abs(float(units.currency(self.best.baseline_cost)))
         return max(cost, baseline, LEAST_STAKE)
+
+    @property
+    def good(self) -> bool:
+        """Whether what is left is not worth a long search."""
+        return self.objective - self.bound <= self.enough
+
+    @property
+    def enough(self) -> float:
+        return max(ENOUGH_SHARE * self.stake, ENOUGH_MONEY)
 
     @property
     def closed(self) -> bool:

@@ -45,6 +45,8 @@ class SiteBalance:
         limit = house.problem.grid.export_limit
         ceiling = float("inf") if limit is None else house.kw(limit)
         most_in = max(0.0, house.most[k] - surplus + (roof if self.freely else 0.0))
+        if cell.import_limit is not None and k not in house.forced:
+            most_in = min(most_in, house.kw(cell.import_limit))
         most_out = min(ceiling, max(0.0, surplus + sold))
         must_cut = max(0.0, surplus + sold - ceiling)
         most_cut = roof if self.freely else min(roof, must_cut)

@@ -14,12 +14,16 @@ import numpy as np
 
 from agent.planning.joint.highs import Highs, Solution
 from agent.planning.joint.lattice import PROOF
+from agent.planning.joint.memory import Memory
 from agent.planning.joint.paths import HeatPaths, Path, mixed
 from agent.planning.joint.programme import Programme
 from agent.planning.joint.recursion import Floats, Kernel, Prices
 
 # How near prices stay to the best so far, and how much less where that brings nothing new.
 NEAR, LESS_NEAR = 0.7, 0.35
+# The same where the first mixture is of paths that were good before, and how much a path that
+# leaves them pays, in median prices of full power.
+NEAR_REMEMBERED, LEANING = 0.35, 2.0
 # By stage, the share of the stake to which a mixture and its bound meet before the next stage.
 MEET = (3e-4, 1e-4)
 LEAST_STAKE = 20.0
@@ -54,12 +58,17 @@ class Mixture:
 
 class ColumnGeneration:
     def __init__(
-        self, programme: Programme, solved: Solution, kernel: Kernel, left: Callable[[], float]
+        self,
+        programme: Programme,
+        solved: Solution,
+        kernel: Kernel,
+        memory: Memory,
+        left: Callable[[], float],
     ) -> None:
-        """`solved`: the relaxed programme, the source of the first prices."""
+        """`solved`: the relaxed programme, the source of the first prices; `memory`: of paths."""
         assert solved.values is not None, "solved"
         house = programme.house
-        self.programme, self.left = programme, left
+        self.programme, self.memory, self.left = programme, memory, left
         self.devices = {
             id: HeatPaths(house, heat, kernel)
             for id, heat in programme.thermal.items()
@@ -88,12 +97,15 @@ class ColumnGeneration:
         if value is None or len(paths) < len(self.devices):
             return Mixture(float("-inf"), {}, {})
         self.best.bound = self.best.rest + value
-        first(paths)
+        remembered = self._remembered()
+        first(paths | {id: found[0] for id, found in remembered.items()})
         self.master = Master(self.programme, list(self.devices))
         for id, path in paths.items():
-            self._add(id, path)
+            for one in (path, *remembered.get(id, ())):
+                self._add(id, one)
         weights: dict[str, list[float]] = {}
-        stage, patience, near, begun = 0, PATIENCE, NEAR, self.left()
+        near = NEAR_REMEMBERED if remembered else NEAR
+        stage, patience, begun = 0, PATIENCE, self.left()
         while self.left() > 0:
             solved = self.master.solve(self.left())
             if solved is None:
@@ -123,8 +135,6 @@ class ColumnGeneration:
                 if near <= 0:
                     patience = 0
                 near = max(0.0, near - LESS_NEAR)
-        if self.left() > 0:
-            self._finer(PROOF)
         return Mixture(self.best.bound, self._weighted(weights), self.best.prices)
 
     def _bound(self, prices: dict[str, Prices], stage: int) -> float | None:
@@ -137,9 +147,26 @@ class ColumnGeneration:
             total += bound + one.still
         return total
 
+    def _remembered(self) -> dict[str, list[Path]]:
+        """Paths near those that were good the last time."""
+        out: dict[str, list[Path]] = {}
+        for id, one in self.devices.items():
+            prices = self.best.prices[id]
+            weight = LEANING * float(np.median(np.abs(prices.power))) * one.lattice.most
+            for on in self.memory.recall(self.programme.problem, id, one.count):
+                power = one.lattice.plan(one.lattice.leaning(prices, on, weight))
+                if power is not None:
+                    out.setdefault(id, []).append(one.path(power))
+        return out
+
     def _plans(self, prices: dict[str, Prices]) -> dict[str, Path]:
         plans = {id: one.lattice.plan(prices[id]) for id, one in self.devices.items()}
         return {id: self.devices[id].path(own) for id, own in plans.items() if own is not None}
+
+    def prove(self) -> float:
+        """The bound at the finest lattice."""
+        self._finer(PROOF)
+        return self.best.bound
 
     def _finer(self, stage: int) -> None:
         """A finer lattice bounds the same prices better."""

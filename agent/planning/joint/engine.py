@@ -11,9 +11,9 @@ from collections.abc import Callable
 from agent.planning.engine import Deadline, Proposal
 from agent.planning.joint.aims import in_order
 from agent.planning.joint.highs import Highs
+from agent.planning.joint.memory import Memory
 from agent.planning.joint.mending import mended_values
 from agent.planning.joint.money import least_money, prove_relaxed
-from agent.planning.joint.patterns import enter_patterns, patterns_of
 from agent.planning.joint.programme import Programme
 from agent.planning.joint.recursion import ArrayKernel, Kernel
 from agent.planning.joint.search import Search, enter_values
@@ -25,21 +25,26 @@ STRICT_SHARE = 0.35
 
 
 class JointEngine:
-    """`report` is told of every better plan when it is found; `kernel`: what walks lattices."""
+    """`report` is told of every better plan when it is found; `kernel`: what walks lattices;
+    `memory`: of the plan before."""
 
     name = "joint"
 
     def __init__(
-        self, report: Callable[[Proposal], None] | None = None, kernel: Kernel | None = None
+        self,
+        report: Callable[[Proposal], None] | None = None,
+        kernel: Kernel | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self._report, self._kernel = report, kernel or ArrayKernel()
+        self._memory = Memory() if memory is None else memory
 
     def plan(
         self, problem: Problem, deadline: Deadline, incumbent: Schedule | None
     ) -> Proposal | None:
         if not problem.coupled:
             return None
-        search = Search(problem, deadline, self._kernel, self._report)
+        search = Search(problem, deadline, self._kernel, self._memory, self._report)
         if incumbent is not None:
             search.consider(incumbent)
         if not _without_misses(search):
@@ -57,10 +62,7 @@ def _without_misses(search: Search) -> bool:
         return False
     if known:
         search.aims_proved = True
-    mixture = prove_relaxed(search, programme, highs, relaxed)
-    if mixture is not None:
-        patterns = patterns_of(programme, mixture)
-        enter_patterns(search, programme, highs, patterns, searched=True)
+    prove_relaxed(search, programme, highs, relaxed)
     # Entering a plan that misses nothing proves that none need be missed.
     known = search.aims_proved
     if not known:

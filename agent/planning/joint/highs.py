@@ -49,7 +49,8 @@ class Highs:
         self.milp = milp
         self._columns = self._rows = 0
         self._whole: set[int] = set()
-        self._relaxed = False
+        # What HiGHS was told last.
+        self._lower = self._upper = self._costs = np.zeros(0)
         self._highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]  # has no annotations
         for option, value in (
             ("output_flag", False),
@@ -80,7 +81,9 @@ class Highs:
         costs = np.zeros(count)
         for column, value in cost.items():
             costs[column] = value
-        highs.changeColsCost(count, np.arange(count, dtype=np.int32), costs)
+        if not np.array_equal(costs, self._costs):
+            highs.changeColsCost(count, np.arange(count, dtype=np.int32), costs)
+            self._costs = costs
         whole = bool(self._whole) and not relaxed
         # Programmes with whole numbers count from this run, others from the first.
         spent = 0.0 if whole else highs.getRunTime()
@@ -137,10 +140,10 @@ class Highs:
         # Entered columns need their rows, other rows need their columns.
         plain = min(milp.entered, default=milp.columns)
         self._add_columns(max(known, plain))
-        if known:
-            every = np.arange(known, dtype=np.int32)
-            lower, upper = np.array(milp.lower[:known]), np.array(milp.upper[:known])
-            highs.changeColsBounds(known, every, lower, upper)
+        lower, upper = np.array(milp.lower[:known]), np.array(milp.upper[:known])
+        moved = np.flatnonzero((lower != self._lower) | (upper != self._upper)).astype(np.int32)
+        if len(moved):
+            highs.changeColsBounds(len(moved), moved, lower[moved], upper[moved])
         more = milp.rows - self._rows
         if more:
             at = self._rows
@@ -154,6 +157,7 @@ class Highs:
             )
             self._rows = milp.rows
         self._add_columns(milp.columns)
+        self._lower, self._upper = np.array(milp.lower), np.array(milp.upper)
         if relaxed:
             if self._whole:
                 self._set_whole(self._whole, highspy.HighsVarType.kContinuous)

@@ -7,6 +7,7 @@ linear programme; in a few rounds, as one direction pushes flows into another.
 from collections.abc import Callable, Mapping, Sequence
 
 from agent.planning.joint.highs import Highs, Solution
+from agent.planning.joint.milp import INF
 from agent.planning.joint.programme import Programme
 
 ROUNDS = 8
@@ -18,10 +19,12 @@ def mended_values(
     values: Sequence[float],
     left: Callable[[], float],
     fixed: Mapping[int, float] | None = None,
+    enough: float = -INF,
 ) -> Sequence[float] | None:
     """None where no such plan is found. The bounds of the programme are as before afterwards.
 
     `fixed`: columns that keep a value; left out, all whole numbers that the last search knew.
+    `enough`: a value that is good enough to look for no better one.
     """
     house = programme.house
     milp = house.milp
@@ -41,7 +44,7 @@ def mended_values(
             milp.lower[:], milp.upper[:] = kept
             if solution is not None and (best is None or solution.objective < best.objective):
                 best = solution
-            if left() <= 0:
+            if left() <= 0 or (best is not None and best.objective <= enough):
                 break
         return None if best is None else best.values
     finally:
@@ -71,9 +74,11 @@ def patterned_values(
     on: Mapping[int, float],
     solution: Solution,
     left: Callable[[], float],
+    enough: float,
 ) -> Sequence[float] | None:
     """A plan with these columns as they are, by linear programmes alone; None where devices with
-    minimum times or blocks of their own ask for a search. `solution`: the programme with them."""
+    minimum times or blocks of their own ask for a search. `solution`: the programme with them;
+    `enough`: see `mended_values`."""
     if any(device.switched or device.free_blocks for device in programme.flexible.values()):
         return None
     assert solution.values is not None, "solved"
@@ -84,4 +89,4 @@ def patterned_values(
         if columns:
             likeliest = max(columns.values(), key=solution.values.__getitem__)
             fixed |= {column: float(column == likeliest) for column in columns.values()}
-    return mended_values(programme, highs, solution.values, left, fixed)
+    return mended_values(programme, highs, solution.values, left, fixed, enough)

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from agent.planning.joint.columns import ColumnGeneration, Mixture
 from agent.planning.joint.highs import Highs, Solution
 from agent.planning.joint.mending import mended_values
 from agent.planning.joint.paths import Path
-from agent.planning.joint.patterns import enter_patterns, pattern_of
+from agent.planning.joint.patterns import enter_patterns, pattern_of, patterns_of, search_rest
 from agent.planning.joint.programme import Programme
+from agent.planning.joint.recursion import Floats
 from agent.planning.joint.search import FINE_GAP, MIP_ROUNDS, Search, enter_values
 from agent.planning.joint.starting import start_of, whole_values
 
@@ -19,31 +22,48 @@ COLUMNS_SHARE = 0.4
 LEAST_PATTERN_S, LEAST_SEARCH_S = 0.08, 0.3
 
 
-def prove_relaxed(
-    search: Search, programme: Programme, highs: Highs, relaxed: Solution
-) -> Mixture | None:
+def prove_relaxed(search: Search, programme: Programme, highs: Highs, relaxed: Solution) -> None:
     """Proves what the programme without whole numbers can prove, and finds which directions matter;
-    mixtures of paths of thermal devices."""
+    plans from paths of thermal devices, and what these prove."""
     house = programme.house
     if relaxed.values is None:
-        return None
+        return
     if house.exact:
         search.raise_bound(relaxed.bound + house.constant)
     programme.tighten_directions(relaxed.values)
     if search.closed or search.left() < LEAST_PATTERN_S:
-        return None
+        return
     share = search.deadline.share(COLUMNS_SHARE)
-    generation = ColumnGeneration(programme, relaxed, search.kernel, share.left)
+    generation = ColumnGeneration(programme, relaxed, search.kernel, search.memory, share.left)
     if not generation.devices:
-        return None
+        return
 
     def first(paths: Mapping[str, Path]) -> None:
-        enter_patterns(search, programme, highs, [pattern_of(programme, paths)])
+        pattern = pattern_of(programme, paths)
+        enter_patterns(search, programme, highs, [pattern], quickly=True)
 
     mixture = generation.run(search.stake, first)
     if house.exact:
         search.raise_bound(mixture.bound + house.constant)
-    return mixture
+    patterns = patterns_of(programme, mixture)
+    enter_patterns(search, programme, highs, patterns)
+    if house.exact and not search.good and search.left() > LEAST_PATTERN_S:
+        search.raise_bound(generation.prove() + house.constant)
+    _remember(search, programme, mixture)
+    if not search.good:
+        search_rest(search, programme, highs, patterns)
+
+
+def _remember(search: Search, programme: Programme, mixture: Mixture) -> None:
+    """The plan and the heaviest paths, for the next time."""
+    found: dict[str, list[Floats]] = {}
+    for id, paths in mixture.paths.items():
+        mine = found.setdefault(id, [])
+        if search.best is not None:
+            energy = search.best.site.energy[id][: programme.thermal[id].count]
+            mine.append((np.array(energy) > 0).astype(np.float64))
+        mine += [path.on for _, path in paths]
+    search.memory.keep(programme.problem, found)
 
 
 def least_money(

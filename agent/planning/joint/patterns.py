@@ -11,6 +11,7 @@ from agent.planning.joint.columns import Mixture
 from agent.planning.joint.heat import ThermalDevice
 from agent.planning.joint.highs import Highs, Solution
 from agent.planning.joint.mending import mended_values, patterned_values
+from agent.planning.joint.milp import INF
 from agent.planning.joint.paths import Path
 from agent.planning.joint.programme import Programme
 from agent.planning.joint.search import Search, enter_values
@@ -25,6 +26,8 @@ ROUGH_GAP, REPAIR_SHARE = 1e-4, 0.15
 REST_SHARE, REST_ROUNDS = 0.4, 3
 # To what share of a good gap it goes.
 ENOUGH = 0.3
+# What a pattern may cost above the bound, as a share of a good gap, to be as good as any.
+NEAR = 0.6
 # How many cells beside its edges a pattern leaves open where it breaks a limit.
 BESIDE = 1
 
@@ -62,49 +65,61 @@ def enter_patterns(
     highs: Highs,
     patterns: Sequence[Pattern],
     *,
-    searched: bool = False,
+    quickly: bool = False,
 ) -> None:
     """Each is priced; those that could be better than the best plan become plans, best first.
-    `searched`: if that is not good, what the best of them leaves open is searched."""
+    `quickly`: the first way that makes a plan of it will do."""
     house = programme.house
-    priced = []
+    priced: list[_Priced] = []
     for pattern in patterns:
         if search.left() <= 0:
             return
         solution = fixed(programme, highs, pattern, search.left())
         if solution.impossible:
-            repaired = _repaired(search, programme, highs, pattern)
-            if repaired is None:
-                continue
-            pattern, solution = repaired
-        if solution.values is not None:
-            priced.append(_Priced(pattern, solution))
+            _repair(search, programme, highs, pattern)
+        if solution.values is None:
+            continue
+        priced.append(_Priced(pattern, solution))
+        if solution.objective + house.constant - search.bound < NEAR * search.enough:
+            # No other is worth looking for.
+            break
     priced.sort(key=lambda one: one.solution.objective)
     for one in priced[:ENTERED]:
-        if search.left() <= 0 or one.solution.objective + house.constant >= search.objective:
+        value = one.solution.objective
+        if search.left() <= 0 or search.good or value + house.constant >= search.objective:
             break
-        values = patterned_values(programme, highs, one.pattern, one.solution, search.left)
+        enough = INF if quickly else value + (1 - NEAR) * search.enough
+        values = patterned_values(programme, highs, one.pattern, one.solution, search.left, enough)
         if values is not None:
             enter_values(search, programme, values)
-    if searched and priced and not search.good and search.left() > 0:
-        _search_rest(search, programme, highs, priced[0])
 
 
-def _search_rest(search: Search, programme: Programme, highs: Highs, priced: _Priced) -> None:
-    """With this pattern, on and off of cars and directions are found by a small search."""
-    milp = programme.house.milp
-    values = priced.solution.values
+def search_rest(
+    search: Search, programme: Programme, highs: Highs, patterns: Sequence[Pattern]
+) -> None:
+    """With the cheapest pattern, on and off of cars and directions are found by a small search."""
+    milp, money = programme.house.milp, programme.house.money
+    priced = []
+    for pattern in patterns:
+        if search.left() <= 0:
+            return
+        solution = fixed(programme, highs, pattern, search.left())
+        if solution.values is not None:
+            priced.append(_Priced(pattern, solution))
+    if not priced:
+        return
+    cheapest = min(priced, key=lambda one: one.solution.objective)
+    values = cheapest.solution.values
     share = search.deadline.share(REST_SHARE)
     for _ in range(REST_ROUNDS):
         if values is None or not programme.tighten(values) or share.over():
             break
         lower, upper = list(milp.lower), list(milp.upper)
         try:
-            for column, value in priced.pattern.items():
+            for column, value in cheapest.pattern.items():
                 milp.fix(column, value)
-            values = highs.solve(
-                programme.house.money, share.left(), gap=0.0, absolute=ENOUGH * search.enough
-            ).values
+            enough = ENOUGH * search.enough
+            values = highs.solve(money, share.left(), gap=0.0, absolute=enough).values
         finally:
             milp.lower[:], milp.upper[:] = lower, upper
         if values is not None and not enter_values(search, programme, values):
@@ -125,9 +140,7 @@ def fixed(programme: Programme, highs: Highs, pattern: Pattern, seconds: float) 
         milp.lower[:], milp.upper[:] = lower, upper
 
 
-def _repaired(
-    search: Search, programme: Programme, highs: Highs, pattern: Pattern
-) -> tuple[Pattern, Solution] | None:
+def _repair(search: Search, programme: Programme, highs: Highs, pattern: Pattern) -> None:
     """Beside its edges a pattern may be wrong: the lattice knows temperatures to a step only."""
     milp = programme.house.milp
     edges = {column for heat in programme.thermal.values() for column in _near(heat, pattern)}
@@ -140,14 +153,11 @@ def _repaired(
         solution = highs.solve(programme.house.money, seconds, gap=ROUGH_GAP)
     finally:
         milp.lower[:], milp.upper[:] = lower, upper
-    if solution.values is None:
-        return None
-    if enter_values(search, programme, solution.values) or search.left() <= 0:
-        return None
+    if solution.values is None or enter_values(search, programme, solution.values):
+        return
     mended = mended_values(programme, highs, solution.values, search.left)
     if mended is not None:
         enter_values(search, programme, mended)
-    return None
 
 
 def _near(heat: ThermalDevice, pattern: Pattern) -> set[int]:

@@ -23,6 +23,8 @@ SOURCE = Path(__file__).with_name("lattice.c")
 # Without contraction the values are those of the arrays to the last bit.
 FLAGS = ("-O3", "-ffp-contract=off", "-shared", "-fPIC")
 COMPILERS = ("cc", "gcc", "clang")
+# The library has its name only once it is whole, also when whoever asked for it has ended by then.
+WHOLE = 'made=$1 kept=$2; shift 2; "$@" && mv -f "$made" "$kept" || { rm -f "$made"; exit 1; }'
 
 _Doubles = ctypes.c_void_p
 
@@ -92,23 +94,26 @@ class Builder:
             SOURCE.read_bytes() + repr((FLAGS, platform.machine(), platform.libc_ver())).encode()
         )
         self._path = folder / f"lattice-{hashlib.sha256(content).hexdigest()[:16]}.so"
-        self._fresh = self._path.with_suffix(f".{os.getpid()}")
         if self._path.exists():
             self._load()
             return
         found = (shutil.which(name, path=environ.get("PATH")) for name in COMPILERS)
         compiler = next(filter(None, found), None)
-        if compiler is not None:
-            command = [compiler, *FLAGS, "-o", str(self._fresh), str(SOURCE), "-lm"]
-            try:
-                self._process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                )
-            except OSError as error:
-                log.info("the lattice is not compiled: %s", error)
+        if compiler is None:
+            return
+        for old in folder.glob("lattice-*"):
+            old.unlink(missing_ok=True)
+        made = self._path.with_suffix(f".{os.getpid()}")
+        command = [compiler, *FLAGS, "-o", str(made), str(SOURCE), "-lm"]
+        try:
+            self._process = subprocess.Popen(
+                ["/bin/sh", "-c", WHOLE, "sh", str(made), str(self._path), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        except OSError as error:
+            log.info("the lattice is not compiled: %s", error)
 
     def kernel(self, wait_s: float = 0.0) -> Kernel:
         """The compiled one as soon as it is there; waits for it at most so long."""
@@ -121,24 +126,10 @@ class Builder:
         if done is not None:
             self._process = None
             if done == 0:
-                self._keep()
+                self._load()
             else:
                 log.info("the compiler could not make the lattice (%d)", done)
         return self._kernel
-
-    def _keep(self) -> None:
-        """Under its name only once it is whole on the disk."""
-        try:
-            with self._fresh.open("rb") as made:
-                os.fsync(made.fileno())
-            self._fresh.replace(self._path)
-        except OSError as error:
-            log.info("the compiled lattice cannot be kept: %s", error)
-            return
-        for old in self._path.parent.glob("lattice-*"):
-            if old != self._path:
-                old.unlink(missing_ok=True)
-        self._load()
 
     def _load(self) -> None:
         try:

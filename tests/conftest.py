@@ -1,4 +1,4 @@
-"""What every test gets: its databases are closed when it ends, and the user's cache is not touched."""
+"""What every test gets: databases are closed when it ends, the user's cache is not touched."""
 
 from collections.abc import Iterator
 

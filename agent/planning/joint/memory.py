@@ -10,7 +10,7 @@ from agent.planning.joint.recursion import Floats
 from agent.planning.problem import Problem
 
 # How many patterns of a device are kept.
-KEPT = 8
+KEPT = 6
 
 
 @dataclass(slots=True)

@@ -46,12 +46,12 @@ def prove_relaxed(search: Search, programme: Programme, highs: Highs, relaxed: S
     if house.exact:
         search.raise_bound(mixture.bound + house.constant)
     patterns = patterns_of(programme, mixture)
-    enter_patterns(search, programme, highs, patterns)
+    cheapest = enter_patterns(search, programme, highs, patterns)
     if house.exact and not search.good and search.left() > LEAST_PATTERN_S:
         search.raise_bound(generation.prove() + house.constant)
     _remember(search, programme, mixture)
-    if not search.good:
-        search_rest(search, programme, highs, patterns)
+    if cheapest is not None and not search.good and search.left() > 0:
+        search_rest(search, programme, highs, cheapest)
 
 
 def _remember(search: Search, programme: Programme, mixture: Mixture) -> None:

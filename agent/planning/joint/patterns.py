@@ -33,7 +33,9 @@ BESIDE = 1
 
 
 @dataclass(frozen=True, slots=True)
-class _Priced:
+class Priced:
+    """A pattern and the relaxed programme that keeps it."""
+
     pattern: Pattern
     solution: Solution
 
@@ -54,8 +56,9 @@ def patterns_of(programme: Programme, mixture: Mixture) -> list[Pattern]:
     found = [pattern_of(programme, heaviest)]
     for id, own in mixture.paths.items():
         for weight, path in islice(own, 1, HEAVIEST):
-            if weight > 0:
-                found.append(pattern_of(programme, {**heaviest, id: path}))
+            one = pattern_of(programme, {**heaviest, id: path})
+            if weight > 0 and one not in found:
+                found.append(one)
     return found
 
 
@@ -66,20 +69,20 @@ def enter_patterns(
     patterns: Sequence[Pattern],
     *,
     quickly: bool = False,
-) -> None:
-    """Each is priced; those that could be better than the best plan become plans, best first.
-    `quickly`: the first way that makes a plan of it will do."""
+) -> Priced | None:
+    """Each is priced; those that could be better than the best plan become plans, best first. The
+    cheapest; None where none is feasible. `quickly`: the first way that makes a plan will do."""
     house = programme.house
-    priced: list[_Priced] = []
+    priced: list[Priced] = []
     for pattern in patterns:
         if search.left() <= 0:
-            return
+            break
         solution = fixed(programme, highs, pattern, search.left())
         if solution.impossible:
             _repair(search, programme, highs, pattern)
         if solution.values is None:
             continue
-        priced.append(_Priced(pattern, solution))
+        priced.append(Priced(pattern, solution))
         if solution.objective + house.constant - search.bound < NEAR * search.enough:
             # No other is worth looking for.
             break
@@ -92,31 +95,20 @@ def enter_patterns(
         values = patterned_values(programme, highs, one.pattern, one.solution, search.left, enough)
         if values is not None:
             enter_values(search, programme, values)
+    return priced[0] if priced else None
 
 
-def search_rest(
-    search: Search, programme: Programme, highs: Highs, patterns: Sequence[Pattern]
-) -> None:
-    """With the cheapest pattern, on and off of cars and directions are found by a small search."""
+def search_rest(search: Search, programme: Programme, highs: Highs, priced: Priced) -> None:
+    """With this pattern, on and off of cars and directions are found by a small search."""
     milp, money = programme.house.milp, programme.house.money
-    priced = []
-    for pattern in patterns:
-        if search.left() <= 0:
-            return
-        solution = fixed(programme, highs, pattern, search.left())
-        if solution.values is not None:
-            priced.append(_Priced(pattern, solution))
-    if not priced:
-        return
-    cheapest = min(priced, key=lambda one: one.solution.objective)
-    values = cheapest.solution.values
+    values = priced.solution.values
     share = search.deadline.share(REST_SHARE)
     for _ in range(REST_ROUNDS):
         if values is None or not programme.tighten(values) or share.over():
             break
         lower, upper = list(milp.lower), list(milp.upper)
         try:
-            for column, value in cheapest.pattern.items():
+            for column, value in priced.pattern.items():
                 milp.fix(column, value)
             enough = ENOUGH * search.enough
             values = highs.solve(money, share.left(), gap=0.0, absolute=enough).values

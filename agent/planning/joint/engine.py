@@ -53,10 +53,12 @@ class JointEngine:
 
 
 def _without_misses(search: Search) -> bool:
-    """Money alone, with all aims at 0. False where they cannot all be met."""
+    """Money alone, with all aims at 0, or comfort at what one device alone must miss. False where
+    they cannot all be met."""
     programme = Programme(search.problem, strict=True)
     highs = Highs(programme.house.milp)
-    known = search.best is not None and not any(search.best.aims)
+    best = search.best
+    known = best is not None and best.misses_more(programme.least_aims(best.aims)) <= 0
     relaxed = highs.solve(programme.house.money, search.left(), relaxed=True)
     if relaxed.impossible and not known:
         return False

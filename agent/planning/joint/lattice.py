@@ -15,6 +15,7 @@ from math import floor, isfinite, log2
 import numpy as np
 
 from agent.planning.devices.thermal import ScaledThermal
+from agent.planning.joint.heat import attainable
 from agent.planning.joint.recursion import Floats, Ints, Kernel, Long, Prices, Shape
 
 # Least steps in degrees, coarse to fine, and how many of them the widest boundary has at most. What
@@ -35,10 +36,12 @@ class HeatLattice:
         scale: int,
         kernel: Kernel,
     ) -> None:
+        """Comfort that cannot be had is asked for as far as it can."""
         self.device, self.kernel = device, kernel
         self.count = count = len(device.cells)
         self.least = device.min_power / (1000 * scale)
         self.most = device.power / (1000 * scale)
+        limits, _ = attainable(device, ends)
         keep = np.ones(count + 1)
         free = np.full(count + 1, device.temperature_c)
         low, high = np.zeros(count + 1), np.full(count + 1, np.inf)
@@ -47,10 +50,11 @@ class HeatLattice:
             keep[i + 1] = keep[i] * cell.keep
             free[i + 1] = cell.keep * free[i] + cell.constant
             self.gain[i] = 1000 * cell.rise_per_w / keep[i + 1]
-            if cell.min_c is not None:
-                low[i + 1] = (cell.min_c - free[i + 1]) / keep[i + 1]
-            if cell.max_c is not None:
-                high[i + 1] = (cell.max_c - free[i + 1]) / keep[i + 1]
+            coldest, warmest = limits[i]
+            if coldest is not None:
+                low[i + 1] = (coldest - free[i + 1]) / keep[i + 1]
+            if warmest is not None:
+                high[i + 1] = (warmest - free[i + 1]) / keep[i + 1]
         self.keep = keep
         # z never falls, so a limit binds before and after.
         low = np.maximum.accumulate(low)
@@ -76,7 +80,10 @@ class HeatLattice:
         finest = max(least, width / nodes)
         step = np.array([finest * 2.0 ** floor(log2(1 / kept) + 1e-9) for kept in self.keep])
         # A node stands for what lies up to a step above it; in a plan for itself.
-        lowest = np.ceil(self.low / step - 1e-9) if exact else np.floor(self.low / step + 1e-9)
+        lowest = np.floor(self.low / step + 1e-9)
+        if exact:
+            # Where full power just does, its path from node to node is the lowest.
+            lowest = np.minimum(np.ceil(self.low / step - 1e-9), self._highest_node(step))
         first: Long = lowest.astype(np.int64)
         last: Long = np.maximum(first, np.floor(self.high / step + 1e-9).astype(np.int64))
         sizes = (last - first + 1) * (self.on_states + self.off_states)
@@ -103,6 +110,15 @@ class HeatLattice:
             offset=offset,
             table=np.empty(int(offset.max()) + int(sizes.max())),
         )
+
+    def _highest_node(self, step: Floats) -> Floats:
+        """By boundary, where moves from node to node lead at full power."""
+        out = np.zeros(self.count + 1)
+        for i in range(self.count):
+            # Whether it is on or off at first: how high it could come.
+            moves = floor(self.gain[i] * self.most / step[i] + 1e-9)
+            out[i + 1] = floor((out[i] + moves) * step[i] / step[i + 1] + 1e-9)
+        return out
 
     def bound(self, prices: Prices, stage: int = 0) -> float | None:
         """What every plan costs at least; None where no plan keeps the limits."""

@@ -14,6 +14,7 @@ from agent.planning.joint.house import House
 from agent.planning.joint.programs import ProgramDevice
 from agent.planning.joint.site import SiteBalance
 from agent.planning.joint.store import StorageDevice
+from agent.planning.judge import Aims
 from agent.planning.problem import Problem
 from agent.planning.segments import energies
 from agent.planning.site import site_money
@@ -72,6 +73,11 @@ class Programme:
                 value += idle_value(model, units)
         idle = site_money(problem, pieces, power, idle=True)
         return self.house.currency(idle.cost + idle.margin - value)
+
+    def least_aims(self, aims: Aims) -> Aims:
+        """What a strict programme misses: nothing but comfort that cannot be had."""
+        comfort = sum(heat.uncomfortable for heat in self.thermal.values())
+        return (*(0 for _ in aims[:-2]), comfort, 0)
 
     @property
     def relaxes(self) -> bool:

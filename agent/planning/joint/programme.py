@@ -12,6 +12,7 @@ from agent.planning.joint.flexible import FlexibleDevice
 from agent.planning.joint.heat import ThermalDevice
 from agent.planning.joint.house import House
 from agent.planning.joint.programs import ProgramDevice
+from agent.planning.joint.relaxing import rounded_powers, tighten
 from agent.planning.joint.site import SiteBalance
 from agent.planning.joint.store import StorageDevice
 from agent.planning.judge import Aims
@@ -92,7 +93,7 @@ class Programme:
         before = set(self.house.milp.whole)
         broken = self.tighten_directions(values)
         for device in self.flexible.values():
-            broken = device.tighten(values) or broken
+            broken = tighten(device, values) or broken
         self.fresh = self.house.milp.whole - before
         return broken
 
@@ -102,7 +103,7 @@ class Programme:
         for round_up in ROUND_UP:
             one: dict[int, tuple[float, float]] = {}
             for device in self.flexible.values():
-                one |= device.rounded_powers(values, round_up)
+                one |= rounded_powers(device, values, round_up)
             if one not in found:
                 found.append(one)
         return found

@@ -29,8 +29,10 @@ from agent.home.kinds import KINDS
 from agent.home.kinds.meter import Meter
 from agent.liveness import Liveness
 from agent.ports import Companion, Decoded, DeviceAdapter, TariffSource
+from agent.records.bookkeeper import Bookkeeper
 from agent.records.device_store import DeviceStore
 from agent.records.ledger import Ledger
+from agent.records.ledger_table import LedgerTable
 from agent.records.limit_log import LimitLog
 from agent.report.event_queue import EventQueue
 from agent.report.publisher import Publisher
@@ -121,6 +123,7 @@ def build(
         on_server_time=monitor.on_server_time,
         on_event=lambda kind, text: events.event(kind, None, text),
         on_alive=lambda: liveness.beat("rate_cache"),
+        on_prices=lambda since: bookkeeper.prices_changed(since),
     )
     adapters: Mapping[str, DeviceAdapter] = {
         item.id: device_adapter(item, config.base_topic) for item in config.devices
@@ -168,6 +171,17 @@ def build(
         on_refresh=signals.refresh_wanted.set,
     )
     profiles = _profiles(config, site, health)
+    bookkeeper = Bookkeeper(
+        ledger,
+        LedgerTable(store),
+        rate_cache,
+        zone=lambda: site.location().zone,
+        surplus=power.surplus_spans,
+        on_change=lambda: publisher.ledger_changed(),
+        on_currency=lambda old, new: events.event(
+            "currency_changed", None, f"prices are in {new} now: the ledger begins new totals"
+        ),
+    )
     devices = DeviceManager(
         clock,
         device_store,
@@ -181,6 +195,7 @@ def build(
         on_asked=lambda device: controller.on_request(device),
         on_reappeared=signals.time_wanted.set,
         on_take_back=lambda device: controller.take_back(device),
+        bookkeeper=bookkeeper,
         acknowledges=lambda device: adapters[device].acknowledges,
     )
     dispatcher = Dispatcher(
@@ -207,13 +222,11 @@ def build(
         outbox,
         events,
         device_store,
-        ledger,
+        bookkeeper,
         LimitControl(site, devices, dispatcher, site.limit_log, profiles),
         topics,
         profiles,
     )
-    devices.restore({item.id: item for item in config.appliances}, profiles)
-    dispatcher.restore(clock.now())
     publisher = Publisher(
         topics,
         outbox,
@@ -221,8 +234,11 @@ def build(
         lambda: monitor.trusted,
         health,
         rate_cache,
+        bookkeeper,
         on_event=lambda kind, text: events.event(kind, None, text),
     )
+    devices.restore({item.id: item for item in config.appliances}, profiles)
+    dispatcher.restore(clock.now())
 
     def on_schedule_seen(device: str, payload: bytes, retained: bool) -> None:
         if not dispatcher.on_schedule_seen(device, payload, retained=retained):

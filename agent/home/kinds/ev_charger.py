@@ -175,7 +175,15 @@ class EvChargerKind(DeviceKind[EvCharger]):
             override = None
         goal = Goal(missing, target if section.battery_kwh else None, to_unix_floor(deadline))
         since = model.session.since or now
-        needs = (ActiveNeed(format_instant(since), missing, section.max_power_w, deadline),)
+        needs = (
+            ActiveNeed(
+                format_instant(since),
+                missing,
+                section.max_power_w,
+                deadline,
+                contiguous=section.contiguous,
+            ),
+        )
         notes = _notes(section, model, now)
         if override is None:
             override = _floor_charge(section, model, wish, now) or _topping_up(

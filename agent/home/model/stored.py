@@ -44,6 +44,7 @@ def to_text(model: DeviceModel) -> str:
         "progress": {key: round(kwh, 2) for key, kwh in model.progress.items()},
         "total_kwh": round(meter.total_kwh, 6),
         "session_kwh": round(meter.session_kwh, 6),
+        "since_counter_kwh": round(meter.since_counter_kwh, 6) or None,
         "session_since": _text(meter.session_since),
         "integrated_to": _text(meter.integrated_to),
         "between_sessions": meter.between_sessions or None,
@@ -68,7 +69,8 @@ def urgent_part(text: str) -> str:
 def substance(text: str) -> object:
     """What of the text is worth a write: not that time has passed and nothing has happened."""
     raw = json.loads(text or "{}")
-    raw.pop("integrated_to", None)
+    for name in ("integrated_to", "since_counter_kwh"):
+        raw.pop(name, None)
     counters = {kind: round(kwh, 2) for kind, (kwh, _) in raw.pop("counters", {}).items()}
     energies = {name: round(raw.pop(name, 0.0), 2) for name in ("total_kwh", "session_kwh")}
     return raw, counters, energies
@@ -92,6 +94,7 @@ def restore(model: DeviceModel, text: str) -> None:
         kwh, at = before
         before = Counter(_kwh(kwh), parse_instant(at))
     total, in_session = _kwh(raw.get("total_kwh", 0.0)), _kwh(raw.get("session_kwh", 0.0))
+    since_counter = _kwh(raw.get("since_counter_kwh", 0.0))
     anchor, anchor_total = None, 0.0
     if soc := raw.get("soc"):
         percent, at, kwh = soc
@@ -112,7 +115,7 @@ def restore(model: DeviceModel, text: str) -> None:
     model.session, model.progress = session, progress
     meter = model.meter
     meter.total_kwh, meter.session_kwh, meter.counters = total, in_session, counters
-    meter.before_session = before
+    meter.before_session, meter.since_counter_kwh = before, since_counter
     meter.between_sessions = raw.get("between_sessions") is True
     meter.session_since, meter.integrated_to = times["session_since"], times["integrated_to"]
     model.soc.anchor, model.soc.anchor_total_kwh = anchor, anchor_total

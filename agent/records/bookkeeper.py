@@ -114,6 +114,7 @@ class Bookkeeper:
             if session.look(need, now):
                 books.touch(session.row)
                 books.awaiting_plan.add(need.key)
+                self.on_change()
 
     def _begin(self, device: str, need: ActiveNeed, now: datetime) -> DemandSession:
         books = self._devices[device]
@@ -194,6 +195,7 @@ class Bookkeeper:
             session.planned_cost = first_plan_cost(session, known)
             books.touch(session.row)
         books.awaiting_plan.clear()
+        self.on_change()
 
     # --- what it comes to -----------------------------------------------------------------------
 

@@ -32,7 +32,6 @@ class DeviceBooks:
     unsaved: dict[BookKey | str, int] = field(default_factory=dict)
     unsaved_energy: int = 0
     forget_unnamed: bool = False
-    forgot_on: int = 0
     _carry_kwh: float = 0.0
 
     def rounded(self, energy_kwh: float) -> int:

@@ -62,6 +62,8 @@ class Bookkeeper:
     on_change: Callable[[], None] = lambda: None
     on_currency: Callable[[str, str], None] = lambda old, new: None
     _devices: dict[str, DeviceBooks] = field(default_factory=dict, init=False)
+    # The last sessions of those that have left the config.
+    _departed: dict[str, DemandSession] = field(default_factory=dict, init=False)
     _changed_from: datetime | None = field(default=EARLIEST, init=False)
     _forgot_on: int = field(default=0, init=False)
     _windows: PriceWindows = field(init=False)
@@ -80,12 +82,19 @@ class Bookkeeper:
         for device in self._devices:
             self.ledger.of(device)
         self._pricing.begin(self._windows.currency)
-        for session in self.table.last_sessions(self._pricing.currency):
+        currency = self._pricing.currency
+        for session in self.table.last_sessions(currency):
             if session.device in self._devices:
                 self._devices[session.device].last = session
-        for session in self.table.open_sessions(self._pricing.currency):
+            else:
+                self._departed[session.device] = session
+        for session in self.table.open_sessions(currency):
             if session.device in self._devices:
                 self._devices[session.device].sessions[session.key] = session
+            else:
+                session.until = session.deadline
+                self._departed[session.device] = session
+                self.table.write(put_session(session))
 
     # --- what comes in --------------------------------------------------------------------------
 
@@ -107,6 +116,7 @@ class Bookkeeper:
                 books.ended.pop(session.row, None)
             if session.look(need, now):
                 books.touch(session.row)
+                books.frozen.add(session.row)
                 books.awaiting_plan.add(need.key)
                 self.on_change()
 
@@ -202,9 +212,10 @@ class Bookkeeper:
         devices = {}
         for device in sorted({*self._devices, *totals.ever}):
             books = self._devices.get(device)
-            sessions = [] if books is None else [*books.sessions.values()]
-            if books is not None and books.last is not None:
-                sessions.append(books.last)
+            last = self._departed.get(device) if books is None else books.last
+            sessions = [] if last is None else [last]
+            if books is not None:
+                sessions += books.sessions.values()
             periods = totals.periods(device, today)
             devices[device] = DeviceFigures(periods, last_session(sessions))
         return Figures(self._pricing.currency, self.zone().key, devices)
@@ -273,6 +284,7 @@ class Bookkeeper:
                 for session in list(books.sessions.values()):
                     self._close(books, session, now)
                 books.last = None
+            self._departed.clear()
         self._pricing.begin(currency)
         if old:
             self.on_currency(old, currency)

@@ -18,8 +18,9 @@ class DeviceBooks:
     """`round_trip` as in DayBook. `last` is the session that ended last.
 
     `sessions` are open, by their key. `unsaved` counts the changes of each day (by `BookKey`) and
-    session (by its row, like `ended`) since it was written; `forget_unnamed`: rows without a
-    currency are to be deleted.
+    session (by its row, like `ended`) since it was written; `frozen` names the sessions that have
+    frozen something which is not written. `forget_unnamed`: rows without a currency are to be
+    deleted.
     """
 
     device: str
@@ -30,6 +31,7 @@ class DeviceBooks:
     ended: dict[str, DemandSession] = field(default_factory=dict)
     awaiting_plan: set[str] = field(default_factory=set)
     unsaved: dict[BookKey | str, int] = field(default_factory=dict)
+    frozen: set[str] = field(default_factory=set)
     unsaved_energy: int = 0
     forget_unnamed: bool = False
     _carry_kwh: float = 0.0
@@ -45,9 +47,10 @@ class DeviceBooks:
         self.unsaved[what] = self.unsaved.get(what, 0) + 1
 
     def worth_saving(self, today: int) -> bool:
-        """Is there more than a little of this very day?"""
-        other = any(isinstance(key, str) or key[0] != today for key in self.unsaved)
-        return other or self.forget_unnamed or self.unsaved_energy >= WORTH_SAVING
+        """Is there more than a little of this very day, or what a restart could not find again?"""
+        other = any(not isinstance(key, str) and key[0] != today for key in self.unsaved)
+        lost = other or self.forget_unnamed or bool(self.frozen)
+        return lost or self.unsaved_energy >= WORTH_SAVING
 
     def unsaved_sessions(self) -> Iterator[DemandSession]:
         held = {session.row: session for session in self.sessions.values()} | self.ended
@@ -68,6 +71,7 @@ class DeviceBooks:
         for key, changes in what.items():
             if self.unsaved.get(key) == changes:
                 del self.unsaved[key]
+        self.frozen &= {key for key in self.unsaved if isinstance(key, str)}
         self.unsaved_energy = max(0, self.unsaved_energy - energy)
         for key in [key for key in self.ended if key not in self.unsaved]:
             del self.ended[key]

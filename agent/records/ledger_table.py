@@ -42,10 +42,14 @@ SUMS = ", ".join(f"sum({name})" for name in AMOUNTS)
 
 
 class LedgerTable:
-    """Reads; what is to be written are statements that others hand over with what they go with."""
+    """Reads. What goes with a meter's position is written by whoever writes that."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
+
+    def write(self, statement: Statement) -> None:
+        """What goes with nothing else."""
+        self._store.submit(statement)
 
     def ever(self, currency: str) -> dict[str, Sums]:
         """All that was booked in that currency, by device."""

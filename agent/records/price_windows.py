@@ -15,7 +15,7 @@ from agent.records.ledger_rows import date_of, number_of
 
 DAY = timedelta(days=1)
 # A run of prices is asked for again and again while a day is booked.
-MOST_HELD = 32
+MOST_HELD = 12
 
 
 @dataclass(slots=True)

@@ -352,6 +352,21 @@ async def test_a_session_that_seemed_over_goes_on() -> None:
     assert money(session.sums) == (Decimal(20), Decimal(2), Decimal(8))
 
 
+async def test_a_device_that_left_the_config_stays_in_the_sums_and_has_nothing_under_way() -> None:
+    book = books("ev", "tank")
+    book.keeper.open_demands("ev", [need("20")], EVENING)
+    book.take("ev", NIGHT, NIGHT + HOUR, 10)
+    await book.save(NIGHT + HOUR)
+    again = books("tank", store=book.store, prices=book.prices)
+    figures = again.keeper.figures(NIGHT + HOUR)
+    assert ever(figures) == (Decimal(10), Decimal(1), Decimal(4))
+    assert figures.total.ever == figures.devices["ev"].periods.ever
+    session = figures.devices["ev"].session
+    assert session is not None
+    assert not session.is_open
+    assert [one.is_open for one in read_sessions(book.store)] == [False]
+
+
 async def test_a_day_is_small_once_nothing_can_change_it(tmp_path: Path) -> None:
     with closing(Store.open(tmp_path / "a.sqlite", EVENING)) as store:
         book = books(store=store)

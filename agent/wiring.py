@@ -32,8 +32,10 @@ from agent.home.kinds.meter import Meter
 from agent.home.kinds.pv_inverter import PvInverter
 from agent.liveness import Liveness
 from agent.ports import Companion, Decoded, DeviceAdapter, TariffSource
+from agent.records.bookkeeper import Bookkeeper
 from agent.records.device_store import DeviceStore
 from agent.records.ledger import Ledger
+from agent.records.ledger_table import LedgerTable
 from agent.records.limit_log import LimitLog
 from agent.report.event_queue import EventQueue
 from agent.report.publisher import Publisher
@@ -123,6 +125,7 @@ def build(
         on_server_time=monitor.on_server_time,
         on_event=lambda kind, text: events.event(kind, None, text),
         on_alive=lambda: liveness.beat("rate_cache"),
+        on_prices=lambda since: bookkeeper.prices_changed(since),
     )
     adapters: Mapping[str, DeviceAdapter] = {
         item.id: device_adapter(item, config.base_topic) for item in config.devices
@@ -173,6 +176,17 @@ def build(
         on_refresh=signals.refresh_wanted.set,
     )
     profiles = _profiles(config, site, health)
+    bookkeeper = Bookkeeper(
+        ledger,
+        LedgerTable(store),
+        rate_cache,
+        zone=lambda: site.location().zone,
+        surplus=power.surplus_spans,
+        on_change=lambda: publisher.ledger_changed(),
+        on_currency=lambda old, new: events.event(
+            "currency_changed", None, f"prices are in {new} now: the ledger begins new totals"
+        ),
+    )
     devices = DeviceManager(
         clock,
         device_store,
@@ -186,6 +200,7 @@ def build(
         on_asked=lambda device: controller.on_request(device),
         on_reappeared=signals.time_wanted.set,
         on_take_back=lambda device: controller.take_back(device),
+        bookkeeper=bookkeeper,
         acknowledges=lambda device: adapters[device].acknowledges,
         revision_problem=lambda device: dispatcher.revision_problem(device),
         on_profile=profiles.__setitem__,
@@ -214,13 +229,11 @@ def build(
         outbox,
         events,
         device_store,
-        ledger,
+        bookkeeper,
         LimitControl(site, devices, dispatcher, site.limit_log, profiles),
         topics,
         profiles,
     )
-    devices.restore({item.id: item for item in config.appliances}, profiles)
-    dispatcher.restore(clock.now())
     publisher = Publisher(
         topics,
         outbox,
@@ -228,8 +241,11 @@ def build(
         lambda: monitor.trusted,
         health,
         rate_cache,
+        bookkeeper,
         on_event=lambda kind, text: events.event(kind, None, text),
     )
+    devices.restore({item.id: item for item in config.appliances}, profiles)
+    dispatcher.restore(clock.now())
 
     guard = TopicGuard(topics, outbox, health)
 

@@ -29,6 +29,10 @@ class Topics:
         return f"{self.base}/health"
 
     @property
+    def ledger(self) -> str:
+        return f"{self.base}/ledger"
+
+    @property
     def event(self) -> str:
         return f"{self.base}/event"
 

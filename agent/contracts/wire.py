@@ -106,6 +106,60 @@ class Event(Outgoing):
     text: str
 
 
+class LedgerSums(Outgoing):
+    """Energy delivered, what it cost at the prices that held, what starting at once would have.
+
+    `saved` is `baseline_cost` less `cost`. `pending_kwh` is the part of the energy whose price is
+    not known yet: it is in neither cost. `estimated`: some of the prices are not confirmed yet.
+    """
+
+    energy_kwh: Money
+    cost: Money
+    baseline_cost: Money
+    saved: Money
+    pending_kwh: Money
+    estimated: bool
+
+
+class LedgerSession(LedgerSums):
+    """The last stay, run or window of a device: under way where `open`.
+
+    `planned_kwh` is what was asked when it began, `best_cost` what the same energy would have cost
+    at best in its time (known when it is over), `regret` what it cost more than that.
+    """
+
+    open: bool
+    since: Instant
+    until: Instant | None
+    ready_by: Instant | None
+    planned_kwh: Money | None
+    planned_cost: Money | None
+    best_cost: Money | None
+    regret: Money | None
+
+
+class LedgerPeriods(Outgoing):
+    """By local days of the site; `ever` since the currency is this one."""
+
+    today: LedgerSums
+    month: LedgerSums
+    ever: LedgerSums
+
+
+class LedgerDevice(LedgerPeriods):
+    session: LedgerSession | None
+
+
+class LedgerDocument(Outgoing):
+    """What each device took, cost and saved; `total` is the sum of `devices`."""
+
+    at: Instant
+    currency: str
+    timezone: str
+    total: LedgerPeriods
+    devices: dict[Id, LedgerDevice]
+
+
 class Slot(Outgoing):
     start: Instant
     end: Instant

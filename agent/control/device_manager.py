@@ -36,6 +36,7 @@ from agent.home.wishes import (
     read_request,
 )
 from agent.ports import Decoded, OutgoingMessage, UnknownKeys, UntimedReading
+from agent.records.bookkeeper import Bookkeeper
 from agent.records.device_store import UNBELIEVABLE, DeviceStore
 from agent.report.documents import wish_document
 from agent.report.event_queue import EventQueue
@@ -76,6 +77,7 @@ class DeviceManager:
     on_asked: Callable[[str], None]
     on_reappeared: Callable[[], None]
     on_take_back: Callable[[str], None]
+    bookkeeper: Bookkeeper
     acknowledges: Callable[[str], bool] = lambda device: True
     revision_problem: Callable[[str], str | None] = lambda device: None
     on_profile: Callable[[str, DeviceProfile], None] = lambda device, profile: None
@@ -108,7 +110,12 @@ class DeviceManager:
             device.stored_text = text or ""
             self._by_id[name] = device
             self._complete(name, DeviceInfo(phases=self.store.told_phases(name)))
+            traits = model.traits
+            self.bookkeeper.register(
+                name, traits.round_trip_efficiency if traits.gives_back else None
+            )
             self._publish_wish(name, at=device.wish.asked_at)
+        self.bookkeeper.restore()
 
     def _stored_wish(self, name: str) -> Wish:
         text = self.store.wish(name)
@@ -409,16 +416,27 @@ class DeviceManager:
         for name in self._by_id:
             self._save_state(name, now, at_once=True)
 
+    def book(self, name: str, now: datetime) -> None:
+        """Have the ledger book what the device took since it last did."""
+        self.bookkeeper.book(name, self._by_id[name].model.pop_booked(), now)
+
     def _save_state(self, name: str, now: datetime, *, at_once: bool = False) -> None:
-        """At once where the session changed, else with all the others now and then: an SD card."""
+        """At once where the session changed, else with all the others now and then: an SD card.
+
+        The meter's position and what the ledger booked up to it are one write.
+        """
         device = self._by_id[name]
         text = stored.to_text(device.model)
-        if not device.unsaved and stored.substance(text) == stored.substance(device.stored_text):
-            return
         same_session = stored.urgent_part(text) == stored.urgent_part(device.stored_text)
         if same_session and not at_once:
             return
-        self.store.save_state(name, text, list(device.unsaved.values()))
+        self.book(name, now)
+        same = stored.substance(text) == stored.substance(device.stored_text)
+        if same and not device.unsaved and not self.bookkeeper.worth_saving(name, now):
+            return
+        booked, stored_by = self.bookkeeper.writes(name, now)
+        answer = self.store.save_state(name, text, list(device.unsaved.values()), booked)
+        answer.add_done_callback(stored_by)
         device.unsaved.clear()
         device.stored_text = text
 

@@ -1,7 +1,6 @@
 """What energy costs at the prices that hold, and what starting at once would have cost. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -25,42 +24,6 @@ def cost_of(energy_kwh: Decimal, start: datetime, end: datetime, rates: Sequence
     if priced < total:
         cost += energy_kwh * (total - priced) / total * _mean(rates)
     return cost
-
-
-def with_surplus(
-    import_rates: Sequence[Rate],
-    export_rates: Sequence[Rate],
-    surplus: Sequence[tuple[datetime, datetime]],
-) -> list[Rate]:
-    """The import rates, but in spans of surplus what is paid for export, else nothing."""
-    out: list[Rate] = []
-    for rate in import_rates:
-        at = rate.start
-        for start, end in surplus:
-            begin, until = max(at, start), min(rate.end, end)
-            if begin >= until:
-                continue
-            if at < begin:
-                out.append(replace(rate, start=at, end=begin))
-            out += _export_rates(export_rates, replace(rate, start=begin, end=until))
-            at = until
-        if at < rate.end:
-            out.append(replace(rate, start=at))
-    return out
-
-
-def _export_rates(export_rates: Sequence[Rate], span: Rate) -> list[Rate]:
-    out, at = [], span.start
-    for rate in export_rates:
-        begin, until = max(at, rate.start), min(span.end, rate.end)
-        if begin < until:
-            if at < begin:
-                out.append(replace(span, start=at, end=begin, price=ZERO))
-            out.append(replace(rate, start=begin, end=until))
-            at = until
-    if at < span.end:
-        out.append(replace(span, start=at, price=ZERO))
-    return out
 
 
 def cost_at_once(

@@ -49,12 +49,16 @@ OVERRIDE_REASONS = frozenset({"boost", "pause", "floor", "topping_up"})
 
 @dataclass(frozen=True, slots=True)
 class ActiveNeed:
-    """A need that has begun: what is missing of it and until when, named by its beginning."""
+    """A need that has begun: what is missing of it and until when, named by its beginning.
+
+    `contiguous`: its run cannot be cut.
+    """
 
     key: str
     missing_kwh: Decimal
     power_w: int
     deadline: datetime
+    contiguous: bool = False
 
 
 @dataclass(frozen=True, slots=True)

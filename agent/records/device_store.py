@@ -138,8 +138,14 @@ class DeviceStore:
     def state(self, device: str) -> str | None:
         return self._value(f"tracker:{device}")
 
-    def save_state(self, device: str, text: str, readings: Iterable[Reading]) -> Answer:
-        """The model of the device and its last readings, together."""
+    def save_state(
+        self,
+        device: str,
+        text: str,
+        readings: Iterable[Reading],
+        booked: Sequence[Statement] = (),
+    ) -> Answer:
+        """The model of the device, its last readings and what the ledger `booked`, together."""
         return self.put(
             device,
             "state",
@@ -151,6 +157,7 @@ class DeviceStore:
                 )
                 for item in readings
             ),
+            *booked,
         )
 
     def told_phases(self, device: str) -> int | str | None:

@@ -369,9 +369,7 @@ class DeviceModel:
         self.schedules.note_block(now)
         self._switch_as_commanded(now)
         self.meter.integrate_to(now)
-        new = self.meter.pop_intervals()
-        self._spans += new
-        self._booked += new
+        self._collect()
         if self.soc.settle(now):
             self.doubts.drop("soc_percent")
         self.soc.look(self.meter.total_kwh, now, charges=self.on_since is not None)
@@ -415,9 +413,15 @@ class DeviceModel:
         return spans
 
     def pop_booked(self) -> list[MeteredInterval]:
-        """What was counted since the last call, for the ledger."""
+        """All that was counted since the last call, for the ledger."""
+        self._collect()
         booked, self._booked = self._booked, []
         return booked
+
+    def _collect(self) -> None:
+        new = self.meter.pop_intervals()
+        self._spans += new
+        self._booked += new
 
     def counts_as_told(self, now: datetime) -> bool:
         """It should run and told its power once, but its values have stopped coming."""

@@ -1,7 +1,8 @@
 """A device's model as text for the store, and back. What is stored is what was believed.
 
 `restore` raises ValueError, KeyError or TypeError for a text that cannot be believed and then has
-changed nothing; times are whole seconds, energies are rounded to 0.01 kWh.
+changed nothing; times are whole seconds. The meter stands there to a millionth of a kWh, as the
+ledger counts; only hundredths are worth a write.
 """
 
 import json
@@ -41,13 +42,14 @@ def to_text(model: DeviceModel) -> str:
         "soc_known": soc is not None,
         "learned_power_w": learned and round(learned),
         "progress": {key: round(kwh, 2) for key, kwh in model.progress.items()},
-        "total_kwh": round(meter.total_kwh, 2),
-        "session_kwh": round(meter.session_kwh, 2),
+        "total_kwh": round(meter.total_kwh, 6),
+        "session_kwh": round(meter.session_kwh, 6),
+        "since_counter_kwh": round(meter.since_counter_kwh, 6) or None,
         "session_since": _text(meter.session_since),
         "integrated_to": _text(meter.integrated_to),
         "between_sessions": meter.between_sessions or None,
-        "before_session": before and [round(before.kwh, 2), _text(before.at)],
-        "counters": {kind: [round(c.kwh, 2), _text(c.at)] for kind, c in meter.counters.items()},
+        "before_session": before and [round(before.kwh, 6), _text(before.at)],
+        "counters": {kind: [round(c.kwh, 6), _text(c.at)] for kind, c in meter.counters.items()},
         "soc": soc and [round(soc.percent, 1), _text(soc.at), round(model.soc.anchor_total_kwh, 2)],
         "soc_stuck_at": model.soc.stuck_at,
         "block_since": model.schedules.block_since,
@@ -68,9 +70,11 @@ def urgent_part(text: str) -> str:
 def substance(text: str) -> object:
     """What of the text is worth a write: not that time has passed and nothing has happened."""
     raw = json.loads(text or "{}")
-    raw.pop("integrated_to", None)
-    counters = {kind: kwh for kind, (kwh, _) in raw.pop("counters", {}).items()}
-    return raw, counters
+    for name in ("integrated_to", "since_counter_kwh"):
+        raw.pop(name, None)
+    counters = {kind: round(kwh, 2) for kind, (kwh, _) in raw.pop("counters", {}).items()}
+    energies = {name: round(raw.pop(name, 0.0), 2) for name in ("total_kwh", "session_kwh")}
+    return raw, counters, energies
 
 
 def restore(model: DeviceModel, text: str) -> None:
@@ -91,6 +95,7 @@ def restore(model: DeviceModel, text: str) -> None:
         kwh, at = before
         before = Counter(_kwh(kwh), parse_instant(at))
     total, in_session = _kwh(raw.get("total_kwh", 0.0)), _kwh(raw.get("session_kwh", 0.0))
+    since_counter = _kwh(raw.get("since_counter_kwh", 0.0))
     anchor, anchor_total = None, 0.0
     if soc := raw.get("soc"):
         percent, at, kwh = soc
@@ -114,7 +119,7 @@ def restore(model: DeviceModel, text: str) -> None:
     model.session, model.progress = session, progress
     meter = model.meter
     meter.total_kwh, meter.session_kwh, meter.counters = total, in_session, counters
-    meter.before_session = before
+    meter.before_session, meter.since_counter_kwh = before, since_counter
     meter.between_sessions = raw.get("between_sessions") is True
     meter.session_since, meter.integrated_to = times["session_since"], times["integrated_to"]
     model.soc.anchor, model.soc.anchor_total_kwh = anchor, anchor_total

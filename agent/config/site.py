@@ -14,7 +14,11 @@ class PvSection(Section):
 
 
 class SiteSection(Section):
-    """`timezone` is an IANA name; left out, the tariff's own zone counts."""
+    """`timezone` is an IANA name; left out, the tariff's own zone counts.
+
+    `outdoor_topic` is the whole topic of an outdoor thermometer, `outdoor_mean_c` the mean of these
+    days where there is none; without both what is usual for the season counts.
+    """
 
     id: Name = "home"
     timezone: Zone | None = None
@@ -24,6 +28,8 @@ class SiteSection(Section):
     base_load_w: Watts = 0
     failsafe_limit_w: Watts | None = Field(default=None, gt=0)
     pv: PvSection | None = None
+    outdoor_topic: str | None = Field(default=None, pattern=r"^[^+#\x00]{1,256}$")
+    outdoor_mean_c: float | None = Field(default=None, ge=-50, le=50, allow_inf_nan=False)
 
 
 class PlannerSection(Section):

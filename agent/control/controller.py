@@ -36,7 +36,7 @@ from agent.energy.situation import Site as HouseSite
 from agent.energy.situation import Situation
 from agent.home.baseline import uncontrolled_cost, with_surplus
 from agent.home.kinds import KINDS
-from agent.home.planning_input import PLANNED_AHEAD, PlanningInput
+from agent.home.planning_input import PLANNED_AHEAD, PlanningInput, with_notes
 from agent.home.situation import PriceForecast, build_situation, plans_in_force
 from agent.ports import OutgoingMessage
 from agent.records.device_store import DeviceStore
@@ -250,6 +250,7 @@ class Controller:
         plan = await self.planner.plan(cycle.situation) or await self._without_planner(cycle)
         if plan is None:
             return
+        plan = with_notes(plan, cycle.inputs)
         self._plan = plan
         issued = self._issue(cycle, plan, self.clock.now())
         self.dispatcher.publish_due_setpoints(self.clock.now())

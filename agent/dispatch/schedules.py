@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from agent.dispatch.blocks import BlockHistory, blocked_spans
+from agent.dispatch.blocks import BlockHistory, limited_blocks
 from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.plan import DevicePlan
 from agent.energy.profile import DeviceProfile
@@ -61,6 +61,9 @@ def schedule_for(
     if wanted.override is not None:
         slots = _apply_override(profile, wanted.override, context, slots)
     slots = [slot for slot in slots if slot.end > now]
+    if profile.is_heat:
+        # However long a pause is wanted: a blocked heat pump is let go after two hours.
+        slots = limited_blocks(slots, now, context.blocks, profile)
     ends = [slot.end for slot in slots] + [wanted.goal.ready_by or 0]
     return Schedule(
         device=profile.id,
@@ -87,7 +90,7 @@ def _apply_override(
     context: ScheduleContext,
     planned: Sequence[ScheduleSlot],
 ) -> list[ScheduleSlot]:
-    """The plan after a boost or pause. A blocked heat pump is let go after two hours."""
+    """The plan after a boost or pause."""
     now, until = context.now, to_unix_floor(override.until)
     out: list[ScheduleSlot] = []
     if override.mode == "boost":
@@ -106,13 +109,7 @@ def _apply_override(
                 )
             )
     elif profile.pause_mode != profile.default.mode:
-        spans: Sequence[tuple[int, int]] = [(now, until)]
-        if profile.is_heat:
-            spans = blocked_spans(now, until, context.blocks, profile.min_off_s)
-        out += [
-            ScheduleSlot(start, end, profile.pause_mode, 0, ZERO, None, override.reason)
-            for start, end in spans
-        ]
+        out.append(ScheduleSlot(now, until, profile.pause_mode, 0, ZERO, None, override.reason))
     out += [replace(slot, start=max(slot.start, until)) for slot in planned if slot.end > until]
     return out
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from agent.energy.instants import from_unix
 from agent.energy.rates import Rate
-from agent.energy.situation import ZERO, Flexible, Program, Storage
+from agent.energy.situation import ZERO, Flexible, Program, Storage, Thermal
 
 
 def cost_of(energy_kwh: Decimal, start: datetime, end: datetime, rates: Sequence[Rate]) -> Decimal:
@@ -72,14 +72,17 @@ def cost_at_once(
 
 
 def uncontrolled_cost(
-    device: Flexible | Program | Storage | None, power_w: int, now: datetime, rates: Sequence[Rate]
+    device: Flexible | Program | Storage | Thermal | None,
+    power_w: int,
+    now: datetime,
+    rates: Sequence[Rate],
 ) -> Decimal:
     """What the device's demands cost without a planner: one after the other, each from when it
 
     may begin, at full power.
     """
-    if device is None or isinstance(device, Storage) or not rates:
-        # What a battery would do by itself depends on the house, not on its prices.
+    if device is None or isinstance(device, Storage | Thermal) or not rates:
+        # What a battery would do by itself depends on the house, what a thermostat does on weather.
         return ZERO
     if isinstance(device, Program):
         return _program_cost(device, now, rates)

@@ -1,13 +1,16 @@
 """What a device asks of the planner, and the parts that each kind makes it from. Pure."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from agent.energy.instants import to_unix_ceil, to_unix_floor
+from agent.energy.plan import Plan, Reason
 from agent.energy.schedule import Goal
-from agent.energy.situation import Demand, Flexible, Program, Storage
+from agent.energy.situation import Demand, Flexible, Program, Storage, Thermal
+from agent.home.estimates.outdoor import OutdoorEstimate, expected_outdoor
 from agent.home.model.device_model import DeviceModel
 from agent.home.windows import SiteLocation
 from agent.home.wishes import Wish
@@ -25,11 +28,21 @@ BOOST_RENEWED_BEFORE = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class PlanningContext:
-    """When and where; `away_until` (None: at home) is when heat in advance is wanted again."""
+    """When and where; `away_until` (None: at home) is when heat in advance is wanted again.
+
+    `outdoor` is how warm it will be outdoors, None where nobody asked for it.
+    """
 
     now: datetime
     location: SiteLocation
     away_until: datetime | None = None
+    outdoor: OutdoorEstimate | None = None
+
+    @property
+    def expected_outdoor(self) -> OutdoorEstimate:
+        if self.outdoor is not None:
+            return self.outdoor
+        return expected_outdoor(self.location, self.now, self.now + PLANNED_AHEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +74,10 @@ class PlanningInput:
     """`device` is None where there is nothing to plan; `full`: it cannot take any more.
 
     `running`: a program says that it runs, so nothing may start it again. `notes` say what was
-    assumed, for health and the plan's reasons.
+    assumed, for health and the plan's reasons; `beliefs` what is believed of it where all is well.
     """
 
-    device: Flexible | Program | Storage | None
+    device: Flexible | Program | Storage | Thermal | None
     goal: Goal = NO_GOAL
     override: Override | None = None
     full: bool = True
@@ -72,6 +85,7 @@ class PlanningInput:
     needs: tuple[ActiveNeed, ...] = ()
     running: bool = False
     notes: tuple[str, ...] = ()
+    beliefs: tuple[str, ...] = ()
 
 
 def override_of(wish: Wish, model: DeviceModel, power_w: int, now: datetime) -> Override | None:
@@ -87,6 +101,20 @@ def override_of(wish: Wish, model: DeviceModel, power_w: int, now: datetime) -> 
         until = min(until, published)
     power = power_w if mode.name == "boost" else 0
     return Override(mode.name, whole_second(until), mode.name, power)
+
+
+def with_notes(plan: Plan, inputs: Mapping[str, PlanningInput]) -> Plan:
+    """The plan that says, too, what had to be assumed of its devices."""
+    devices = tuple(
+        dataclasses.replace(
+            device,
+            why=(*device.why, *(Reason("assumed", f"{note}.") for note in inputs[device.id].notes)),
+        )
+        if device.id in inputs and inputs[device.id].notes
+        else device
+        for device in plan.devices
+    )
+    return dataclasses.replace(plan, devices=devices)
 
 
 def whole_second(when: datetime) -> datetime:

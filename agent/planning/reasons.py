@@ -34,6 +34,8 @@ def of_slot(judged: Judged, model: Model, piece: int, segment: Segment) -> str:
     if isinstance(model, ScaledStorage):
         return _of_storage_slot(model, segment)
     if isinstance(model, ScaledThermal):
+        if not segment.power:
+            return "store_ahead"
         if segment.start < model.mandatory_s:
             return "min_on"
         return "comfort"

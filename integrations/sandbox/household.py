@@ -18,6 +18,7 @@ from integrations.sandbox.appliances.followers import (
     SetpointFollower,
 )
 from integrations.sandbox.appliances.heat import HOT_WATER_DRAWS, HOUSE, TANK, Heater
+from integrations.sandbox.appliances.heated_store import HeatedHouse, HotWaterTank
 from integrations.sandbox.appliances.home_battery import HomeBattery
 from integrations.sandbox.appliances.link import Link
 from integrations.sandbox.appliances.premises import Premises
@@ -63,9 +64,27 @@ DEVICES: tuple[Mapping[str, object], ...] = (
 )
 
 CAPACITY_KWH, BATTERY_W, PEAK_W = 10, 5000, 6000
+HEAT_PUMP_W, TANK_W = 3000, 2000
 
+EV, DISHWASHER = DEVICES[0], DEVICES[3]
 FULL_DEVICES: tuple[Mapping[str, object], ...] = (
-    *DEVICES,
+    EV,
+    {
+        "id": "heat_pump",
+        "type": "house_heat_pump",
+        "power_w": HEAT_PUMP_W,
+        "house": {"type": "detached_1990", "area_m2": 140},
+    },
+    {
+        "id": "water_heater",
+        "type": "hot_water_tank",
+        "power_w": TANK_W,
+        "litres": 200,
+        "persons": 3,
+        "comfort": [{"start": "05:30", "end": "09:00", "min_c": 48, "max_c": 60}],
+        "hygiene": {"programme": "ours"},
+    },
+    DISHWASHER,
     {
         "id": "battery",
         "type": "battery",
@@ -128,20 +147,35 @@ def build_full_house(
     make_follower: MakeFollower = Follower,
     seed: int = 1,
 ) -> list[Appliance | SiteMeter]:
-    """The same with a battery (told by the compact form) and a roof, behind a grid meter."""
+    """Car, dishwasher, a heated house, a tank, a battery and a roof, behind a grid meter.
+
+    Car and battery are told by the compact form, the heat pump by the setpoint.
+    """
     premises = Premises(zone, **PLACE, peak_w=PEAK_W, seed=seed)
-    appliances = build_appliances(base, clock, zone, link_for, make_follower, seed)
+    normal, idle = Command("normal", 0), Command("idle", 0)
+
+    def setup(name: str, follower: DeviceFollower) -> Setup:
+        return Setup(name, base, clock, zone, link_for(name), follower)
+
+    appliances: list[Appliance] = [
+        Ev(setup("ev", CompactFollower(make_follower(0))), seed=seed),
+        HeatedHouse(
+            setup("heat_pump", SetpointFollower(normal)),
+            outdoor_c=premises.outdoor_c,
+            rated_w=HEAT_PUMP_W,
+            seed=seed,
+        ),
+        HotWaterTank(
+            setup("water_heater", ScheduleFollower(normal)),
+            rated_w=TANK_W,
+            seed=seed,
+        ),
+        Dishwasher(setup("dishwasher", ScheduleFollower(idle)), profile=DISHWASHER_PROFILE),
+    ]
     for appliance in appliances:
         premises.add(partial(_power_of, appliance))
     battery = HomeBattery(
-        Setup(
-            "battery",
-            base,
-            clock,
-            zone,
-            link_for("battery"),
-            CompactFollower(make_follower(OWN)),
-        ),
+        setup("battery", CompactFollower(make_follower(OWN))),
         premises,
         capacity_kwh=CAPACITY_KWH,
         max_power_w=BATTERY_W,

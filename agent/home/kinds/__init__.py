@@ -10,6 +10,8 @@ from agent.config.devices import DeviceSection
 from agent.home.kinds.battery import BatteryKind
 from agent.home.kinds.ev_charger import EvChargerKind
 from agent.home.kinds.heat import HeatPumpKind, WaterHeaterKind
+from agent.home.kinds.hot_water_tank import HotWaterTankKind
+from agent.home.kinds.house_heat_pump import HouseHeatPumpKind
 from agent.home.kinds.kind import DeviceKind
 from agent.home.kinds.load import LoadKind
 from agent.home.kinds.meter import Meter
@@ -22,6 +24,8 @@ _ALL: tuple[DeviceKind[Any], ...] = (
     LoadKind(),
     ProgramKind(),
     BatteryKind(),
+    HouseHeatPumpKind(),
+    HotWaterTankKind(),
 )
 KINDS: Mapping[str, DeviceKind[Any]] = {kind.type: kind for kind in _ALL}
 

@@ -24,6 +24,7 @@ from agent.home.model.meter import (
 from agent.home.model.plug import PlugContact
 from agent.home.model.session import Session, Stay
 from agent.home.model.soc import STEP_PERCENT, SocEstimate
+from agent.home.model.thermal import ThermalState, ThermalTraits
 
 # A retained reading without a time of its own may be this old.
 UNTIMED_RETAINED_AGE = timedelta(days=1)
@@ -56,7 +57,8 @@ PERSISTED_KINDS = ("plugged", "soc_percent", SESSION, TOTAL, "mode", "error")
 class Traits:
     """What the configuration says of the device. `has_stays`: it comes and goes, like a car.
 
-    `max_discharge_w` above 0: it gives back too, and its power and energy carry a sign.
+    `max_discharge_w` above 0: it gives back too, and its power and energy carry a sign. `thermal`:
+    it heats a store whose temperature is followed.
     """
 
     max_power_w: float
@@ -65,6 +67,7 @@ class Traits:
     has_stays: bool = False
     max_discharge_w: float = 0.0
     discharge_efficiency: float = 1.0
+    thermal: ThermalTraits | None = None
 
     @property
     def gives_back(self) -> bool:
@@ -96,6 +99,7 @@ class DeviceModel:
     schedules: HeldSchedules = field(default_factory=HeldSchedules)
     meter: EnergyMeter = field(init=False)
     soc: SocEstimate = field(init=False)
+    thermal: ThermalState | None = field(init=False)
     following: Following = field(init=False)
     plug: PlugContact = field(default_factory=PlugContact, init=False)
     _last_stay: Stay | None = field(default=None, init=False)
@@ -113,6 +117,7 @@ class DeviceModel:
             traits.discharge_efficiency if traits.gives_back else None,
         )
         self.following = Following(traits.max_power_w, learns=traits.has_stays)
+        self.thermal = None if traits.thermal is None else ThermalState(traits.thermal)
 
     # --- what is believed -----------------------------------------------------------------------
 
@@ -205,10 +210,12 @@ class DeviceModel:
             return False
         if reading.kind in (SESSION, TOTAL):
             doubt = self.meter.report_counter(reading.kind, float(reading.value), reading.at, now)
-            self._doubt(reading.kind, doubt, now)
+            self.note_doubt(reading.kind, doubt, now)
             matters = doubt is None
         elif reading.kind == "soc_percent":
             matters = self._charge(float(reading.value), reading.at, now)
+        elif reading.kind == "temperature_c" and self.thermal is not None:
+            return self.thermal.is_news(float(reading.value))
         else:
             matters = True
         return matters and _differs(old, reading)
@@ -306,9 +313,11 @@ class DeviceModel:
         power_w = abs(power_w) if turned else max(0.0, power_w)
         if power_w > BELIEVED_POWER * self.traits.max_power_w:
             full = f"{self.traits.max_power_w:g} W"
-            self._doubt("power_w", f"power_w {power_w:.0f} is more than full power ({full})", now)
+            self.note_doubt(
+                "power_w", f"power_w {power_w:.0f} is more than full power ({full})", now
+            )
             return
-        self._doubt("power_w", doubt, now)
+        self.note_doubt("power_w", doubt, now)
         self.meter.report_power(power_w, at, now)
         on = power_w >= ON_POWER_FRACTION * self.traits.max_power_w
         self._switch(on, at)
@@ -329,12 +338,12 @@ class DeviceModel:
         doubt = f"soc_percent {percent:g} changed faster than it can" if far else None
         if believed:
             doubt = None
-        self._doubt("soc_percent", doubt, now)
+        self.note_doubt("soc_percent", doubt, now)
         if self.traits.gives_back and before is not None:
             return believed and abs(percent - before) >= UNEXPECTED_SOC_PERCENT
         return believed
 
-    def _doubt(self, kind: str, why: str | None, now: datetime) -> None:
+    def note_doubt(self, kind: str, why: str | None, now: datetime) -> None:
         """Named by the first of the values that cannot be, until they have ceased."""
         if why is not None:
             self.doubts.setdefault(kind, why)

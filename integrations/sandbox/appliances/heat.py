@@ -57,10 +57,15 @@ class Heater(Appliance):
 
     def advance(self, seconds: float) -> None:
         model = self._model
+        self._heat(seconds, self.power_w * model.heat_per_w - self._drawn_w(), model.surroundings_c)
+
+    def _drawn_w(self) -> float:
         hour = self._advanced_to.astimezone(self.zone).hour
-        drawn = sum(d.power_w for d in self._draws if d.from_hour <= hour < d.to_hour)
-        gained = self.power_w * model.heat_per_w - drawn
-        settles_at = model.surroundings_c + gained / model.loss_w_per_c
+        return sum(d.power_w for d in self._draws if d.from_hour <= hour < d.to_hour)
+
+    def _heat(self, seconds: float, gained_w: float, surroundings_c: float) -> None:
+        model = self._model
+        settles_at = surroundings_c + gained_w / model.loss_w_per_c
         decay = math.exp(-seconds * model.loss_w_per_c / (model.capacity_kwh_per_c * 3_600_000))
         self.temperature_c = settles_at + (self.temperature_c - settles_at) * decay
 

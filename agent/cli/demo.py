@@ -122,7 +122,7 @@ async def _demo(
         await watch.subscribe([f"{BASE}/#"], display.receive)
         links = {
             name: await stack.enter_async_context(open_link(HOST, broker.port, f"appliance-{name}"))
-            for name in house.ids
+            for name in house.connections
         }
         appliances = house.build(
             BASE,

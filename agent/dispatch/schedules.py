@@ -12,7 +12,7 @@ from agent.dispatch.blocks import BlockHistory, limited_blocks
 from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.plan import DevicePlan
 from agent.energy.profile import DeviceProfile
-from agent.energy.schedule import DeviceType, Schedule, ScheduleSlot, Setpoint
+from agent.energy.schedule import HEAT, DeviceType, Schedule, ScheduleSlot, Setpoint
 from agent.energy.situation import ZERO
 from agent.home.planning_input import Override, PlanningInput
 
@@ -140,8 +140,8 @@ def needs_publishing(
         return True
     if left < FOLLOWS_BEFORE_S and longer >= SAME_EDGE_S:
         return True
-    # A battery's power is cut to fit what is left to charge: readings move it a little each time.
-    drifts = ignore_drift and wanted.device_type is DeviceType.BATTERY
+    # The power of a store is cut to fit what is left to fill: readings move it a little each time.
+    drifts = ignore_drift and wanted.device_type in (DeviceType.BATTERY, *HEAT)
     power_drift_w = STORAGE_DRIFT_W if drifts else 0
     until = min(held.valid_until, wanted.valid_until)
     if ignore_drift and settles and now - held.issued_at < SETTLES_S:

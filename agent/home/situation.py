@@ -54,7 +54,8 @@ def build_situation(
 
     `limit` is what the house may import, `base_load` what everything else draws, `pv` what the
     roof gives, W. The site stands in it where devices touch each other by it: under a limit, with a
-    battery, a heated store or a roof. Then what a person has asked for at once is a load like any other.
+    battery, a heated store or a roof. Then what a person has asked for at once is a load like any
+    other.
     """
     start = to_unix_ceil(now)
     horizon = max((to_unix_floor(rate.end) for rate in prices.import_rates), default=start)

@@ -15,6 +15,7 @@ from agent.planning.problem import Model
 SAME_W = 2.0
 # A store that ends a cell this much above its minimum is lifted.
 LIFTED_C = 0.1
+SHORTEST_BLOCK_S = 1800
 # A thermostat that keeps the minimum heats from so far above it on.
 THERMOSTAT_C = 0.5
 
@@ -71,7 +72,8 @@ def blocked_pieces(judged: Judged, model: ScaledThermal) -> set[int]:
             continue
         days[day] = days.get(day, 0) + pieces.cells[k].length
         taken.add(k)
-    return taken
+    # A compressor that is let go again at once has only been annoyed.
+    return {k for k in taken if _row_s(pieces, taken, k) >= SHORTEST_BLOCK_S}
 
 
 def _row_s(pieces: Pieces, taken: set[int], k: int) -> int:

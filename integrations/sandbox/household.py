@@ -23,6 +23,7 @@ from integrations.sandbox.appliances.home_battery import HomeBattery
 from integrations.sandbox.appliances.link import Link
 from integrations.sandbox.appliances.premises import Premises
 from integrations.sandbox.appliances.site_meter import SiteMeter
+from integrations.sandbox.appliances.thermometer import OutdoorThermometer
 
 DISHWASHER_PROFILE = ((900, 1900), (2400, 120), (1200, 1900), (1800, 60))
 
@@ -98,8 +99,14 @@ FULL_DEVICES: tuple[Mapping[str, object], ...] = (
 )
 # Leipzig, where the sandbox's first location is.
 PLACE = {"latitude": 51.34, "longitude": 12.37}
-FULL_SITE: Mapping[str, object] = {**PLACE, "pv": {"peak_w": PEAK_W}}
+THERMOMETER, OUTDOOR_TOPIC = "thermometer", "weather/outdoor"
+FULL_SITE: Mapping[str, object] = {
+    **PLACE,
+    "pv": {"peak_w": PEAK_W},
+    "outdoor_topic": OUTDOOR_TOPIC,
+}
 
+Member = Appliance | SiteMeter | OutdoorThermometer
 MakeFollower = Callable[[int], Follower]
 
 
@@ -146,8 +153,8 @@ def build_full_house(
     link_for: Callable[[str], Link],
     make_follower: MakeFollower = Follower,
     seed: int = 1,
-) -> list[Appliance | SiteMeter]:
-    """Car, dishwasher, a heated house, a tank, a battery and a roof, behind a grid meter.
+) -> list[Member]:
+    """Car, dishwasher, heated house, tank, battery and roof, a grid meter and a thermometer.
 
     Car and battery are told by the compact form, the heat pump by the setpoint.
     """
@@ -184,7 +191,10 @@ def build_full_house(
         SiteMeter(name, base, clock, link_for(name), power_w)
         for name, power_w in (("grid_meter", premises.grid_w), ("pv_meter", premises.pv_w))
     ]
-    return [*appliances, battery, *meters]
+    thermometer = OutdoorThermometer(
+        OUTDOOR_TOPIC, clock, link_for(THERMOMETER), premises.outdoor_c
+    )
+    return [*appliances, battery, *meters, thermometer]
 
 
 def _power_of(appliance: Appliance) -> float:
@@ -197,11 +207,13 @@ class Household:
 
     devices: Sequence[Mapping[str, object]]
     site: Mapping[str, object]
-    build: Callable[..., Sequence[Appliance | SiteMeter]]
+    build: Callable[..., Sequence[Member]]
 
     @property
-    def ids(self) -> list[str]:
-        return [str(device["id"]) for device in self.devices]
+    def connections(self) -> list[str]:
+        """The names under which what stands behind them connects to the broker."""
+        own = [str(device["id"]) for device in self.devices]
+        return [*own, THERMOMETER] if "outdoor_topic" in self.site else own
 
     @property
     def appliance_ids(self) -> list[str]:

@@ -27,10 +27,14 @@ Spans = Sequence[tuple[int, int, float]]
 
 @dataclass(frozen=True, slots=True)
 class OutdoorEstimate:
-    """`steps` in °C; `source` says in words where they come from."""
+    """`steps` in °C; `source` says in words where they come from.
+
+    `measured`: what holds now was measured or foretold, not only what is usual.
+    """
 
     steps: Steps
     source: str
+    measured: bool = False
 
 
 def expected_outdoor(
@@ -65,7 +69,9 @@ def expected_outdoor(
         source += f"a plain daily curve around {mean_c:g} °C"
     else:
         source += "what is usual for the season"
-    return OutdoorEstimate(steps, source)
+    second = to_unix_floor(now)
+    foretold = any(start <= second < end for start, end, _ in forecast)
+    return OutdoorEstimate(steps, source, measured=foretold or present_c is not None)
 
 
 def season_c(place: SiteLocation, when: datetime, mean_c: float | None) -> float:

@@ -65,8 +65,8 @@ class HotWaterTank(HeatStoreSection):
             if lost_w + needed_w > heat_w:
                 raise ValueError(
                     f"{name}.min_c is {band.min_c:g}, but power_w {self.power_w} makes "
-                    f"{heat_w:.0f} W of heat and {needed_w + lost_w:.0f} W are drawn and lost; expected more "
-                    "power_w or fewer persons"
+                    f"{heat_w:.0f} W of heat and {needed_w + lost_w:.0f} W are drawn and lost; "
+                    "expected more power_w or fewer persons"
                 )
         return self
 

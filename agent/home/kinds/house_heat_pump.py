@@ -43,7 +43,7 @@ class HouseHeatPump(HeatStoreSection):
     @model_validator(mode="after")
     def _check_reach(self) -> "HouseHeatPump":
         for name, band in self.named_bands():
-            if not (LOWEST_ROOM_C <= band.min_c and band.max_c <= HIGHEST_ROOM_C):
+            if not (band.min_c >= LOWEST_ROOM_C and band.max_c <= HIGHEST_ROOM_C):
                 raise ValueError(
                     f"{name} is {band.min_c:g} to {band.max_c:g} °C; expected a room of "
                     f"{LOWEST_ROOM_C:g} to {HIGHEST_ROOM_C:g}"

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import ClassVar, TypeVar
 
 from agent.config.heat import HeatStoreSection
@@ -47,6 +48,7 @@ COMFORT_KEYS = frozenset({"comfort_min_c", "comfort_max_c"})
 ONCE_KEYS = frozenset({"hours", "energy_kwh", "ready_by"})
 # What is asked for once stays in the store until it is used.
 KEPT_READY = timedelta(hours=1)
+POWER_STEP_W = 100
 # Steps in which what is believed is told: a twentieth is no news.
 TOLD_STEPS = 20
 
@@ -178,7 +180,7 @@ class ThermalKind(DeviceKind[T]):
         model.note_doubt("temperature_c", doubt, now)
         self.after_advance(section, state, now)
 
-    def after_advance(self, section: T, state: ThermalState, now: datetime) -> None:  # noqa: B027
+    def after_advance(self, section: T, state: ThermalState, now: datetime) -> None:
         """What else is noted of it; most kinds note nothing."""
 
     def _surroundings(self, section: T, context: PlanningContext) -> Surroundings:
@@ -193,7 +195,8 @@ class ThermalKind(DeviceKind[T]):
             second = to_unix_floor(when)
             return sum(float(d.power_w) for d in draws if d.start <= second < d.end)
 
-        return Surroundings(outdoor_c, section.heat_per_w, drawn_w)
+        measured = context.expected_outdoor.measured
+        return Surroundings(outdoor_c, section.heat_per_w, drawn_w, measured=measured)
 
     def _pieces(self, section: T, wish: Wish, context: PlanningContext) -> list[ComfortPiece]:
         now = context.now
@@ -284,11 +287,11 @@ class ThermalKind(DeviceKind[T]):
     ) -> Sequence[ScheduleSlot]:
         out = []
         for slot in plan.slots:
-            power, mode = int(slot.power_w), profile.on_mode
+            power, mode = _calm(slot.power_w, profile), profile.on_mode
             force_above_c, reached_c = profile.force_above_c, slot.temperature_c
             if slot.mode == "block":
                 mode, power = profile.pause_mode, 0
-            elif power < profile.min_power_w or power <= 0:
+            elif not power:
                 continue
             elif force_above_c is not None and reached_c is not None and reached_c > force_above_c:
                 mode = "force"
@@ -307,6 +310,14 @@ class ThermalKind(DeviceKind[T]):
         return out
 
 
+def _calm(power_w: Decimal, profile: DeviceProfile) -> int:
+    """To 100 W within what it can: finer steps are only revisions."""
+    if power_w <= 0:
+        return 0
+    power = round(power_w / POWER_STEP_W) * POWER_STEP_W
+    return min(profile.max_power_w, max(profile.min_power_w, power))
+
+
 def outdoor_spans(context: PlanningContext) -> list[TemperatureSpan]:
     """What is expected outdoors, as far as anything is planned."""
     steps = context.expected_outdoor.steps
@@ -314,7 +325,7 @@ def outdoor_spans(context: PlanningContext) -> list[TemperatureSpan]:
     end = to_unix_floor(context.now + PIECES_AHEAD)
     edges = [start, *steps.between(start, end), end]
     out: list[TemperatureSpan] = []
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in pairwise(edges):
         temp = decimal_c(steps.value(a))
         if out and out[-1].temp_c == temp:
             out[-1] = replace(out[-1], end=b)

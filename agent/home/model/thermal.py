@@ -1,4 +1,4 @@
-"""How warm a store of heat is believed to be: told, carried on between, doubted, learned from. Pure.
+"""How warm a store of heat is believed to be: told, carried on, doubted, learned from. Pure.
 
 A reading corrects what is calculated a little at a time, so that a sensor's noise moves no plan.
 One that is further away than heat, loss and draws could have brought it is not believed until it
@@ -43,11 +43,15 @@ class ThermalTraits:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What works on a store at an instant: °C around it, heat per W taken (by that), W drawn."""
+    """What works on a store at an instant: °C around it, heat per W taken (by that), W drawn.
+
+    `measured`: what is around it is known, not only usual.
+    """
 
     outdoor_c: Callable[[datetime], float]
     heat_per_w: Callable[[float], float]
     drawn_w: Callable[[datetime], float]
+    measured: bool = True
 
 
 @dataclass(slots=True)
@@ -101,7 +105,9 @@ class ThermalState:
             self.estimate.restart()
         heat_kwh = self._carry_on(now, intervals, around)
         doubt, corrected = self._correct(reading, now)
-        self._learn(before, began, now, heat_kwh, around, known=metered and corrected)
+        self._learn(
+            before, began, now, heat_kwh, around, known=metered and corrected and around.measured
+        )
         return doubt
 
     def note_heat(self, temp_c: float, hold_s: int, now: datetime) -> None:
@@ -118,7 +124,8 @@ class ThermalState:
         self, now: datetime, intervals: Sequence[MeteredInterval], around: Surroundings
     ) -> float:
         """What was made in kWh of heat up to `now`."""
-        assert self.at is not None and self.temperature_c is not None
+        assert self.at is not None
+        assert self.temperature_c is not None
         length_s = (now - self.at).total_seconds()
         if length_s <= 0:
             return 0.0

@@ -38,7 +38,10 @@ HOT_WATER_DRAWS = (HeatDraw(6, 8, 1150.0), HeatDraw(19, 21, 550.0))
 
 
 class Heater(Appliance):
-    """In `normal` its own thermostat keeps `normal_c`; `boost` heats on to `max_c`."""
+    """In `normal` its own thermostat keeps `normal_c`; `boost` heats on to `max_c`.
+
+    `modulates`: with the power that it is told, else on or off.
+    """
 
     def __init__(
         self,
@@ -48,11 +51,13 @@ class Heater(Appliance):
         rated_w: float,
         temperature_c: float,
         draws: Sequence[HeatDraw] = (),
+        modulates: bool = False,
     ) -> None:
         super().__init__(setup)
         self.max_power_w = rated_w
         self._model = model
         self._draws = draws
+        self._modulates = modulates
         self.temperature_c = temperature_c
 
     def advance(self, seconds: float) -> None:
@@ -74,7 +79,10 @@ class Heater(Appliance):
         if mode == "block":
             return mode, 0.0
         if mode in ("boost", "force"):
-            return mode, self.max_power_w if self.temperature_c < self._model.max_c else 0.0
+            power_w = self.max_power_w
+            if self._modulates and command.power_w:
+                power_w = min(power_w, float(command.power_w))
+            return mode, power_w if self.temperature_c < self._model.max_c else 0.0
         running = self.power_w > 0 and self.mode == "normal"
         below = self._model.normal_c + (0.5 if running else 0.0)
         return mode, self.max_power_w if self.temperature_c < below else 0.0

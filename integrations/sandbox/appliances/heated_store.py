@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from integrations.sandbox.appliances.appliance import Setup
-from integrations.sandbox.appliances.heat import Heater, HeatDraw, ThermalModel
+from integrations.sandbox.appliances.heat import HeatDraw, Heater, ThermalModel
 
 HOUSE_140_M2 = ThermalModel(9.6, 262.0, 5.0, 3.5, 18.0, 24.0)
 TANK_200_L = ThermalModel(0.24, 2.1, 19.0, 1.0, 42.0, 72.0)
@@ -33,9 +33,12 @@ class HeatedHouse(Heater):
         model: ThermalModel = HOUSE_140_M2,
         temperature_c: float = 20.5,
         noise_c: float = SENSOR_NOISE_C,
+        modulates: bool = False,
         seed: int = 1,
     ) -> None:
-        super().__init__(setup, model=model, rated_w=rated_w, temperature_c=temperature_c)
+        super().__init__(
+            setup, model=model, rated_w=rated_w, temperature_c=temperature_c, modulates=modulates
+        )
         self._outdoor_c = outdoor_c
         self._noise_c = noise_c
         self._seed = seed
@@ -67,10 +70,16 @@ class HotWaterTank(Heater):
         model: ThermalModel = TANK_200_L,
         temperature_c: float = 50.0,
         draws: Sequence[HeatDraw] = THREE_PERSONS,
+        modulates: bool = False,
         seed: int = 1,
     ) -> None:
         super().__init__(
-            setup, model=model, rated_w=rated_w, temperature_c=temperature_c, draws=draws
+            setup,
+            model=model,
+            rated_w=rated_w,
+            temperature_c=temperature_c,
+            draws=draws,
+            modulates=modulates,
         )
         self._seed = seed
 

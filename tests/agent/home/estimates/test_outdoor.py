@@ -1,4 +1,4 @@
-"""How warm it will be: of others' forecast as far as it reaches, of a thermometer, of the season."""
+"""How warm it will be: of a forecast as far as it reaches, of a thermometer, of the season."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo

@@ -98,7 +98,7 @@ FULL_DEVICES: tuple[Mapping[str, object], ...] = (
     {"id": "pv_meter", "type": "meter", "role": "pv"},
 )
 # Leipzig, where the sandbox's first location is.
-PLACE = {"latitude": 51.34, "longitude": 12.37}
+PLACE: Mapping[str, float] = {"latitude": 51.34, "longitude": 12.37}
 THERMOMETER, OUTDOOR_TOPIC = "thermometer", "weather/outdoor"
 FULL_SITE: Mapping[str, object] = {
     **PLACE,
@@ -158,7 +158,13 @@ def build_full_house(
 
     Car and battery are told by the compact form, the heat pump by the setpoint.
     """
-    premises = Premises(zone, **PLACE, peak_w=PEAK_W, seed=seed)
+    premises = Premises(
+        zone,
+        latitude=PLACE["latitude"],
+        longitude=PLACE["longitude"],
+        peak_w=PEAK_W,
+        seed=seed,
+    )
     normal, idle = Command("normal", 0), Command("idle", 0)
 
     def setup(name: str, follower: DeviceFollower) -> Setup:

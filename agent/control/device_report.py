@@ -43,7 +43,7 @@ class DeviceReport:
         elif model.online is False:
             self.health.degraded(part, "offline by its own word", ACTION_INSPECT)
         elif problems:
-            self.health.degraded(part, "; ".join(problems), ACTION_INSPECT)
+            self.health.degraded(part, "; ".join((*problems, *device.notes)), ACTION_INSPECT)
         elif device.notes:
             action = KINDS[device.section.type].assumed_action
             self.health.degraded(part, "; ".join((*device.notes, *device.beliefs)), action)

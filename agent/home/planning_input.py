@@ -1,8 +1,7 @@
 """What a device asks of the planner, and the parts that each kind makes it from. Pure."""
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -103,20 +102,6 @@ def override_of(wish: Wish, model: DeviceModel, power_w: int, now: datetime) -> 
     return Override(mode.name, whole_second(until), mode.name, power)
 
 
-def with_notes(plan: Plan, inputs: Mapping[str, PlanningInput]) -> Plan:
-    """The plan that says, too, what had to be assumed of its devices."""
-    devices = tuple(
-        dataclasses.replace(
-            device,
-            why=(*device.why, *(Reason("assumed", f"{note}.") for note in inputs[device.id].notes)),
-        )
-        if device.id in inputs and inputs[device.id].notes
-        else device
-        for device in plan.devices
-    )
-    return dataclasses.replace(plan, devices=devices)
-
-
 def whole_second(when: datetime) -> datetime:
     return when.replace(microsecond=0)
 
@@ -157,14 +142,29 @@ def demand_of(
 def with_minimum_times(
     device: Flexible, min_on_s: int, min_off_s: int, model: DeviceModel
 ) -> Flexible:
-    """Minimum times, and since when the device is on or off where they or a start cost count."""
-    if not (min_on_s or min_off_s or device.start_cost):
-        return device
+    """Minimum times, and since when the device is on or off where that counts.
+
+    On it counts always, for going on is no start and stopping for a minute is a change; a block
+    tells by itself that it has begun.
+    """
+    lasts = min_on_s or min_off_s or device.start_cost
     on, off = model.on_since, model.off_since
-    return dataclasses.replace(
+    if not lasts and any(demand.contiguous for demand in device.demands):
+        return device
+    return replace(
         device,
         min_on_s=min_on_s,
         min_off_s=min_off_s,
         on_since=to_unix_floor(on) if on else None,
-        off_since=to_unix_floor(off) if off and not on else None,
+        off_since=to_unix_floor(off) if lasts and off and not on else None,
     )
+
+
+def with_assumptions(plan: Plan, inputs: Mapping[str, PlanningInput]) -> Plan:
+    """The plan, saying of each device what had to be assumed for it."""
+    devices = []
+    for device in plan.devices:
+        notes = inputs[device.id].notes if device.id in inputs else ()
+        told = tuple(Reason("assumed", f"{note[:1].upper()}{note[1:]}.") for note in notes)
+        devices.append(replace(device, why=(*told, *device.why)) if told else device)
+    return replace(plan, devices=tuple(devices))

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from agent.energy.instants import from_unix, to_unix_ceil, to_unix_floor
 from agent.energy.rates import Rate, merged
-from agent.tariff.normalise import clip, gaps
+from agent.tariff.normalise import gaps
 
 # Every zone's offset from UTC is a multiple of this, and so is every market's slot.
 STEP_S = 900
@@ -27,18 +27,28 @@ CONFIDENCE_SEEN_OFTEN = 0.5
 CONFIDENCE_SEEN_ONCE = 0.3
 CONFIDENCE_MEAN_ONLY = 0.1
 FIVE_DECIMALS = Decimal("0.00001")
+# Prices are summed in whole units of this many decimals.
+PRICE_DIGITS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class OftenSeen:
+    """A quarter hour of the local day that is known on enough days: its mean by kind of day."""
+
+    working_day: Decimal
+    weekend: Decimal
 
 
 @dataclass(frozen=True, slots=True)
 class PriceProfile:
-    """What is known, by local time: quarter hour of the day -> local day -> price.
+    """What is known of each quarter hour of the local day; no more of it than estimates need.
 
-    A quarter hour that a day has twice (clocks went back) counts with its mean.
+    `quarters` has the prices themselves, by local day, where they are too few for a mean. A quarter
+    hour that a day has twice (clocks went back) counts with its mean.
     """
 
     zone: ZoneInfo
-    prices: Mapping[int, Mapping[date, Decimal]]
-    days: int
+    quarters: Mapping[int, OftenSeen | Mapping[date, Decimal]]
     mean: Decimal | None
 
 
@@ -47,30 +57,49 @@ def build_profile(known: Sequence[Rate], zone: ZoneInfo, now: datetime) -> Price
 
     Predictions count only where nothing was ever confirmed.
     """
-    recent = [
-        clipped
-        for rate in known
-        if (clipped := clip(rate, now - HISTORY, now + HISTORY)) is not None
-    ]
+    first, last = now - HISTORY, now + HISTORY
+    recent = [rate for rate in known if rate.start < last and rate.end > first]
     confirmed = [rate for rate in recent if rate.confidence >= 1]
-    sums: dict[tuple[int, date], tuple[Decimal, int]] = {}
+    # Whole numbers for each quarter hour of each day: half a megabyte less than with decimals.
+    sums: dict[int, dict[int, tuple[int, int]]] = {}
     for rate in confirmed or recent:
-        for start, end in _steps(rate.start, rate.end):
+        price = int(rate.price.scaleb(PRICE_DIGITS).to_integral_value())
+        for start, end in _steps(max(rate.start, first), min(rate.end, last)):
             local = from_unix(start).astimezone(zone)
-            key = _quarter(local), local.date()
-            total, seconds = sums.get(key, (Decimal(0), 0))
-            sums[key] = total + rate.price * (end - start), seconds + end - start
-    prices: dict[int, dict[date, Decimal]] = {}
-    for (quarter, day), (total, seconds) in sums.items():
-        prices.setdefault(quarter, {})[day] = total / seconds
-    total = sum((total for total, _ in sums.values()), Decimal(0))
-    seconds = sum(seconds for _, seconds in sums.values())
+            days = sums.setdefault(_quarter(local), {})
+            total, seconds = days.get(local.toordinal(), (0, 0))
+            days[local.toordinal()] = total + price * (end - start), seconds + end - start
+    entries = [entry for days in sums.values() for entry in days.values()]
+    total, seconds = sum(entry[0] for entry in entries), sum(entry[1] for entry in entries)
+    apart = len({day for days in sums.values() for day in days}) >= APART_FROM_DAYS
     return PriceProfile(
         zone,
-        prices,
-        len({day for _, day in sums}),
-        total / seconds if seconds else None,
+        {quarter: _seen(days, apart) for quarter, days in sums.items()},
+        _price(total, seconds) if seconds else None,
     )
+
+
+def _seen(sums: Mapping[int, tuple[int, int]], apart: bool) -> OftenSeen | Mapping[date, Decimal]:
+    if len(sums) < MIN_DAYS:
+        return {date.fromordinal(day): _price(*entry) for day, entry in sums.items()}
+    newest = sorted(sums, reverse=True)
+    weekend = [day for day in newest if date.fromordinal(day).weekday() >= 5]
+    working = [day for day in newest if date.fromordinal(day).weekday() < 5]
+    return OftenSeen(
+        *(
+            _mean([sums[day] for day in (alike if apart and len(alike) >= MIN_DAYS else newest)])
+            for alike in (working, weekend)
+        )
+    )
+
+
+def _mean(newest: Sequence[tuple[int, int]]) -> Decimal:
+    prices = [_price(*entry) for entry in newest[:DAYS]]
+    return sum(prices, Decimal(0)) / len(prices)
+
+
+def _price(total: int, seconds: int) -> Decimal:
+    return Decimal(total).scaleb(-PRICE_DIGITS) / seconds
 
 
 def estimates(
@@ -96,17 +125,12 @@ def estimates(
 
 
 def _estimate(profile: PriceProfile, local: datetime, today: date) -> tuple[Decimal, float]:
-    by_day = profile.prices.get(_quarter(local), {})
-    weekend = local.weekday() >= 5
-    days = sorted(by_day, reverse=True)
-    if profile.days >= APART_FROM_DAYS:
-        alike = [day for day in days if (day.weekday() >= 5) == weekend]
-        days = alike if len(alike) >= MIN_DAYS else days
-    if len(days) >= MIN_DAYS:
-        last = [by_day[day] for day in days[:DAYS]]
-        return sum(last, Decimal(0)) / len(last), CONFIDENCE_SEEN_OFTEN
-    if days:
-        return by_day[today if today in by_day else days[0]], CONFIDENCE_SEEN_ONCE
+    seen = profile.quarters.get(_quarter(local))
+    if isinstance(seen, OftenSeen):
+        price = seen.weekend if local.weekday() >= 5 else seen.working_day
+        return price, CONFIDENCE_SEEN_OFTEN
+    if seen:
+        return seen[today if today in seen else max(seen)], CONFIDENCE_SEEN_ONCE
     assert profile.mean is not None
     return profile.mean, CONFIDENCE_MEAN_ONLY
 

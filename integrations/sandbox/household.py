@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import time
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,7 @@ from integrations.sandbox.appliances.followers import (
 from integrations.sandbox.appliances.heat import HOT_WATER_DRAWS, HOUSE, TANK, Heater
 from integrations.sandbox.appliances.heated_store import HeatedHouse, HotWaterTank
 from integrations.sandbox.appliances.home_battery import HomeBattery
+from integrations.sandbox.appliances.inverter import Inverter
 from integrations.sandbox.appliances.link import Link
 from integrations.sandbox.appliances.premises import Premises
 from integrations.sandbox.appliances.site_meter import SiteMeter
@@ -94,8 +96,17 @@ FULL_DEVICES: tuple[Mapping[str, object], ...] = (
         "max_discharge_w": BATTERY_W,
         "reserve_soc_percent": 10,
     },
+    {
+        "id": "ev2",
+        "type": "ev_charger",
+        "max_power_w": 11000,
+        "phases": "switched",
+        "battery_kwh": 40,
+        "target_soc_percent": 90,
+        "ready_by": {"every_day": "08:30"},
+    },
+    {"id": "inverter", "type": "pv_inverter", "max_power_w": PEAK_W, "curtailable": True},
     {"id": "grid_meter", "type": "meter", "role": "grid"},
-    {"id": "pv_meter", "type": "meter", "role": "pv"},
 )
 # Leipzig, where the sandbox's first location is.
 PLACE: Mapping[str, float] = {"latitude": 51.34, "longitude": 12.37}
@@ -154,9 +165,10 @@ def build_full_house(
     make_follower: MakeFollower = Follower,
     seed: int = 1,
 ) -> list[Member]:
-    """Car, dishwasher, heated house, tank, battery and roof, a grid meter and a thermometer.
+    """Two cars, dishwasher, heated house, tank, battery and roof, a grid meter, a thermometer.
 
-    Car and battery are told by the compact form, the heat pump by the setpoint.
+    Car and battery are told by the compact form, the heat pump by the setpoint; the roof's inverter
+    tells what it gives.
     """
     premises = Premises(
         zone,
@@ -184,6 +196,14 @@ def build_full_house(
             seed=seed,
         ),
         Dishwasher(setup("dishwasher", ScheduleFollower(idle)), profile=DISHWASHER_PROFILE),
+        Ev(
+            setup("ev2", SetpointFollower(idle)),
+            battery_kwh=40.0,
+            phases="switched",
+            comes=time(18, 0),
+            leaves=time(8, 30),
+            seed=seed + 1,
+        ),
     ]
     for appliance in appliances:
         premises.add(partial(_power_of, appliance))
@@ -193,14 +213,14 @@ def build_full_house(
         capacity_kwh=CAPACITY_KWH,
         max_power_w=BATTERY_W,
     )
-    meters = [
-        SiteMeter(name, base, clock, link_for(name), power_w)
-        for name, power_w in (("grid_meter", premises.grid_w), ("pv_meter", premises.pv_w))
-    ]
+    inverter = Inverter(
+        setup("inverter", ScheduleFollower(Command("auto", 0))), premises, max_power_w=PEAK_W
+    )
+    meter = SiteMeter("grid_meter", base, clock, link_for("grid_meter"), premises.grid_w)
     thermometer = OutdoorThermometer(
         OUTDOOR_TOPIC, clock, link_for(THERMOMETER), premises.outdoor_c
     )
-    return [*appliances, battery, *meters, thermometer]
+    return [*appliances, battery, inverter, meter, thermometer]
 
 
 def _power_of(appliance: Appliance) -> float:

@@ -177,7 +177,7 @@ class ThermalKind(DeviceKind[T]):
             assumed_c=(piece.min_c + piece.max_c) / 2,
             metered=model.meter.reports(now),
         )
-        model.note_doubt("temperature_c", doubt, now)
+        model.doubts.note("temperature_c", doubt, now)
         self.after_advance(section, state, now)
 
     def after_advance(self, section: T, state: ThermalState, now: datetime) -> None:

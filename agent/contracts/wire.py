@@ -255,6 +255,9 @@ class Wish(Outgoing):
     floor_soc_percent: Money | None
     ready_by: str | None
     price_cap: Money | None
+    comfort_min_c: Money | None
+    comfort_max_c: Money | None
+    comfort_until: Instant | None
     kept: list[str]
     loaded: bool
     pending: bool

@@ -363,8 +363,8 @@ class DeviceManager:
         override = wanted.override
         boosts = override is not None and override.reason == "boost"
         device.model.boost_until = override.until if override is not None and boosts else None
-        if device.notes != wanted.notes:
-            device.notes = wanted.notes
+        if (device.notes, device.beliefs) != (wanted.notes, wanted.beliefs):
+            device.notes, device.beliefs = wanted.notes, wanted.beliefs
             self._update_health(name, now)
 
     def _end_wishes(self, name: str, context: PlanningContext) -> None:

@@ -8,6 +8,7 @@ from agent.control.managed_device import ManagedDevice
 from agent.energy.phases import SWITCHED
 from agent.energy.readings import Acknowledgement, AckStatus
 from agent.health import Health
+from agent.home.kinds import KINDS
 from agent.home.model.following import Deviation
 from agent.ports import UnknownKeys
 from agent.report.event_queue import EventQueue
@@ -47,11 +48,12 @@ class DeviceReport:
         elif model.online is False:
             self.health.degraded(part, "offline by its own word", ACTION_INSPECT)
         elif problems:
-            self.health.degraded(part, "; ".join(problems), ACTION_INSPECT)
+            self.health.degraded(part, "; ".join((*problems, *device.notes)), ACTION_INSPECT)
         elif device.notes:
-            self.health.degraded(part, "; ".join(device.notes), "owner: state soc_percent")
+            action = KINDS[device.section.type].assumed_action
+            self.health.degraded(part, "; ".join((*device.notes, *device.beliefs)), action)
         else:
-            self.health.ok(part)
+            self.health.ok(part, "; ".join(device.beliefs))
         self._say_deviation(name, device, now)
 
     def answered(

@@ -8,7 +8,8 @@ from decimal import Decimal
 from agent.energy.instants import to_unix_ceil, to_unix_floor
 from agent.energy.plan import Plan, Reason
 from agent.energy.schedule import Goal
-from agent.energy.situation import Demand, Flexible, Program, Storage
+from agent.energy.situation import Demand, Flexible, Program, Storage, Thermal
+from agent.home.estimates.outdoor import OutdoorEstimate, expected_outdoor
 from agent.home.model.device_model import DeviceModel
 from agent.home.windows import SiteLocation
 from agent.home.wishes import Wish
@@ -26,11 +27,21 @@ BOOST_RENEWED_BEFORE = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class PlanningContext:
-    """When and where; `away_until` (None: at home) is when heat in advance is wanted again."""
+    """When and where; `away_until` (None: at home) is when heat in advance is wanted again.
+
+    `outdoor` is how warm it will be outdoors, None where nobody asked for it.
+    """
 
     now: datetime
     location: SiteLocation
     away_until: datetime | None = None
+    outdoor: OutdoorEstimate | None = None
+
+    @property
+    def expected_outdoor(self) -> OutdoorEstimate:
+        if self.outdoor is not None:
+            return self.outdoor
+        return expected_outdoor(self.location, self.now, self.now + PLANNED_AHEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +77,10 @@ class PlanningInput:
     """`device` is None where there is nothing to plan; `full`: it cannot take any more.
 
     `running`: a program says that it runs, so nothing may start it again. `notes` say what was
-    assumed, for health and the plan's reasons.
+    assumed, for health and the plan's reasons; `beliefs` what is believed of it where all is well.
     """
 
-    device: Flexible | Program | Storage | None
+    device: Flexible | Program | Storage | Thermal | None
     goal: Goal = NO_GOAL
     override: Override | None = None
     full: bool = True
@@ -77,6 +88,7 @@ class PlanningInput:
     needs: tuple[ActiveNeed, ...] = ()
     running: bool = False
     notes: tuple[str, ...] = ()
+    beliefs: tuple[str, ...] = ()
 
 
 def override_of(wish: Wish, model: DeviceModel, power_w: int, now: datetime) -> Override | None:

@@ -21,6 +21,7 @@ from agent.energy.situation import (
     Site,
     Situation,
     Storage,
+    Thermal,
 )
 from agent.energy.steps import Steps, combined
 from agent.home.grid_limit import pieces
@@ -56,15 +57,15 @@ def build_situation(
 
     `limit` is what the house may import, `base_load` what everything else draws, `pv` what the
     roof gives, W; `pv_curtailable`: it can be told to give less. The site stands in it where
-    devices touch each other by it: under a limit, with a battery or a roof. Then what a person has
-    asked for at once is a load like any other.
+    devices touch each other by it: under a limit, with a battery, a heated store or a roof. Then
+    what a person has asked for at once is a load like any other.
     """
     start = to_unix_ceil(now)
     horizon = max((to_unix_floor(rate.end) for rate in prices.import_rates), default=start)
     latest = [to_unix_ceil(item.latest) for item in inputs.values() if item.latest is not None]
     end = max([horizon, start + 3600, *latest])
     site = Site()
-    shared = limit is not None or pv is not None or _with_storage(inputs)
+    shared = limit is not None or pv is not None or _with_store(inputs)
     change_cost = config.planner.change_cost
     if not shared:
         # Minimum times keep a device calm that is planned for itself, and are enough to prove.
@@ -103,8 +104,8 @@ def _has_minimum_times(device: Device | None) -> bool:
     return isinstance(device, Flexible) and bool(device.min_on_s or device.min_off_s)
 
 
-def _with_storage(inputs: Mapping[str, PlanningInput]) -> bool:
-    return any(isinstance(item.device, Storage) for item in inputs.values())
+def _with_store(inputs: Mapping[str, PlanningInput]) -> bool:
+    return any(isinstance(item.device, Storage | Thermal) for item in inputs.values())
 
 
 def _with_boosts(base_load: Steps, inputs: Mapping[str, PlanningInput], start: int) -> Steps:

@@ -32,6 +32,8 @@ class DeviceKind(ABC, Generic[S]):
     type: ClassVar[str]
     section: builtins.type[S]
     has_stays: ClassVar[bool] = False
+    # What the owner can do where something of the device had to be assumed.
+    assumed_action: ClassVar[str] = "owner: state soc_percent"
 
     @abstractmethod
     def profile(self, section: S) -> DeviceProfile:

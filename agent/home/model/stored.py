@@ -11,13 +11,16 @@ from datetime import datetime
 from typing import Any
 
 from agent.energy.instants import format_instant, parse_instant
+from agent.home.estimates.heat_loss import believable
 from agent.home.model.device_model import DeviceModel
 from agent.home.model.meter import Counter
 from agent.home.model.session import Session
 from agent.home.model.soc import Told
+from agent.home.model.thermal import ThermalState
 
 # Keys of the stored session that had another name in earlier versions.
 FORMER_NAMES = {"met_at": "satisfied_at"}
+THERMAL_INSTANTS = ("at", "told_at", "hot_since", "hygiene_at")
 SESSION_INSTANTS = ("since", "satisfied_at", "opted_out_at", "started_at", "deviated_at")
 MAX_KWH = 1e9
 
@@ -41,6 +44,8 @@ def to_text(model: DeviceModel) -> str:
         "confirmed": model.session.confirmed,
         "soc_known": soc is not None,
         "learned_power_w": learned and round(learned),
+        "block_since": model.schedules.block_since,
+        "block_ended": model.schedules.block_ended,
         "progress": {key: round(kwh, 2) for key, kwh in model.progress.items()},
         "total_kwh": round(meter.total_kwh, 6),
         "session_kwh": round(meter.session_kwh, 6),
@@ -52,10 +57,9 @@ def to_text(model: DeviceModel) -> str:
         "counters": {kind: [round(c.kwh, 6), _text(c.at)] for kind, c in meter.counters.items()},
         "soc": soc and [round(soc.percent, 1), _text(soc.at), round(model.soc.anchor_total_kwh, 2)],
         "soc_stuck_at": model.soc.stuck_at,
-        "block_since": model.schedules.block_since,
-        "block_ended": model.schedules.block_ended,
         "on_since": _text(model.on_since),
         "off_since": _text(model.off_since),
+        "thermal": None if model.thermal is None else _thermal_record(model.thermal),
     }
     return json.dumps(
         {k: v for k, v in stored.items() if v not in (None, {})}, separators=(",", ":")
@@ -74,7 +78,8 @@ def substance(text: str) -> object:
         raw.pop(name, None)
     counters = {kind: round(kwh, 2) for kind, (kwh, _) in raw.pop("counters", {}).items()}
     energies = {name: round(raw.pop(name, 0.0), 2) for name in ("total_kwh", "session_kwh")}
-    return raw, counters, energies
+    thermal = {k: v for k, v in raw.pop("thermal", {}).items() if k not in ("at", "told_at")}
+    return raw, counters, energies, thermal
 
 
 def restore(model: DeviceModel, text: str) -> None:
@@ -115,6 +120,8 @@ def restore(model: DeviceModel, text: str) -> None:
     blocks = [raw.get("block_since"), raw.get("block_ended")]
     if not all(when is None or (type(when) is int and 0 < when < 2**33) for when in blocks):
         raise ValueError(f"blocks {blocks}")
+    if model.thermal is not None and (thermal := raw.get("thermal")):
+        _restore_thermal(model.thermal, thermal)
     model.schedules.block_since, model.schedules.block_ended = blocks
     model.session, model.progress = session, progress
     meter = model.meter
@@ -126,6 +133,40 @@ def restore(model: DeviceModel, text: str) -> None:
     model.soc.stuck_at = stuck_at
     model.following.learned_power_w = learned
     model.on_since, model.off_since = times["on_since"], times["off_since"]
+
+
+def _thermal_record(state: ThermalState) -> dict[str, Any]:
+    estimate, temperature = state.estimate, state.temperature_c
+    out = {
+        "temperature_c": temperature and round(temperature, 1),
+        **{name: _text(getattr(state, name)) for name in THERMAL_INSTANTS},
+        "loss_factor": round(estimate.loss_factor, 3),
+        "capacity_factor": round(estimate.capacity_factor, 3),
+        "losses": estimate.losses or None,
+        "capacities": estimate.capacities or None,
+    }
+    return {key: value for key, value in out.items() if value is not None}
+
+
+def _restore_thermal(state: ThermalState, raw: dict[str, Any]) -> None:
+    factors = raw.get("loss_factor", 1.0), raw.get("capacity_factor", 1.0)
+    losses, capacities = list(raw.get("losses", ())), list(raw.get("capacities", ()))
+    for seen in (factors, losses, capacities):
+        if not believable(seen):
+            raise ValueError(f"factors of {seen}")
+    temperature = raw.get("temperature_c")
+    traits = state.traits
+    if temperature is not None and not traits.lowest_c <= temperature <= traits.highest_c:
+        # The config has changed; what is known of the house has not.
+        temperature = None
+    times = {name: _instant(raw.get(name)) for name in THERMAL_INSTANTS}
+    if temperature is not None and times["at"] is not None:
+        state.temperature_c, state.at = float(temperature), times["at"]
+        state.told_at = times["told_at"]
+    state.hot_since, state.hygiene_at = times["hot_since"], times["hygiene_at"]
+    estimate = state.estimate
+    estimate.loss_factor, estimate.capacity_factor = factors
+    estimate.losses, estimate.capacities = losses, capacities
 
 
 def _progress_key(text: str) -> str:

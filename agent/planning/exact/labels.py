@@ -107,21 +107,57 @@ class Sweep:
         at, turns = self.points[j], not mode
         self._stay(j, mode, wait, labels)
         self._floats(j, turns, wait, labels.exact)
-        for cost, kept in _choices(self.prices.edge[turns][j]):
+        edge = self.prices.edge[turns][j]
+        room = self.ceiling - edge.least - self._rest(turns, j)
+        turning = Labels(
+            self._within(room, labels.exact),
+            [one for one in labels.floating if self._fits(room, one)],
+        )
+        if not turning.exact and not turning.floating:
+            return
+        for cost, kept in _choices(edge):
             after = self._wait(j, turns, at, kept, inside=False)
             may = wait <= at and (not kept or -wait <= at)
-            self._turn(j, turns, after, labels, cost, kept=kept, may=may)
+            self._turn(j, turns, after, turning, cost, kept=kept, may=may)
             if may and self.prices.inside[mode][j] is not None:
                 turned: Exact = {
                     served: (known + cost, Trail(trail, instant=at))
-                    for served, (known, trail) in labels.exact.items()
+                    for served, (known, trail) in turning.exact.items()
                 }
                 self._floats(j, mode, after, turned)
 
+    def _rest(self, mode: bool, j: int) -> int:
+        """The best lower bound of the rest from point j, on or off."""
+        return (self.rests[0].on if mode else self.rests[0].off)[j]
+
+    def _within(self, room: int, exact: Exact) -> Exact:
+        """Those whose cost, less what is still earned, leaves the ceiling alone."""
+        earned = self.rests[0].earned
+        return {
+            served: label for served, label in exact.items() if label[0] + earned(served) <= room
+        }
+
+    def _fits(self, room: int, one: Stretch) -> bool:
+        earned = self.rests[0].earned
+        if one.cost + earned(one.low) <= room or one.at(one.high) + earned(one.high) <= room:
+            return True
+        # Where one demand is full and the next one is served the rest has a bend.
+        bends = (s for s in self.prices.sums if one.low < s < one.high)
+        return any(one.at(s) + earned(s) <= room for s in bends)
+
     def _floats(self, j: int, mode: bool, wait: int, exact: Exact) -> None:
         """An edge within span j into `mode`."""
-        inside = self.prices.inside[mode][j]
-        if self.prices.rate[j] is None or inside is None:
+        inside, rate = self.prices.inside[mode][j], self.prices.rate[j]
+        if rate is None or inside is None or not exact:
+            return
+        # An edge in between is bounded by those at the ends of the span, the better of them.
+        room, passed = self.ceiling - inside.least, 0
+        if mode == OFF:
+            worth = max(self.rests[0].worth[k] for k in self.prices.windows[j])
+            passed = (rate - worth) * (self.points[j + 1] - self.points[j])
+        near, far = room - self._rest(mode, j), room - passed - self._rest(mode, j + 1)
+        exact = self._within(max(near, far), exact)
+        if not exact:
             return
         for cost, kept in _choices(inside):
             earliest = max(self.points[j] + 1, wait, -wait if kept else 0)

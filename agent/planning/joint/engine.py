@@ -44,12 +44,19 @@ class JointEngine:
     ) -> Proposal | None:
         if not problem.coupled:
             return None
+        seconds = deadline.left()
+        known = self._memory.answer(problem, seconds)
+        if known is not None:
+            return known
         search = Search(problem, deadline, self._kernel, self._memory, self._report)
         if incumbent is not None:
             search.consider(incumbent)
         if not _without_misses(search):
             in_order(search)
-        return search.proposal()
+        proposal = search.proposal()
+        if proposal is not None:
+            self._memory.answered = problem.situation, seconds, proposal
+        return proposal
 
 
 def _without_misses(search: Search) -> bool:

@@ -6,21 +6,35 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from agent.energy.situation import Situation
+from agent.planning.engine import Proposal
 from agent.planning.joint.recursion import Floats
 from agent.planning.problem import Problem
 
 # How many patterns of a device are kept.
 KEPT = 6
+# Within this factor there is as much time as before.
+MORE_TIME = 1.25
 
 
 @dataclass(slots=True)
 class Memory:
-    """Patterns of thermal devices, the best first, as what is on (0 or 1) over spans in Unix time.
+    """Patterns of thermal devices, the best first, as what is on (0 or 1) over spans in Unix time;
+    and the last answer, with the seconds that there were for it.
 
     One for each process; what another home asked is of no use and does no harm."""
 
     starts: Sequence[int] = ()
     patterns: dict[str, list[Floats]] = field(default_factory=dict)
+    answered: tuple[Situation, float, Proposal] | None = None
+
+    def answer(self, problem: Problem, seconds: float) -> Proposal | None:
+        """The plan of the same Situation, which has one plan only, unless there is more time."""
+        if self.answered is None:
+            return None
+        situation, had, proposal = self.answered
+        same = seconds <= had * MORE_TIME and situation == problem.situation
+        return proposal if same else None
 
     def keep(self, problem: Problem, patterns: Mapping[str, Sequence[Floats]]) -> None:
         now = problem.situation.now

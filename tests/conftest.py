@@ -1,10 +1,17 @@
-"""What every test gets: its databases are closed when it ends."""
+"""What every test gets: databases are closed when it ends, the user's cache is not touched."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from agent.store import Store
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CACHE_DIRECTORY", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -74,7 +74,7 @@ def main(argv: list[str]) -> int:
         "--house",
         choices=tuple(HOUSEHOLDS),
         default="flat",
-        help="flat: appliances alone; full: with a battery and a roof",
+        help="flat: appliances alone; full: with a battery, a roof, a second car",
     )
     args = parser.parse_args(argv)
     set_up_logging("error")

@@ -323,7 +323,7 @@ class DeviceInfo(Incoming):
     follows: Literal["schedule", "compact", "setpoint"] | None = None
     min_power_w: Number | None = Field(default=None, ge=0, le=1_000_000)
     max_power_w: Number | None = Field(default=None, ge=0, le=1_000_000)
-    phases: int | None = Field(default=None, ge=1, le=3)
+    phases: Annotated[int, Field(ge=1, le=3)] | Literal["switched"] | None = None
 
 
 class Ack(Incoming):

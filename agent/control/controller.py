@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from agent.clock import Clock, wait_for
 from agent.config import Config
 from agent.contracts.plan import plan_document
-from agent.contracts.situation import situation_document
+from agent.contracts.situation.writing import situation_document
 from agent.contracts.text import wire_json
 from agent.contracts.topics import Topics
 from agent.control.boosts import calm_power
@@ -36,7 +36,7 @@ from agent.energy.situation import Site as HouseSite
 from agent.energy.situation import Situation
 from agent.home.baseline import uncontrolled_cost
 from agent.home.kinds import KINDS
-from agent.home.planning_input import PLANNED_AHEAD, PlanningInput
+from agent.home.planning_input import PLANNED_AHEAD, PlanningInput, with_assumptions
 from agent.home.situation import PriceForecast, build_situation, plans_in_force
 from agent.ports import OutgoingMessage
 from agent.records.bookkeeper import Bookkeeper
@@ -95,6 +95,7 @@ class Controller:
     on_turn: Callable[[str], None] = lambda part: None
     _plan: Plan | None = field(default=None, init=False)
     _prices: PriceForecast | None = field(default=None, init=False)
+    _situation: Situation | None = field(default=None, init=False)
     _plan_published: bool = field(default=False, init=False)
     _deadlines: DeadlineWatch = field(init=False)
     _user_triggered: set[str] = field(default_factory=set, init=False)
@@ -248,7 +249,8 @@ class Controller:
         plan = await self.planner.plan(cycle.situation) or await self._without_planner(cycle)
         if plan is None:
             return
-        self._plan = plan
+        plan = with_assumptions(plan, cycle.inputs)
+        self._plan, self._situation = plan, cycle.situation
         for part in plan.devices:
             slots = ((slot.start, slot.end, slot.power_w, slot.cost) for slot in part.slots)
             self.bookkeeper.note_plan(part.id, slots)
@@ -288,6 +290,7 @@ class Controller:
             limit=self.site.limit(),
             base_load=self.site.base_load(),
             pv=self.site.power.pv(),
+            pv_curtailable=any(profile.produces for profile in self.profiles.values()),
         )
         return _Cycle(now, inputs, prices, situation, triggered, urgent)
 
@@ -329,7 +332,11 @@ class Controller:
                 continue
             schedule = self._schedule(device, item, plan, cycle.prices, now)
             urgent = device in cycle.urgent
-            wanted[device] = Wanted(schedule, urgent=urgent, ignore_drift=not asked, settles=shared)
+            # Under a limit the others need to know what it leaves.
+            tapers = not (asked or self.site.limited) and model.tapering_w(now) is not None
+            wanted[device] = Wanted(
+                schedule, urgent=urgent, ignore_drift=not asked, settles=shared, tapers=tapers
+            )
         issued = self.dispatcher.issue(wanted, to_unix_ceil(now), self.limits.headroom(now))
         if self.dispatcher.waits_for_headroom:
             # What a person asked for is still urgent when the others have made room.
@@ -348,10 +355,13 @@ class Controller:
         part = _part_of(plan, device)
         model = self.devices.model(device)
         most_w = None
-        if model.following.learned_power_w is not None:
+        if model.following.learned_power_w is not None or model.tapering_w(now) is not None:
             # Planned with what it takes, allowed its most: else it could never take more again.
             most_w = profile.min_power_w if self.site.limited else profile.max_power_w
-        slots = KINDS[section.type].slots(profile, part, most_w=most_w) if part else ()
+        kind = KINDS[section.type]
+        slots = kind.slots(profile, part, most_w=most_w) if part else ()
+        if part is None and plan is not None and self._situation is not None:
+            slots = kind.site_slots(profile, plan, self._situation)
         if self.site.limited:
             slots = [calm_power(profile, slot) for slot in slots]
         context = ScheduleContext(

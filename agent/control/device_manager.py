@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from agent.clock import Clock
@@ -60,7 +60,9 @@ class DeviceManager:
     person did something, so that even small changes are published. `on_asked(device)`: a person
     has asked for something by a request. `on_reappeared` comes after a
     silence, `on_take_back(device)` when its schedule is to be taken back before it is given anew.
-    `acknowledges(device)`: it is expected to confirm what it is told.
+    `acknowledges(device)`: it is expected to confirm what it is told; `revision_problem(device)`:
+    what is wrong with the revision that it says it holds. `on_profile(device, profile)` hears what
+    it is where the config leaves that to it to say.
     """
 
     clock: Clock
@@ -77,17 +79,23 @@ class DeviceManager:
     on_take_back: Callable[[str], None]
     bookkeeper: Bookkeeper
     acknowledges: Callable[[str], bool] = lambda device: True
+    revision_problem: Callable[[str], str | None] = lambda device: None
+    on_profile: Callable[[str, DeviceProfile], None] = lambda device, profile: None
     _by_id: dict[str, ManagedDevice] = field(default_factory=dict, init=False)
+    _configured: Mapping[str, DeviceSection] = field(default_factory=dict, init=False)
     _saved_at: datetime | None = field(default=None, init=False)
     _report: DeviceReport = field(init=False)
 
     def __post_init__(self) -> None:
-        self._report = DeviceReport(self.health, self.events, self.acknowledges)
+        self._report = DeviceReport(
+            self.health, self.events, self.acknowledges, self.revision_problem
+        )
 
     def restore(
         self, sections: Mapping[str, DeviceSection], profiles: Mapping[str, DeviceProfile]
     ) -> None:
         """Take up what an earlier life left: readings, models, wishes."""
+        self._configured = sections
         for name, section in sections.items():
             model = DeviceModel(name, KINDS[section.type].traits(section))
             model.restore_readings(self.store.readings(name))
@@ -101,6 +109,7 @@ class DeviceManager:
             device = ManagedDevice(section, profiles[name], model, self._stored_wish(name))
             device.stored_text = text or ""
             self._by_id[name] = device
+            self._complete(name, DeviceInfo(phases=self.store.told_phases(name)))
             traits = model.traits
             self.bookkeeper.register(
                 name, traits.round_trip_efficiency if traits.gives_back else None
@@ -137,6 +146,10 @@ class DeviceManager:
         """What each of them takes now; negative: gives."""
         return [device.model.meter.power_w(now) for device in self._by_id.values()]
 
+    def roof_limited(self, now: datetime) -> bool:
+        """Does an inverter give as much as it may?"""
+        return any(device.model.is_limited(now) for device in self._by_id.values())
+
     # --- what comes in --------------------------------------------------------------------------
 
     def on_decoded(self, name: str, item: Decoded, *, retained: bool) -> None:
@@ -148,6 +161,9 @@ class DeviceManager:
             return
         if isinstance(item, DeviceInfo):
             device.info = item
+            if self._complete(name, item):
+                self.store.save_told_phases(name, item.phases)
+                self.on_change(name, True)
             self._update_health(name, now)
             return
         if isinstance(item, Presence):
@@ -165,6 +181,21 @@ class DeviceManager:
             self._on_reading(name, item, now)
         if silent and not retained:
             self.on_reappeared()
+
+    def _complete(self, name: str, info: DeviceInfo) -> bool:
+        """Take what the config leaves to the device to say. True where that is news."""
+        device, configured = self._by_id[name], self._configured[name]
+        kind = KINDS[configured.type]
+        section = kind.as_told(configured, info)
+        if section == device.section:
+            return False
+        profile = kind.profile(section)
+        if device.profile.offline != kind.profile(device.section).offline:
+            # It had to give way below the limit, and does so as anything else too.
+            profile = replace(profile, offline=device.profile.offline)
+        device.section, device.profile = section, profile
+        self.on_profile(name, profile)
+        return True
 
     def _on_reading(self, name: str, item: Reading, now: datetime) -> None:
         device = self._by_id[name]

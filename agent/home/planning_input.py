@@ -1,11 +1,12 @@
 """What a device asks of the planner, and the parts that each kind makes it from. Pure."""
 
-import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from agent.energy.instants import to_unix_ceil, to_unix_floor
+from agent.energy.plan import Plan, Reason
 from agent.energy.schedule import Goal
 from agent.energy.situation import Demand, Flexible, Program, Storage
 from agent.home.model.device_model import DeviceModel
@@ -133,14 +134,29 @@ def demand_of(
 def with_minimum_times(
     device: Flexible, min_on_s: int, min_off_s: int, model: DeviceModel
 ) -> Flexible:
-    """Minimum times, and since when the device is on or off where they or a start cost count."""
-    if not (min_on_s or min_off_s or device.start_cost):
-        return device
+    """Minimum times, and since when the device is on or off where that counts.
+
+    On it counts always, for going on is no start and stopping for a minute is a change; a block
+    tells by itself that it has begun.
+    """
+    lasts = min_on_s or min_off_s or device.start_cost
     on, off = model.on_since, model.off_since
-    return dataclasses.replace(
+    if not lasts and any(demand.contiguous for demand in device.demands):
+        return device
+    return replace(
         device,
         min_on_s=min_on_s,
         min_off_s=min_off_s,
         on_since=to_unix_floor(on) if on else None,
-        off_since=to_unix_floor(off) if off and not on else None,
+        off_since=to_unix_floor(off) if lasts and off and not on else None,
     )
+
+
+def with_assumptions(plan: Plan, inputs: Mapping[str, PlanningInput]) -> Plan:
+    """The plan, saying of each device what had to be assumed for it."""
+    devices = []
+    for device in plan.devices:
+        notes = inputs[device.id].notes if device.id in inputs else ()
+        told = tuple(Reason("assumed", f"{note[:1].upper()}{note[1:]}.") for note in notes)
+        devices.append(replace(device, why=(*told, *device.why)) if told else device)
+    return replace(plan, devices=tuple(devices))

@@ -54,6 +54,7 @@ class SolverClient:
         self._usable: bool | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._number = 0
+        self._closed = False
         self._lock = Lock()
 
     def __enter__(self) -> "SolverClient":
@@ -74,6 +75,11 @@ class SolverClient:
         return process.pid if process is not None and process.poll() is None else None
 
     def close(self) -> None:
+        """End the process, also in the middle of an answer; nobody is asked any more."""
+        self._closed = True
+        process = self._process
+        if process is not None:
+            process.kill()
         with self._lock:
             self._kill()
 
@@ -86,7 +92,7 @@ class SolverClient:
             return None
         with self._lock:
             ends = time.monotonic() + min(deadline.left(), 3600.0) - AFTER_S
-            if ends - time.monotonic() < LEAST_S:
+            if self._closed or ends - time.monotonic() < LEAST_S:
                 return None
             try:
                 return self._ask(problem, ends, incumbent)

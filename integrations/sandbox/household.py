@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import time
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,7 @@ from integrations.sandbox.appliances.followers import (
 )
 from integrations.sandbox.appliances.heat import HOT_WATER_DRAWS, HOUSE, TANK, Heater
 from integrations.sandbox.appliances.home_battery import HomeBattery
+from integrations.sandbox.appliances.inverter import Inverter
 from integrations.sandbox.appliances.link import Link
 from integrations.sandbox.appliances.premises import Premises
 from integrations.sandbox.appliances.site_meter import SiteMeter
@@ -74,8 +76,17 @@ FULL_DEVICES: tuple[Mapping[str, object], ...] = (
         "max_discharge_w": BATTERY_W,
         "reserve_soc_percent": 10,
     },
+    {
+        "id": "ev2",
+        "type": "ev_charger",
+        "max_power_w": 11000,
+        "phases": "switched",
+        "battery_kwh": 40,
+        "target_soc_percent": 90,
+        "ready_by": {"every_day": "08:30"},
+    },
+    {"id": "inverter", "type": "pv_inverter", "max_power_w": PEAK_W, "curtailable": True},
     {"id": "grid_meter", "type": "meter", "role": "grid"},
-    {"id": "pv_meter", "type": "meter", "role": "pv"},
 )
 # Leipzig, where the sandbox's first location is.
 PLACE = {"latitude": 51.34, "longitude": 12.37}
@@ -128,29 +139,39 @@ def build_full_house(
     make_follower: MakeFollower = Follower,
     seed: int = 1,
 ) -> list[Appliance | SiteMeter]:
-    """The same with a battery (told by the compact form) and a roof, behind a grid meter."""
+    """The same with a second car, a battery (told by the compact form) and a roof.
+
+    All of it stands behind a grid meter; the roof's inverter tells what it gives.
+    """
+
+    def setup(name: str, follower: DeviceFollower) -> Setup:
+        return Setup(name, base, clock, zone, link_for(name), follower)
+
     premises = Premises(zone, **PLACE, peak_w=PEAK_W, seed=seed)
     appliances = build_appliances(base, clock, zone, link_for, make_follower, seed)
+    appliances.append(
+        Ev(
+            setup("ev2", SetpointFollower(Command("idle", 0))),
+            battery_kwh=40.0,
+            phases="switched",
+            comes=time(18, 0),
+            leaves=time(8, 30),
+            seed=seed + 1,
+        )
+    )
     for appliance in appliances:
         premises.add(partial(_power_of, appliance))
     battery = HomeBattery(
-        Setup(
-            "battery",
-            base,
-            clock,
-            zone,
-            link_for("battery"),
-            CompactFollower(make_follower(OWN)),
-        ),
+        setup("battery", CompactFollower(make_follower(OWN))),
         premises,
         capacity_kwh=CAPACITY_KWH,
         max_power_w=BATTERY_W,
     )
-    meters = [
-        SiteMeter(name, base, clock, link_for(name), power_w)
-        for name, power_w in (("grid_meter", premises.grid_w), ("pv_meter", premises.pv_w))
-    ]
-    return [*appliances, battery, *meters]
+    inverter = Inverter(
+        setup("inverter", ScheduleFollower(Command("auto", 0))), premises, max_power_w=PEAK_W
+    )
+    meter = SiteMeter("grid_meter", base, clock, link_for("grid_meter"), premises.grid_w)
+    return [*appliances, battery, inverter, meter]
 
 
 def _power_of(appliance: Appliance) -> float:

@@ -51,6 +51,7 @@ def to_text(model: DeviceModel) -> str:
         "before_session": before and [round(before.kwh, 6), _text(before.at)],
         "counters": {kind: [round(c.kwh, 6), _text(c.at)] for kind, c in meter.counters.items()},
         "soc": soc and [round(soc.percent, 1), _text(soc.at), round(model.soc.anchor_total_kwh, 2)],
+        "soc_stuck_at": model.soc.stuck_at,
         "block_since": model.schedules.block_since,
         "block_ended": model.schedules.block_ended,
         "on_since": _text(model.on_since),
@@ -101,6 +102,9 @@ def restore(model: DeviceModel, text: str) -> None:
         if not 0 <= percent <= 100:
             raise ValueError(f"a state of charge of {percent}")
         anchor, anchor_total = Told(percent, parse_instant(at), parse_instant(at)), _kwh(kwh)
+    stuck_at = raw.get("soc_stuck_at")
+    if stuck_at is not None and not 0 <= stuck_at <= 100:
+        raise ValueError(f"a state of charge of {stuck_at}")
     learned = raw.get("learned_power_w")
     if learned is not None and not 0 < learned <= model.traits.max_power_w:
         raise ValueError(f"a learned power of {learned}")
@@ -119,6 +123,7 @@ def restore(model: DeviceModel, text: str) -> None:
     meter.between_sessions = raw.get("between_sessions") is True
     meter.session_since, meter.integrated_to = times["session_since"], times["integrated_to"]
     model.soc.anchor, model.soc.anchor_total_kwh = anchor, anchor_total
+    model.soc.stuck_at = stuck_at
     model.following.learned_power_w = learned
     model.on_since, model.off_since = times["on_since"], times["off_since"]
 

@@ -27,7 +27,8 @@ EARTH_TILT_DEG = 23.44
 class Premises:
     """`add` what is connected; `rest_w` is the sum without the battery, `grid_w` what is imported.
 
-    `peak_w` of the roof, which looks south; 0: there is none.
+    `peak_w` of the roof, which looks south; 0: there is none. `pv_w` is what its inverter gives of
+    what the sun offers, `sun_w`.
     """
 
     def __init__(
@@ -46,12 +47,16 @@ class Premises:
         self._seed = seed
         self._loads: list[Callable[[], float]] = []
         self._battery: Callable[[], float] = lambda: 0.0
+        self._roof_limit: Callable[[], float] = lambda: math.inf
 
     def add(self, power_w: Callable[[], float]) -> None:
         self._loads.append(power_w)
 
     def add_battery(self, power_w: Callable[[], float]) -> None:
         self._battery = power_w
+
+    def limit_roof(self, power_w: Callable[[], float]) -> None:
+        self._roof_limit = power_w
 
     def rest_w(self, now: datetime) -> float:
         return self.house_w(now) - self.pv_w(now) + sum(power() for power in self._loads)
@@ -65,6 +70,9 @@ class Premises:
         return usual * self._drawn("house", int(now.timestamp()) // QUARTER_S, 0.7, 1.3)
 
     def pv_w(self, now: datetime) -> float:
+        return min(self.sun_w(now), self._roof_limit())
+
+    def sun_w(self, now: datetime) -> float:
         sun = self._sun(now)
         if not self._peak_w or sun <= 0:
             return 0.0

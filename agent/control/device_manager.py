@@ -414,13 +414,15 @@ class DeviceManager:
         """At the end of a life: what was only to be stored later."""
         now = self.clock.now()
         for name in self._by_id:
-            self._save_state(name, now, at_once=True)
+            self._save_state(name, now, at_once=True, everything=True)
 
     def book(self, name: str, now: datetime) -> None:
         """Have the ledger book what the device took since it last did."""
         self.bookkeeper.book(name, self._by_id[name].model.pop_booked(), now)
 
-    def _save_state(self, name: str, now: datetime, *, at_once: bool = False) -> None:
+    def _save_state(
+        self, name: str, now: datetime, *, at_once: bool = False, everything: bool = False
+    ) -> None:
         """At once where the session changed, else with all the others now and then: an SD card.
 
         The meter's position and what the ledger booked up to it are one write.
@@ -432,7 +434,8 @@ class DeviceManager:
             return
         self.book(name, now)
         same = stored.substance(text) == stored.substance(device.stored_text)
-        if same and not device.unsaved and not self.bookkeeper.worth_saving(name, now):
+        worth_saving = self.bookkeeper.worth_saving(name, now, everything=everything)
+        if same and not device.unsaved and not worth_saving:
             return
         booked, stored_by = self.bookkeeper.writes(name, now)
         answer = self.store.save_state(name, text, list(device.unsaved.values()), booked)

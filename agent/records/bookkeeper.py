@@ -226,8 +226,10 @@ class Bookkeeper:
 
     # --- what is stored -------------------------------------------------------------------------
 
-    def worth_saving(self, device: str, now: datetime) -> bool:
-        return self._devices[device].worth_saving(self._windows.day_of(now))
+    def worth_saving(self, device: str, now: datetime, *, everything: bool = False) -> bool:
+        """Is there enough for a write? `everything`: is there anything?"""
+        books = self._devices[device]
+        return books.worth_saving(self._windows.day_of(now)) or (everything and bool(books.unsaved))
 
     def writes(
         self, device: str, now: datetime

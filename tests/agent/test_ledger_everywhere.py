@@ -133,6 +133,9 @@ def test_the_command_says_the_same(night: Night, capsys: pytest.CaptureFixture[s
             for key in ("energy_kwh", "cost", "baseline_cost", "saved"):
                 column = sum(Decimal(row[key]) for row in rows if row["device"] == name)
                 assert column == Decimal(str(device["ever"][key])), (name, key)
+    opened = {n for n, d in body["devices"].items() if (s := d["session"]) and s["open"]}
+    said = json.loads(command(capsys, "--sessions", "--json", "--state", night.folder))
+    assert {one["device"] for one in said["sessions"] if one["open"]} == opened
     text = command(capsys, "--state", night.folder)
     saved = Decimal(str(body["total"]["ever"]["saved"]))
     ever = text.partition("\never ")[2]

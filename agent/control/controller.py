@@ -28,7 +28,7 @@ from agent.dispatch.blocks import BlockHistory
 from agent.dispatch.dispatcher import Dispatcher, Wanted
 from agent.dispatch.outbox import LARGE, Outbox
 from agent.dispatch.schedules import ScheduleContext, schedule_for
-from agent.energy.instants import from_unix, to_unix_ceil
+from agent.energy.instants import from_unix, to_unix_ceil, to_unix_floor
 from agent.energy.plan import DevicePlan, Plan
 from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import Schedule
@@ -37,7 +37,8 @@ from agent.energy.situation import Situation
 from agent.home.baseline import uncontrolled_cost
 from agent.home.kinds import KINDS
 from agent.home.planning_input import PLANNED_AHEAD, PlanningInput, with_assumptions
-from agent.home.situation import PriceForecast, build_situation, plans_in_force
+from agent.home.plans_in_force import PlansInForce
+from agent.home.situation import PriceForecast, build_situation
 from agent.ports import OutgoingMessage
 from agent.records.bookkeeper import Bookkeeper
 from agent.records.device_store import DeviceStore
@@ -94,6 +95,7 @@ class Controller:
     profiles: Mapping[str, DeviceProfile]
     on_turn: Callable[[str], None] = lambda part: None
     _plan: Plan | None = field(default=None, init=False)
+    _in_force: PlansInForce = field(default_factory=PlansInForce, init=False)
     _prices: PriceForecast | None = field(default=None, init=False)
     _situation: Situation | None = field(default=None, init=False)
     _plan_published: bool = field(default=False, init=False)
@@ -285,7 +287,7 @@ class Controller:
             self.config,
             prices,
             inputs,
-            plans_in_force(self.dispatcher.held_schedules(), self._plan),
+            self._in_force.of(self.dispatcher.held_schedules(), self._plan, to_unix_floor(now)),
             now,
             limit=self.site.limit(),
             base_load=self.site.base_load(),

@@ -8,9 +8,7 @@ from itertools import pairwise
 
 from agent.config import Config
 from agent.energy.instants import to_unix_ceil, to_unix_floor
-from agent.energy.plan import Plan
 from agent.energy.rates import Rate
-from agent.energy.schedule import DeviceType, Schedule
 from agent.energy.situation import (
     Device,
     Flexible,
@@ -25,10 +23,7 @@ from agent.energy.situation import (
 )
 from agent.energy.steps import Steps, combined
 from agent.home.grid_limit import pieces
-from agent.home.planning_input import OVERRIDE_REASONS, PlanningInput
-
-# A program's schedule says less than its plan; what a battery and a roof do is no switching.
-PLANNED_OTHERWISE = (DeviceType.PROGRAM, DeviceType.BATTERY, DeviceType.PV_INVERTER)
+from agent.home.planning_input import PlanningInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,35 +133,3 @@ def _span(rate: Rate) -> RateSpan:
         if rate.carbon_g_per_kwh is None
         else Decimal(repr(rate.carbon_g_per_kwh)),
     )
-
-
-def plans_in_force(held: Mapping[str, Schedule], plan: Plan | None) -> tuple[PreviousPlan, ...]:
-    """What devices do by what they hold, so that small drifts never add up; also after a restart.
-
-    A program's schedule says less than its plan, whose edges are those of its power; a battery
-    pays for no change. What a person asked for at once was no plan.
-    """
-    out = [
-        PreviousPlan(
-            device,
-            tuple(
-                PowerSpan(slot.start, slot.end, Decimal(slot.power_w))
-                for slot in schedule.slots
-                if slot.power_w > 0 and slot.reason not in OVERRIDE_REASONS
-            ),
-        )
-        for device, schedule in held.items()
-        if schedule.device_type not in PLANNED_OTHERWISE
-    ]
-    programs = {
-        device for device, schedule in held.items() if schedule.device_type is DeviceType.PROGRAM
-    }
-    out += [
-        PreviousPlan(
-            device.id,
-            tuple(PowerSpan(slot.start, slot.end, slot.power_w) for slot in device.slots),
-        )
-        for device in (plan.devices if plan else ())
-        if device.id in programs
-    ]
-    return tuple(out)

@@ -12,7 +12,8 @@ from agent.energy.schedule import DefaultCommand, DeviceType, OfflineRule, Sched
 from agent.energy.situation import Flexible, PowerSpan, PreviousPlan, Situation
 from agent.energy.steps import Steps
 from agent.home.planning_input import Override, PlanningInput
-from agent.home.situation import PriceForecast, build_situation, plans_in_force
+from agent.home.plans_in_force import PlansInForce
+from agent.home.situation import PriceForecast, build_situation
 from integrations.registry import AgentConfig
 from tests.agent.home.test_battery import at, battery
 from tests.agent.home.test_kinds import EV, EVENING, ask, car
@@ -97,9 +98,21 @@ def test_what_devices_hold_is_in_force_but_not_what_a_person_asked_for_at_once()
         ),
         "battery": schedule(DeviceType.BATTERY, (0, HOUR, 5000, "cheapest")),
     }
-    [previous] = plans_in_force(held, None)
+    [previous] = PlansInForce().of(held, None, NOW)
     assert previous.id == "ev"
     assert previous.slots == (PowerSpan(NOW + 2 * HOUR, NOW + 3 * HOUR, Decimal(7000)),)
     planner = situation({}, (previous,)).planner
     assert planner.change_cost == Decimal("0.01")
     assert planner.previous == (previous,)
+
+
+def test_runs_that_wander_a_little_with_every_plan_do_not_get_far() -> None:
+    plans = PlansInForce()
+    for moved in (0, 120, 240, 360):
+        slot = (2 * HOUR - moved, 3 * HOUR - moved, 7000, "change_kept")
+        [previous] = plans.of({"ev": schedule(DeviceType.EVSE, slot)}, None, NOW)
+        # Two minutes are the same edge; what is farther away is a new one.
+        kept = moved // 240 * 240
+        assert previous.slots == (
+            PowerSpan(NOW + 2 * HOUR - kept, NOW + 3 * HOUR - kept, Decimal(7000)),
+        )

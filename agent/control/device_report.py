@@ -76,7 +76,7 @@ class DeviceReport:
             problems.append(device.rejected)
         elif device.model.never_answers() and self.acknowledges(name):
             problems.append("does not acknowledge its schedule: nobody knows whether it follows it")
-        return problems + _contradictions(device)
+        return problems + contradictions(device)
 
     def _say_deviation(self, name: str, device: ManagedDevice, now: datetime) -> None:
         """One event a stay, a day where there are none, that it does something else than told."""
@@ -90,7 +90,7 @@ class DeviceReport:
             self.events.event("not_following", name, f"{deviation}{tried}")
 
 
-def _contradictions(device: ManagedDevice) -> list[str]:
+def contradictions(device: ManagedDevice) -> list[str]:
     """Where the device's own words differ from the config."""
     info, profile = device.info, device.profile
     out: list[str] = []

@@ -102,7 +102,7 @@ class Site:
         if message.topic == self.topics.site_limit:
             self._receive_limit(message.payload)
         elif message.topic == self.topics.site_request:
-            self._receive_request(message.payload)
+            self.receive_request(message.payload)
         else:
             self._receive_forecast(message)
 
@@ -247,7 +247,7 @@ class Site:
 
     # --- what a person asks ---------------------------------------------------------------------
 
-    def _receive_request(self, payload: bytes) -> None:
+    def receive_request(self, payload: bytes) -> None:
         request_id = echoed_id(payload)
         try:
             check_length(payload)
@@ -282,6 +282,7 @@ class Site:
         self.on_change()
 
     def _refuse(self, request_id: str | None, why: str) -> None:
+        log.info("site/request refused: %s", why)
         self._publish_wish(request_id, refused=why)
         self.events.event("request_refused", None, f"site/request: {why}")
 

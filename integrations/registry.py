@@ -77,5 +77,12 @@ def companions(
     config: Config, clock: Clock, services_for: Callable[[str], CompanionServices]
 ) -> list[Companion]:
     """All that the config asks for; `services_for` gives each what the agent offers it."""
-    wanted = [name for name in COMPANIONS if getattr(config, name).enabled]
-    return [COMPANIONS[name].build(config, services_for(name), clock) for name in wanted]
+    out = []
+    for name, kind in COMPANIONS.items():
+        services = services_for(name)
+        if getattr(config, name).enabled:
+            out.append(kind.build(config, services, clock))
+        elif services.recall():
+            # Switched on again it begins anew: nothing stays deleted by then.
+            services.remember("")
+    return out

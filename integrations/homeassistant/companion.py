@@ -71,7 +71,7 @@ class HomeAssistant:
         out = set(self._config_topics())
         for device in (HUB, *self._devices):
             out.add(names.state(device))
-        out |= {names.attributes(HUB, name) for name in ("prices", "export", "outlook", "health")}
+        out |= {names.attributes(HUB, name) for name in ("prices", "export", "outlook", "parts")}
         out |= {names.attributes(device, "plan") for device in self._devices}
         return frozenset(out)
 
@@ -175,7 +175,7 @@ class HomeAssistant:
         body = hub.state(self._services.site(), prices, names, said, ledger, zone, now)
         self._say_state(HUB, body, now, anew=anew)
         health = wire_json(hub.health_attributes(said, names))
-        self._say(names.attributes(HUB, "health"), health)
+        self._say(names.attributes(HUB, "parts"), health)
         for name, text in self._price_lists(now).items():
             self._say(names.attributes(HUB, name), text)
         for view in views:

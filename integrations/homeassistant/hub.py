@@ -135,7 +135,7 @@ def _house(names: Names, currency: str) -> Iterator[Entity]:
         "health",
         ("ok", "degraded", "failed"),
         entity_category=DIAGNOSTIC,
-        json_attributes_topic=names.attributes(HUB, "health"),
+        json_attributes_topic=names.attributes(HUB, "parts"),
     )
     yield sensor("request", "Last request", "request", entity_category=DIAGNOSTIC)
     yield energy("energy", "Energy of all appliances", "energy_kwh")
@@ -239,7 +239,7 @@ def health_attributes(said: Mapping[str, OutgoingMessage], names: Names) -> dict
     """What is not as it should be, part by part, and who acts."""
     parts: Mapping[str, Mapping[str, str]] = document(said, names.topics.health).get("parts", {})
     return {
-        name: clean_text(f"{part['why']} ({part['who_acts']})", MOST_WHY)
+        name: clean_text(" - ".join(filter(None, (part["why"], part["who_acts"]))), MOST_WHY)
         for name, part in parts.items()
         if part["state"] != "ok"
     }

@@ -118,7 +118,8 @@ class HomeAssistantProcess:
                 while not wanted(found := await self.states()):
                     await asyncio.sleep(0.2)
         except TimeoutError:
-            raise AssertionError(f"never came: {what}") from None
+            shown = {name: item["state"] for name, item in found.items()}
+            raise AssertionError(f"never came: {what}; there is {shown}") from None
         return found
 
     async def until_state(self, entity: str, value: str) -> dict[str, Any]:

@@ -1,0 +1,167 @@
+"""The whole agent and a real Home Assistant on one Mosquitto; runs where HASS names the program."""
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from agent.store import Store
+from integrations.sandbox.household import FULL_DEVICES, FULL_SITE
+from tests.fakes.brokers import Heard
+from tests.fakes.home_assistant import HomeAssistantProcess, hass_program, home_assistant
+from tests.fakes.real_home import BASE, RealHome, real_home
+
+pytestmark = pytest.mark.full
+
+EVENING = datetime(2026, 1, 15, 16, 0)  # noqa: DTZ001 - local time of the house
+# What a person looks for first: unit, device class, state class.
+HEADLINES = {
+    "sensor.flatpeak_import_price": ("EUR/kWh", None, "measurement"),
+    "sensor.flatpeak_next_price_change": (None, "timestamp", None),
+    "sensor.flatpeak_price_forecast": ("EUR/kWh", None, None),
+    "sensor.flatpeak_saved": ("EUR", "monetary", "total"),
+    "sensor.ev_power": ("W", "power", "measurement"),
+    "sensor.ev_state_of_charge": ("%", "battery", "measurement"),
+    "sensor.ev_energy": ("kWh", "energy", "total_increasing"),
+    "sensor.heat_pump_next_start": (None, "timestamp", None),
+    "sensor.water_heater_temperature": ("°C", "temperature", "measurement"),
+    "binary_sensor.ev_plugged_in": (None, "plug", None),
+    "binary_sensor.flatpeak_prices_stale": (None, "problem", None),
+}
+KNOWN = [name for name in HEADLINES if name not in ("sensor.flatpeak_saved", "sensor.ev_energy")]
+EV_REQUEST = f"{BASE}/device/ev/request"
+
+
+@contextlib.asynccontextmanager
+async def bench(folder: Path) -> AsyncIterator[tuple[HomeAssistantProcess, RealHome]]:
+    hass_program()
+    async with (
+        real_home("mosquitto", EVENING) as home,
+        home_assistant(folder / "hass", home.broker.port) as hass,
+    ):
+        yield hass, home
+
+
+def all_known(states: Mapping[str, dict[str, Any]]) -> bool:
+    return all(
+        name in states and states[name]["state"] not in ("unknown", "unavailable") for name in KNOWN
+    )
+
+
+async def test_an_evening_with_home_assistant(tmp_path: Path) -> None:
+    async with bench(tmp_path) as (hass, home):
+        store = Store.in_memory()
+        config = home.config(FULL_DEVICES, site=FULL_SITE)
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(home.living())
+            # Told to stop it says `offline`, as its last will does for a killed one.
+            agent = home.agent(config, store)
+            await agent.__aenter__()
+            states = await hass.until(all_known, "the headlines")
+            entities_are_of_their_kind(states)
+            await controls_echo(hass, home)
+            await what_is_wrong_changes_nothing(hass, home)
+            await an_event_arrives(hass, home)
+            await the_registry_is_in_order(hass)
+            await a_wiped_broker_is_healed_by_birth(hass, home)
+            await agent.__aexit__(None, None, None)
+            await hass.until_state("sensor.flatpeak_import_price", "unavailable")
+            await hass.until_state("select.ev_mode", "unavailable")
+        assert hass.complaints() == []
+
+
+def entities_are_of_their_kind(states: Mapping[str, dict[str, Any]]) -> None:
+    for name, wanted in HEADLINES.items():
+        found = states[name]["attributes"]
+        keys = ("unit_of_measurement", "device_class", "state_class")
+        assert tuple(found.get(key) for key in keys) == wanted, name
+    prices = states["sensor.flatpeak_price_forecast"]["attributes"]["raw_today"]
+    assert prices[0]["start"] == "2026-01-15T00:00:00+01:00"
+    assert states["sensor.heat_pump_plan"]["attributes"]["windows"]
+
+
+async def controls_echo(hass: HomeAssistantProcess, home: RealHome) -> None:
+    await home.say("device/ev/state", {"plugged": True, "soc_percent": 50}, retain=True)
+    await hass.until_state("binary_sensor.ev_plugged_in", "on")
+    await hass.call("select/select_option", "select.ev_mode", option="boost")
+    await hass.until_state("select.ev_mode", "boost")
+    await hass.call("number/set_value", "number.ev_boost_for", value=0)
+    await hass.until_state("select.ev_mode", "auto")
+    await hass.call("number/set_value", "number.ev_boost_for", value=60)
+    await hass.until_state("number.ev_boost_for", "60")
+    await hass.call("button/press", "button.ev_back_to_the_configuration")
+    await hass.until_state("select.ev_mode", "auto")
+    for entity, value in (
+        ("number.ev_target_charge", 90),
+        ("number.ev_always_charged_to", 30),
+        ("number.ev_highest_price", 0.155),
+        ("number.battery_target_charge", 70),
+    ):
+        await hass.call("number/set_value", entity, value=value)
+        await hass.until_state(entity, str(value))
+    await hass.call("text/set_value", "text.ev_ready_by", value="05:30")
+    await hass.until_state("text.ev_ready_by", "05:30")
+    await hass.call("switch/turn_on", "switch.dishwasher_loaded")
+    await hass.until_state("switch.dishwasher_loaded", "on")
+    await hass.call("text/set_value", "text.flatpeak_away_until", value="2026-01-20 18:00")
+    await hass.until_state("text.flatpeak_away_until", "2026-01-20 18:00")
+    await hass.call("button/press", "button.water_heater_more_hot_water_once")
+    await home.until("device/water_heater/wish", hours=1)
+    await hass.call("button/press", "button.ev_skip_tonight")
+    await hass.until_state("sensor.ev_state", "paused")
+
+
+async def what_is_wrong_changes_nothing(hass: HomeAssistantProcess, home: RealHome) -> None:
+    await hass.call("text/set_value", "text.ev_ready_by", value="25:00")
+    refused = await hass.until(
+        lambda states: states["sensor.ev_last_request"]["state"].startswith("refused"), "refusal"
+    )
+    assert "25:00" in refused["sensor.ev_last_request"]["state"]
+    assert (await home.until("device/ev/wish", accepted=False))["reason"]
+    await hass.call("number/set_value", "number.ev_target_charge", value=10)
+    await hass.until(
+        lambda states: "below the present" in states["sensor.ev_last_request"]["state"], "refusal"
+    )
+    assert (await hass.states())["number.ev_target_charge"]["state"] == "90"
+    for service, entity, data in (
+        ("number/set_value", "number.ev_target_charge", {"value": 300}),
+        ("select/select_option", "select.ev_mode", {"option": "turbo"}),
+    ):
+        with pytest.raises(aiohttp.ClientResponseError):
+            await hass.call(service, entity, **data)
+
+
+async def an_event_arrives(hass: HomeAssistantProcess, home: RealHome) -> None:
+    states = await hass.until(
+        lambda states: states["event.ev_event"]["state"] not in ("unknown", "unavailable"), "event"
+    )
+    assert states["event.ev_event"]["attributes"]["event_type"]
+
+
+async def the_registry_is_in_order(hass: HomeAssistantProcess) -> None:
+    devices = await hass.ask("config/device_registry/list")
+    mine = {item["name"]: item for item in devices if item["via_device_id"]}
+    assert set(mine) == {"EV", "Heat pump", "Water heater", "Dishwasher", "Battery"}
+    hub = next(item for item in devices if item["name"] == "FlatPeak")
+    assert {item["via_device_id"] for item in mine.values()} == {hub["id"]}
+    issues = await hass.ask("repairs/list_issues")
+    assert [item for item in issues["issues"] if item["domain"] in ("mqtt", "sensor")] == []
+
+
+async def a_wiped_broker_is_healed_by_birth(hass: HomeAssistantProcess, home: RealHome) -> None:
+    """Everything retained is lost, then Home Assistant starts anew."""
+
+    def config(heard: list[Heard]) -> int:
+        return sum(item.topic == f"{BASE}/ha/hub" for item in heard)
+
+    retained = {item.topic for item in home.watcher.heard if item.payload}
+    for topic in [*(t for t in retained if "/ha/" in t), f"{BASE}/status"]:
+        await home.watcher.client.publish(topic, b"", qos=1, retain=True)
+    before = config(home.watcher.heard)
+    await hass.reload()
+    await home.watcher.until(lambda heard: config(heard) > before)
+    await hass.until(all_known, "what was lost is back")

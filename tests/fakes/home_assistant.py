@@ -95,12 +95,13 @@ class HomeAssistantProcess:
         return (self.folder / "home-assistant.log").read_text()
 
     def complaints(self) -> list[str]:
-        """Every line of its log about MQTT at WARNING or above."""
+        """Every line of its log about MQTT or a template at WARNING or above."""
         levels = (" WARNING ", " ERROR ", " CRITICAL ")
         return [
             line
             for line in self.log.splitlines()
-            if "mqtt" in line.lower() and any(level in line for level in levels)
+            if ("mqtt" in line.lower() or "template" in line.lower())
+            and any(level in line for level in levels)
         ]
 
     async def states(self) -> dict[str, dict[str, Any]]:

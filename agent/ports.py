@@ -181,14 +181,18 @@ class DeviceAdapter(Protocol):
 class CompanionServices(Protocol):
     """What the agent offers a companion; `agent.control.companion_services` gives it.
 
-    `changed` is set whenever something may have changed that it shows. `publish` is for retained
-    topics of its own, `repeat` publishes them and `status` once more. `request` is a wish of a
-    person, as if it had come on the device's topic (None: the site's). `remember` keeps a text
+    `changed` is set whenever something may have changed that it shows. While the clock is not
+    trusted nothing is to be said of what holds now by it, such as a price. `publish` is for
+    retained topics of its own, `repeat` publishes them and `status` once more. `request` is a wish
+    of a person, as if it had come on the device's topic (None: the site's). `remember` keeps a text
     over a restart, `recall` gives it back.
     """
 
     @property
     def changed(self) -> asyncio.Event: ...
+
+    @property
+    def clock_trusted(self) -> bool: ...
 
     @property
     def rates(self) -> RatesProvider: ...

@@ -256,6 +256,7 @@ def build(
             devices,
             controller,
             health,
+            lambda: monitor.trusted,
             publish_status,
         )
         return services[name]

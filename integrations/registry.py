@@ -34,7 +34,7 @@ class CompanionKind:
     """A companion: its section of the config, which has `enabled`, and how it is built."""
 
     section: type[Section]
-    build: Callable[[Config, CompanionServices, Clock], Companion]
+    build: Callable[[Any, Config, CompanionServices, Clock], Companion]
 
 
 TARIFFS: Mapping[str, TariffKind] = {
@@ -79,9 +79,9 @@ def companions(
     """All that the config asks for; `services_for` gives each what the agent offers it."""
     out = []
     for name, kind in COMPANIONS.items():
-        services = services_for(name)
-        if getattr(config, name).enabled:
-            out.append(kind.build(config, services, clock))
+        services, section = services_for(name), getattr(config, name)
+        if section.enabled:
+            out.append(kind.build(section, config, services, clock))
         elif services.recall():
             # Switched on again it begins anew: nothing stays deleted by then.
             services.remember("")

@@ -26,7 +26,10 @@ WAIT = "Nothing for now: it is tried again by itself. Check the internet if it s
 
 @dataclass(slots=True)
 class AgentServices:
-    """CompanionServices of the companion `name`. `publish_status` says `online` once more."""
+    """CompanionServices of the companion `name`. `is_trusted` is asked of the clock;
+
+    `publish_status` says `online` once more.
+    """
 
     name: str
     clock: Clock
@@ -37,8 +40,13 @@ class AgentServices:
     managed: DeviceManager
     controller: Controller
     health: Health
+    is_trusted: Callable[[], bool]
     publish_status: Callable[[], Awaitable[None]]
     changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    @property
+    def clock_trusted(self) -> bool:
+        return self.is_trusted()
 
     @property
     def zone(self) -> ZoneInfo:

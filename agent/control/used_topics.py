@@ -36,8 +36,11 @@ class UsedTopics:
         self.store.save_published_topics(self._used)
 
     def empty_what_is_nobodys(self) -> None:
-        """Take back what an earlier life published under names that are no longer ours."""
-        for topic in sorted(self._used):
+        """Take back what an earlier life published under names that are no longer ours.
+
+        Announcements first: whoever still shows what they announce would stumble over its end.
+        """
+        for topic in sorted(self._used, key=lambda name: (not name.endswith("/config"), name)):
             if not self._is_ours(topic):
                 self.outbox.set(CLEANING, OutgoingMessage(topic, ""))
 

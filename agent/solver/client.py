@@ -55,6 +55,7 @@ class SolverClient:
         self._process: subprocess.Popen[bytes] | None = None
         self._number = 0
         self._lock = Lock()
+        self._closed = False
 
     def __enter__(self) -> "SolverClient":
         return self
@@ -74,7 +75,9 @@ class SolverClient:
         return process.pid if process is not None and process.poll() is None else None
 
     def close(self) -> None:
+        """For good: a plan that a thread still makes at the end starts no new process."""
         with self._lock:
+            self._closed = True
             self._kill()
 
     def plan(
@@ -86,7 +89,7 @@ class SolverClient:
             return None
         with self._lock:
             ends = time.monotonic() + min(deadline.left(), 3600.0) - AFTER_S
-            if ends - time.monotonic() < LEAST_S:
+            if self._closed or ends - time.monotonic() < LEAST_S:
                 return None
             try:
                 return self._ask(problem, ends, incumbent)

@@ -233,6 +233,8 @@ class HomeAssistant:
 
     def _prices(self, now: datetime) -> hub.Prices:
         rates = self._services.rates
+        if not self._services.clock_trusted:
+            return hub.Prices((), ())
         imported, exported = (
             rates.planning_rates(direction, now, now + AHEAD)
             for direction in (Direction.IMPORT, Direction.EXPORT)

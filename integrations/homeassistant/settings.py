@@ -18,12 +18,13 @@ class HomeAssistantSection(Section):
     birth_topic: str = Field(default="homeassistant/status", pattern=TOPIC, max_length=128)
 
 
-def build(config: Config, services: CompanionServices, clock: Clock) -> Companion:
+def build(
+    section: HomeAssistantSection, config: Config, services: CompanionServices, clock: Clock
+) -> Companion:
     # Imported here, so that who only reads the config does not pay for it.
     from integrations.homeassistant.companion import HomeAssistant
     from integrations.homeassistant.names import Names
 
-    section: HomeAssistantSection = getattr(config, "homeassistant")  # noqa: B009 - see registry
     names = Names(config.mqtt.base, config.site.id, section.prefix, section.birth_topic)
     devices = [device.id for device in config.appliances]
     return HomeAssistant(names, devices, services, clock)

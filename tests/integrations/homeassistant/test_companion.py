@@ -48,7 +48,7 @@ def live(*lives: tuple[Sequence[object], Mapping[str, Any], Story]) -> Home:
             home.store = store
             for devices, sections, story in lives:
                 telling = asyncio.ensure_future(story(home))
-                config = home.config(devices, **sections)
+                config = home.config(devices, **{"homeassistant": {}, **sections})
                 await home.run(config, clock.now() + timedelta(hours=1))
                 await telling
             return home

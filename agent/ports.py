@@ -65,6 +65,10 @@ class RatesProvider(Protocol):
         self, direction: Direction, now: datetime, until: datetime
     ) -> Sequence[Rate]: ...
 
+    def known_rates(
+        self, direction: Direction, start: datetime, end: datetime
+    ) -> Sequence[Rate]: ...
+
     def set_forecast(self, direction: Direction, spans: Sequence[Rate] | None) -> None: ...
 
 

@@ -23,15 +23,20 @@ from agent.dispatch.dispatcher import Dispatcher
 from agent.dispatch.inbox import Inbox
 from agent.dispatch.limit import fit_offline_rules
 from agent.dispatch.outbox import COMPANIONS, EVENTS, LARGE, Outbox, is_device_lane
+from agent.dispatch.topic_guard import TopicGuard
+from agent.energy.instants import to_unix_floor
 from agent.energy.profile import DeviceProfile
 from agent.energy.readings import Acknowledgement
 from agent.health import Health
-from agent.home.kinds import KINDS
+from agent.home.kinds import profile_of
 from agent.home.kinds.meter import Meter
+from agent.home.kinds.pv_inverter import PvInverter
 from agent.liveness import Liveness
 from agent.ports import Companion, Decoded, DeviceAdapter, TariffSource
+from agent.records.bookkeeper import Bookkeeper
 from agent.records.device_store import DeviceStore
 from agent.records.ledger import Ledger
+from agent.records.ledger_table import LedgerTable
 from agent.records.limit_log import LimitLog
 from agent.report.event_queue import EventQueue
 from agent.report.publisher import Publisher
@@ -39,7 +44,6 @@ from agent.store import Store
 from agent.tariff.rate_cache import RateCache
 from integrations.registry import companions, device_adapter
 
-OTHER_AGENT = "other_agent"
 OFFLINE = "offline"
 MQTT = "mqtt"
 # The longest that each part may be without a sign of life: a connect with all its time-outs, a
@@ -122,6 +126,7 @@ def build(
         on_server_time=monitor.on_server_time,
         on_event=lambda kind, text: events.event(kind, None, text),
         on_alive=lambda: liveness.beat("rate_cache"),
+        on_prices=lambda since: bookkeeper.prices_changed(since),
     )
     adapters: Mapping[str, DeviceAdapter] = {
         item.id: device_adapter(item, config.base_topic) for item in config.devices
@@ -141,7 +146,9 @@ def build(
     outbox.on_topic = used_topics.note
     events = EventQueue(clock, health, topics.event, lambda message: outbox.set(EVENTS, message))
     meters = SiteMeters(
-        {item.id: item for item in config.devices if isinstance(item, Meter)}, health
+        {item.id: item.role for item in config.devices if isinstance(item, Meter | PvInverter)},
+        frozenset(item.id for item in config.devices if not item.controlled),
+        health,
     )
     power = HousePower(
         config.site,
@@ -152,6 +159,7 @@ def build(
         location=lambda: site.location(),
         devices_w=lambda now: sum(devices.powers_w(now)),
         given_w=lambda now: -sum(power for power in devices.powers_w(now) if power < 0),
+        roof_limited=lambda now: devices.roof_limited(now),
     )
     site = Site(
         config,
@@ -169,6 +177,17 @@ def build(
         on_refresh=signals.refresh_wanted.set,
     )
     profiles = _profiles(config, site, health)
+    bookkeeper = Bookkeeper(
+        ledger,
+        LedgerTable(store),
+        rate_cache,
+        zone=lambda: site.location().zone,
+        surplus=power.surplus_spans,
+        on_change=lambda: publisher.ledger_changed(),
+        on_currency=lambda old, new: events.event(
+            "currency_changed", None, f"prices are in {new} now: the ledger begins new totals"
+        ),
+    )
     devices = DeviceManager(
         clock,
         device_store,
@@ -182,7 +201,10 @@ def build(
         on_asked=lambda device: controller.on_request(device),
         on_reappeared=signals.time_wanted.set,
         on_take_back=lambda device: controller.take_back(device),
+        bookkeeper=bookkeeper,
         acknowledges=lambda device: adapters[device].acknowledges,
+        revision_problem=lambda device: dispatcher.revision_problem(device),
+        on_profile=profiles.__setitem__,
     )
     dispatcher = Dispatcher(
         profiles,
@@ -208,13 +230,11 @@ def build(
         outbox,
         events,
         device_store,
-        ledger,
+        bookkeeper,
         LimitControl(site, devices, dispatcher, site.limit_log, profiles),
         topics,
         profiles,
     )
-    devices.restore({item.id: item for item in config.appliances}, profiles)
-    dispatcher.restore(clock.now())
     publisher = Publisher(
         topics,
         outbox,
@@ -222,20 +242,25 @@ def build(
         lambda: monitor.trusted,
         health,
         rate_cache,
+        bookkeeper,
         on_event=lambda kind, text: events.event(kind, None, text),
     )
+    devices.restore({item.id: item for item in config.appliances}, profiles)
+    dispatcher.restore(clock.now())
+
+    guard = TopicGuard(topics, outbox, health)
 
     def on_schedule_seen(device: str, payload: bytes, retained: bool) -> None:
         if not dispatcher.on_schedule_seen(device, payload, retained=retained):
-            why = f"another agent publishes schedules below {config.base_topic} ({device})"
-            health.degraded(OTHER_AGENT, why, "owner: give each agent a site.id of its own")
+            guard.name(topics.device(device, "schedule"))
 
     def on_decoded(device: str, item: Decoded, retained: bool) -> None:
         if device in meters:
             meters.on_decoded(device, item, clock.now(), retained=retained)
+        if device not in devices:
             return
         if isinstance(item, Acknowledgement):
-            dispatcher.on_ack(device, item)
+            dispatcher.on_ack(device, item, to_unix_floor(clock.now()))
         devices.on_decoded(device, item, retained=retained)
         something_changed()
 
@@ -279,6 +304,7 @@ def build(
         on_request=devices.on_request,
         on_site=site.receive,
         on_schedule_seen=on_schedule_seen,
+        on_published=guard.receive,
         companions=others,
     )
 
@@ -338,15 +364,11 @@ def build(
 
 def _profiles(config: Config, site: Site, health: Health) -> dict[str, DeviceProfile]:
     """What devices are; under a limit with offline rules that fit below it together."""
-    profiles = [KINDS[item.type].profile(item) for item in config.appliances]
-    limits = [
-        limit
-        for limit in (config.site.import_limit_w, config.site.failsafe_limit_w)
-        if limit is not None
-    ]
-    if not limits:
-        return {profile.id: profile for profile in profiles}
-    fitted, reduced = fit_offline_rules(profiles, min(limits), site.highest_base_load_w())
+    fitted = {item.id: profile_of(item, config) for item in config.appliances}
+    reduced: list[str] = []
+    for limit_w, base_load_w in site.lasting_limits():
+        fitted, more = fit_offline_rules(list(fitted.values()), limit_w, base_load_w)
+        reduced += more
     if reduced:
         names = ", ".join(reduced)
         why = f"without the agent {names} will not be charged: all of it would break the limit"

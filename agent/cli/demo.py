@@ -74,7 +74,7 @@ def main(argv: list[str]) -> int:
         "--house",
         choices=tuple(HOUSEHOLDS),
         default="flat",
-        help="flat: appliances alone; full: with a battery and a roof",
+        help="flat: appliances alone; full: with a battery, a roof, a second car",
     )
     args = parser.parse_args(argv)
     set_up_logging("error")
@@ -122,7 +122,7 @@ async def _demo(
         await watch.subscribe([f"{BASE}/#"], display.receive)
         links = {
             name: await stack.enter_async_context(open_link(HOST, broker.port, f"appliance-{name}"))
-            for name in house.ids
+            for name in house.connections
         }
         appliances = house.build(
             BASE,
@@ -131,7 +131,7 @@ async def _demo(
             lambda name: links[name],
             lambda safe: CompiledFollower(library, safe) if library else Follower(safe),
         )
-        jobs = [asyncio.create_task(item.run(), name=item.name) for item in appliances]
+        jobs = [asyncio.create_task(item.run()) for item in appliances]
         jobs.append(asyncio.create_task(clock.run(), name="clock"))
         pulse = asyncio.Event()
         pulse_link = await stack.enter_async_context(open_link(HOST, broker.port, "demo-pulse"))

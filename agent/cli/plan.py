@@ -1,6 +1,7 @@
 """`flatpeak-agent plan`: one Situation, or one a line, without a running agent."""
 
 import json
+import shutil
 import sys
 import time
 from argparse import Namespace
@@ -10,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from agent.cli.arguments import CommandParser, number_to
-from agent.cli.chart import plan_text
+from agent.cli.plan_text import plan_text
+from agent.cli.terminal import signs_for
 from agent.contracts.plan import plan_document
 from agent.contracts.reader import Refusal
-from agent.contracts.situation import parse_situation
+from agent.contracts.situation.reading import parse_situation
 from agent.energy.plan import Engine, Plan
 from agent.energy.situation import Situation
 from agent.planning import make_plan
@@ -94,7 +96,8 @@ def _one(
     if as_json:
         print(json.dumps(plan_document(plan)))
     else:
-        print(plan_text(situation, plan))
+        columns = shutil.get_terminal_size().columns
+        print(plan_text(situation, plan, columns, signs_for(sys.stdout)))
     return 0
 
 

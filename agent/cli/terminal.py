@@ -7,23 +7,27 @@ from typing import TextIO
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """`bars` from nothing to high."""
+    """`bars` from nothing to high; `part` of a column on, `gives`: power comes out."""
 
     bars: str
     on: str
     off: str
     cut: str
     degrees: str
+    part: str
+    gives: str
 
 
-SIGNS = Signs(" ▁▂▃▄▅▆▇█", "█", "·", "…", "°C")
-ASCII_SIGNS = Signs(" _.-=+*%#", "#", ".", ">", "C")
+SIGNS = Signs(" ▁▂▃▄▅▆▇█", "█", "·", "…", "°C", "▒", "▼")
+ASCII_SIGNS = Signs(" _.-=+*%#", "#", ".", ">", "C", "+", "v")
 
 
 def signs_for(out: TextIO) -> Signs:
     """Those that its encoding has."""
     try:
-        (SIGNS.bars + SIGNS.off + SIGNS.cut).encode(out.encoding or "ascii")
+        (SIGNS.bars + SIGNS.off + SIGNS.cut + SIGNS.part + SIGNS.gives).encode(
+            out.encoding or "ascii"
+        )
     except (UnicodeEncodeError, LookupError):
         return ASCII_SIGNS
     return SIGNS

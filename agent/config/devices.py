@@ -7,7 +7,7 @@ import re
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -111,14 +111,14 @@ class ProfilePart(Section):
 
 
 class DeviceSection(Section):
-    """What every appliance has; `type` names its kind, `adapter` how it is spoken to.
-
-    `controlled`: it is told what to do, not only read.
-    """
-
-    controlled: ClassVar[bool] = True
+    """What every appliance has; `type` names its kind, `adapter` how it is spoken to."""
 
     id: Name
     type: str
     adapter: str = "native"
     priority: int = Field(default=0, ge=-100, le=100)
+
+    @property
+    def controlled(self) -> bool:
+        """Is it told what to do, not only read?"""
+        return True

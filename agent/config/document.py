@@ -56,6 +56,10 @@ class Config(Section):
         grid_meters = [d.id for d in self.devices if getattr(d, "role", None) == "grid"]
         if len(grid_meters) > 1:
             raise ValueError(f"devices: {' and '.join(grid_meters)} are both the grid meter")
+        appliances = {device.id for device in self.appliances}
+        unknown = sorted(set(self.site.controllable_devices or ()) - appliances)
+        if unknown:
+            raise ValueError(f"site.controllable_devices: no device is called {unknown[0]!r}")
         if self._uses_sun() and (self.site.latitude is None or self.site.longitude is None):
             raise ValueError("site.latitude and site.longitude are needed for sunrise and sunset")
         return self

@@ -1,5 +1,8 @@
 """The house: its name on MQTT, where it stands, and what its connection can carry."""
 
+from enum import StrEnum
+from typing import Annotated
+
 from pydantic import Field
 
 from agent.config.base import Name, Section, Watts, Zone
@@ -13,26 +16,47 @@ class PvSection(Section):
     azimuth_deg: float = Field(default=180.0, ge=0, le=360)
 
 
+class LimitScope(StrEnum):
+    """What a limit of the grid binds: all that the house imports, or, as §14a EnWG has it,
+
+    what its controllable devices draw from the grid.
+    """
+
+    HOUSE = "house"
+    CONTROLLABLE = "controllable"
+
+
 class SiteSection(Section):
-    """`timezone` is an IANA name; left out, the tariff's own zone counts."""
+    """`timezone` is an IANA name; left out, the tariff's own zone counts.
+
+    `outdoor_topic` is the whole topic of an outdoor thermometer, `outdoor_mean_c` the mean of these
+    days where there is none; without both what is usual for the season counts.
+    `controllable_devices` None: chargers, heat pumps and batteries above 4.2 kW.
+    `simultaneity_factors` are for two devices, for three and so on; the last for all that follow.
+    `export_limit_w` is the most that the grid takes from the roof.
+    """
 
     id: Name = "home"
     timezone: Zone | None = None
     latitude: float | None = Field(default=None, ge=-90, le=90)
     longitude: float | None = Field(default=None, ge=-180, le=180)
     import_limit_w: Watts | None = Field(default=None, gt=0)
+    export_limit_w: Watts | None = None
     base_load_w: Watts = 0
     failsafe_limit_w: Watts | None = Field(default=None, gt=0)
+    limit_scope: LimitScope = LimitScope.HOUSE
+    controllable_devices: tuple[Name, ...] | None = None
+    simultaneity_factors: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
+        default=(0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5, 0.45), min_length=1
+    )
     pv: PvSection | None = None
+    outdoor_topic: str | None = Field(default=None, pattern=r"^[^+#\x00]{1,256}$")
+    outdoor_mean_c: float | None = Field(default=None, ge=-50, le=50, allow_inf_nan=False)
 
 
 class PlannerSection(Section):
-    """`change_cost` (currency) is what one changed switching has to save to be worth it.
-
-    None: nothing where each device is planned for itself, a little where they share a limit, a roof
-    or a battery, since there many plans are nearly as good as each other.
-    """
+    """`change_cost` (currency) is what one changed switching has to save to be worth it."""
 
     estimate_margin_per_kwh: float = Field(default=0.0, ge=0)
-    change_cost: float | None = Field(default=None, ge=0)
+    change_cost: float = Field(default=0.01, ge=0)
     time_limit_s: float = Field(default=2.0, ge=0.1, le=60)

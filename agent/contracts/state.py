@@ -25,6 +25,7 @@ from agent.errors import Malformed
 MAX_TEXT = 200
 SHOWN_CHARACTERS = 40
 MAX_REVISION = 2**32 - 1
+SWITCHED = "switched"
 YES, NO = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
 NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{1,15})?([eE][+-]?\d{1,2})?")
 
@@ -154,6 +155,8 @@ def read_info(payload: bytes, topic: str) -> DeviceInfo:
             continue
     if numbers.get("phases") is not None:
         numbers["phases"] = int(numbers["phases"])
+    elif str(raw.get("phases")).strip().lower() == SWITCHED:
+        numbers["phases"] = SWITCHED
     numbers |= texts
     return DeviceInfo(**numbers)
 

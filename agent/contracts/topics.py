@@ -29,6 +29,10 @@ class Topics:
         return f"{self.base}/health"
 
     @property
+    def ledger(self) -> str:
+        return f"{self.base}/ledger"
+
+    @property
     def event(self) -> str:
         return f"{self.base}/event"
 
@@ -43,8 +47,19 @@ class Topics:
         return self.device("+", "request")
 
     @property
-    def any_schedule(self) -> str:
-        return self.device("+", "schedule")
+    def published(self) -> tuple[str, ...]:
+        """Filters of what only we may publish, retained, besides status and health."""
+        devices = [self.device("+", name) for name in ("schedule", "schedule/compact", "setpoint")]
+        tariff = (self.tariff("+"), self.tariff("+/list"))
+        return (*devices, self.wish("+"), *tariff, self.plan, self.site_wish)
+
+    def is_published(self, topic: str) -> bool:
+        """Does one of those filters take it?"""
+        part = self.device_part(topic)
+        if part is not None:
+            return part[1] in ("schedule", "schedule/compact", "setpoint", "wish")
+        others = (self.plan, self.site_wish)
+        return topic in others or topic.startswith(self.tariff(""))
 
     @property
     def site_request(self) -> str:

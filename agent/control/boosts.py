@@ -37,15 +37,23 @@ def allocated(
     )
     boosting = [name for name, item in inputs.items() if _boosts(item)]
     boosting.sort(key=lambda name: -profiles[name].priority)
+    rooms, kept = {}, {}
+    for name in boosting:
+        override = inputs[name].override
+        assert override is not None
+        until = max(start + 1, to_unix_floor(override.until))
+        rooms[name] = int(headroom.lowest(start, until))
+        # Every car keeps its 6 A as far as they fit; the rest goes by priority.
+        car = profiles[name].type is DeviceType.EVSE
+        least = min(profiles[name].min_power_w, override.power_w) if car else 0
+        kept[name] = least if least <= rooms[name] - taken else 0
+        taken += kept[name]
     for name in boosting:
         item, profile = inputs[name], profiles[name]
         assert item.override is not None
-        until = max(start + 1, to_unix_floor(item.override.until))
-        room = int(headroom.lowest(start, until) - taken)
+        taken -= kept[name]
         asked = item.override.power_w
-        power = min(asked, max(0, room))
-        if power < profile.min_power_w:
-            power = 0
+        power = profile.allowed_w(min(asked, max(0, rooms[name] - taken)))
         if power < asked:
             less[name] = f"the limit leaves {power} W of the {asked} W that were asked"
             out[name] = replace(item, override=replace(item.override, power_w=power))
@@ -88,9 +96,9 @@ def running_programs(
 
 def calm_power(profile: DeviceProfile, slot: ScheduleSlot) -> ScheduleSlot:
     """Rounded down, so that a few watts of headroom more or less are no new revision."""
-    if profile.min_power_w >= profile.max_power_w or slot.power_w >= profile.max_power_w:
+    if profile.min_power_w >= profile.max_power_w or slot.power_w >= profile.most_w(slot.power_w):
         return slot
-    power = max(profile.min_power_w, slot.power_w // POWER_STEP_W * POWER_STEP_W)
+    power = max(profile.least_w(slot.power_w), slot.power_w // POWER_STEP_W * POWER_STEP_W)
     return replace(slot, power_w=min(slot.power_w, power))
 
 

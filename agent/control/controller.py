@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from agent.clock import Clock, wait_for
 from agent.config import Config
 from agent.contracts.plan import plan_document
-from agent.contracts.situation import situation_document
+from agent.contracts.situation.writing import situation_document
 from agent.contracts.text import wire_json
 from agent.contracts.topics import Topics
 from agent.control.boosts import calm_power
@@ -35,13 +35,13 @@ from agent.energy.schedule import Schedule
 from agent.energy.situation import Site as HouseSite
 from agent.energy.situation import Situation
 from agent.energy.view import Planned
-from agent.home.baseline import uncontrolled_cost, with_surplus
+from agent.home.baseline import uncontrolled_cost
 from agent.home.kinds import KINDS
-from agent.home.planning_input import PLANNED_AHEAD, PlanningInput
+from agent.home.planning_input import PLANNED_AHEAD, PlanningInput, with_assumptions
 from agent.home.situation import PriceForecast, build_situation, plans_in_force
 from agent.ports import OutgoingMessage
+from agent.records.bookkeeper import Bookkeeper
 from agent.records.device_store import DeviceStore
-from agent.records.ledger import Ledger
 from agent.report.event_queue import EventQueue
 
 log = logging.getLogger(__name__)
@@ -49,8 +49,6 @@ log = logging.getLogger(__name__)
 CYCLE_PERIOD = timedelta(minutes=5)
 # After a switching the device is given this long to tell what it took.
 REPORT_GRACE = timedelta(seconds=30)
-# Energy of the last readings is booked at the prices that held then.
-BOOKING_LOOKBACK = timedelta(minutes=30)
 # Without any price the first plan waits this long for the first answer of the tariff source.
 FIRST_PRICES_WITHIN_S = 10.0
 # One device causes at most one new plan in this time; what a person asks does not wait.
@@ -91,13 +89,14 @@ class Controller:
     outbox: Outbox
     events: EventQueue
     store: DeviceStore
-    ledger: Ledger
+    bookkeeper: Bookkeeper
     limits: LimitControl
     topics: Topics
     profiles: Mapping[str, DeviceProfile]
     on_turn: Callable[[str], None] = lambda part: None
     _plan: Plan | None = field(default=None, init=False)
     _prices: PriceForecast | None = field(default=None, init=False)
+    _situation: Situation | None = field(default=None, init=False)
     _plan_published: bool = field(default=False, init=False)
     _deadlines: DeadlineWatch = field(init=False)
     _user_triggered: set[str] = field(default_factory=set, init=False)
@@ -256,7 +255,11 @@ class Controller:
         plan = await self.planner.plan(cycle.situation) or await self._without_planner(cycle)
         if plan is None:
             return
-        self._plan = plan
+        plan = with_assumptions(plan, cycle.inputs)
+        self._plan, self._situation = plan, cycle.situation
+        for part in plan.devices:
+            slots = ((slot.start, slot.end, slot.power_w, slot.cost) for slot in part.slots)
+            self.bookkeeper.note_plan(part.id, slots)
         issued = self._issue(cycle, plan, self.clock.now())
         self.dispatcher.publish_due_setpoints(self.clock.now())
         self._serve_wake.set()
@@ -272,7 +275,7 @@ class Controller:
         ready = [from_unix(item.goal.ready_by) for item in inputs.values() if item.goal.ready_by]
         self._next_cycle = min([now + CYCLE_PERIOD, *(when for when in ready if when > now)])
         latest = [item.latest for item in inputs.values() if item.latest is not None]
-        prices = self.site.prices(now - BOOKING_LOOKBACK, max([now + PLANNED_AHEAD, *latest]))
+        prices = self.site.prices(now, max([now + PLANNED_AHEAD, *latest]))
         if prices is None or not prices.import_rates:
             if not self.dispatcher.holds_any and self._awaiting_first_prices():
                 return None
@@ -283,7 +286,7 @@ class Controller:
         for device, item in inputs.items():
             self.devices.note_input(device, item, now)
         self._prices = prices
-        self._book(inputs, prices, now)
+        self._book(inputs, now)
         situation = build_situation(
             self.config,
             prices,
@@ -293,6 +296,7 @@ class Controller:
             limit=self.site.limit(),
             base_load=self.site.base_load(),
             pv=self.site.power.pv(),
+            pv_curtailable=any(profile.produces for profile in self.profiles.values()),
         )
         return _Cycle(now, inputs, prices, situation, triggered, urgent)
 
@@ -309,20 +313,11 @@ class Controller:
     def _awaiting_first_prices(self) -> bool:
         return asyncio.get_running_loop().time() < self._began + FIRST_PRICES_WITHIN_S
 
-    def _book(
-        self, inputs: Mapping[str, PlanningInput], prices: PriceForecast, now: datetime
-    ) -> None:
-        # What the roof gave would have been exported: it cost what was not paid for that.
-        surplus = self.site.power.surplus_spans(now)
-        paid = with_surplus(prices.import_rates, prices.export_rates, surplus)
+    def _book(self, inputs: Mapping[str, PlanningInput], now: datetime) -> None:
         for device, item in inputs.items():
-            self.ledger.track(device, item.needs, prices.import_rates, now)
-            model = self.devices.model(device)
-            intervals, traits = model.pop_booked(), model.traits
-            if traits.gives_back:
-                self.ledger.book_storage(device, intervals, paid, traits.round_trip_efficiency)
-            else:
-                self.ledger.book(device, intervals, paid)
+            self.bookkeeper.open_demands(device, item.needs, now)
+            self.devices.book(device, now)
+            self.bookkeeper.settle(device, item.needs, now)
 
     # --- schedules ------------------------------------------------------------------------------
 
@@ -343,7 +338,11 @@ class Controller:
                 continue
             schedule = self._schedule(device, item, plan, cycle.prices, now)
             urgent = device in cycle.urgent
-            wanted[device] = Wanted(schedule, urgent=urgent, ignore_drift=not asked, settles=shared)
+            # Under a limit the others need to know what it leaves.
+            tapers = not (asked or self.site.limited) and model.tapering_w(now) is not None
+            wanted[device] = Wanted(
+                schedule, urgent=urgent, ignore_drift=not asked, settles=shared, tapers=tapers
+            )
         issued = self.dispatcher.issue(wanted, to_unix_ceil(now), self.limits.headroom(now))
         if self.dispatcher.waits_for_headroom:
             # What a person asked for is still urgent when the others have made room.
@@ -362,10 +361,13 @@ class Controller:
         part = _part_of(plan, device)
         model = self.devices.model(device)
         most_w = None
-        if model.following.learned_power_w is not None:
+        if model.following.learned_power_w is not None or model.tapering_w(now) is not None:
             # Planned with what it takes, allowed its most: else it could never take more again.
             most_w = profile.min_power_w if self.site.limited else profile.max_power_w
-        slots = KINDS[section.type].slots(profile, part, most_w=most_w) if part else ()
+        kind = KINDS[section.type]
+        slots = kind.slots(profile, part, most_w=most_w) if part else ()
+        if part is None and plan is not None and self._situation is not None:
+            slots = kind.site_slots(profile, plan, self._situation)
         if self.site.limited:
             slots = [calm_power(profile, slot) for slot in slots]
         context = ScheduleContext(

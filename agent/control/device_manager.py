@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from agent.clock import Clock
@@ -39,6 +39,7 @@ from agent.home.wishes import (
     read_request,
 )
 from agent.ports import Decoded, OutgoingMessage, UnknownKeys, UntimedReading
+from agent.records.bookkeeper import Bookkeeper
 from agent.records.device_store import UNBELIEVABLE, DeviceStore
 from agent.report.documents import wish_document
 from agent.report.event_queue import EventQueue
@@ -64,7 +65,9 @@ class DeviceManager:
     person did something, so that even small changes are published. `on_asked(device)`: a person
     has asked for something by a request. `on_reappeared` comes after a
     silence, `on_take_back(device)` when its schedule is to be taken back before it is given anew.
-    `acknowledges(device)`: it is expected to confirm what it is told.
+    `acknowledges(device)`: it is expected to confirm what it is told; `revision_problem(device)`:
+    what is wrong with the revision that it says it holds. `on_profile(device, profile)` hears what
+    it is where the config leaves that to it to say.
     """
 
     clock: Clock
@@ -79,18 +82,25 @@ class DeviceManager:
     on_asked: Callable[[str], None]
     on_reappeared: Callable[[], None]
     on_take_back: Callable[[str], None]
+    bookkeeper: Bookkeeper
     acknowledges: Callable[[str], bool] = lambda device: True
+    revision_problem: Callable[[str], str | None] = lambda device: None
+    on_profile: Callable[[str, DeviceProfile], None] = lambda device, profile: None
     _by_id: dict[str, ManagedDevice] = field(default_factory=dict, init=False)
+    _configured: Mapping[str, DeviceSection] = field(default_factory=dict, init=False)
     _saved_at: datetime | None = field(default=None, init=False)
     _report: DeviceReport = field(init=False)
 
     def __post_init__(self) -> None:
-        self._report = DeviceReport(self.health, self.events, self.acknowledges)
+        self._report = DeviceReport(
+            self.health, self.events, self.acknowledges, self.revision_problem
+        )
 
     def restore(
         self, sections: Mapping[str, DeviceSection], profiles: Mapping[str, DeviceProfile]
     ) -> None:
         """Take up what an earlier life left: readings, models, wishes."""
+        self._configured = sections
         for name, section in sections.items():
             model = DeviceModel(name, KINDS[section.type].traits(section))
             model.restore_readings(self.store.readings(name))
@@ -104,7 +114,13 @@ class DeviceManager:
             device = ManagedDevice(section, profiles[name], model, self._stored_wish(name))
             device.stored_text = text or ""
             self._by_id[name] = device
+            self._complete(name, DeviceInfo(phases=self.store.told_phases(name)))
+            traits = model.traits
+            self.bookkeeper.register(
+                name, traits.round_trip_efficiency if traits.gives_back else None
+            )
             self._publish_wish(name, at=device.wish.asked_at)
+        self.bookkeeper.restore()
 
     def _stored_wish(self, name: str) -> Wish:
         text = self.store.wish(name)
@@ -141,6 +157,10 @@ class DeviceManager:
         """What each of them takes now; negative: gives."""
         return [device.model.meter.power_w(now) for device in self._by_id.values()]
 
+    def roof_limited(self, now: datetime) -> bool:
+        """Does an inverter give as much as it may?"""
+        return any(device.model.is_limited(now) for device in self._by_id.values())
+
     # --- what comes in --------------------------------------------------------------------------
 
     def on_decoded(self, name: str, item: Decoded, *, retained: bool) -> None:
@@ -152,6 +172,9 @@ class DeviceManager:
             return
         if isinstance(item, DeviceInfo):
             device.info = item
+            if self._complete(name, item):
+                self.store.save_told_phases(name, item.phases)
+                self.on_change(name, True)
             self._update_health(name, now)
             return
         if isinstance(item, Presence):
@@ -169,6 +192,21 @@ class DeviceManager:
             self._on_reading(name, item, now)
         if silent and not retained:
             self.on_reappeared()
+
+    def _complete(self, name: str, info: DeviceInfo) -> bool:
+        """Take what the config leaves to the device to say. True where that is news."""
+        device, configured = self._by_id[name], self._configured[name]
+        kind = KINDS[configured.type]
+        section = kind.as_told(configured, info)
+        if section == device.section:
+            return False
+        profile = kind.profile(section)
+        if device.profile.offline != kind.profile(device.section).offline:
+            # It had to give way below the limit, and does so as anything else too.
+            profile = replace(profile, offline=device.profile.offline)
+        device.section, device.profile = section, profile
+        self.on_profile(name, profile)
+        return True
 
     def _on_reading(self, name: str, item: Reading, now: datetime) -> None:
         device = self._by_id[name]
@@ -338,8 +376,8 @@ class DeviceManager:
         override = wanted.override
         boosts = override is not None and override.reason == "boost"
         device.model.boost_until = override.until if override is not None and boosts else None
-        if device.notes != wanted.notes:
-            device.notes = wanted.notes
+        if (device.notes, device.beliefs) != (wanted.notes, wanted.beliefs):
+            device.notes, device.beliefs = wanted.notes, wanted.beliefs
             self._update_health(name, now)
 
     def _end_wishes(self, name: str, context: PlanningContext) -> None:
@@ -389,18 +427,32 @@ class DeviceManager:
         """At the end of a life: what was only to be stored later."""
         now = self.clock.now()
         for name in self._by_id:
-            self._save_state(name, now, at_once=True)
+            self._save_state(name, now, at_once=True, everything=True)
 
-    def _save_state(self, name: str, now: datetime, *, at_once: bool = False) -> None:
-        """At once where the session changed, else with all the others now and then: an SD card."""
+    def book(self, name: str, now: datetime) -> None:
+        """Have the ledger book what the device took since it last did."""
+        self.bookkeeper.book(name, self._by_id[name].model.pop_booked(), now)
+
+    def _save_state(
+        self, name: str, now: datetime, *, at_once: bool = False, everything: bool = False
+    ) -> None:
+        """At once where the session changed, else with all the others now and then: an SD card.
+
+        The meter's position and what the ledger booked up to it are one write.
+        """
         device = self._by_id[name]
         text = stored.to_text(device.model)
-        if not device.unsaved and stored.substance(text) == stored.substance(device.stored_text):
-            return
         same_session = stored.urgent_part(text) == stored.urgent_part(device.stored_text)
         if same_session and not at_once:
             return
-        self.store.save_state(name, text, list(device.unsaved.values()))
+        self.book(name, now)
+        same = stored.substance(text) == stored.substance(device.stored_text)
+        worth_saving = self.bookkeeper.worth_saving(name, now, everything=everything)
+        if same and not device.unsaved and not worth_saving:
+            return
+        booked, stored_by = self.bookkeeper.writes(name, now)
+        answer = self.store.save_state(name, text, list(device.unsaved.values()), booked)
+        answer.add_done_callback(stored_by)
         device.unsaved.clear()
         device.stored_text = text
 

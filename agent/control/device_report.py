@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agent.control.managed_device import ManagedDevice
+from agent.energy.phases import SWITCHED
 from agent.energy.readings import Acknowledgement, AckStatus
 from agent.health import Health
+from agent.home.kinds import KINDS
 from agent.home.model.following import Deviation
 from agent.ports import UnknownKeys
 from agent.report.event_queue import EventQueue
@@ -21,11 +23,15 @@ UNKNOWN_KEYS_NAMED = 16
 
 @dataclass(slots=True)
 class DeviceReport:
-    """`acknowledges(device)`: it is expected to confirm what it is told."""
+    """`acknowledges(device)`: it is expected to confirm what it is told.
+
+    `revision_problem(device)`: what is wrong with the revision that it says it holds.
+    """
 
     health: Health
     events: EventQueue
     acknowledges: Callable[[str], bool]
+    revision_problem: Callable[[str], str | None]
 
     def update(self, name: str, device: ManagedDevice, now: datetime) -> None:
         """Bring its line in health up to date, and say what is new."""
@@ -42,11 +48,12 @@ class DeviceReport:
         elif model.online is False:
             self.health.degraded(part, "offline by its own word", ACTION_INSPECT)
         elif problems:
-            self.health.degraded(part, "; ".join(problems), ACTION_INSPECT)
+            self.health.degraded(part, "; ".join((*problems, *device.notes)), ACTION_INSPECT)
         elif device.notes:
-            self.health.degraded(part, "; ".join(device.notes), "owner: state soc_percent")
+            action = KINDS[device.section.type].assumed_action
+            self.health.degraded(part, "; ".join((*device.notes, *device.beliefs)), action)
         else:
-            self.health.ok(part)
+            self.health.ok(part, "; ".join(device.beliefs))
         self._say_deviation(name, device, now)
 
     def answered(
@@ -76,6 +83,8 @@ class DeviceReport:
             problems.append(device.rejected)
         elif device.model.never_answers() and self.acknowledges(name):
             problems.append("does not acknowledge its schedule: nobody knows whether it follows it")
+        if (problem := self.revision_problem(name)) is not None:
+            problems.append(problem)
         return problems + contradictions(device)
 
     def _say_deviation(self, name: str, device: ManagedDevice, now: datetime) -> None:
@@ -102,6 +111,10 @@ def contradictions(device: ManagedDevice) -> list[str]:
         out.append(
             f"says it needs {info.min_power_w:g} W, the config at most {profile.max_power_w}"
         )
-    if info.phases is not None and profile.phases is not None and info.phases != profile.phases:
-        out.append(f"says it has {info.phases} phase(s), the config {profile.phases}")
+    if info.phases is not None and profile.phases is not None:
+        can = SWITCHED if info.phases == "switched" else (info.phases,)
+        counts = profile.phases.counts
+        if not set(counts) <= set(can):
+            planned = " or ".join(str(count) for count in counts)
+            out.append(f"says phases: {info.phases}, it is planned with {planned}")
     return out

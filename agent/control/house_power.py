@@ -38,7 +38,10 @@ Spans = Sequence[tuple[int, int, float]]
 
 @dataclass(slots=True)
 class HousePower:
-    """`devices_w(now)` is what our devices take together now, less what they give: `given_w`."""
+    """`devices_w(now)` is what our devices take together now, less what they give: `given_w`.
+
+    `roof_limited(now)`: it gives as much as it may, so what it could give is not measured.
+    """
 
     PARTS: ClassVar[tuple[str, ...]] = (LOAD, PV)
 
@@ -50,6 +53,7 @@ class HousePower:
     location: Callable[[], SiteLocation]
     devices_w: Callable[[datetime], float]
     given_w: Callable[[datetime], float]
+    roof_limited: Callable[[datetime], bool] = lambda now: False
     _series: dict[str, HourlyMeans] = field(init=False)
     _forecasts: dict[str, Spans] = field(default_factory=dict, init=False)
     _sky: ClearSky | None = field(default=None, init=False)
@@ -137,7 +141,8 @@ class HousePower:
     def _on_power(self, role: MeterRole, at: datetime) -> None:
         now = self.clock.now()
         if role is MeterRole.PV:
-            self._count(PV, at, self.meters.power_w(MeterRole.PV, now))
+            limited = self.roof_limited(now)
+            self._count(PV, at, None if limited else self.meters.power_w(MeterRole.PV, now))
             return
         grid = self.meters.power_w(MeterRole.GRID, now)
         self._count(LOAD, at, None if grid is None else self._rest_w(grid, now))

@@ -29,6 +29,9 @@ class LimitControl:
     limit_log: LimitLog
     profiles: Mapping[str, DeviceProfile]
 
+    def __post_init__(self) -> None:
+        self.limit_log.measure = self._powers_w
+
     def headroom(self, now: datetime) -> Steps | None:
         """What schedules may add up to: a program under way draws beside them."""
         headroom = self.site.headroom()
@@ -61,10 +64,11 @@ class LimitControl:
         """What holds now, what was sent for it and what the devices then told."""
         self.site.judge_limit(now)
         self.limit_log.in_force(now, self.site.grid_limit_w(now))
-        check_at = self.limit_log.check_at
-        if check_at is not None and now >= check_at:
-            measured = sum(model.meter.power_w(now) for model in self._models().values())
-            self.limit_log.obeyed(self.dispatcher.sent_w(now), measured)
+        self.limit_log.look(now)
+
+    def _powers_w(self, now: datetime) -> tuple[float, float]:
+        measured = sum(model.meter.power_w(now) for model in self._models().values())
+        return self.dispatcher.sent_w(now), measured
 
     def next_record(self, now: datetime) -> datetime | None:
         """When there may be something to record."""

@@ -12,17 +12,20 @@ from pydantic import ValidationError
 
 from agent.clock import Clock
 from agent.config import Config
+from agent.config.site import LimitScope
 from agent.contracts.explain import explain
 from agent.contracts.spans import read_spans
 from agent.contracts.topics import Topics
 from agent.contracts.wire import SiteRequest
 from agent.control.house_power import HousePower
+from agent.control.outdoor import Outdoor
 from agent.dispatch.outbox import DOCUMENTS, Outbox
 from agent.energy.instants import bounded, from_unix, to_unix_floor
 from agent.energy.rates import Direction, Rate
 from agent.energy.steps import Steps, combined
 from agent.errors import Malformed, Refused
 from agent.health import Health
+from agent.home.controllable import allowed_w, dim_allowance_w
 from agent.home.grid_limit import (
     FOR_EVER,
     UNLIMITED_W,
@@ -31,6 +34,7 @@ from agent.home.grid_limit import (
     read_limit,
     stored_text,
 )
+from agent.home.kinds import KINDS
 from agent.home.planning_input import PlanningContext
 from agent.home.situation import PriceForecast
 from agent.home.windows import SiteLocation
@@ -48,8 +52,10 @@ WHO_LIMITS = "grid operator or energy manager: publish it on site/limit"
 NOT_STORED = "accepted, but it could not be stored: a restart would forget it"
 LONGEST_AWAY = timedelta(days=366)
 LIMITS_EVERY_S = 1.0
+NOTHING = Steps.constant(0)
 POWER_FORECASTS = ("load", "pv")
-FORECASTS = (*POWER_FORECASTS, "import", "export")
+OUTDOOR = "outdoor"
+FORECASTS = (*POWER_FORECASTS, OUTDOOR, "import", "export")
 
 
 @dataclass(slots=True)
@@ -72,13 +78,18 @@ class Site:
     on_stricter: Callable[[], None]
     on_change: Callable[[], None]
     on_refresh: Callable[[], None]
+    outdoor: Outdoor = field(init=False)
     away_until: datetime | None = field(default=None, init=False)
     _grid: GridLimit = field(init=False)
+    _dim_allowance_w: float = field(init=False)
     _unreadable: str = field(default="", init=False)
     _limit_taken: bool = field(default=False, init=False)
     _limit_waiting: bytes | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
+        self.outdoor = Outdoor(self.config.site, self.clock)
+        profiles = [KINDS[item.type].profile(item) for item in self.config.appliances]
+        self._dim_allowance_w = dim_allowance_w(self.config.site, profiles)
         failsafe = self.config.site.failsafe_limit_w
         self._grid = GridLimit((), failsafe)
         text = self.store.grid_limit()
@@ -95,7 +106,8 @@ class Site:
     @property
     def subscriptions(self) -> list[str]:
         forecasts = [self.topics.forecast(name) for name in FORECASTS]
-        return [self.topics.site_request, self.topics.site_limit, *forecasts]
+        own = [self.topics.site_request, self.topics.site_limit, *forecasts]
+        return [*own, *self.outdoor.subscriptions]
 
     def receive(self, message: Message) -> None:
         """A message on one of the subscriptions. Raises Malformed."""
@@ -103,6 +115,9 @@ class Site:
             self._receive_limit(message.payload)
         elif message.topic == self.topics.site_request:
             self.receive_request(message.payload)
+        elif message.topic in self.outdoor.subscriptions:
+            if self.outdoor.receive(message.payload, message.topic):
+                self.on_change()
         else:
             self._receive_forecast(message)
 
@@ -120,7 +135,8 @@ class Site:
             self.away_until = away = None
             self.store.save_away_until(None)
             self._publish_wish(None)
-        return PlanningContext(now, self.location(), away)
+        place = self.location()
+        return PlanningContext(now, place, away, self.outdoor.expected(place))
 
     def prices(self, now: datetime, until: datetime) -> PriceForecast | None:
         imported = self.rates.current.value.get(Direction.IMPORT)
@@ -137,42 +153,74 @@ class Site:
 
     @property
     def limited(self) -> bool:
-        return self.limit() is not None
+        return self.config.site.import_limit_w is not None or self._grid_limits
 
     def limit(self) -> Steps | None:
         """What the house may import at each instant, None where nothing limits it."""
+        house, devices = self._house_limit(), self._device_limit()
+        if devices is None:
+            return house
+        # What the roof gives beyond the rest of the house comes on top: it is not drawn.
+        rest = combined(
+            [self.base_load(), self.power.pv() or NOTHING], lambda p: max(0, p[0] - p[1])
+        )
+        limit = combined([devices, rest], sum)
+        return limit if house is None else combined([house, limit], min)
+
+    def _house_limit(self) -> Steps | None:
+        """Of all that the house imports."""
         parts = []
         if self.config.site.import_limit_w is not None:
             parts.append(Steps.constant(self.config.site.import_limit_w))
-        grid = self._grid.steps()
-        if any(value < UNLIMITED_W for value in grid.values):
-            parts.append(grid)
+        if self.config.site.limit_scope is LimitScope.HOUSE and self._grid_limits:
+            parts.append(self._grid_steps())
         return combined(parts, min) if parts else None
+
+    def _device_limit(self) -> Steps | None:
+        """Of what the devices alone draw, whatever the rest of the house takes."""
+        own = self.config.site.limit_scope is LimitScope.CONTROLLABLE and self._grid_limits
+        return self._grid_steps() if own else None
+
+    def _grid_steps(self) -> Steps:
+        return self._grid.steps(self._dim_allowance_w)
+
+    @property
+    def _grid_limits(self) -> bool:
+        return any(value < UNLIMITED_W for value in self._grid_steps().values)
 
     def grid_limit_w(self, now: datetime) -> float | None:
         """What the grid allows now; None where nothing is known to limit it."""
-        limit_w = self._grid.steps().value(to_unix_floor(now))
+        limit_w = self._grid_steps().value(to_unix_floor(now))
         return limit_w if limit_w < UNLIMITED_W else None
 
     def next_grid_limit(self, now: datetime) -> datetime | None:
         """When the grid allows more or less, as far as is known."""
-        following = self._grid.steps().between(to_unix_floor(now), FOR_EVER)
+        following = self._grid_steps().between(to_unix_floor(now), FOR_EVER)
         return from_unix(following[0]) if following else None
 
     def base_load(self) -> Steps:
         """What everything else draws while devices run."""
         return self.power.base_load(limited=self.limited)
 
-    def highest_base_load_w(self) -> float:
-        """The most that everything else is expected to draw."""
-        return max(self.base_load().values)
+    def lasting_limits(self) -> list[tuple[float, float]]:
+        """The limits that hold when nobody says more, each with what the house takes of it, W."""
+        site, base_load_w = self.config.site, max(self.base_load().values)
+        out = []
+        if site.import_limit_w is not None:
+            out.append((float(site.import_limit_w), base_load_w))
+        if site.failsafe_limit_w is not None:
+            whole_house = site.limit_scope is LimitScope.HOUSE
+            failsafe_w = allowed_w(site.failsafe_limit_w, self._dim_allowance_w)
+            out.append((failsafe_w, base_load_w if whole_house else 0.0))
+        return out
 
     def headroom(self) -> Steps | None:
         """What devices may draw together."""
-        limit = self.limit()
-        if limit is None:
-            return None
-        return combined([limit, self.base_load()], lambda pair: max(0.0, pair[0] - pair[1]))
+        house, devices = self._house_limit(), self._device_limit()
+        if house is None:
+            return devices
+        left = combined([house, self.base_load()], lambda pair: max(0.0, pair[0] - pair[1]))
+        return left if devices is None else combined([left, devices], min)
 
     def _receive_limit(self, payload: bytes) -> None:
         """The first at once, a flood a second later and only the newest of it."""
@@ -213,7 +261,8 @@ class Site:
         self.judge_limit(now)
         second = to_unix_floor(now)
         self.limit_log.received(now, self.grid_limit_w(now))
-        stricter = _is_stricter(old.steps(), new.steps(), second)
+        allowance_w = self._dim_allowance_w
+        stricter = _is_stricter(old.steps(allowance_w), new.steps(allowance_w), second)
         text = "a stricter limit is obeyed at once" if stricter else "the limit has changed"
         self.events.event("limit_changed", None, text)
         if stricter:
@@ -237,9 +286,12 @@ class Site:
     def _receive_forecast(self, message: Message) -> None:
         name = message.topic.rpartition("/")[2]
         spans = read_spans(message.payload, message.topic)
+        seconds = [(to_unix_floor(a), to_unix_floor(b), v) for a, b, v in spans]
+        seconds = [(a, b, v) for a, b, v in seconds if a < b]
         if name in POWER_FORECASTS:
-            seconds = [(to_unix_floor(a), to_unix_floor(b), v) for a, b, v in spans]
-            self.power.set_forecast(name, [(a, b, v) for a, b, v in seconds if a < b])
+            self.power.set_forecast(name, seconds)
+        elif name == OUTDOOR:
+            self.outdoor.set_forecast(seconds)
         else:
             rates = [Rate(a, b, Decimal(repr(v)), 0.5) for a, b, v in spans]
             self.rates.set_forecast(Direction(name), rates or None)

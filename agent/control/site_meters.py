@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from agent.energy.readings import Reading, Unreadable
 from agent.health import Health
-from agent.home.kinds.meter import Meter, MeterRole
+from agent.home.kinds.meter import MeterRole
 from agent.ports import Decoded, UntimedReading
 
 # A meter that has told nothing for so long tells nothing of now.
@@ -17,19 +17,23 @@ ACTION_INSPECT = "owner: look at the meter"
 
 @dataclass(slots=True)
 class SiteMeters:
-    """`on_power(role, at)` is called after a power that one of the meters told."""
+    """`roles` of all that tells a power of the site, by its id; `only_read` is nothing but a meter.
 
-    sections: Mapping[str, Meter]
+    `on_power(role, at)` is called after a power that one of them told.
+    """
+
+    roles: Mapping[str, MeterRole]
+    only_read: frozenset[str]
     health: Health
     on_power: Callable[[MeterRole, datetime], None] = lambda role, at: None
     _powers: dict[str, Reading] = field(default_factory=dict, init=False)
     _unreadable: dict[str, str] = field(default_factory=dict, init=False)
 
     def __contains__(self, name: str) -> bool:
-        return name in self.sections
+        return name in self.roles
 
     def has(self, role: MeterRole) -> bool:
-        return any(section.role is role for section in self.sections.values())
+        return role in self.roles.values()
 
     def on_decoded(self, name: str, item: Decoded, now: datetime, *, retained: bool) -> None:
         """One thing that the meter said; only its power counts."""
@@ -48,12 +52,12 @@ class SiteMeters:
                 return
             self._powers[name] = item
             self._unreadable.pop(name, None)
-            self.on_power(self.sections[name].role, item.at)
+            self.on_power(self.roles[name], item.at)
         self._look(name, now)
 
     def power_w(self, role: MeterRole, now: datetime) -> float | None:
         """The sum of the meters of that role; None where there is none or one of them is silent."""
-        names = [name for name, section in self.sections.items() if section.role is role]
+        names = [name for name, known in self.roles.items() if known is role]
         told = [self._powers.get(name) for name in names]
         values = [
             float(reading.value)
@@ -67,10 +71,12 @@ class SiteMeters:
 
     def look(self, now: datetime) -> None:
         """Say in health which of them tells nothing."""
-        for name in self.sections:
+        for name in self.only_read:
             self._look(name, now)
 
     def _look(self, name: str, now: datetime) -> None:
+        if name not in self.only_read:
+            return
         part, told = f"device:{name}", self._powers.get(name)
         if name in self._unreadable:
             why = f"power_w cannot be read: {self._unreadable[name]}"

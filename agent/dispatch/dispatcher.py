@@ -13,10 +13,11 @@ from agent.contracts.text import read_member
 from agent.dispatch.finish import finished, without_restart
 from agent.dispatch.limit import ANSWERS_WITHIN_S, Published, curtailed, granted
 from agent.dispatch.outbox import Outbox, device_lane
+from agent.dispatch.phases import PhaseHistory, carried_on, with_phases
+from agent.dispatch.revisions import Revisions
 from agent.dispatch.schedules import (
     describe_schedule,
     needs_publishing,
-    next_revision,
     setpoint_at,
 )
 from agent.energy.instants import from_unix, to_unix_floor
@@ -32,12 +33,9 @@ from agent.records.ledger import Ledger
 from agent.report.event_queue import EventQueue
 
 LIMIT = "limit"
-# Anybody may acknowledge anything; a number at the end of the 32 bits would leave us none.
-MAX_PLAUSIBLE_REVISION = 2**32 - 1_000_000
 # One device causes at most one new revision in this time; a person's request does not wait.
 # Whole seconds, rounded up: never less than five.
 REVISION_EVERY_S = 6
-REMEMBERED_REVISIONS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +43,23 @@ class Wanted:
     """A schedule that a device should hold.
 
     `urgent`: a person asked, or a limit came. `ignore_drift`: only metering moved it. `settles`:
-    it was planned with others, so that what it does later changes with every plan.
+    it was planned with others, so that what it does later changes with every plan. `tapers`: it
+    takes less and less as it gets full, so that its end moves with every plan.
     """
 
     schedule: Schedule
     urgent: bool = False
     ignore_drift: bool = False
     settles: bool = False
+    tapers: bool = False
 
 
 @dataclass(slots=True)
 class Dispatcher:
     """`on_told(device, schedule)` hears what a device holds from now on, `on_switch(device, is_on)`
 
-    when a setpoint turns it on or off, `on_headroom` when what waited may now be raised.
+    when a setpoint turns it on or off, `on_headroom` when what waited may now be raised, or what
+    was taken back be given anew.
     """
 
     profiles: Mapping[str, DeviceProfile]
@@ -74,8 +75,7 @@ class Dispatcher:
     on_headroom: Callable[[], None]
     _published: dict[str, Published] = field(default_factory=dict, init=False)
     _setpoints: dict[str, Setpoint] = field(default_factory=dict, init=False)
-    _highest_seen: dict[str, int] = field(default_factory=dict, init=False)
-    _ours: dict[str, list[int]] = field(default_factory=dict, init=False)
+    _revisions: Revisions = field(init=False)
     _unanswered: dict[str, dict[int, int]] = field(default_factory=dict, init=False)
     _last_revision_at: dict[str, int] = field(default_factory=dict, init=False)
     _retry_at: int | None = field(default=None, init=False)
@@ -83,6 +83,10 @@ class Dispatcher:
     _deferred: dict[str, tuple[Schedule, int]] = field(default_factory=dict, init=False)
     _answered_early: dict[str, int] = field(default_factory=dict, init=False)
     _unproven: bool = field(default=False, init=False)
+    _phases: dict[str, tuple[PhaseHistory, int]] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self._revisions = Revisions(self.store, self.health)
 
     def restore(self, now: datetime) -> None:
         """What devices held when an earlier life ended is true until it is changed."""
@@ -93,7 +97,7 @@ class Dispatcher:
             if schedule.device_type is not self.profiles[device].type:
                 continue
             self._published[device] = Published(schedule, [], schedule)
-            self._note_ours(device, schedule.revision)
+            self._revisions.issued(device, schedule.revision)
             self.outbox.set(device_lane(device), *self.adapters[device].encode_schedule(schedule))
             self.on_told(device, schedule)
 
@@ -151,8 +155,17 @@ class Dispatcher:
 
     # --- what comes in --------------------------------------------------------------------------
 
-    def on_ack(self, device: str, ack: Acknowledgement) -> None:
-        self._note_revision(device, ack.revision)
+    def revision_problem(self, device: str) -> str | None:
+        """What is wrong with the revision that the device says it holds."""
+        return self._revisions.problem(device)
+
+    def on_ack(self, device: str, ack: Acknowledgement, now: int) -> None:
+        if not self._revisions.acknowledged(device, ack.revision, now):
+            refuses = ack.status is AckStatus.REJECTED and self.held(device) is not None
+            if refuses and self._revisions.take_back(device, now):
+                self.withdraw(device)
+                self.on_headroom()
+            return
         if ack.status is AckStatus.ACCEPTED:
             self._count_followed(device, ack.revision)
         deferred = self._deferred.get(device)
@@ -191,14 +204,11 @@ class Dispatcher:
         revision = read_member(payload, "revision")
         if isinstance(revision, bool) or not isinstance(revision, int):
             return True
-        if retained:
-            self._note_revision(device, revision)
-            return device in self.profiles
-        return revision in self._ours.get(device, ())
-
-    def _note_revision(self, device: str, revision: int) -> None:
-        if device in self.profiles and revision <= MAX_PLAUSIBLE_REVISION:
-            self._highest_seen[device] = max(self._highest_seen.get(device, 0), revision)
+        if not retained:
+            return self._revisions.is_ours(device, revision)
+        if device in self.profiles:
+            self._revisions.retained(device, revision)
+        return device in self.profiles
 
     # --- what goes out --------------------------------------------------------------------------
 
@@ -214,8 +224,7 @@ class Dispatcher:
         ready = {}
         for device, item in wanted.items():
             schedule = without_restart(item.schedule, self.held(device), now)
-            schedule = finished(schedule, now, never_more=limited)
-            ready[device] = self.adapters[device].fit(schedule)
+            ready[device] = self._finished(schedule, now, never_more=limited)
         if headroom is not None:
             self._look_for_overdue(now)
             known = {name: self._published.setdefault(name, Published()) for name in ready}
@@ -224,8 +233,7 @@ class Dispatcher:
             )
             self._waits = not complete
             for device, schedule in ready.items():
-                schedule = finished(schedule, now, never_more=True)
-                ready[device] = self.adapters[device].fit(schedule)
+                ready[device] = self._finished(schedule, now, never_more=True)
         else:
             self._waits = False
         issued = []
@@ -237,6 +245,7 @@ class Dispatcher:
                 now,
                 ignore_drift=item.ignore_drift,
                 settles=item.settles,
+                tapers=item.tapers,
             ):
                 continue
             waits_to = self._waits_to(device, now)
@@ -257,11 +266,29 @@ class Dispatcher:
             return None
         return last + REVISION_EVERY_S
 
+    def _finished(self, schedule: Schedule, now: int, *, never_more: bool) -> Schedule:
+        """With its last touches, as the device can take it."""
+        device = schedule.device
+        schedule = finished(schedule, now, never_more=never_more)
+        phases = self.profiles[device].phases
+        if phases is not None:
+            schedule = with_phases(schedule, phases, self._phase_history(device, now), now)
+        return self.adapters[device].fit(schedule)
+
+    def _phase_history(self, device: str, now: int) -> PhaseHistory:
+        """What it did by what it holds; of an earlier life its last schedule tells enough."""
+        held = self.held(device)
+        known = self._phases.get(device)
+        history, since = known or (PhaseHistory(), held.issued_at if held else now)
+        history = carried_on(history, held, since, now)
+        self._phases[device] = history, now
+        return history
+
     def curtail(self, headroom: Steps, unswitchable: Iterable[str], now: int) -> list[str]:
         """A stricter limit holds: in one step, setpoints first, nobody is waited for."""
         lower = curtailed(self.profiles, self._published, headroom, unswitchable, now)
         for device, schedule in lower.items():
-            schedule = self.adapters[device].fit(finished(schedule, now, never_more=True))
+            schedule = self._finished(schedule, now, never_more=True)
             self._publish(device, replace(schedule, issued_at=now), now, setpoint_first=True)
         return list(lower)
 
@@ -307,15 +334,12 @@ class Dispatcher:
         """
         waiting = self._deferred.pop(device, None)
         self._answered_early.pop(device, None)
-        revision = next_revision(
-            now, self.store.highest_revision(device), self._highest_seen.get(device, 0)
-        )
+        revision = self._revisions.next(device, now)
         if waiting is not None:
             revision = waiting[0].revision
         schedule = replace(schedule, revision=revision)
         stored = self.store.issue(schedule)
-        self._note_revision(device, revision)
-        self._note_ours(device, revision)
+        self._revisions.issued(device, revision)
         if waiting is None:
             self._last_revision_at[device] = now
             self.ledger.of(device).schedules += 1
@@ -333,9 +357,6 @@ class Dispatcher:
         self.on_told(device, schedule)
         text = describe_schedule(schedule, self.location().zone, now)
         self.events.event("plan_changed", device, text)
-
-    def _note_ours(self, device: str, revision: int) -> None:
-        self._ours[device] = [*self._ours.get(device, [])[-REMEMBERED_REVISIONS:], revision]
 
     def publish_due_setpoints(self, now: datetime) -> None:
         """Publish each setpoint whose time has come, and each schedule that had to wait."""

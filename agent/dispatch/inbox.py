@@ -23,7 +23,8 @@ SHOWN_TOPIC = 80
 class Inbox:
     """Routes by topic. The handlers are plain calls; none of them waits.
 
-    `site_topics` go to `on_site`; what none of them subscribed goes to the companions that did.
+    `site_topics` go to `on_site`, what is published on our own topics to `on_published`; what none
+    of them subscribed goes to the companions that did.
     """
 
     topics: Topics
@@ -34,6 +35,7 @@ class Inbox:
     on_request: Callable[[str, bytes], None]
     on_site: Callable[[Message], None]
     on_schedule_seen: Callable[[str, bytes, bool], None]
+    on_published: Callable[[Message], None]
     companions: Sequence[Companion] = ()
     _logged_topics: set[str] = field(default_factory=set, init=False)
     _by_topic: dict[str, str] = field(init=False)
@@ -48,7 +50,7 @@ class Inbox:
     @property
     def subscriptions(self) -> list[str]:
         topics = self.topics
-        own = [*self._by_topic, topics.any_request, topics.any_schedule, *self.site_topics]
+        own = [*self._by_topic, topics.any_request, *topics.published, *self.site_topics]
         others = [topic for item in self.companions for topic in item.subscriptions]
         return list(dict.fromkeys([*own, *others]))
 
@@ -75,6 +77,8 @@ class Inbox:
         part = self.topics.device_part(topic)
         if part is not None and part[1] == "schedule":
             self.on_schedule_seen(part[0], payload, message.retain)
+        if self.topics.is_published(topic):
+            self.on_published(message)
             return
         if topic == self.topics.site_request or (part is not None and part[1] == "request"):
             # One that the broker keeps would be asked again at every start.

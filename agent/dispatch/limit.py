@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from agent.energy.profile import DeviceProfile
-from agent.energy.schedule import OfflineRule, Schedule, ScheduleSlot
+from agent.energy.schedule import DeviceType, OfflineRule, Schedule, ScheduleSlot
 from agent.energy.steps import Steps, combined
 
 # One that never acknowledged counts as following what was published after this time.
@@ -173,20 +173,41 @@ def curtailed(
 ) -> dict[str, Schedule]:
     """Of what devices hold, the schedules that have to be lower for a limit; no others.
 
-    The higher priority keeps its power. What cannot be switched keeps it before all others.
+    What cannot be switched keeps its power before all others. Then every car keeps its 6 A as far
+    as they fit, and what is left goes to the higher priority.
     """
     fixed = set(unswitchable)
     names = [name for name, item in published.items() if item.latest is not None]
     names.sort(key=lambda name: (name not in fixed, -profiles[name].priority))
-    taken, out = NOTHING, {}
+    draws = {name: power_of(profiles[name], published[name].latest) for name in names}
+    cars = [name for name in names if profiles[name].type is DeviceType.EVSE and name not in fixed]
+    taken = combined([draws[name] for name in fixed if name in draws] or [NOTHING], sum)
+    kept: dict[str, Steps] = {}
+    for name in cars:
+        kept[name] = _least(profiles[name], draws[name], headroom, taken)
+        taken = combined([taken, kept[name]], sum)
+    out = {}
     for name in names:
+        if name in fixed:
+            continue
         profile, held = profiles[name], published[name].latest
         assert held is not None
-        schedule = held if name in fixed else _lowered(profile, held, headroom, taken, now)
+        taken = combined([taken, kept.get(name, NOTHING)], lambda pair: pair[0] - pair[1])
+        schedule = _lowered(profile, held, headroom, taken, now)
         if schedule is not held:
             out[name] = schedule
         taken = combined([taken, power_of(profile, schedule)], sum)
     return out
+
+
+def _least(profile: DeviceProfile, draw: Steps, headroom: Steps, taken: Steps) -> Steps:
+    """What a car that charges keeps at each instant: its least where that fits, else nothing."""
+
+    def least(at: Sequence[float]) -> float:
+        watts, room = min(at[0], profile.min_power_w), at[1] - at[2]
+        return watts if watts <= room else 0.0
+
+    return combined([draw, headroom, taken], least)
 
 
 def _lowered(
@@ -207,8 +228,8 @@ def _lowered(
                 slots.append(piece(slot, at, until))
                 continue
             changed = True
-            if room >= max(1, profile.min_power_w) and slot.mode != "release":
-                slots.append(piece(replace(slot, power_w=room), at, until))
+            if (power_w := profile.allowed_w(room)) and slot.mode != "release":
+                slots.append(piece(replace(slot, power_w=power_w), at, until))
     return replace(held, slots=tuple(slots)) if changed else held
 
 

@@ -5,6 +5,7 @@ lane waits for another. Callers never wait: they say what is true, the lanes bri
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ from agent.ports import MqttPublisher, OutgoingMessage
 KEPT_WHILE_AWAY = 100
 # A disk that hangs holds nothing up for longer.
 WAITS_FOR_DISK_S = 2.0
+# What was sent comes back where we subscribe to our own topics, some of it late.
+REMEMBERED_PAYLOADS = 16
 DEVICE = "device:"
 DOCUMENTS = "documents"
 EVENTS = "events"
@@ -60,6 +63,7 @@ class Outbox:
     _current: dict[str, OutgoingMessage] = field(default_factory=dict, init=False)
     _lane_of: dict[str, str] = field(default_factory=dict, init=False)
     _sent: dict[str, str] = field(default_factory=dict, init=False)
+    _said: dict[str, deque[int]] = field(default_factory=dict, init=False)
     _lanes: dict[str, _Lane] = field(default_factory=dict, init=False)
     _group: asyncio.TaskGroup | None = field(default=None, init=False)
     _number: int = field(default=0, init=False)
@@ -110,6 +114,17 @@ class Outbox:
         """The payload that is true on a retained topic."""
         message = self._current.get(topic)
         return message.payload if message else None
+
+    def has_said(self, topic: str, payload: bytes) -> bool:
+        """Is it one of the last that we published there?"""
+        return hash(payload) in self._said.get(topic, ())
+
+    def put_back(self, topic: str) -> None:
+        """Publish what is true there once more: somebody else has published on it."""
+        message = self._current.get(topic)
+        if message is not None:
+            self._sent.pop(topic, None)
+            self._queue(self._lane_of[topic], (topic, 0), message)
 
     def unsent(self) -> frozenset[str]:
         """Topics on which the broker does not have what is true."""
@@ -210,6 +225,10 @@ class Outbox:
                 return True
         if message.timed and message.payload and self.clock_doubted():
             return True
+        if message.retain:
+            said = self._said.setdefault(message.topic, deque(maxlen=REMEMBERED_PAYLOADS))
+            # Before it goes: it may be back before the broker's confirmation.
+            said.append(hash(message.payload.encode()))
         expiry_s = None
         if message.expires_at is not None:
             expiry_s = max(1, message.expires_at - to_unix_floor(self.clock.now()))

@@ -6,13 +6,14 @@ The rules are those of the wire contract's section 2 ("what we owe it").
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from agent.dispatch.blocks import BlockHistory, blocked_spans
+from agent.dispatch.blocks import BlockHistory, limited_blocks
 from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.plan import DevicePlan
 from agent.energy.profile import DeviceProfile
-from agent.energy.schedule import DeviceType, Schedule, ScheduleSlot, Setpoint
+from agent.energy.schedule import HEAT, DeviceType, Schedule, ScheduleSlot, Setpoint
 from agent.energy.situation import ZERO
 from agent.home.planning_input import Override, PlanningInput
 
@@ -27,9 +28,11 @@ WORTH_RENEWING_S = 3600
 SAME_EDGE_S = 60
 # Far ahead an edge may drift more before it is told: a tenth of the way there, at most this.
 FAR_EDGE_S = 900
-STORAGE_DRIFT_W = 300
+STORAGE_DRIFT_W = LIMIT_DRIFT_W = 300
 # A plan for later than so soon may change for so long before it is told.
 SOON_S, SETTLES_S = 3600, 3600
+# Where one takes less and less, how its slot goes on is told when its end is so near.
+TAPERS_TOLD_S = 600
 SIX_DIGITS = Decimal("1e-6")
 NEVER_BLOCKED = BlockHistory()
 
@@ -61,6 +64,9 @@ def schedule_for(
     if wanted.override is not None:
         slots = _apply_override(profile, wanted.override, context, slots)
     slots = [slot for slot in slots if slot.end > now]
+    if profile.is_heat:
+        # However long a pause is wanted: a blocked heat pump is let go after two hours.
+        slots = limited_blocks(slots, now, context.blocks, profile)
     ends = [slot.end for slot in slots] + [wanted.goal.ready_by or 0]
     return Schedule(
         device=profile.id,
@@ -87,7 +93,7 @@ def _apply_override(
     context: ScheduleContext,
     planned: Sequence[ScheduleSlot],
 ) -> list[ScheduleSlot]:
-    """The plan after a boost or pause. A blocked heat pump is let go after two hours."""
+    """The plan after a boost or pause."""
     now, until = context.now, to_unix_floor(override.until)
     out: list[ScheduleSlot] = []
     if override.mode == "boost":
@@ -102,17 +108,10 @@ def _apply_override(
                     energy.quantize(SIX_DIGITS),
                     None,
                     override.reason,
-                    profile.phases,
                 )
             )
     elif profile.pause_mode != profile.default.mode:
-        spans: Sequence[tuple[int, int]] = [(now, until)]
-        if profile.is_heat:
-            spans = blocked_spans(now, until, context.blocks, profile.min_off_s)
-        out += [
-            ScheduleSlot(start, end, profile.pause_mode, 0, ZERO, None, override.reason)
-            for start, end in spans
-        ]
+        out.append(ScheduleSlot(now, until, profile.pause_mode, 0, ZERO, None, override.reason))
     out += [replace(slot, start=max(slot.start, until)) for slot in planned if slot.end > until]
     return out
 
@@ -124,11 +123,13 @@ def needs_publishing(
     *,
     ignore_drift: bool = False,
     settles: bool = False,
+    tapers: bool = False,
 ) -> bool:
     """Is a new revision due: would the device do something else, or does its schedule run out?
 
     `ignore_drift`: nothing was asked or plugged, so what moved is only what metering made of it.
     `settles`: of many plans that are nearly as good as each other only what comes soon counts.
+    `tapers`: it takes less and less; the slot under way stands until it is about to end.
     """
     if held is None:
         return True
@@ -143,22 +144,41 @@ def needs_publishing(
         return True
     if left < FOLLOWS_BEFORE_S and longer >= SAME_EDGE_S:
         return True
-    # A battery's power is cut to fit what is left to charge: readings move it a little each time.
-    drifts = ignore_drift and wanted.device_type is DeviceType.BATTERY
+    # The power of a store is cut to fit what is left to fill: readings move it a little each time.
+    drifts = ignore_drift and wanted.device_type in (DeviceType.BATTERY, *HEAT)
     power_drift_w = STORAGE_DRIFT_W if drifts else 0
     until = min(held.valid_until, wanted.valid_until)
     if ignore_drift and settles and now - held.issued_at < SETTLES_S:
         until = min(until, now + SOON_S)
+    if tapers:
+        under_way = held.slot_at(now)
+        if under_way is not None and under_way.power_w > 0 and under_way.end > now + TAPERS_TOLD_S:
+            return False
+        until = min(until, now + TAPERS_TOLD_S)
+    if ignore_drift and wanted.device_type is DeviceType.PV_INVERTER:
+        return _limits_differ(held, wanted, now, until)
     old, new = _remaining_slots(held, now, until), _remaining_slots(wanted, now, until)
     if len(old) != len(new):
         return True
     return any(
-        a.mode != b.mode
+        (a.mode, a.phases) != (b.mode, b.phases)
         or abs(a.power_w - b.power_w) > power_drift_w
         or _moved(max(a.start, now), max(b.start, now), now, ignore_drift=ignore_drift)
         or _moved(a.end, b.end, now, ignore_drift=ignore_drift)
         for a, b in zip(old, new, strict=True)
     )
+
+
+def _limits_differ(held: Schedule, wanted: Schedule, now: int, until: int) -> bool:
+    """An inverter's limits follow what the house is expected to draw, by the hour and a little."""
+    slots = (*held.slots, *wanted.slots)
+    inside = {edge for slot in slots for edge in (slot.start, slot.end) if now < edge < until}
+    for start, end in pairwise(sorted({now, until, *inside})):
+        old, new = held.slot_at(start) or held.default, wanted.slot_at(start) or wanted.default
+        far = abs(old.power_w - new.power_w) > LIMIT_DRIFT_W or old.mode != new.mode
+        if far and end - start > SAME_EDGE_S:
+            return True
+    return False
 
 
 def _moved(old: int, new: int, now: int, *, ignore_drift: bool) -> bool:
@@ -178,7 +198,7 @@ def _remaining_slots(schedule: Schedule, now: int, until: int) -> list[ScheduleS
         if (
             last is not None
             and last.end == slot.start
-            and (last.mode, last.power_w) == (slot.mode, slot.power_w)
+            and (last.mode, last.power_w, last.phases) == (slot.mode, slot.power_w, slot.phases)
         ):
             out[-1] = replace(last, end=min(slot.end, until))
         else:
@@ -208,6 +228,10 @@ def setpoint_at(schedule: Schedule, profile: DeviceProfile, now: int) -> Setpoin
     """The line to obey from `now` to the schedule's next change."""
     slot = schedule.slot_at(now)
     mode, power = (slot.mode, slot.power_w) if slot else (schedule.default.mode, 0)
+    wiring = profile.phases
+    phases = slot.phases if slot else None
+    if phases is None and wiring is not None and not wiring.switches:
+        phases = wiring.counts[0]
     return Setpoint(
         revision=schedule.revision,
         at=now,
@@ -217,14 +241,6 @@ def setpoint_at(schedule: Schedule, profile: DeviceProfile, now: int) -> Setpoin
         default=schedule.default,
         offline=schedule.offline,
         reason=slot.reason if slot else "default",
-        current_a=_current_a(profile, power),
-        phases=profile.phases,
+        current_a=wiring.current_a(power, phases) if wiring and phases else None,
+        phases=phases,
     )
-
-
-def _current_a(profile: DeviceProfile, power_w: int) -> int | None:
-    """Whole amperes a phase; at full power the nearest, below it never more than was planned."""
-    if not (profile.voltage_v and profile.phases):
-        return None
-    current = power_w / (profile.voltage_v * profile.phases)
-    return round(current) if power_w >= profile.max_power_w else int(current + 0.01)

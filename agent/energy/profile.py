@@ -4,7 +4,9 @@ Powers are whole W, durations whole seconds. The rules are those of the wire con
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 
+from agent.energy.phases import Phases
 from agent.energy.schedule import HEAT, DefaultCommand, DeviceType, OfflineRule
 
 
@@ -14,7 +16,9 @@ class DeviceProfile:
 
     `min_power_w` is the least that it can run at; `min_on_s` and `min_off_s` the least times that
     a run and a pause last. `run_s` is how long a program runs. `surplus_only`:
-    a battery that may not be charged from the grid.
+    a battery that may not be charged from the grid. `roof_share`: an inverter's part of the roof.
+    `block_max_s` is how long in a row heat may be blocked; above `force_above_c` it is told to run
+    with all it has (None: never).
     """
 
     id: str
@@ -26,19 +30,46 @@ class DeviceProfile:
     default: DefaultCommand
     offline: OfflineRule
     priority: int = 0
-    phases: int | None = None
-    voltage_v: int | None = None
+    phases: Phases | None = None
     min_on_s: int = 0
     min_off_s: int = 0
     run_s: int = 0
     surplus_only: bool = False
+    block_max_s: int = 7200
+    force_above_c: float | None = None
+    roof_share: Decimal = Decimal(1)
 
     @property
     def is_heat(self) -> bool:
         return self.type in HEAT
 
+    @property
+    def produces(self) -> bool:
+        """Does it give only? Its powers are then the most that it may give."""
+        return self.type is DeviceType.PV_INVERTER
+
+    def least_w(self, power_w: int) -> int:
+        """The least it can be turned down to from that power without another switch."""
+        if self.phases is None:
+            return self.min_power_w
+        return self.phases.least_w(self.phases.count_for(power_w))
+
+    def most_w(self, power_w: int) -> int:
+        """The most it can be turned up to from that power without another switch."""
+        if self.phases is None:
+            return self.max_power_w
+        return self.phases.most_w(self.phases.count_for(power_w))
+
+    def allowed_w(self, power_w: int) -> int:
+        """The most it may be told that is no more than `power_w`, 0 where that is not enough."""
+        if self.phases is not None:
+            return self.phases.allowed_w(power_w)
+        return power_w if power_w >= max(1, self.min_power_w) else 0
+
     def max_draw_w(self, mode: str, power_w: int) -> int:
         """The most that the device takes when told so; on its own logic its most of all."""
+        if self.produces:
+            return 0
         return self.max_power_w if mode == "release" else max(0, power_w)
 
     @property

@@ -42,7 +42,10 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
-    """What a device says of itself once; powers in W. Every part may be missing."""
+    """What a device says of itself once; powers in W. Every part may be missing.
+
+    `phases`: 1 to 3, or `switched` between one and three.
+    """
 
     maker: str = ""
     model: str = ""
@@ -51,7 +54,7 @@ class DeviceInfo:
     follows: str = ""
     min_power_w: float | None = None
     max_power_w: float | None = None
-    phases: int | None = None
+    phases: int | str | None = None
 
 
 @dataclass(frozen=True, slots=True)

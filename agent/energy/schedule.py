@@ -1,6 +1,7 @@
 """What a device is told: a complete schedule, and the one line to obey now.
 
-Instants are whole Unix seconds, powers whole W (negative while discharging), as on the wire.
+Instants are whole Unix seconds, powers whole W (negative while discharging; of an inverter the most
+it may give), as on the wire.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ class DeviceType(StrEnum):
     WATER_HEATING = "water_heating"
     PROGRAM = "program"
     FLEXIBLE = "flexible"
+    PV_INVERTER = "pv_inverter"
 
 
 # The order numbers the modes of the compact form, from 1 (heat: SG Ready 1 2 3 4).
@@ -23,6 +25,7 @@ MODES = {
     DeviceType.FLEXIBLE: ("idle", "charge", "release"),
     DeviceType.PROGRAM: ("idle", "run"),
     DeviceType.BATTERY: ("auto", "hold", "charge", "discharge"),
+    DeviceType.PV_INVERTER: ("auto", "limit"),
     DeviceType.SPACE_HEATING: ("block", "normal", "boost", "force"),
     DeviceType.WATER_HEATING: ("block", "normal", "boost", "force"),
 }

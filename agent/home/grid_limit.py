@@ -15,6 +15,7 @@ from agent.contracts.text import UNREADABLE
 from agent.energy.instants import parse_instant, to_unix_ceil, to_unix_floor
 from agent.energy.steps import Steps
 from agent.errors import Malformed
+from agent.home.controllable import DIM_W, allowed_w
 
 MAX_BYTES = 8192
 MAX_WINDOWS = 200
@@ -44,13 +45,17 @@ class GridLimit:
     failsafe_w: float | None = None
     told_failsafe_w: float | None = None
 
-    def steps(self) -> Steps:
-        """The limit at each instant; UNLIMITED_W where there is none."""
+    def steps(self, dim_allowance_w: float = DIM_W) -> Steps:
+        """The limit at each instant; UNLIMITED_W where there is none.
+
+        `dim_allowance_w` is what 4.2 kW a device leaves for all of them.
+        """
         spans = [(window.start, window.end, window.import_w) for window in self.windows]
         if self.failsafe_w is not None:
             last = max((window.end for window in self.windows), default=0)
             spans.append((last, FOR_EVER, self.failsafe_w))
-        return Steps.of_spans(spans, UNLIMITED_W)
+        allowed = [(a, b, allowed_w(watts, dim_allowance_w)) for a, b, watts in spans]
+        return Steps.of_spans(allowed, UNLIMITED_W)
 
 
 def read_limit(payload: bytes, topic: str, now: datetime, failsafe_w: float | None) -> GridLimit:

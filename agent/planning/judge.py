@@ -6,31 +6,29 @@ numbers of `Units`; only temperatures and stored energies are floats. Whatever m
 nothing: its segments are counted here, and rules that they break are named.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cached_property
 
+from agent.planning.aims import Aims, above_limits, aims_of, beyond_means
 from agent.planning.baseline import baseline_cost
 from agent.planning.devices.flexible import ScaledDevice
-from agent.planning.devices.flexible_rules import full_powers, measure_flexible
+from agent.planning.devices.flexible_rules import measure_flexible
 from agent.planning.devices.measured import Measured, Pieces
 from agent.planning.devices.program import ScaledProgram, measure_program
 from agent.planning.devices.storage import ScaledStorage, idle_value, measure_storage
 from agent.planning.devices.thermal import measure_thermal
 from agent.planning.idle import idle_segments
 from agent.planning.problem import Model, Problem
-from agent.planning.segments import Schedule, energies
+from agent.planning.segments import Schedule, Segment, energies
 from agent.planning.site import Flow, SiteMoney, site_money
 
 # A site that imports no more than this takes nothing from the grid, in W.
 IMPORTS_W = 5
-# What physics gives is compared in steps of this: smaller differences are rounding.
-PHYSICS_STEP = 1e-6
-
 # Coupled, an aim that differs by no more (kWh, degree-hours) is the same.
 SAME_KWH = 2e-5
-
-# (limits, shortfall by priority, never, excess, late, targets, outside, hygiene, comfort, unknown)
-Aims = tuple[int | float, ...]
+# Coupled, plans are the same within this (and a second), so a deadline that misses it is met.
+MET_KWH = Decimal("0.005")
 
 
 @dataclass(frozen=True)
@@ -58,6 +56,7 @@ class Judged:
     objective: int
     faults: tuple[str, ...]
     coupled_site: Site | None = None
+    idle: SiteMoney | None = None
 
     @property
     def order(self) -> tuple[int | float, ...]:
@@ -142,6 +141,17 @@ def judge(problem: Problem, schedule: Schedule) -> Judged:
     return _coupled(problem, schedule) if problem.coupled else _alone(problem, schedule)
 
 
+def with_other_slots(judged: Judged, id: str, segments: tuple[Segment, ...]) -> Judged:
+    """The same plan but for one device; what that cannot change is not measured again.
+
+    Alone only that device is judged: compare it with the same call for what the plan has.
+    """
+    problem = judged.problem
+    if not problem.coupled:
+        return judge(replace(problem, models=(problem.by_id[id],)), {id: segments})
+    return _coupled(problem, {**judged.schedule, id: segments}, judged)
+
+
 def _with_programs_under_way(problem: Problem, schedule: Schedule) -> Schedule:
     """What a program under way still does is no choice: it stands here whatever was proposed."""
     rest = {
@@ -177,18 +187,26 @@ def _alone(problem: Problem, schedule: Schedule) -> Judged:
         problem=problem,
         schedule=schedule,
         devices=devices,
-        aims=_aims(problem, devices, 0),
+        aims=aims_of(problem, devices, 0),
         cost=cost,
         objective=cost + margin + _changes_less_value(devices),
         faults=_faults(devices),
     )
 
 
-def _coupled(problem: Problem, schedule: Schedule) -> Judged:
+def _coupled(problem: Problem, schedule: Schedule, like: Judged | None = None) -> Judged:
+    """`like`: a judged plan of the problem; its numbers are taken where they are the same."""
     pieces = problem.pieces(_last_end(schedule))
-    devices = {model.id: _measured(problem, model, schedule, pieces) for model in problem.models}
+    if like is not None and len(like.site.pieces.cells) != len(pieces.cells):
+        like = None
+    devices = {
+        model.id: like.devices[model.id]
+        if like is not None and like.schedule.get(model.id) is schedule.get(model.id)
+        else _measured(problem, model, schedule, pieces)
+        for model in problem.models
+    }
     site, money = _site(problem, devices, pieces)
-    idle = _idle(problem, pieces)
+    idle = _idle(problem, pieces) if like is None or like.idle is None else like.idle
     cost = money.cost - idle.cost
     for model in problem.models:
         one = devices[model.id]
@@ -201,11 +219,12 @@ def _coupled(problem: Problem, schedule: Schedule) -> Judged:
         problem=problem,
         schedule=schedule,
         devices=devices,
-        aims=_aims(problem, devices, _above_limits(problem, pieces, devices, money)),
+        aims=aims_of(problem, devices, above_limits(problem, pieces, devices, money)),
         cost=cost,
         objective=cost + margin + _changes_less_value(devices),
         faults=_faults(devices) + _faults_of_site(problem, site, devices),
         coupled_site=site,
+        idle=idle,
     )
 
 
@@ -227,7 +246,7 @@ def _site(problem: Problem, devices: dict[str, Measured], pieces: Pieces) -> tup
         if not (isinstance(model, ScaledProgram) and model.running):
             power = [a + b for a, b in zip(power, own, strict=True)]
     giving, from_roof = _directions(problem, energy, len(power))
-    beyond = _beyond(problem, pieces, devices) if problem.situation.site.pv_curtailable else {}
+    beyond = beyond_means(problem, pieces, devices) if problem.situation.site.pv_curtailable else {}
     money = site_money(problem, pieces, power, giving=giving, from_roof=from_roof, beyond=beyond)
     return Site(pieces, energy, money.flows), money
 
@@ -237,7 +256,9 @@ def _measured(
 ) -> Measured:
     own = schedule.get(model.id, ())
     if isinstance(model, ScaledDevice):
-        return measure_flexible(problem.timeline, model, own, pieces)
+        # Alone energy is counted by the second, and what is missing can be had or cannot.
+        same = problem.units.energy(MET_KWH) if problem.coupled else 0
+        return measure_flexible(problem.timeline, model, own, pieces, same)
     if isinstance(model, ScaledProgram):
         return measure_program(problem.timeline, model, own, pieces)
     assert pieces is not None, "storage and heat are always coupled"
@@ -284,56 +305,3 @@ def _faults_of_site(problem: Problem, site: Site, devices: dict[str, Measured]) 
         if limit is not None and flow.exported > (limit + problem.units.power_scale) * cell.length:
             found.append(f"exports more than it may at {cell.start}")
     return tuple(found)
-
-
-def _beyond(problem: Problem, pieces: Pieces, devices: dict[str, Measured]) -> dict[int, int]:
-    """By piece, how much more energy it would be if all were on at their full power throughout."""
-    extra: dict[int, int] = {}
-    for model in problem.models:
-        if isinstance(model, (ScaledDevice, ScaledProgram)):
-            one = devices[model.id]
-            if isinstance(model, ScaledProgram) and model.running:
-                continue
-            for k, above in full_powers(one.segments, pieces).items():
-                extra[k] = extra.get(k, 0) + above
-    return extra
-
-
-def _above_limits(
-    problem: Problem, pieces: Pieces, devices: dict[str, Measured], money: SiteMoney
-) -> int:
-    """Energy above the import limit; it sees the full power of what is on for a part of a cell."""
-    if all(cell.import_limit is None for cell in pieces.cells):
-        return 0
-    extra = _beyond(problem, pieces, devices)
-    total = 0
-    for k, (cell, flow) in enumerate(zip(pieces.cells, money.flows, strict=True)):
-        if cell.import_limit is not None:
-            drawn = flow.imported - flow.exported + extra.get(k, 0)
-            total += max(0, drawn - cell.import_limit * cell.length)
-    return total
-
-
-def _aims(problem: Problem, devices: dict[str, Measured], above: int) -> Aims:
-    shortfall: dict[int, int] = {}
-    for model in problem.models:
-        if isinstance(model, (ScaledDevice, ScaledProgram)):
-            missed = devices[model.id].shortfall
-            shortfall[model.priority] = shortfall.get(model.priority, 0) + missed
-    every = list(devices.values())
-    return (
-        above,
-        *(shortfall[priority] for priority in sorted(shortfall, reverse=True)),
-        sum(one.never for one in every),
-        sum(one.excess for one in every),
-        sum(one.late for one in every),
-        _physics(sum(one.target_kwh for one in every)),
-        _physics(sum(one.outside_kwh_h for one in every)),
-        _physics(sum(one.hygiene_c for one in every)),
-        _physics(sum(one.comfort_c_h for one in every)),
-        sum(one.unknown for one in every),
-    )
-
-
-def _physics(value: float) -> float:
-    return round(value / PHYSICS_STEP) * PHYSICS_STEP

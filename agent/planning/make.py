@@ -11,6 +11,7 @@ from agent.planning.problem import problem_of
 
 # The rest is for putting the plan in words and numbers.
 SEARCH_SHARE = 0.85
+WORDS_SHARE = 0.95
 
 
 def make_plan(
@@ -24,16 +25,17 @@ def make_plan(
     `clock` gives monotonic seconds; without one searches end by their size alone. `engines` are
     asked in their order, the rule first.
     """
-    deadline = Deadline.never()
+    deadline = words = Deadline.never()
     if clock is not None:
         deadline = Deadline.after(clock, time_limit_s * SEARCH_SHARE)
+        words = Deadline.after(clock, time_limit_s * WORDS_SHARE)
     problem = problem_of(situation)
     verdicts = plan_parts(problem, deadline, engines)
-    return plan_of(whole(problem, verdicts), verdicts)
+    return plan_of(whole(problem, verdicts), verdicts, words)
 
 
 def make_rule_plan(situation: Situation) -> Plan:
     """The rule's plan: kept for when nothing better was there in time. Raises nothing."""
     problem = problem_of(situation)
     verdicts = plan_parts(problem, Deadline.never(), ENGINES[:1])
-    return plan_of(whole(problem, verdicts), verdicts)
+    return plan_of(whole(problem, verdicts), verdicts, Deadline.never())

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 
 from agent.energy.plan import Engine as EngineName
 from agent.energy.plan import Status
+from agent.planning.aims import Aims
 from agent.planning.candidates import plain_candidates
 from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.engine import Deadline, Engine, Proposal
 from agent.planning.exact import ExactEngine
 from agent.planning.exact.allowances import with_allowances
-from agent.planning.judge import Aims, Judged, judge
+from agent.planning.judge import Judged, judge
 from agent.planning.problem import Problem
 from agent.planning.rule import RuleEngine
 from agent.planning.segments import Schedule, Segment

@@ -1,19 +1,21 @@
 """From what was judged to the plan: slots, site and numbers in decimals."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 
 from agent.energy.plan import DevicePlan, Engine, Plan, SiteSpan, Slot, Status
-from agent.planning import reasons
 from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.devices.program import ScaledProgram
 from agent.planning.devices.storage import ScaledStorage
 from agent.planning.devices.thermal import ScaledThermal
+from agent.planning.engine import Deadline
 from agent.planning.judge import Judged
-from agent.planning.modes import mode_of
+from agent.planning.modes import blocked_pieces, mode_of
 from agent.planning.portfolio import Verdict
 from agent.planning.problem import Model
+from agent.planning.reasons import Reasons
 from agent.planning.segments import Segment
 
 FINE = Decimal("1e-9")
@@ -29,7 +31,8 @@ def decimal(value: Fraction | int) -> Decimal:
     return (Decimal(exact.numerator) / Decimal(exact.denominator)).quantize(FINE)
 
 
-def plan_of(judged: Judged, verdicts: Sequence[Verdict]) -> Plan:
+def plan_of(judged: Judged, verdicts: Sequence[Verdict], deadline: Deadline) -> Plan:
+    """`deadline`: by then it is there; near it the reasons are plainer."""
     problem, units = judged.problem, judged.problem.units
     situation = problem.situation
     standing = {
@@ -37,7 +40,10 @@ def plan_of(judged: Judged, verdicts: Sequence[Verdict]) -> Plan:
         for verdict in verdicts
         for model in verdict.judged.problem.models
     }
-    devices = tuple(_device(judged, model, *standing[model.id]) for model in problem.models)
+    reasons = Reasons(judged, deadline)
+    devices = tuple(
+        _device(judged, model, reasons, *standing[model.id]) for model in problem.models
+    )
     bounds = [verdict.bound for verdict in verdicts]
     cost, baseline = (decimal(units.currency(x)) for x in (judged.cost, judged.baseline_cost))
     objective = decimal(units.currency(judged.objective))
@@ -63,9 +69,11 @@ def plan_of(judged: Judged, verdicts: Sequence[Verdict]) -> Plan:
     )
 
 
-def _device(judged: Judged, model: Model, status: Status, engine: Engine) -> DevicePlan:
+def _device(
+    judged: Judged, model: Model, reasons: Reasons, status: Status, engine: Engine
+) -> DevicePlan:
     measured, units = judged.devices[model.id], judged.problem.units
-    slots = _slots(judged, model)
+    slots = _slots(judged, model, reasons)
     return DevicePlan(
         id=model.id,
         status=status,
@@ -76,19 +84,26 @@ def _device(judged: Judged, model: Model, status: Status, engine: Engine) -> Dev
         deadline_met=measured.met,
         shortfall_kwh=decimal(units.kwh_exactly(0 if measured.met else measured.shortfall)),
         slots=slots,
-        why=reasons.of_device(judged, model),
+        why=reasons.why(model),
         numbered=isinstance(model, ScaledDevice) and len(model.demands) > 1,
     )
 
 
-def _slots(judged: Judged, model: Model) -> tuple[Slot, ...]:
-    """Each segment cut by price; storage also where it holds what self-use would move."""
+def _slots(judged: Judged, model: Model, reasons: Reasons) -> tuple[Slot, ...]:
+    """Each segment cut by price; storage also where it holds what self-use would move, heat also
+
+    where it is blocked.
+    """
     site, problem = judged.site, judged.problem
     pieces, measured = site.pieces, judged.devices[model.id]
     several = isinstance(model, ScaledDevice) and len(model.demands) > 1
     segments: Sequence[Segment] = measured.segments
     if isinstance(model, ScaledStorage):
         segments = _with_holds(model, segments, pieces.starts, pieces.ends)
+    if isinstance(model, ScaledThermal):
+        blocked = blocked_pieces(judged, model)
+        blocks = [Segment(pieces.starts[k], pieces.ends[k], 0) for k in blocked]
+        segments = sorted([*segments, *blocks])
     slots: list[Slot] = []
     k = 0
     for one in segments:
@@ -101,7 +116,7 @@ def _slots(judged: Judged, model: Model) -> tuple[Slot, ...]:
             cell = pieces.cells[k]
             a, b = max(one.start, cell.start), min(one.end, cell.end)
             mode = mode_of(judged, model, k, one.power)
-            if b > a and not (one.power == 0 and mode != "hold"):
+            if b > a and (one.power or mode in ("hold", "block")):
                 price = cell.price if judged.imports(k) else cell.export_price
                 level = None
                 if measured.levels and b == cell.end and k + 1 < len(measured.levels):
@@ -115,7 +130,7 @@ def _slots(judged: Judged, model: Model) -> tuple[Slot, ...]:
                         mode=mode,
                         price=problem.timeline.at(a).given,
                         cost=decimal(problem.units.currency(one.power * (b - a) * price)),
-                        reason=reasons.of_slot(judged, model, k, one._replace(start=a, end=b)),
+                        reason=reasons.slot(model, k, one._replace(start=a, end=b)),
                         estimated=cell.estimated,
                         unknown=cell.unknown,
                         demand=one.demand if several else None,
@@ -133,7 +148,9 @@ def _with_holds(
     model: ScaledStorage, segments: Sequence[Segment], starts: Sequence[int], ends: Sequence[int]
 ) -> list[Segment]:
     """With segments of 0 W in every cell before the horizon in which it does nothing."""
-    busy = {start for one in segments for start in starts if one.start <= start < one.end}
+    busy: set[int] = set()
+    for one in segments:
+        busy.update(starts[bisect_left(starts, one.start) : bisect_left(starts, one.end)])
     idle = [
         Segment(starts[k], ends[k], 0)
         for k in range(len(model.available))

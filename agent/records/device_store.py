@@ -43,6 +43,7 @@ GRID_BYTES_AN_HOUR = 360_000
 HOURLY = "hourly_means:"
 HOURLY_DAYS_KEPT = 22
 COMPANION = "companion:"
+PHASES = "told_phases:"
 REPLACE_VALUE = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
 TEXT_KINDS = ("mode", "error", "following")
 # What a stored text that cannot be believed may raise while it is read.
@@ -138,8 +139,14 @@ class DeviceStore:
     def state(self, device: str) -> str | None:
         return self._value(f"tracker:{device}")
 
-    def save_state(self, device: str, text: str, readings: Iterable[Reading]) -> Answer:
-        """The model of the device and its last readings, together."""
+    def save_state(
+        self,
+        device: str,
+        text: str,
+        readings: Iterable[Reading],
+        booked: Sequence[Statement] = (),
+    ) -> Answer:
+        """The model of the device, its last readings and what the ledger `booked`, together."""
         return self.put(
             device,
             "state",
@@ -151,7 +158,16 @@ class DeviceStore:
                 )
                 for item in readings
             ),
+            *booked,
         )
+
+    def told_phases(self, device: str) -> int | str | None:
+        """What the device last said of its phases, where that counts."""
+        text = self._value(f"{PHASES}{device}")
+        return int(text) if text is not None and text.isdecimal() else text
+
+    def save_told_phases(self, device: str, phases: int | str | None) -> Answer:
+        return self.put(device, "phases", (REPLACE_VALUE, (f"{PHASES}{device}", str(phases))))
 
     # --- wishes ---------------------------------------------------------------------------------
 
@@ -303,6 +319,8 @@ def _stored_schedule(device: str, text: str) -> Schedule:
         raise ValueError(f"modes {modes}")
     instants = [schedule.issued_at, schedule.valid_from, schedule.valid_until, schedule.revision]
     instants += [edge for slot in schedule.slots for edge in (slot.start, slot.end)]
+    if not all(slot.phases in (None, 1, 2, 3) for slot in schedule.slots):
+        raise ValueError("phases that cannot be")
     powers = [slot.power_w for slot in schedule.slots]
     numbers: Sequence[object] = [*instants, *powers, schedule.offline.after_s]
     if not all(type(number) is int and -1_000_000 <= number < 2**32 for number in numbers):

@@ -5,13 +5,13 @@ A row is under 200 bytes: five numbers.
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agent.energy.instants import format_instant, from_unix, to_unix_floor
 from agent.records.device_store import GRID, DeviceStore
-from agent.store import Store
+from agent.store import Statement, Store
 
 KEPT = timedelta(days=731)
 # What was sent for a limit is recorded when the meters have had time to show it.
@@ -30,7 +30,12 @@ class LimitRecord:
 
 
 class LimitLog:
-    """What came and what came into force, each once; a flood waits and loses none."""
+    """What came and what came into force, each once; a flood waits and loses none.
+
+    `measure(now)` is what devices are told to take together, and what they tell that they take, W.
+    """
+
+    measure: Callable[[datetime], tuple[float, float | None]] | None = None
 
     def __init__(self, writer: DeviceStore) -> None:
         self._writer = writer
@@ -39,10 +44,12 @@ class LimitLog:
 
     def received(self, at: datetime, limit_w: float | None) -> None:
         """A limit came, or one that was announced begins or ends. None: there is none."""
+        # Of one that is replaced before the meters had their time: what is known by now.
+        replaced = self._measured(at)
         self._newest_w, self._unseen_since = limit_w, at
         second = to_unix_floor(at)
         sql = "INSERT OR REPLACE INTO limits (at, limit_w) VALUES (?, ?)"
-        self._writer.put(GRID, f"limit {second}", (sql, (second, limit_w)))
+        self._writer.put(GRID, f"limit {second}", *replaced, (sql, (second, limit_w)))
         oldest = to_unix_floor(at - KEPT)
         self._writer.put(GRID, "old limits", ("DELETE FROM limits WHERE at < ?", (oldest,)))
 
@@ -56,13 +63,19 @@ class LimitLog:
         """When what the meters show of the newest limit is to be recorded; None: it is."""
         return None if self._unseen_since is None else self._unseen_since + SHOWN_AFTER
 
-    def obeyed(self, sent_w: float, measured_w: float | None) -> None:
-        """What was sent for the newest limit, and what was measured after it."""
-        if self._unseen_since is None:
+    def look(self, now: datetime) -> None:
+        """Record what was sent for the newest limit and measured after it, once it has shown."""
+        if self.check_at is None or now < self.check_at:
             return
-        second, self._unseen_since = to_unix_floor(self._unseen_since), None
+        if statements := self._measured(now):
+            self._writer.put(GRID, f"obeyed {self._unseen_since}", *statements)
+        self._unseen_since = None
+
+    def _measured(self, now: datetime) -> tuple[Statement, ...]:
+        if self._unseen_since is None or self.measure is None:
+            return ()
         sql = "UPDATE limits SET sent_w = ?, measured_w = ? WHERE at = ?"
-        self._writer.put(GRID, f"obeyed {second}", (sql, (sent_w, measured_w, second)))
+        return ((sql, (*self.measure(now), to_unix_floor(self._unseen_since))),)
 
 
 def read_limits(store: Store) -> list[LimitRecord]:

@@ -54,8 +54,8 @@ class SolverClient:
         self._usable: bool | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._number = 0
-        self._lock = Lock()
         self._closed = False
+        self._lock = Lock()
 
     def __enter__(self) -> "SolverClient":
         return self
@@ -75,9 +75,12 @@ class SolverClient:
         return process.pid if process is not None and process.poll() is None else None
 
     def close(self) -> None:
-        """For good: a plan that a thread still makes at the end starts no new process."""
+        """End the process, also in the middle of an answer; nobody is asked any more."""
+        self._closed = True
+        process = self._process
+        if process is not None:
+            process.kill()
         with self._lock:
-            self._closed = True
             self._kill()
 
     def plan(

@@ -63,6 +63,7 @@ DOING = {
     "boost": "running",
     "force": "running",
     "run": "running",
+    "limit": "limited",
 }
 STATES = (
     "unplugged",
@@ -74,6 +75,7 @@ STATES = (
     "holding",
     "running",
     "blocked",
+    "limited",
     "waiting",
     "idle",
 )
@@ -258,5 +260,5 @@ def document(said: Mapping[str, OutgoingMessage], topic: str) -> dict[str, Any]:
 
 
 def _of(account: Mapping[str, Any], span: str, key: str) -> object:
-    value = account.get(span, {}).get(key)
+    value = (account.get(span) or {}).get(key)
     return None if value is None else round(Decimal(repr(value)), MONEY_DIGITS)

@@ -260,5 +260,5 @@ def away_request(text_: str, zone: ZoneInfo) -> dict[str, object]:
 
 
 def _of(account: Mapping[str, Any], span: str, key: str) -> object:
-    value = account.get(span, {}).get(key)
+    value = (account.get(span) or {}).get(key)
     return None if value is None else round(Decimal(repr(value)), 4)

@@ -24,7 +24,7 @@ WORDS = {
     "run": "run",
 }
 # What these do is use no energy of their own.
-RESTING = ("hold", "block", "idle", "normal", "auto", "release")
+RESTING = ("hold", "block", "idle", "normal", "auto", "release", "limit")
 
 
 @dataclass(frozen=True, slots=True)

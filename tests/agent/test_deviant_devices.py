@@ -28,6 +28,7 @@ from integrations.sandbox.server import FlatPeakSandbox
 from tests.fakes.deviants import (
     CarOnOnePhase,
     CarThatChargesAtOnce,
+    CarThatTapers,
     CarThatTellsItsSocOnce,
     CarThatTellsOnlyChanges,
     CarWithACoarseGauge,
@@ -203,6 +204,12 @@ def test_a_car_that_ends_by_its_own_limit_is_told_once_a_night(make: Make, targe
     assert nights.reasons() == {"takes nothing though it is told to run"}
     assert nights.events("not_following") == NIGHTS
     assert nights.events("deadline_at_risk") == NIGHTS
+
+
+def test_a_car_that_takes_less_and_less_near_full_is_full_without_a_flood_of_revisions() -> None:
+    nights = live({**CAR, **WITH_SOC, "target_soc_percent": 100}, CarThatTapers)
+    assert max(nights.revisions(DEVIANT)) <= 6
+    assert min(departures(nights)) >= 99
 
 
 def test_a_car_that_charges_untold_is_named_once_a_night() -> None:

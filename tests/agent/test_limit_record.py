@@ -87,6 +87,22 @@ def test_a_limit_every_five_minutes_is_on_record_and_survives_a_power_cut() -> N
     assert all(len(found) >= count for count, found in enumerate(on_disk, start=1))
 
 
+def test_a_limit_that_is_replaced_at_once_is_on_record_with_what_was_known_of_it() -> None:
+    async def story(home: Home) -> None:
+        await home.clock.sleep(60)
+        say(home, "device/ev/request", {"mode": "boost"})
+        await home.clock.sleep(1200)
+        for power in (9000, 8000, 7000):
+            say(home, "site/limit", {"import_w": power})
+            await home.clock.sleep(20)
+
+    home = live(story, HOURS)
+    records = {item.limit_w: item for item in read_limits(home.store)}
+    for power in (9000, 8000, 7000):
+        assert records[power].sent_w is not None, power
+        assert records[power].measured_w is not None, power
+
+
 def test_health_says_when_only_the_failsafe_holds_and_when_a_limit_cannot_be_read() -> None:
     seen: list[tuple[str, str]] = []
 

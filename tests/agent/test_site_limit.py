@@ -93,3 +93,55 @@ def test_a_car_that_nobody_charges_without_the_agent_stays_named() -> None:
             return home
 
     run_virtual(live, START)
+
+
+def test_under_section_14a_both_cars_keep_their_six_amperes_whatever_the_house_draws() -> None:
+    cars = [
+        {"id": name, "type": "ev_charger", "max_power_w": 11_000, "phases": 1, "energy_kwh": 60}
+        for name in ("one", "two")
+    ]
+
+    async def live(clock: SteppedClock) -> Home:
+        async with FlatPeakSandbox(clock) as sandbox:
+            home = Home(clock, sandbox)
+            config = home.config(cars)
+            site = {"limit_scope": "controllable", "base_load_w": 5000, "failsafe_limit_w": 30_000}
+            site_section = type(config.site).model_validate({**config.site.model_dump(), **site})
+            seen: list[list[int]] = []
+
+            def say(topic: str, body: object) -> None:
+                home.broker.publish(f"{BASE}/{topic}", json.dumps(body).encode(), retain=False)
+
+            def setpoints() -> list[int]:
+                bodies = [home.body(f"device/{name}/setpoint") for name in ("one", "two")]
+                return [int(str(body["power_w"])) for body in bodies]
+
+            async def story() -> None:
+                await clock.sleep(10)
+                for name in ("one", "two"):
+                    say(f"device/{name}/state", {"plugged": True})
+                    say(f"device/{name}/request", {"mode": "boost"})
+                await clock.sleep(120)
+                seen.append(setpoints())
+                for power in (4200, 4100, 1000):
+                    say("site/limit", {"import_w": power})
+                    await clock.sleep(5)
+                    seen.append(setpoints())
+
+            telling = asyncio.ensure_future(story())
+            until = START + timedelta(minutes=3)
+            await home.run(config.model_copy(update={"site": site_section}), until)
+            await telling
+            free, dimmed, as_told, less_than_six_amperes = seen
+            assert free == [11_000, 11_000]
+            # 4.2 kW for the first and 0.8 of it for the second, beside the 5 kW of the house.
+            assert sum(dimmed) <= 7560
+            assert min(dimmed) >= 1380
+            assert sum(dimmed) > 7000
+            # Any other number is taken at its word.
+            assert sum(as_told) <= 4100
+            assert min(as_told) >= 1380
+            assert less_than_six_amperes == [0, 0]
+            return home
+
+    run_virtual(live, START)

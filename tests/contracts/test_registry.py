@@ -29,7 +29,10 @@ SECTIONS: dict[str, dict[str, Any]] = {
     "water_heater": {"power_w": 2000, "needs": [{"energy_kwh": 3}]},
     "load": {"power_w": 900, "needs": [{"hours": 1}]},
     "battery": {"capacity_kwh": 10, "max_charge_w": 5000, "max_discharge_w": 4000},
+    "house_heat_pump": {"power_w": 3000},
+    "hot_water_tank": {"power_w": 2000, "litres": 200},
     "program": {"profile": [{"duration_s": 600, "power_w": 2000}]},
+    "pv_inverter": {"max_power_w": 6000, "curtailable": True},
 }
 TARIFF_SETTINGS: dict[str, dict[str, Any]] = {
     "flatpeak": {"location_id": "loc_1", "account_id": "acc_1", "api_key": "sk_live_1"},

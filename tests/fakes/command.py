@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 20.0
+# Everything waited for is an event; this only ends a test that hangs, however busy the machine is.
+PATIENCE_S = 120.0
 
 
 @dataclass
@@ -23,7 +24,7 @@ class Command:
 
     async def ended(self) -> tuple[int, str, str, float]:
         began = time.monotonic()
-        async with asyncio.timeout(PATIENCE_S * 3):
+        async with asyncio.timeout(PATIENCE_S):
             out, err = await self.process.communicate()
         assert self.process.returncode is not None
         return self.process.returncode, out.decode(), err.decode(), time.monotonic() - began

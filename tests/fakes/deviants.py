@@ -6,6 +6,7 @@ from agent.energy.instants import format_instant
 from integrations.sandbox.appliances.appliance import Appliance, Setup
 from integrations.sandbox.appliances.ev import Ev
 from integrations.sandbox.appliances.followers import Command, ScheduleFollower
+from integrations.sandbox.appliances.inverter import Inverter
 
 
 class SilentCharger(Ev):
@@ -48,6 +49,23 @@ class CarWithItsOwnLimit(Ev):
         event = super().next_event(now)
         soon = now + timedelta(minutes=1)
         return soon if event is None or self.power_w > 0 else event
+
+
+class CarThatTapers(Ev):
+    """From 85 % on it takes less and less, down to a kilowatt at the end, as batteries do."""
+
+    tapers_from = 85.0
+
+    def apply_command(self, command: Command, now: datetime) -> tuple[str, float]:
+        mode, power_w = super().apply_command(command, now)
+        full = max(0.0, min(1.0, (100.0 - self.soc_percent) / (100.0 - self.tapers_from)))
+        return mode, min(power_w, 1000.0 + 10_000.0 * full)
+
+    def next_event(self, now: datetime) -> datetime | None:
+        event = super().next_event(now)
+        soon = now + timedelta(minutes=1)
+        tapers = self.power_w > 0 and self.soc_percent >= self.tapers_from - 2
+        return min(soon, event or soon) if tapers else event
 
 
 class CarThatTellsOnlyChanges(CarWithItsOwnLimit):
@@ -243,3 +261,10 @@ class SilentRelay(Appliance):
         acks, self._acks = self._acks, []
         for revision, word in acks:
             await self.acknowledge(revision, word)
+
+
+class InverterThatIgnoresItsLimit(Inverter):
+    """Acknowledges its schedule and gives whatever the sun does."""
+
+    def apply_command(self, command: Command, now: datetime) -> tuple[str, float]:
+        return super().apply_command(Command("own", 0), now)

@@ -13,10 +13,13 @@ from agent.cli.checks.result import CheckResult, failed, passed, warning
 from agent.config import Config
 from agent.config.base import Section
 from agent.config.devices import DeviceSection, EnergyNeed
+from agent.config.site import LimitScope
 from agent.energy.schedule import DeviceType
-from agent.home.kinds import KINDS
+from agent.home.controllable import allowed_w, dim_allowance_w
+from agent.home.kinds import KINDS, profile_of
 from agent.home.kinds.ev_charger import EvCharger
 from agent.home.kinds.meter import Meter
+from agent.home.kinds.pv_inverter import PvInverter
 from agent.home.kinds.switched import Switched
 from agent.home.windows import SiteLocation, next_ready_by, occurrences
 
@@ -35,13 +38,14 @@ def check_settings(config: Config, path: Path) -> Iterator[CheckResult]:
     yield passed("config", f"{path}; topics below {config.base_topic}, in {zone}")
     yield from _check_placeholders(config)
     yield from _check_limits(config)
+    yield from _check_export(config)
     if not config.devices:
         yield warning("devices", "none; only prices are published", "add some to devices:")
     for device in config.devices:
-        if isinstance(device, Meter):
+        if isinstance(device, Meter | PvInverter) and not device.controlled:
             yield passed(device.id, f"{device.role} meter, only read")
             continue
-        yield passed(device.id, _describe(device))
+        yield passed(device.id, _describe(device, config))
         if isinstance(device, EvCharger):
             yield from _check_charging(device, config)
         if isinstance(device, Switched):
@@ -83,11 +87,11 @@ def _check_placeholders(config: Config) -> Iterator[CheckResult]:
         )
 
 
-def _describe(device: DeviceSection) -> str:
-    kind = KINDS[device.type]
-    offline = kind.profile(device).offline
-    power = f" at {offline.power_w} W" if offline.power_w else ""
-    return f"{kind.describe(device)}; when nobody answers: {offline.mode}{power}"
+def _describe(device: DeviceSection, config: Config) -> str:
+    offline = profile_of(device, config).offline
+    says_power = offline.power_w or offline.mode == "limit"
+    power = f" at {offline.power_w} W" if says_power else ""
+    return f"{KINDS[device.type].describe(device)}; when nobody answers: {offline.mode}{power}"
 
 
 # --- what can never be ----------------------------------------------------------------------------
@@ -106,7 +110,10 @@ def _check_limits(config: Config) -> Iterator[CheckResult]:
     for name, limit in limits.items():
         if limit is None:
             continue
-        left = limit - site.base_load_w
+        left: float = limit - site.base_load_w
+        if name == "failsafe_limit_w" and site.limit_scope is LimitScope.CONTROLLABLE:
+            profiles = [KINDS[device.type].profile(device) for device in config.appliances]
+            left = allowed_w(limit, dim_allowance_w(site, profiles))
         too_big = [
             f"{device.id} ({least} W)"
             for device in config.appliances
@@ -120,10 +127,21 @@ def _check_limits(config: Config) -> Iterator[CheckResult]:
             )
 
 
+def _check_export(config: Config) -> Iterator[CheckResult]:
+    limited = [device.id for device in config.appliances if isinstance(device, PvInverter)]
+    directions = getattr(config.tariff, "directions", ("export",))
+    if limited and "export" not in directions:
+        yield warning(
+            limited[0],
+            "is not held back where export costs money: no prices for export are fetched",
+            "tariff.directions: [import, export]",
+        )
+
+
 def _least_power_w(device: DeviceSection) -> int:
     """What it takes at least while it runs."""
     profile = KINDS[device.type].profile(device)
-    if profile.type is DeviceType.BATTERY:
+    if profile.produces or profile.type is DeviceType.BATTERY:
         return 0
     return profile.min_power_w or profile.max_power_w
 

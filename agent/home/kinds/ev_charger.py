@@ -1,19 +1,22 @@
 """A charger and the car at it: energy to a SoC or of a stay, by its ready-by. Pure."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from agent.config.base import Percent, Watts
 from agent.config.devices import DeviceSection, Energy, ReadyBy, Seconds
 from agent.energy.instants import format_instant, to_unix_floor
+from agent.energy.phases import ONE, SWITCHED, THREE, Phases
 from agent.energy.profile import DeviceProfile
+from agent.energy.readings import DeviceInfo
 from agent.energy.schedule import DefaultCommand, DeviceType, Goal, OfflineRule
 from agent.energy.situation import ZERO, Flexible
 from agent.home.kinds.kind import DeviceKind
-from agent.home.model.device_model import FULL_PERCENT, DeviceModel, Traits
+from agent.home.model.device_model import FULL_PERCENT, FULL_WHEN_IDLE_FOR, DeviceModel, Traits
 from agent.home.planning_input import (
     SATISFIED_TOLERANCE_KWH,
     WITHOUT_DEADLINE,
@@ -35,9 +38,15 @@ MARGIN_KWH = Decimal("0.05")
 USUAL_OFFLINE_W = 3700
 HUNDRED = Decimal(100)
 # At 100 % a car that still takes power is let go on a while at a time.
-TOPPING_UP = timedelta(minutes=10)
+TOPPING_UP = timedelta(minutes=30)
+# The last percent take longer than full power would need: they are planned to end so much earlier.
+TAPER_RESERVE = timedelta(hours=2)
+# One that takes less and less takes about so much of it on the way that is left.
+STILL_TAKES = 0.7
 # What full power brings in so long is not worth starting the car once more for.
 WORTH_A_START_S = 90
+# By the config's word; left out, and not told by the charger either: one.
+COUNTS: Mapping[object, tuple[int, ...]] = {None: ONE, 1: ONE, 3: THREE, "switched": SWITCHED}
 SOC_KEYS = frozenset({"target_soc_percent", "soc_percent", "floor_soc_percent"})
 
 
@@ -46,12 +55,14 @@ class EvCharger(DeviceSection):
 
     Demand comes from `target_soc_percent` with `battery_kwh`, else from `energy_kwh` a session.
     `assumed_soc_percent` counts where the car has told none in this stay. `floor_soc_percent` is
-    charged at once, whatever it costs.
+    charged at once, whatever it costs. `phases` left out: as the charger says, else one; one that
+    is `switched` charges on one phase or on three, `phase_switch_min_s` apart.
     """
 
     type: Literal["ev_charger"]
     max_power_w: Watts = Field(gt=0)
-    phases: Literal[1, 3] = 1
+    phases: Literal[1, 3, "switched"] | None = None
+    phase_switch_min_s: Seconds = 300
     voltage_v: int = Field(default=230, ge=100, le=260)
     battery_kwh: Energy | None = None
     target_soc_percent: Percent = 80
@@ -68,16 +79,23 @@ class EvCharger(DeviceSection):
     offline_after_s: Seconds = 900
 
     @property
+    def wiring(self) -> Phases:
+        counts = COUNTS[self.phases]
+        switch_min_s = self.phase_switch_min_s if len(counts) > 1 else 0
+        return Phases(counts, self.voltage_v, self.max_power_w, switch_min_s)
+
+    @property
     def min_power_w(self) -> int:
         """6 A on each phase, the least a charger can offer (IEC 61851)."""
-        return 6 * self.voltage_v * self.phases
+        return self.wiring.least_w(COUNTS[self.phases][0])
 
     @model_validator(mode="after")
     def _check_sizes(self) -> "EvCharger":
-        if self.max_power_w < self.min_power_w:
+        highest = COUNTS[self.phases][-1]
+        if self.max_power_w < (least_w := self.wiring.least_w(highest)):
             raise ValueError(
-                f"max_power_w is {self.max_power_w}, but 6 A on {self.phases} phase(s) "
-                f"is {self.min_power_w} W already"
+                f"max_power_w is {self.max_power_w}, but 6 A on {highest} phase(s) "
+                f"is {least_w} W already"
             )
         if self.battery_kwh is None and self.energy_kwh is None:
             raise ValueError("give battery_kwh (with a car that tells its SoC) or energy_kwh")
@@ -85,6 +103,12 @@ class EvCharger(DeviceSection):
             raise ValueError(f"offline_power_w is 0 or at least {self.min_power_w} (6 A)")
         if self.offline_power_w and self.offline_power_w > self.max_power_w:
             raise ValueError(f"offline_power_w is at most max_power_w, {self.max_power_w}")
+        offline_w = self.offline_power_w or 0
+        if self.wiring.allowed_w(offline_w) != offline_w:
+            raise ValueError(
+                f"offline_power_w lies between the {self.wiring.most_w(1)} W of one phase and the "
+                f"{self.wiring.least_w(3)} W of three"
+            )
         if self.floor_soc_percent > self.target_soc_percent:
             raise ValueError("floor_soc_percent lies above target_soc_percent")
         return self
@@ -96,9 +120,9 @@ class EvChargerKind(DeviceKind[EvCharger]):
     has_stays = True
 
     def profile(self, section: EvCharger) -> DeviceProfile:
-        offline = section.offline_power_w
+        wiring, offline = section.wiring, section.offline_power_w
         if offline is None:
-            offline = min(section.max_power_w, max(section.min_power_w, USUAL_OFFLINE_W))
+            offline = wiring.allowed_w(max(section.min_power_w, USUAL_OFFLINE_W))
         return DeviceProfile(
             id=section.id,
             type=DeviceType.EVSE,
@@ -109,11 +133,20 @@ class EvChargerKind(DeviceKind[EvCharger]):
             default=DefaultCommand("idle", 0),
             offline=OfflineRule(section.offline_after_s, "charge" if offline else "idle", offline),
             priority=section.priority,
-            phases=section.phases,
-            voltage_v=section.voltage_v,
+            phases=wiring,
             min_on_s=section.min_on_s,
             min_off_s=section.min_off_s,
         )
+
+    def as_told(self, section: EvCharger, info: DeviceInfo) -> EvCharger:
+        if section.phases is not None or info.phases is None or info.phases not in COUNTS:
+            return section
+        try:
+            given = section.model_dump(exclude_unset=True)
+            return EvCharger.model_validate({**given, "phases": info.phases})
+        except ValidationError:
+            # Its other values do not go with that; the contradiction stands in health.
+            return section
 
     def traits(self, section: EvCharger) -> Traits:
         battery = section.battery_kwh
@@ -132,11 +165,15 @@ class EvChargerKind(DeviceKind[EvCharger]):
         self, section: EvCharger, model: DeviceModel, wish: Wish, context: PlanningContext
     ) -> None:
         super().advance(section, model, wish, context)
-        if not model.tells_plug and model.plugged(context.now):
-            # Nobody hears it come and go: each ready-by ends a stay.
-            if model.session.since is None:
-                model.session.since = context.now
-            elif (ready_by := _deadline(section, model, wish, context)) <= context.now:
+        if not model.plugged(context.now):
+            return
+        if model.session.since is None:
+            # Nobody heard it come, or what was known of this stay is lost.
+            model.session.since = context.now
+        elif not model.tells_plug:
+            # Nobody hears it go either: each ready-by ends a stay.
+            ready_by = _deadline(section, model, wish, context)
+            if ready_by <= context.now:
                 model.begin_stay(ready_by)
 
     def session_over(
@@ -150,7 +187,8 @@ class EvChargerKind(DeviceKind[EvCharger]):
             if section.battery_kwh
             else f"{section.energy_kwh:g} kWh a stay"
         )
-        return f"charger up to {section.max_power_w} W, {amount}"
+        switches = " on one phase or three" if section.wiring.switches else ""
+        return f"charger up to {section.max_power_w} W{switches}, {amount}"
 
     def planning_input(
         self, section: EvCharger, model: DeviceModel, wish: Wish, context: PlanningContext
@@ -163,7 +201,10 @@ class EvChargerKind(DeviceKind[EvCharger]):
         target = values.target_soc_percent
         if target is None:
             target = _exactly(section.target_soc_percent)
+        tapering_w = model.tapering_w(now)
         power_w = round(model.following.learned_power_w or section.max_power_w)
+        if tapering_w is not None:
+            power_w = round(STILL_TAKES * tapering_w)
         missing = _missing_kwh(section, model, wish, now, target)
         if _not_worth_a_start(model, missing, power_w, now):
             missing = ZERO
@@ -175,7 +216,15 @@ class EvChargerKind(DeviceKind[EvCharger]):
             override = None
         goal = Goal(missing, target if section.battery_kwh else None, to_unix_floor(deadline))
         since = model.session.since or now
-        needs = (ActiveNeed(format_instant(since), missing, section.max_power_w, deadline),)
+        needs = (
+            ActiveNeed(
+                format_instant(since),
+                missing,
+                section.max_power_w,
+                deadline,
+                contiguous=section.contiguous,
+            ),
+        )
         notes = _notes(section, model, now)
         if override is None:
             override = _floor_charge(section, model, wish, now) or _topping_up(
@@ -185,11 +234,15 @@ class EvChargerKind(DeviceKind[EvCharger]):
         if rest < SATISFIED_TOLERANCE_KWH:
             return PlanningInput(None, goal, override, full=full, needs=needs, notes=notes)
         begin = max(now, override.until) if override else now
+        ends_early = deadline - TAPER_RESERVE
+        needed = timedelta(hours=float(rest) * 1000 / power_w)
+        if target < HUNDRED or ends_early <= begin + needed:
+            ends_early = deadline
         cap = values.price_cap if values.price_cap is not None else section.price_cap
         demand = demand_of(
             rest + MARGIN_KWH,
             begin,
-            deadline,
+            ends_early,
             now,
             cap,
             contiguous=section.contiguous,
@@ -236,7 +289,10 @@ def _topping_up(
         return None
     if not model.meter.commanded_w(now):
         return None
-    return Override("boost", whole_second(now + TOPPING_UP), "topping_up", section.max_power_w)
+    until = now + TOPPING_UP
+    if model.idle_since is not None:
+        until = model.idle_since + FULL_WHEN_IDLE_FOR
+    return Override("boost", whole_second(until), "topping_up", section.max_power_w)
 
 
 def _not_worth_a_start(model: DeviceModel, missing: Decimal, power_w: int, now: datetime) -> bool:

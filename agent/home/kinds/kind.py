@@ -7,11 +7,13 @@ from decimal import Decimal
 from typing import ClassVar, Generic, TypeVar
 
 from agent.config.devices import DeviceSection
+from agent.config.document import Config
 from agent.contracts.wire import Request
-from agent.energy.plan import DevicePlan
+from agent.energy.plan import DevicePlan, Plan
 from agent.energy.profile import DeviceProfile
+from agent.energy.readings import DeviceInfo
 from agent.energy.schedule import ScheduleSlot
-from agent.energy.situation import ZERO
+from agent.energy.situation import ZERO, Situation
 from agent.home.model.device_model import DeviceModel, Traits
 from agent.home.planning_input import PlanningContext, PlanningInput
 from agent.home.wishes import MODE_KEYS, Wish
@@ -30,6 +32,8 @@ class DeviceKind(ABC, Generic[S]):
     type: ClassVar[str]
     section: builtins.type[S]
     has_stays: ClassVar[bool] = False
+    # What the owner can do where something of the device had to be assumed.
+    assumed_action: ClassVar[str] = "owner: state soc_percent"
 
     @abstractmethod
     def profile(self, section: S) -> DeviceProfile:
@@ -44,6 +48,14 @@ class DeviceKind(ABC, Generic[S]):
     @abstractmethod
     def describe(self, section: S) -> str:
         """What is configured, in words for people."""
+
+    def as_told(self, section: S, info: DeviceInfo) -> S:
+        """The section with what the config leaves to the device to say."""
+        return section
+
+    def at_site(self, profile: DeviceProfile, config: Config) -> DeviceProfile:
+        """The profile as it is in that house, beside its other devices."""
+        return profile
 
     def traits(self, section: S) -> Traits:
         return Traits(float(self.profile(section).max_power_w), has_stays=self.has_stays)
@@ -92,10 +104,15 @@ class DeviceKind(ABC, Generic[S]):
                     energy.quantize(SIX_DIGITS),
                     slot.price,
                     slot.reason,
-                    profile.phases,
                 )
             )
         return out
+
+    def site_slots(
+        self, profile: DeviceProfile, plan: Plan, situation: Situation
+    ) -> Sequence[ScheduleSlot]:
+        """The slots of one that is no device of the plan, from its site's part."""
+        return ()
 
 
 def one_slot(profile: DeviceProfile, plan: DevicePlan) -> list[ScheduleSlot]:

@@ -1,7 +1,7 @@
 """A meter that is only read: what the house takes from the grid, or what its roof gives. Pure."""
 
 from enum import StrEnum
-from typing import ClassVar, Literal
+from typing import Literal
 
 from agent.config.devices import DeviceSection
 
@@ -14,7 +14,9 @@ class MeterRole(StrEnum):
 class Meter(DeviceSection):
     """Its `power_w`: at the grid import positive and export negative; of a roof what it gives."""
 
-    controlled: ClassVar[bool] = False
-
     type: Literal["meter"]
     role: MeterRole
+
+    @property
+    def controlled(self) -> bool:
+        return False

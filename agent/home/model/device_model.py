@@ -11,7 +11,8 @@ from decimal import Decimal
 from agent.energy.instants import from_unix
 from agent.energy.readings import Acknowledgement, AckStatus, Reading, Unreadable, Value
 from agent.energy.schedule import Schedule
-from agent.home.model.following import Deviation, Following
+from agent.home.model.doubts import Doubts
+from agent.home.model.following import LESS_SHARE, TAPER_FROM_PERCENT, Deviation, Following
 from agent.home.model.held import HeldSchedules
 from agent.home.model.meter import (
     REPORTS_WITHIN,
@@ -22,8 +23,10 @@ from agent.home.model.meter import (
     MeteredInterval,
 )
 from agent.home.model.plug import PlugContact
+from agent.home.model.problems import problems_of
 from agent.home.model.session import Session, Stay
 from agent.home.model.soc import STEP_PERCENT, SocEstimate
+from agent.home.model.thermal import ThermalState, ThermalTraits
 
 # A retained reading without a time of its own may be this old.
 UNTIMED_RETAINED_AGE = timedelta(days=1)
@@ -38,8 +41,8 @@ BELIEVED_POWER = 1.5
 # At a target of 100 a charge ends when the car has taken no more for so long.
 FULL_WHEN_IDLE_FOR = timedelta(minutes=10)
 FULL_PERCENT = 99.0
-# A value that cannot be is named for so long: one that comes and goes is one fault.
-DOUBT_STANDS = timedelta(minutes=10)
+# An inverter that gives so much of its limit is held down by it.
+AT_LIMIT_SHARE = 0.9
 # Smaller changes are not worth a new plan, nor a write to the SD card.
 REPLAN_THRESHOLDS = {
     "soc_percent": 0.5,
@@ -57,6 +60,8 @@ class Traits:
     """What the configuration says of the device. `has_stays`: it comes and goes, like a car.
 
     `max_discharge_w` above 0: it gives back too, and its power and energy carry a sign.
+    `produces`: it gives only, as an inverter; its power is what it gives, and nobody pays for it.
+    `thermal`: it heats a store whose temperature is followed.
     """
 
     max_power_w: float
@@ -65,6 +70,8 @@ class Traits:
     has_stays: bool = False
     max_discharge_w: float = 0.0
     discharge_efficiency: float = 1.0
+    thermal: ThermalTraits | None = None
+    produces: bool = False
 
     @property
     def gives_back(self) -> bool:
@@ -84,7 +91,7 @@ class DeviceModel:
     traits: Traits
     readings: dict[str, Reading] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
-    doubts: dict[str, str] = field(default_factory=dict)
+    doubts: Doubts = field(default_factory=Doubts)
     session: Session = field(default_factory=Session)
     progress: dict[str, float] = field(default_factory=dict)
     on_since: datetime | None = None
@@ -96,10 +103,11 @@ class DeviceModel:
     schedules: HeldSchedules = field(default_factory=HeldSchedules)
     meter: EnergyMeter = field(init=False)
     soc: SocEstimate = field(init=False)
+    thermal: ThermalState | None = field(init=False)
     following: Following = field(init=False)
     plug: PlugContact = field(default_factory=PlugContact, init=False)
+    _given: tuple[float, datetime] | None = field(default=None, init=False)
     _last_stay: Stay | None = field(default=None, init=False)
-    _doubted_at: dict[str, datetime] = field(default_factory=dict, init=False)
     _spans: list[MeteredInterval] = field(default_factory=list, init=False)
     _booked: list[MeteredInterval] = field(default_factory=list, init=False)
 
@@ -113,6 +121,7 @@ class DeviceModel:
             traits.discharge_efficiency if traits.gives_back else None,
         )
         self.following = Following(traits.max_power_w, learns=traits.has_stays)
+        self.thermal = None if traits.thermal is None else ThermalState(traits.thermal)
 
     # --- what is believed -----------------------------------------------------------------------
 
@@ -145,6 +154,16 @@ class DeviceModel:
             return True
         return self.idle_since is not None and now - self.idle_since >= FULL_WHEN_IDLE_FOR
 
+    def tapering_w(self, now: datetime) -> float | None:
+        """What a nearly full car still takes of what it was told; None where it takes all."""
+        soc, asked_w = self.soc_percent(now), self.meter.commanded_w(now)
+        nearly_full = soc is not None and soc >= TAPER_FROM_PERCENT
+        if not (self.traits.has_stays and nearly_full and asked_w > 0 and self.meter.reports(now)):
+            return None
+        taken_w = self.meter.power_w(now)
+        takes = taken_w >= ON_POWER_FRACTION * self.traits.max_power_w
+        return taken_w if takes and taken_w < LESS_SHARE * asked_w else None
+
     def opted_out(self, now: datetime) -> bool:
         """A person at the device has overridden it; for 24 hours at most."""
         since = self.session.opted_out_at
@@ -163,6 +182,8 @@ class DeviceModel:
         self._switch_as_commanded(now)
 
     def _command(self, now: datetime) -> None:
+        if self.traits.produces:
+            return
         self._switch_as_commanded(now)
         schedules = self.schedules
         self.meter.command(schedules.spans(), now, free_outside=schedules.free_outside)
@@ -200,15 +221,17 @@ class DeviceModel:
         if reading.kind == "power_w":
             self._power(float(reading.value), reading.at, now)
             return False
-        if reading.kind in (SESSION, TOTAL) and self.traits.gives_back:
+        if reading.kind in (SESSION, TOTAL) and (self.traits.gives_back or self.traits.produces):
             # A counter of one direction says nothing of what is left.
             return False
         if reading.kind in (SESSION, TOTAL):
             doubt = self.meter.report_counter(reading.kind, float(reading.value), reading.at, now)
-            self._doubt(reading.kind, doubt, now)
+            self.doubts.note(reading.kind, doubt, now)
             matters = doubt is None
         elif reading.kind == "soc_percent":
             matters = self._charge(float(reading.value), reading.at, now)
+        elif reading.kind == "temperature_c" and self.thermal is not None:
+            return self.thermal.is_news(float(reading.value))
         else:
             matters = True
         return matters and _differs(old, reading)
@@ -218,7 +241,7 @@ class DeviceModel:
         self.meter.integrate_to(now)
         self.soc.state(percent, now, self.meter.total_kwh)
         self.readings["soc_percent"] = Reading("soc_percent", percent, now)
-        self.doubts.pop("soc_percent", None)
+        self.doubts.drop("soc_percent")
 
     def cannot_read(self, item: Unreadable, now: datetime) -> None:
         """A key of its state cannot be read; it stands until a good value comes."""
@@ -233,7 +256,7 @@ class DeviceModel:
         if self.schedules.answer(ack):
             self._command(now)
         if ack.status is AckStatus.REJECTED:
-            if not named:
+            if latest is not None and not named:
                 self.following.refuses(now)
             return False
         if ack.status is AckStatus.ACCEPTED and named:
@@ -302,13 +325,19 @@ class DeviceModel:
             return
         turned = power_w < -ON_POWER_FRACTION * self.traits.max_power_w
         # Nothing that is planned as a load gives power back: its meter sits the other way round.
-        doubt = f"power_w {power_w:g} is negative; it counts as taken" if turned else None
+        counts = "given" if self.traits.produces else "taken"
+        doubt = f"power_w {power_w:g} is negative; it counts as {counts}" if turned else None
         power_w = abs(power_w) if turned else max(0.0, power_w)
         if power_w > BELIEVED_POWER * self.traits.max_power_w:
             full = f"{self.traits.max_power_w:g} W"
-            self._doubt("power_w", f"power_w {power_w:.0f} is more than full power ({full})", now)
+            self.doubts.note(
+                "power_w", f"power_w {power_w:.0f} is more than full power ({full})", now
+            )
             return
-        self._doubt("power_w", doubt, now)
+        self.doubts.note("power_w", doubt, now)
+        if self.traits.produces:
+            self._given = power_w, at
+            return
         self.meter.report_power(power_w, at, now)
         on = power_w >= ON_POWER_FRACTION * self.traits.max_power_w
         self._switch(on, at)
@@ -327,20 +356,12 @@ class DeviceModel:
         # A gauge in steps is not worth a word.
         far = before is not None and abs(percent - before) > STEP_PERCENT
         doubt = f"soc_percent {percent:g} changed faster than it can" if far else None
-        if believed:
+        if believed or percent == self.soc.stuck_at:
             doubt = None
-        self._doubt("soc_percent", doubt, now)
+        self.doubts.note("soc_percent", doubt, now)
         if self.traits.gives_back and before is not None:
             return believed and abs(percent - before) >= UNEXPECTED_SOC_PERCENT
         return believed
-
-    def _doubt(self, kind: str, why: str | None, now: datetime) -> None:
-        """Named by the first of the values that cannot be, until they have ceased."""
-        if why is not None:
-            self.doubts.setdefault(kind, why)
-            self._doubted_at[kind] = now
-        elif kind in self.doubts and now - self._doubted_at[kind] >= DOUBT_STANDS:
-            del self.doubts[kind]
 
     # --- time goes on ---------------------------------------------------------------------------
 
@@ -355,17 +376,31 @@ class DeviceModel:
         self.schedules.note_block(now)
         self._switch_as_commanded(now)
         self.meter.integrate_to(now)
-        new = self.meter.pop_intervals()
-        self._spans += new
-        self._booked += new
+        self._collect()
         if self.soc.settle(now):
-            self.doubts.pop("soc_percent", None)
+            self.doubts.drop("soc_percent")
+        self.soc.look(self.meter.total_kwh, now, charges=self.on_since is not None)
+        if self.traits.produces:
+            self.following.observe_limit(self.schedules.limit_w(now), self._gives(now), now)
+            return
         told_w, told_at = None, None
         if self.meter.power is not None and self.meter.reports(now):
             told_w, told_at = self.meter.power
         soc, asked_w = self.soc_percent(now), self._asked_w(now)
         self.following.observe(asked_w, told_w, soc, now, told_at=told_at)
         self.meter.takes_nothing = self.following.deviation is Deviation.TAKES_NOTHING
+
+    def _gives(self, now: datetime) -> tuple[float, datetime] | None:
+        """What an inverter told lately that it gives, and since when."""
+        given = self._given
+        return given if given is not None and now - given[1] <= REPORTS_WITHIN else None
+
+    def is_limited(self, now: datetime) -> bool:
+        """Does an inverter give as much as it may, so that nobody knows what it could?"""
+        limit_w, given = self.schedules.limit_w(now), self._gives(now)
+        if limit_w is None or not self.traits.produces:
+            return False
+        return given is None or given[0] >= AT_LIMIT_SHARE * limit_w
 
     def _asked_w(self, now: datetime) -> float | None:
         """What is asked of it now; None where its own logic or a person decides."""
@@ -385,9 +420,15 @@ class DeviceModel:
         return spans
 
     def pop_booked(self) -> list[MeteredInterval]:
-        """What was counted since the last call, for the ledger."""
+        """All that was counted since the last call, for the ledger."""
+        self._collect()
         booked, self._booked = self._booked, []
         return booked
+
+    def _collect(self) -> None:
+        new = self.meter.pop_intervals()
+        self._spans += new
+        self._booked += new
 
     def counts_as_told(self, now: datetime) -> bool:
         """It should run and told its power once, but its values have stopped coming."""
@@ -439,24 +480,9 @@ class DeviceModel:
         self.session.started_at, self.session.confirmed = None, False
         self.session.satisfied_at = now
 
-    # --- what is wrong --------------------------------------------------------------------------
-
     def problems(self, now: datetime) -> list[str]:
         """What a person should know of the device, in sentences; empty where all is well."""
-        out = []
-        if error := self.value("error", now):
-            out.append(f"says {error}")
-        out += [f"{kind} cannot be read: {why}" for kind, why in sorted(self.unreadable.items())]
-        out += [self.doubts[kind] for kind in sorted(self.doubts)]
-        if self.plug.flickers(now):
-            out.append("its plug contact flickers; it counts as plugged in")
-        if self.soc.is_stuck(self.meter.total_kwh):
-            out.append("soc_percent stands still though it charges; it is counted by its energy")
-        if self.following.deviation is not None:
-            out.append(str(self.following.deviation))
-        if self.counts_as_told(now):
-            out.append("tells its power no more; it counts as doing what it was told")
-        return out
+        return problems_of(self, now)
 
     def restore_readings(self, readings: Mapping[str, Reading]) -> None:
         """What it told an earlier life."""

@@ -16,6 +16,8 @@ NOTHING_SHARE = 0.05
 # Less than this may be a standby that no schedule ends.
 UNASKED_SHARE = 0.2
 LESS_SHARE = 0.93
+# What an inverter gives above its limit is less than this where it keeps it.
+ABOVE_LIMIT_SHARE, ABOVE_LIMIT_W = 0.05, 100.0
 # Near full a car takes less and less: that says nothing of what it can take.
 TAPER_FROM_PERCENT = 85.0
 
@@ -25,6 +27,7 @@ class Deviation(StrEnum):
 
     TAKES_NOTHING = "takes nothing though it is told to run"
     TAKES_UNASKED = "takes power though it is told not to"
+    GIVES_TOO_MUCH = "gives more than its limit allows"
 
 
 @dataclass(slots=True)
@@ -99,6 +102,28 @@ class Following:
         if self._seen_since is not None and now - self._seen_since >= LASTS:
             if self.deviation is not seen:
                 self.deviation, self.not_following_since = seen, self._seen_since
+            self.retries.failed(now)
+
+    def observe_limit(
+        self, limit_w: float | None, given: tuple[float, datetime] | None, now: datetime
+    ) -> None:
+        """Of one that gives: the most it may give now (None: all), and what it told lately."""
+        if limit_w is None or given is None:
+            self._seen = None
+            if self.deviation is not None:
+                self.retries.failed(now)
+            return
+        given_w, told_at = given
+        most_w = limit_w + max(ABOVE_LIMIT_W, ABOVE_LIMIT_SHARE * self.max_power_w)
+        if given_w <= most_w:
+            self._seen = None
+            self._clear()
+            return
+        if self._seen is None:
+            self._seen, self._seen_since = Deviation.GIVES_TOO_MUCH, told_at
+        if self._seen_since is not None and now - self._seen_since >= LASTS:
+            if self.deviation is None:
+                self.deviation, self.not_following_since = self._seen, self._seen_since
             self.retries.failed(now)
 
     def _judge(self, asked_w: float | None, taken_w: float) -> Deviation | None:

@@ -8,7 +8,7 @@ from agent.energy.readings import Acknowledgement, AckStatus
 from agent.energy.schedule import HEAT, DeviceType, Schedule
 from agent.home.model.meter import CommandedSpan
 
-BLOCK = "block"
+BLOCK, LIMIT = "block", "limit"
 # One that is heard so long after it was told something and has not answered never will.
 ANSWERS_WITHIN = timedelta(minutes=10)
 
@@ -41,7 +41,7 @@ class HeldSchedules:
     def acts_by_itself(self) -> bool:
         """Is what it does outside of its slots its own affair?"""
         held = self.held
-        own = (*HEAT, DeviceType.PROGRAM, DeviceType.BATTERY)
+        own = (*HEAT, DeviceType.PROGRAM, DeviceType.BATTERY, DeviceType.PV_INVERTER)
         return held is None or held.device_type in own
 
     @property
@@ -56,6 +56,14 @@ class HeldSchedules:
             CommandedSpan(from_unix(slot.start), from_unix(slot.end), float(slot.power_w))
             for slot in slots
         ]
+
+    def limit_w(self, now: datetime) -> float | None:
+        """The most that an inverter may give now; None: as much as it can."""
+        held = self.held
+        if held is None:
+            return None
+        command = held.slot_at(to_unix_floor(now)) or held.default
+        return float(command.power_w) if command.mode == LIMIT else None
 
     def tell(self, schedule: Schedule | None, now: datetime) -> None:
         """It was told this; None: its schedule was taken back."""

@@ -4,6 +4,8 @@ The rules are those of the wire contract's section 1a ("SoC"): one from before t
 this stay's; one that moves faster than twice the power allows must stand for ten minutes first.
 What a gauge shows is coarse, late, noisy or stuck, so the energy taken carries the estimate, and
 what is told draws it to itself: at once where it is clearly another, else little by little.
+A gauge that stands still while the car takes a good part of its battery is stuck, also over the
+next stays: it is believed again when it moves.
 """
 
 from dataclasses import dataclass, replace
@@ -19,6 +21,9 @@ NOISE_PERCENT = 2.5
 DRAWN_WITHIN = timedelta(minutes=30)
 # A gauge in steps of ten stands still for so long while the car charges; a longer one is stuck.
 STEP_PERCENT = 15.0
+# One at full has no step to come: what a car takes there in one go is not inside.
+FULL_STEP_PERCENT = 10.0
+STUCK_AFTER = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,8 @@ class Told:
 class SocEstimate:
     """`anchor` is what is believed to have held where the meter's total was `anchor_total_kwh`;
 
-    `shown` is what the gauge showed last, since the meter's total was `shown_total_kwh`.
+    `shown` is what the gauge showed last, since the meter's total was `shown_total_kwh` and again
+    when it was `repeated_total_kwh`; `stuck_at` is where it stood still while the car charged.
     `discharge_efficiency` is of a battery that gives back too, None where energy only goes in.
     """
 
@@ -48,6 +54,8 @@ class SocEstimate:
     doubted_total_kwh: float = 0.0
     shown: Told | None = None
     shown_total_kwh: float = 0.0
+    repeated_total_kwh: float = 0.0
+    stuck_at: float | None = None
 
     def begin_session(self) -> None:
         self.anchor = self.doubted = self.shown = None
@@ -77,6 +85,9 @@ class SocEstimate:
 
         `measured`: the energy is what the device told, not what it was told to take.
         """
+        if percent == self.stuck_at:
+            return False
+        self.stuck_at = None
         believed = self.percent(total_kwh, session_kwh)
         if self.anchor is None or believed is None:
             self._show(percent, at, total_kwh)
@@ -111,11 +122,24 @@ class SocEstimate:
         self.doubted, self.doubted_total_kwh = Told(percent, since, at), total_kwh
         return self.settle(now)
 
-    def is_stuck(self, total_kwh: float) -> bool:
-        """Has the gauge stood still while the car must have taken a good part of its battery?"""
-        gained = self._gain(total_kwh - self.shown_total_kwh)
-        full = self.shown is None or self.shown.percent >= 100 - ROUNDING_PERCENT
-        return not full and gained > STEP_PERCENT
+    def look(self, total_kwh: float, now: datetime, *, charges: bool) -> None:
+        """See whether the gauge stands still while the car takes a good part of its battery."""
+        shown = self.shown
+        if shown is None or self.stuck_at is not None:
+            return
+        full = shown.percent >= 100 - ROUNDING_PERCENT
+        if full and (self.discharge_efficiency is not None or not charges):
+            # What a full one takes now and then, such as to heat a car, is no sign of that.
+            self.shown, self.shown_total_kwh = Told(shown.percent, now, now), total_kwh
+            return
+        # One that told it once only has not said that it stands still.
+        gained = self._gain(self.repeated_total_kwh - self.shown_total_kwh)
+        most = FULL_STEP_PERCENT if full else STEP_PERCENT
+        if gained > most and shown.at - shown.since > STUCK_AFTER:
+            self.stuck_at = shown.percent
+            if full:
+                # Nothing is known of what is inside; below it was true once, and carries on.
+                self.anchor = self.doubted = None
 
     def state(self, percent: float, at: datetime, total_kwh: float) -> None:
         """A person who can read the car has said so."""
@@ -133,6 +157,7 @@ class SocEstimate:
             self.shown = replace(self.shown, at=at)
         else:
             self.shown, self.shown_total_kwh = Told(percent, at, at), total_kwh
+        self.repeated_total_kwh = total_kwh
 
     def _believe(self, percent: float, at: datetime, total_kwh: float) -> None:
         self.anchor, self.anchor_total_kwh, self.doubted = Told(percent, at, at), total_kwh, None

@@ -18,8 +18,16 @@ class PlugInSession:
     soc_percent: float
 
 
+# One phase below it, three from there on: 6 A on three.
+THREE_PHASES_FROM_W = 4140
+
+
 class Ev(Appliance):
-    """Sessions are drawn from `seed`, one a night; `departures` notes the SoC at each leaving."""
+    """Sessions are drawn from `seed`, one a night from `comes` on to a little after `leaves`.
+
+    `departures` notes the SoC at each leaving. `phases` is told on `info`; one that is `switched`
+    charges on one or on three, by the power that it is told, and notes that in `switchings`.
+    """
 
     def __init__(
         self,
@@ -28,9 +36,14 @@ class Ev(Appliance):
         battery_kwh: float = 58.0,
         max_power_w: float = 11_000.0,
         efficiency: float = 0.9,
+        phases: int | str | None = None,
+        comes: time = time(17, 15),
+        leaves: time = time(7, 0),
         seed: int = 1,
     ) -> None:
         super().__init__(setup)
+        self._phases, self._comes, self._leaves = phases, comes, leaves
+        self.switchings: list[tuple[datetime, int]] = []
         self.max_power_w = max_power_w
         self._battery_kwh = battery_kwh
         self._efficiency = efficiency
@@ -44,9 +57,9 @@ class Ev(Appliance):
             self._session = self._draw(self._session.end.astimezone(self.zone).date())
 
     def _draw(self, day: date) -> PlugInSession:
-        start = local_instant(day, time(17, 15), self.zone)
+        start = local_instant(day, self._comes, self.zone)
         start += timedelta(seconds=self._random.randint(0, 9000))
-        end = local_instant(day + timedelta(days=1), time(7, 0), self.zone)
+        end = local_instant(day + timedelta(days=1), self._leaves, self.zone)
         end += timedelta(seconds=self._random.randint(60, 1800))
         return PlugInSession(start, end, self._random.uniform(22, 60))
 
@@ -78,7 +91,14 @@ class Ev(Appliance):
         if command.mode in ("own", "release"):
             return "charge", self.max_power_w
         power = min(command.power_w, self.max_power_w) if command.mode == "charge" else 0.0
+        if power and self._phases == "switched":
+            count = 3 if power >= THREE_PHASES_FROM_W else 1
+            if not self.switchings or self.switchings[-1][1] != count:
+                self.switchings.append((now, count))
         return ("charge" if power else "idle"), power
+
+    def info(self) -> dict[str, object]:
+        return super().info() | ({"phases": self._phases} if self._phases else {})
 
     def state(self) -> dict[str, object]:
         out: dict[str, object] = {"plugged": self.plugged}

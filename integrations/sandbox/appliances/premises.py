@@ -27,7 +27,8 @@ EARTH_TILT_DEG = 23.44
 class Premises:
     """`add` what is connected; `rest_w` is the sum without the battery, `grid_w` what is imported.
 
-    `peak_w` of the roof, which looks south; 0: there is none.
+    `peak_w` of the roof, which looks south; 0: there is none. `pv_w` is what its inverter gives of
+    what the sun offers, `sun_w`.
     """
 
     def __init__(
@@ -46,12 +47,16 @@ class Premises:
         self._seed = seed
         self._loads: list[Callable[[], float]] = []
         self._battery: Callable[[], float] = lambda: 0.0
+        self._roof_limit: Callable[[], float] = lambda: math.inf
 
     def add(self, power_w: Callable[[], float]) -> None:
         self._loads.append(power_w)
 
     def add_battery(self, power_w: Callable[[], float]) -> None:
         self._battery = power_w
+
+    def limit_roof(self, power_w: Callable[[], float]) -> None:
+        self._roof_limit = power_w
 
     def rest_w(self, now: datetime) -> float:
         return self.house_w(now) - self.pv_w(now) + sum(power() for power in self._loads)
@@ -65,6 +70,9 @@ class Premises:
         return usual * self._drawn("house", int(now.timestamp()) // QUARTER_S, 0.7, 1.3)
 
     def pv_w(self, now: datetime) -> float:
+        return min(self.sun_w(now), self._roof_limit())
+
+    def sun_w(self, now: datetime) -> float:
         sun = self._sun(now)
         if not self._peak_w or sun <= 0:
             return 0.0
@@ -72,6 +80,18 @@ class Premises:
         sky = self._drawn("sky", second // 86_400, 0.3, 0.95)
         clouds = self._drawn("clouds", second // QUARTER_S, 0.75, 1.15)
         return self._peak_w * sun * min(1.0, sky * clouds)
+
+    def outdoor_c(self, now: datetime) -> float:
+        """A year, a day, and weather that is another every day."""
+        local = now.astimezone(self._zone)
+        latitude = math.degrees(abs(self._latitude))
+        day = local.timetuple().tm_yday + (0 if self._latitude >= 0 else 182)
+        yearly = 30 - 0.42 * latitude + 0.2 * latitude * math.cos(2 * math.pi * (day - 205) / 365)
+        daily = 3.5 * math.cos(2 * math.pi * (local.hour + local.minute / 60 - 15) / 24)
+        days = now.timestamp() / 86_400
+        first = int(days)
+        weather = [self._drawn("weather", index, -4.0, 4.0) for index in (first, first + 1)]
+        return yearly + daily + weather[0] + (weather[1] - weather[0]) * (days - first)
 
     def _sun(self, now: datetime) -> float:
         """The sine of the sun's height, thinned by the air it comes through."""

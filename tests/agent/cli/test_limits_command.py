@@ -35,8 +35,9 @@ async def fill(folder: Path) -> None:
     clock = SystemClock()
     writer = DeviceStore(store, Health(clock), clock)
     limits = LimitLog(writer)
+    limits.measure = lambda now: (4140, 3980)
     limits.received(T, 4200)
-    limits.obeyed(4140, 3980)
+    limits.look(T + timedelta(minutes=1))
     limits.received(T + timedelta(hours=1), None)
     writer.flush(everything=True)
     store.close()
@@ -85,7 +86,8 @@ async def test_beside_a_running_agent(tmp_path: Path) -> None:
 async def test_a_file_of_before_there_were_limits(tmp_path: Path) -> None:
     await fill(tmp_path)
     with sqlite3.connect(tmp_path / "agent.sqlite") as connection:
-        connection.execute("DROP TABLE limits")
+        for table_name in ("limits", "ledger_days", "ledger_sessions"):
+            connection.execute(f"DROP TABLE {table_name}")
         connection.execute("PRAGMA user_version = 1")
     connection.close()
     assert await limits("--state", tmp_path) == (0, "no limit has come yet\n", "")

@@ -1,6 +1,7 @@
 """`flatpeak-agent plan` as a program: what it reads, writes and answers with."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,29 @@ def test_a_situation_for_people(saved: Path, capsys: pytest.CaptureFixture[str])
     assert "price" in out
     assert "Why:" in out
     assert all(device["id"] in out for device in BASE["devices"])
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_no_line_is_wider_than_the_terminal(
+    saved: Path,
+    columns: int,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main(["--situation", str(saved)]) == 0
+    # Tables are as wide as what stands in them; they fit into the usual 80.
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= max(80, columns)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_a_plan_in_the_signs_of_the_terminal(saved: Path, encoding: str) -> None:
+    command = [sys.executable, "-m", "agent", "plan", "--situation", str(saved)]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, capture_output=True, env=environment, check=True)
+    text = done.stdout.decode(encoding)
+    assert "Why:" in text
+    assert ("█" in text) == (encoding == "utf-8")
 
 
 def test_local_time_is_that_of_the_situation(

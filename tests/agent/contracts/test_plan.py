@@ -1,7 +1,7 @@
 """The plan document keeps to its model."""
 
 from agent.contracts.plan import PlanDocument, plan_document
-from agent.contracts.situation import read_situation
+from agent.contracts.situation.reading import read_situation
 from agent.planning import make_plan
 from tests.agent.contracts.test_situation import BASE, changed
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from agent.contracts.reader import Refusal
-from agent.contracts.situation import parse_situation, read_situation, situation_document
+from agent.contracts.situation.reading import parse_situation, read_situation
+from agent.contracts.situation.writing import situation_document
 from agent.energy.situation import Flexible, Program, Storage, Thermal
 
 BASE: dict[str, Any] = {

@@ -44,7 +44,9 @@ class House:
         self.clock.at = at
         self.health = Health(self.clock)
         self.device_w = self.given_w = 0.0
-        self.meters = SiteMeters({"grid": GRID, "roof": ROOF}, self.health)
+        self.meters = SiteMeters(
+            {"grid": GRID.role, "roof": ROOF.role}, frozenset({"grid", "roof"}), self.health
+        )
         self.power = HousePower(
             site or SiteSection(base_load_w=300),
             self.clock,

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from agent.clock import SteppedClock
 from agent.dispatch.dispatcher import Dispatcher, Wanted
 from agent.dispatch.outbox import Outbox
@@ -74,7 +76,7 @@ class Switchboard:
 
     def accept(self, device: str) -> None:
         ack = Acknowledgement(self.revision(device), AckStatus.ACCEPTED)
-        self.dispatcher.on_ack(device, ack)
+        self.dispatcher.on_ack(device, ack, NOW)
 
     async def issue(
         self, ev1: Schedule, ev2: Schedule, now: int = NOW, *, urgent: bool = True
@@ -183,7 +185,7 @@ def test_a_setpoint_that_was_acknowledged_makes_room_when_its_schedule_is_publis
         await board.issue(*wanted, now=NOW + 2)
         setpoint = json.loads(board.broker.retained["b/device/ev1/setpoint"])
         ack = Acknowledgement(setpoint["revision"], AckStatus.ACCEPTED)
-        board.dispatcher.on_ack("ev1", ack)
+        board.dispatcher.on_ack("ev1", ack, NOW)
         await board.issue(*wanted, now=NOW + 3)
         board.dispatcher.publish_due_setpoints(START + timedelta(seconds=4))
         await board.outbox.drained()
@@ -237,11 +239,46 @@ def test_no_revision_is_used_twice_whoever_remembers_it() -> None:
         await again.issue(schedule("ev1", (0, 60)), schedule("ev2"), now=NOW - 86_400)
         assert again.revision("ev1") == first + 1
         # a device or the broker that has seen a later one than our database
-        again.dispatcher.on_ack("ev1", Acknowledgement(first + 50, AckStatus.REJECTED))
+        again.dispatcher.on_ack("ev1", Acknowledgement(first + 50, AckStatus.REJECTED), NOW)
         retained = json.dumps({"revision": first + 70}).encode()
         again.dispatcher.on_schedule_seen("ev2", retained, retained=True)
         await again.issue(schedule("ev1"), schedule("ev2", (0, 60)))
         assert (again.revision("ev1"), again.revision("ev2")) == (first + 51, first + 71)
+
+    run_virtual(live, START)
+
+
+@pytest.mark.parametrize("claimed", [2**32 - 1, NOW + 5 * 365 * 86_400])
+def test_a_revision_that_cannot_be_is_not_believed_and_the_device_is_got_out_of_it(
+    claimed: int,
+) -> None:
+    """It refuses all that is not greater; once it has forgotten what it holds, it takes ours."""
+
+    async def live(clock: SteppedClock) -> None:
+        board = await switchboard(clock, limited=False, store=Store.in_memory())
+        await board.issue(schedule("ev1", (0, 3600)), schedule("ev2"))
+        dispatcher = board.dispatcher
+        assert dispatcher.revision_problem("ev1") is None
+        dispatcher.on_ack("ev1", Acknowledgement(claimed, AckStatus.ACCEPTED), NOW)
+        assert board.slots("ev1") == 1
+        for times in (1, 2):
+            said = len(board.broker.log)
+            dispatcher.on_ack("ev1", Acknowledgement(claimed, AckStatus.REJECTED), NOW + 1)
+            problem = dispatcher.revision_problem("ev1") or ""
+            assert str(claimed) in problem
+            assert "clear its retained ack" in problem
+            await board.issue(schedule("ev1", (0, 3600)), schedule("ev2"), now=NOW + 10)
+            payloads = [
+                item.payload for item in board.broker.log[said:] if "ev1/schedule" in item.topic
+            ]
+            # Taken back and given anew; once a day.
+            assert [bool(payload) for payload in payloads] == (
+                [False, False, True, True] if times == 1 else []
+            )
+        assert board.revision("ev1") < NOW + 86_400
+        assert board.health.counts["unbelieved_revisions"] == 3
+        board.accept("ev1")
+        assert dispatcher.revision_problem("ev1") is None
 
     run_virtual(live, START)
 
@@ -274,14 +311,16 @@ def test_a_stricter_limit_is_obeyed_by_setpoints_first_and_waits_for_nobody() ->
         board.dispatcher.publish_due_setpoints(clock.now())
         await board.outbox.drained()
         said = len(board.broker.log)
-        assert board.dispatcher.curtail(Steps.constant(8000), (), NOW + 1) == ["ev2"]
+        assert board.dispatcher.curtail(Steps.constant(8780), (), NOW + 1) == ["ev2"]
         await board.outbox.drained()
         topics = [item.topic for item in board.broker.log[said:] if "device" in item.topic]
         assert topics[0] == "b/device/ev2/setpoint"
         assert set(topics) == {
             f"b/device/ev2/{form}" for form in ("setpoint", "schedule", "schedule/compact")
         }
-        assert board.slots("ev2") == 0
+        # What ev1 leaves are its 6 A.
+        slots = json.loads(board.broker.retained["b/device/ev2/schedule"])["slots"]
+        assert [slot["power_w"] for slot in slots] == [1380]
 
     run_virtual(live, START)
 

@@ -43,6 +43,7 @@ class Desk:
             on_request=lambda device, payload: self._note((device, payload)),
             on_site=lambda message: self._note(message.payload),
             on_schedule_seen=lambda device, payload, retained: self._note((device, payload)),
+            on_published=lambda message: None,
         )
 
     def _note(self, item: object) -> None:

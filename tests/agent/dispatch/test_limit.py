@@ -96,15 +96,16 @@ def test_a_car_that_charges_goes_on_while_others_make_room() -> None:
 
 
 def test_a_stricter_limit_cuts_the_lower_priority_in_one_step() -> None:
+    low = replace(EV, min_power_w=1380, phases=None)
     published = {
-        "ev": holding(schedule(EV, (0, 3600, 11_000))),
+        "ev": holding(schedule(low, (0, 3600, 11_000))),
         "ev2": holding(schedule(SMALL, (0, 3600, 7400))),
     }
-    profiles = {"ev": EV, "ev2": SMALL}
-    headroom = Steps.of_spans([(NOW, NOW + 1800, 8000)], 20_000)
+    profiles = {"ev": low, "ev2": SMALL}
+    headroom = Steps.of_spans([(NOW, NOW + 1800, 9000)], 20_000)
     lower = curtailed(profiles, published, headroom, (), NOW)
     assert list(lower) == ["ev"]
-    assert shown(lower["ev"]) == [(1800, 3600, 11_000)]
+    assert shown(lower["ev"]) == [(0, 1800, 1600), (1800, 3600, 11_000)]
 
 
 def test_a_car_is_not_told_less_than_its_six_amperes_where_they_fit() -> None:
@@ -113,6 +114,26 @@ def test_a_car_is_not_told_less_than_its_six_amperes_where_they_fit() -> None:
     assert shown(lower["ev"]) == [(0, 3600, 4200)]
     lower = curtailed({"ev": EV}, published, Steps.constant(4100), (), NOW)
     assert shown(lower["ev"]) == []
+
+
+def test_every_car_keeps_its_six_amperes_where_they_fit_the_rest_goes_by_priority() -> None:
+    third = replace(SMALL, id="ev3", priority=-1)
+    profiles = {"ev2": SMALL, "ev3": third, "hp": PUMP}
+    published = {
+        "ev2": holding(schedule(SMALL, (0, 3600, 7400))),
+        "ev3": holding(schedule(third, (0, 3600, 7400))),
+        "hp": holding(schedule(PUMP, (0, 3600, 2000))),
+    }
+
+    def powers(limit_w: float) -> dict[str, list[int]]:
+        lower = curtailed(profiles, published, Steps.constant(limit_w), (), NOW)
+        return {name: [slot.power_w for slot in made.slots] for name, made in lower.items()}
+
+    assert powers(7560) == {"ev2": [6180], "ev3": [1380], "hp": []}
+    assert powers(2800) == {"ev2": [1420], "ev3": [1380], "hp": []}
+    # Both do not fit: the one with the higher priority goes on.
+    assert powers(2700) == {"ev2": [2700], "ev3": [], "hp": []}
+    assert powers(1000) == {"ev2": [], "ev3": [], "hp": []}
 
 
 def test_offline_rules_fit_below_the_limit_the_lowest_priority_gives_way() -> None:

@@ -172,6 +172,20 @@ def test_a_plan_for_later_that_others_share_may_change_for_an_hour_before_it_is_
     assert needs_publishing(held, schedule(None, soon, elsewhere), NOW, settles=True)
 
 
+def test_the_slot_of_one_that_takes_less_and_less_stands_until_it_is_about_to_end() -> None:
+    held = schedule(None, (0, HOUR, 11_000))
+
+    def due(after: int, *spans: tuple[int, int, int]) -> bool:
+        made, now = schedule(None, *spans, now=NOW + after), NOW + after
+        return needs_publishing(held, made, now, ignore_drift=True, tapers=True)
+
+    longer, other = (0, HOUR + 1800, 11_000), (2 * HOUR, 3 * HOUR, 11_000)
+    assert not due(2400, longer)
+    assert not due(2400, other)
+    assert due(3100, longer)
+    assert not due(3100, (0, HOUR, 11_000), other)
+
+
 def test_revisions_only_grow_whatever_the_clock_says() -> None:
     assert next_revision(NOW, 0, 0) == NOW
     assert next_revision(NOW, NOW, 5) == NOW + 1

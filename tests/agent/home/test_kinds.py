@@ -10,12 +10,13 @@ import pytest
 from agent.config.devices import DeviceSection
 from agent.energy.instants import to_unix_floor
 from agent.energy.readings import Acknowledgement, AckStatus, Reading
-from agent.energy.situation import Flexible, Program
+from agent.energy.situation import Flexible, Program, Situation
 from agent.home.kinds import KINDS
 from agent.home.model.device_model import DeviceModel
-from agent.home.planning_input import PlanningContext, PlanningInput
+from agent.home.planning_input import PlanningContext, PlanningInput, with_assumptions
 from agent.home.windows import SiteLocation
 from agent.home.wishes import ModeWish, Wish, WishValues
+from agent.planning import make_plan
 
 LONDON = SiteLocation(ZoneInfo("Europe/London"), 51.5, -0.1)
 EVENING = datetime(2026, 1, 16, 18, tzinfo=UTC)
@@ -117,6 +118,14 @@ def test_without_a_soc_of_this_stay_one_is_assumed_and_said() -> None:
     wanted = ask(EV, car(None), EVENING)
     assert wanted.goal.energy_kwh == 20
     assert "40 % is assumed" in wanted.notes[0]
+    device = wanted.device
+    assert device is not None
+    plan = make_plan(
+        Situation(to_unix_floor(EVENING), "Europe/London", "GBP", devices=(device,)),
+    )
+    (said, *_) = with_assumptions(plan, {"ev": wanted}).devices[0].why
+    assert said.code == "assumed"
+    assert said.text == "No state of charge is known of this stay: 40 % is assumed."
     other = section(
         id="ev",
         type="ev_charger",

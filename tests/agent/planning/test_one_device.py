@@ -125,7 +125,7 @@ def test_a_grid_switches_on_its_steps_only() -> None:
     device = load(demand(0.6, 4, earliest_h=0.25), grid_s=HOUR // 2)
     plan = make_plan(house([0.3, 0.1, 0.3, 0.3], device))
     assert hours_on(plan) == [(0.75, 1.75)]
-    assert "surplus" in codes(plan.devices[0])
+    assert "rounded_up" in codes(plan.devices[0])
 
 
 def test_a_calm_plan_keeps_its_edges_where_changing_gains_little() -> None:

@@ -7,7 +7,8 @@ from fractions import Fraction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.contracts.situation import read_situation, situation_document
+from agent.contracts.situation.reading import read_situation
+from agent.contracts.situation.writing import situation_document
 from agent.energy.plan import Plan, Status
 from agent.energy.situation import Demand, Flexible, RateSpan, Situation
 from agent.planning import make_plan

@@ -17,11 +17,15 @@ def test_a_flood_of_limits_waits_and_loses_none() -> None:
         store, health = Store.in_memory(), Health(clock)
         writer = DeviceStore(store, health, clock)
         limits = LimitLog(writer)
+        limits.measure = lambda now: (4000, (now - T).total_seconds())
         for number in range(7200):
             limits.received(T + timedelta(seconds=number), 4200 + number % 7)
             await clock.sleep(1)
         writer.flush(everything=True)
-        assert [item.limit_w for item in read_limits(store)] == [4200 + n % 7 for n in range(7200)]
+        records = read_limits(store)
+        assert [item.limit_w for item in records] == [4200 + n % 7 for n in range(7200)]
+        # What was known of each when the next one came.
+        assert [item.measured_w for item in records[:-1]] == list(range(1, 7200))
         return 2 * 7200 - health.counts["writes_put_off"]
 
     # Two pages at a time, the log and the table: below 1 MB an hour whatever comes.

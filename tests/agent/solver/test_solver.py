@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 
@@ -101,6 +102,22 @@ def test_a_process_that_overruns_is_killed_and_the_rules_plan_is_there(tmp_path:
     with SolverClient(stuck, available=lambda: True) as solver:
         assert plan_with(solver, shop(), 0.5).engine is Engine.RULE
         assert solver.pid is None
+
+
+def test_closed_in_the_middle_of_an_answer_it_leaves_no_process(tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    stuck = script(tmp_path, f"open({str(said)!r}, 'w').close()\nimport time\ntime.sleep(3600)")
+    solver = SolverClient(stuck, available=lambda: True)
+    with ThreadPoolExecutor(1) as pool:
+        planned = pool.submit(plan_with, solver, shop(), 3000)
+        while not said.exists() and not planned.done():
+            os.sched_yield()
+        solver.close()
+        assert planned.result(PLENTY_S).engine is Engine.RULE
+    assert solver.pid is None
+    # A plan that was asked for before and begins only now starts no other.
+    assert plan_with(solver, shop()).engine is Engine.RULE
+    assert solver.pid is None
 
 
 def test_without_the_solver_everything_is_planned_all_the_same() -> None:

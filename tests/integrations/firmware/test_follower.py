@@ -170,3 +170,21 @@ def test_second_by_second_over_random_schedules(both: Both) -> None:
             step = min(left_s or 3000, 3000)
             up += step
             second += step
+
+
+def test_an_inverter_reads_its_limits_and_where_it_is_free(
+    followers: Callable[[str, int], Both],
+) -> None:
+    """0 W is a limit too; null is its own logic."""
+    roof = followers("W", OWN)
+    assert roof.look(0, 0) == (OWN, Source.BOOT, 300)
+    pairs = [[3600, 900], [7200, 0], [10_800, None]]
+    roof.take(write_compact(p=pairs, d=None, o=[900, None]))
+    assert roof.look(START) == (OWN, Source.DEFAULT, 3600)
+    assert roof.look(START + 3600) == (900, Source.SLOT, 3600)
+    assert roof.look(START + 7200) == (0, Source.SLOT, 3600)
+    assert roof.value(START + 10_800) == OWN
+    # Where the grid allows less than the roof can give, that is what it is left with.
+    roof.take(write_compact(r=START + 1, p=[[3600, 3500]], d=3000, o=[900, 3000]))
+    assert roof.value(START) == 3000
+    assert roof.value(END + 901) == 3000

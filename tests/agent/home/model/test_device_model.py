@@ -264,3 +264,35 @@ def test_one_that_said_that_it_takes_nothing_is_not_counted_as_taking_in_its_sil
         model.advance(NOW + minute * MINUTE)
     assert model.session_kwh == pytest.approx(0, abs=0.2)
     assert len(model.problems(NOW + 299 * MINUTE)) == 1
+
+
+def test_a_power_in_kilowatts_is_asked_about_and_not_guessed() -> None:
+    model = car()
+    say(model, 0, plugged=True)
+    model.told(schedule((0, 240, 7400)), NOW)
+    for minute in range(0, 30, 5):
+        say(model, minute, power_w=7.4)
+        model.advance(NOW + minute * MINUTE)
+    problems = model.problems(NOW + 30 * MINUTE)
+    assert "power_w 7.4 while charging at 7400 W: is it in kW?" in problems
+    assert model.meter.power_w(NOW + 25 * MINUTE) == 7.4
+    # The standby of a charger is no such slip.
+    say(model, 31, power_w=2.0)
+    assert not any("kW?" in line for line in model.problems(NOW + 31 * MINUTE))
+
+
+def test_a_gauge_stuck_at_full_is_named_and_the_next_life_knows_it() -> None:
+    model = car()
+    say(model, 0, plugged=True, soc_percent=100.0, power_w=7400.0)
+    for minute in range(0, 90, 5):
+        say(model, minute, soc_percent=100.0, power_w=7400.0)
+        model.advance(NOW + minute * MINUTE)
+    now = NOW + 90 * MINUTE
+    assert model.soc_percent(now) is None
+    named = "soc_percent stands at 100 though it charges: its energy counts"
+    assert named in model.problems(now)
+    again = car()
+    stored.restore(again, stored.to_text(model))
+    say(again, 95, soc_percent=100.0)
+    assert again.soc_percent(now) is None
+    assert named in again.problems(now)

@@ -88,7 +88,40 @@ GAINED = 25.92
 def test_a_gauge_that_stands_still_while_it_charges_is_carried_on_and_named() -> None:
     stuck = car(None)
     assert charge(stuck, {0: 40.0}, 120) == pytest.approx(40 + GAINED)
-    assert stuck.is_stuck(7.2 * 2)
+    stuck.look(7.2 * 2, at(120), charges=True)
+    assert stuck.stuck_at == 40
+
+
+def full_car(minutes: int, *, pauses_every: int | None = None) -> SocEstimate:
+    """A gauge at 100 % while 7.2 kW are taken, in one go or with pauses."""
+    gauge, kwh = car(None), 0.0
+    for minute in range(minutes + 1):
+        charges = pauses_every is None or minute % pauses_every > 0
+        gauge.report(100.0, at(minute), kwh, kwh, at(minute), measured=True)
+        gauge.look(kwh, at(minute), charges=charges)
+        kwh += 7.2 / 60 if charges else 0.0
+    return gauge
+
+
+def test_a_gauge_stuck_at_full_is_not_believed_in_this_stay_nor_the_next_until_it_moves() -> None:
+    assert full_car(45).percent(5.4, 5.4) == 100
+    gauge = full_car(60)
+    assert gauge.stuck_at == 100
+    assert gauge.percent(7.2, 7.2) is None
+    assert not gauge.report(100.0, at(61), 7.2, 7.2, at(61))
+    gauge.begin_session()
+    assert not gauge.report(100.0, at(900), 7.2, 0.0, at(900))
+    assert gauge.percent(7.2, 0.0) is None
+    assert gauge.report(63.0, at(901), 7.2, 0.0, at(901))
+    assert gauge.percent(7.2, 0.0) == 63
+    assert gauge.report(100.0, at(1300), 30.0, 22.8, at(1300))
+    assert gauge.percent(30.0, 22.8) == 100
+
+
+def test_a_full_car_that_takes_a_little_now_and_then_is_full() -> None:
+    gauge = full_car(600, pauses_every=20)
+    assert gauge.stuck_at is None
+    assert gauge.percent(60.0, 60.0) == 100
 
 
 def test_a_gauge_in_steps_of_ten_is_carried_on_between_them_and_no_fault() -> None:
@@ -96,7 +129,8 @@ def test_a_gauge_in_steps_of_ten_is_carried_on_between_them_and_no_fault() -> No
     # 47 % when it came: it shows 50 after 14 minutes, 60 after an hour, 70 after 107 minutes.
     charged = charge(coarse, {0: 40.0, 15: 50.0, 65: 60.0, 110: 70.0}, 120)
     assert charged == pytest.approx(47 + GAINED, abs=2)
-    assert not coarse.is_stuck(7.2 * 2)
+    coarse.look(7.2 * 2, at(120), charges=True)
+    assert coarse.stuck_at is None
 
 
 def test_a_gauge_that_trembles_does_not_move_the_estimate_about() -> None:

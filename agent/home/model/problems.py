@@ -1,0 +1,44 @@
+"""What is wrong with a device, as health says it. Pure."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from agent.home.model.following import Deviation
+
+if TYPE_CHECKING:
+    from agent.home.model.device_model import DeviceModel
+
+# What is told in kW where W are meant is near to this share of what was asked. A charger's standby
+# seldom is.
+KILOWATTS = 0.7 / 1000, 1.1 / 1000
+
+
+def problems_of(model: "DeviceModel", now: datetime) -> list[str]:
+    """In sentences; empty where all is well."""
+    out = []
+    if error := model.value("error", now):
+        out.append(f"says {error}")
+    out += [f"{kind} cannot be read: {why}" for kind, why in sorted(model.unreadable.items())]
+    out += model.doubts.texts()
+    if model.plug.flickers(now):
+        out.append("its plug contact flickers; it counts as plugged in")
+    if (stuck := model.soc.stuck_at) is not None:
+        out.append(f"soc_percent stands at {stuck:g} though it charges: its energy counts")
+    if model.following.deviation is not None:
+        out.append(str(model.following.deviation))
+    if (slip := _unit_slip(model, now)) is not None:
+        out.append(slip)
+    if model.counts_as_told(now):
+        out.append("tells its power no more; it counts as doing what it was told")
+    return out
+
+
+def _unit_slip(model: "DeviceModel", now: datetime) -> str | None:
+    """A power that would be right in another unit. It is asked about, not guessed."""
+    asked_w, power = model.meter.commanded_w(now), model.meter.power
+    if power is None or asked_w <= 0 or model.following.deviation is not Deviation.TAKES_NOTHING:
+        return None
+    low, high = KILOWATTS
+    if not low * asked_w <= power[0] <= high * asked_w:
+        return None
+    return f"power_w {power[0]:g} while charging at {asked_w:g} W: is it in kW?"

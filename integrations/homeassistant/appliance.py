@@ -1,6 +1,7 @@
 """One appliance: its entities from what it is and can, and the state that they show. Pure."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -97,9 +98,9 @@ def announcement(view: DeviceView, names: Names, currency: str) -> Announcement:
 
 
 def words(name: str) -> str:
-    """`heat_pump` as people write it."""
-    parts = name.replace("-", "_").split("_")
-    parts = [part.upper() if part in SHORT_WORDS else part for part in parts if part]
+    """`heat_pump` as people write it, `ev2` too."""
+    parts = re.findall(r"[a-z]+|\d+", name)
+    parts = [part.upper() if part in SHORT_WORDS else part for part in parts]
     text = " ".join(parts)
     return f"{text[:1].upper()}{text[1:]}"
 

@@ -97,9 +97,9 @@ def test_a_boost_shows_the_minutes_that_are_left_and_a_refusal_its_reason() -> N
 
 
 def test_names_are_words_for_people() -> None:
-    assert [words(name) for name in ("ev", "heat_pump", "pv-meter", "ev_charger")] == [
+    assert [words(name) for name in ("ev", "heat_pump", "pv-meter", "ev2")] == [
         "EV",
         "Heat pump",
         "PV meter",
-        "EV charger",
+        "EV 2",
     ]

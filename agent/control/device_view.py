@@ -19,7 +19,8 @@ from agent.home.wishes import VALUE_KEYS
 # What is stated or asked for once is no setting: nothing stays in force of it but the value itself.
 NUMBERS = frozenset(VALUE_KEYS) - {"ready_by"}
 STATED = "soc_percent"
-COMFORT = ("comfort_min_c", "comfort_max_c")
+STATE_IT = "State the state of charge, or have the device tell it."
+LOOK_FOR_IT = "Look why the device does not tell it."
 
 
 def device_view(
@@ -75,8 +76,8 @@ def _settings(
             out[key] = Setting(_ready_by(device, context))
         elif key == STATED:
             out[key] = Setting(soc, *(request_limits(key) or ()))
-        elif key in NUMBERS or key in COMFORT:
-            wished = getattr(values, key, None)
+        elif key in NUMBERS:
+            wished = getattr(values, key)
             value = wished if wished is not None else kind.configured(section, key)
             number = float(value) if isinstance(value, int | float | Decimal) else None
             out[key] = Setting(number, *(request_limits(key) or ()))
@@ -126,7 +127,8 @@ def _problems(
             contrary, "Look at the device: does it wait for a release, or is a limit set in it?"
         )
     if device.notes:
-        out["assumed_value"] = Problem("; ".join(device.notes), "State the state of charge.")
+        stated = STATED in KINDS[device.section.type].wish_keys(device.section)
+        out["assumed_value"] = Problem("; ".join(device.notes), STATE_IT if stated else LOOK_FOR_IT)
     deviation = model.following.deviation
     rest = [text for text in model.problems(now) if text != deviation] + contradictions(device)
     if rest:

@@ -120,7 +120,8 @@ def controls(view: DeviceView, names: Names, currency: str) -> Iterator[Entity]:
         )
     if "hours" in keys:
         yield button("once", ONCE.get(view.profile.type, "More once"), '{"hours":1}')
-    yield button("reset", "Back to the configuration", '{"reset":true}', entity_category=CONFIG)
+    if keys:
+        yield button("reset", "Back to the configuration", '{"reset":true}', entity_category=CONFIG)
 
 
 def _number(

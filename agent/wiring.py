@@ -10,6 +10,7 @@ from agent.clock import Clock
 from agent.clockmonitor import ClockMonitor
 from agent.config import Config
 from agent.contracts.topics import Topics
+from agent.control.companion_services import AgentServices
 from agent.control.controller import Controller
 from agent.control.device_manager import DeviceManager
 from agent.control.house_power import HousePower
@@ -21,7 +22,7 @@ from agent.control.used_topics import UsedTopics
 from agent.dispatch.dispatcher import Dispatcher
 from agent.dispatch.inbox import Inbox
 from agent.dispatch.limit import fit_offline_rules
-from agent.dispatch.outbox import EVENTS, LARGE, Outbox, is_device_lane
+from agent.dispatch.outbox import COMPANIONS, EVENTS, LARGE, Outbox, is_device_lane
 from agent.dispatch.topic_guard import TopicGuard
 from agent.energy.instants import to_unix_floor
 from agent.energy.profile import DeviceProfile
@@ -261,8 +262,39 @@ def build(
         if isinstance(item, Acknowledgement):
             dispatcher.on_ack(device, item, to_unix_floor(clock.now()))
         devices.on_decoded(device, item, retained=retained)
+        something_changed()
 
-    others = tuple(companions(config, outbox.snapshot))
+    async def publish_status() -> None:
+        if signals.online.is_set():
+            await connection.publish(topics.status, "online")
+
+    services: dict[str, AgentServices] = {}
+
+    def services_for(name: str) -> AgentServices:
+        services[name] = AgentServices(
+            name,
+            clock,
+            outbox,
+            device_store,
+            rate_cache,
+            site,
+            devices,
+            controller,
+            health,
+            lambda: monitor.trusted,
+            publish_status,
+        )
+        return services[name]
+
+    others = tuple(companions(config, clock, services_for))
+    used_topics.others = {topic for item in others for topic in item.topics}
+
+    def something_changed(lane: str = "") -> None:
+        if lane != COMPANIONS:
+            for service in services.values():
+                service.changed.set()
+
+    outbox.on_set = something_changed
     inbox = Inbox(
         topics,
         adapters,
@@ -283,8 +315,10 @@ def build(
         await connection.publish(topics.status, "online")
         await publisher.send_time()
         signals.online.set()
-        await outbox.resend_all(lambda lane: not is_device_lane(lane) and lane != LARGE)
+        last = (LARGE, COMPANIONS)
+        await outbox.resend_all(lambda lane: not is_device_lane(lane) and lane not in last)
         await outbox.resend_all(lambda lane: lane == LARGE)
+        await outbox.resend_all(lambda lane: lane == COMPANIONS)
 
     health.on_change.append(lambda part: publisher.health_changed())
 

@@ -47,7 +47,17 @@ ROOMS: list[tuple[str, set[str]]] = [
     (
         "integrations.registry",
         SHELL
-        | {"agent.config", "agent.home.kinds", "integrations.devices", "integrations.tariffs"},
+        | {
+            "agent.config",
+            "agent.home.kinds",
+            "integrations.devices",
+            "integrations.homeassistant",
+            "integrations.tariffs",
+        },
+    ),
+    (
+        "integrations.homeassistant",
+        SHELL | {"agent.__version__", "agent.config", "agent.contracts"},
     ),
     ("integrations.devices", SHELL | {"agent.config", "agent.contracts"}),
     ("integrations.tariffs", SHELL | {"agent.config"}),

@@ -197,6 +197,8 @@ def _config(
             },
             "mqtt": {"host": HOST, "port": broker.port, "protocol": broker.protocol},
             "devices": list(house.devices),
+            # Nobody else can reach the demo's broker.
+            "homeassistant": {"enabled": False},
         }
     )
 

@@ -78,8 +78,9 @@ def config_model(
     tariffs: Iterable[type[TariffSection]],
     devices: Iterable[type[DeviceSection]],
     adapters: Iterable[str],
+    companions: Mapping[str, type[Section]],
 ) -> type[Config]:
-    """The Config that knows these tariff sources, kinds of devices and adapters.
+    """The Config that knows these tariff sources, kinds of devices, adapters and companions.
 
     Raises ValueError where two of them have the same name.
     """
@@ -92,11 +93,13 @@ def config_model(
         return section
 
     device: Any = Annotated[_choice(kinds, "type"), AfterValidator(adapter_is_known)]
+    sections: dict[str, Any] = {name: (model, model()) for name, model in companions.items()}
     model: type[Config] = create_model(
         "Config",
         __base__=Config,
         tariff=(_choice(sources, "source"), ...),
         devices=(tuple[device, ...], ()),
+        **sections,
     )
     return model
 

@@ -362,6 +362,16 @@ class Request(BaseModel):
     reset: Literal[True] | None = None
 
 
+def request_limits(key: str) -> tuple[float, float] | None:
+    """The least and the most that a number of a request may be; None for what is no number."""
+    limits: dict[str, float] = {}
+    for rule in Request.model_fields[key].metadata:
+        for name in ("ge", "gt", "le"):
+            if (value := getattr(rule, name, None)) is not None:
+                limits[name[0]] = float(value)
+    return (limits["g"], limits["l"]) if len(limits) == 2 else None
+
+
 class SiteRequest(BaseModel):
     """A wish for the whole house; answered on `site/wish`."""
 

@@ -34,6 +34,7 @@ from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import Schedule
 from agent.energy.situation import Site as HouseSite
 from agent.energy.situation import Situation
+from agent.energy.view import Planned
 from agent.home.baseline import uncontrolled_cost
 from agent.home.kinds import KINDS
 from agent.home.planning_input import PLANNED_AHEAD, PlanningInput, with_assumptions
@@ -181,6 +182,11 @@ class Controller:
             self._next_cycle = when
         self._plan_wake.set()
         self._serve_wake.set()
+
+    def planned(self, device: str) -> Planned:
+        """What was told to the device and why, for people."""
+        part, risk = _part_of(self._plan, device), self._deadlines.at_risk.get(device)
+        return Planned(self.dispatcher.held(device), part, risk)
 
     # --- the two tasks --------------------------------------------------------------------------
 

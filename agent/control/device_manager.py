@@ -1,6 +1,7 @@
 """Every device as it is known: its model, its wish, its health. Plain calls; nothing here waits."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from agent.clock import Clock
 from agent.config.devices import DeviceSection
 from agent.contracts.topics import Topics
 from agent.control.device_report import DeviceReport
+from agent.control.device_view import device_view
 from agent.control.managed_device import REQUESTS_AT_ONCE, ManagedDevice
 from agent.dispatch.outbox import Outbox
 from agent.energy.profile import DeviceProfile
@@ -20,6 +22,7 @@ from agent.energy.readings import (
     Unreadable,
 )
 from agent.energy.schedule import Schedule
+from agent.energy.view import DeviceView, Planned
 from agent.errors import Refused
 from agent.health import Health
 from agent.home import stored_wishes
@@ -40,6 +43,8 @@ from agent.records.bookkeeper import Bookkeeper
 from agent.records.device_store import UNBELIEVABLE, DeviceStore
 from agent.report.documents import wish_document
 from agent.report.event_queue import EventQueue
+
+log = logging.getLogger(__name__)
 
 # After a power cut a device that tells no meter runs at most so much longer; the SD card is spared.
 STATE_SAVED_EVERY = timedelta(minutes=30)
@@ -141,6 +146,12 @@ class DeviceManager:
 
     def wish(self, name: str) -> Wish:
         return self._by_id[name].wish
+
+    def view(self, name: str, planned: Planned, now: datetime) -> DeviceView:
+        """What is known of it now, for people."""
+        return device_view(
+            self._by_id[name], self.context(now), planned, acknowledges=self.acknowledges(name)
+        )
 
     def powers_w(self, now: datetime) -> list[float]:
         """What each of them takes now; negative: gives."""
@@ -251,6 +262,8 @@ class DeviceManager:
             KINDS[device.section.type].check_request(device.section, request, result.wish)
         except Refused as refusal:
             why = str(refusal)
+            log.info("%s: request refused: %s", name, why)
+            self.events.event("request_refused", name, why)
             device.answers.place()(lambda: self._publish_wish(name, request_id, refused=why))
             return
         self._take_wish(name, result.wish, now)

@@ -85,7 +85,7 @@ class DeviceReport:
             problems.append("does not acknowledge its schedule: nobody knows whether it follows it")
         if (problem := self.revision_problem(name)) is not None:
             problems.append(problem)
-        return problems + _contradictions(device)
+        return problems + contradictions(device)
 
     def _say_deviation(self, name: str, device: ManagedDevice, now: datetime) -> None:
         """One event a stay, a day where there are none, that it does something else than told."""
@@ -99,7 +99,7 @@ class DeviceReport:
             self.events.event("not_following", name, f"{deviation}{tried}")
 
 
-def _contradictions(device: ManagedDevice) -> list[str]:
+def contradictions(device: ManagedDevice) -> list[str]:
     """Where the device's own words differ from the config."""
     info, profile = device.info, device.profile
     out: list[str] = []

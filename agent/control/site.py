@@ -114,7 +114,7 @@ class Site:
         if message.topic == self.topics.site_limit:
             self._receive_limit(message.payload)
         elif message.topic == self.topics.site_request:
-            self._receive_request(message.payload)
+            self.receive_request(message.payload)
         elif message.topic in self.outdoor.subscriptions:
             if self.outdoor.receive(message.payload, message.topic):
                 self.on_change()
@@ -299,7 +299,7 @@ class Site:
 
     # --- what a person asks ---------------------------------------------------------------------
 
-    def _receive_request(self, payload: bytes) -> None:
+    def receive_request(self, payload: bytes) -> None:
         request_id = echoed_id(payload)
         try:
             check_length(payload)
@@ -334,6 +334,7 @@ class Site:
         self.on_change()
 
     def _refuse(self, request_id: str | None, why: str) -> None:
+        log.info("site/request refused: %s", why)
         self._publish_wish(request_id, refused=why)
         self.events.event("request_refused", None, f"site/request: {why}")
 

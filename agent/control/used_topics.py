@@ -13,12 +13,16 @@ CLEANING = "cleaning"
 
 @dataclass(slots=True)
 class UsedTopics:
-    """`devices` are those of the config. Topics of an earlier base, site or device are emptied."""
+    """`devices` are those of the config, `others` topics of companions.
+
+    Topics of an earlier base, site, device, companion or version are emptied.
+    """
 
     store: DeviceStore
     outbox: Outbox
     topics: Topics
     devices: Collection[str]
+    others: Collection[str] = ()
     _used: set[str] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
@@ -32,13 +36,19 @@ class UsedTopics:
         self.store.save_published_topics(self._used)
 
     def empty_what_is_nobodys(self) -> None:
-        """Take back what an earlier life published under names that are no longer ours."""
-        for topic in sorted(self._used):
+        """Take back what an earlier life published under names that are no longer ours.
+
+        Announcements first: whoever still shows what they announce would stumble over its end.
+        """
+        for topic in sorted(self._used, key=lambda name: (not name.endswith("/config"), name)):
             if not self._is_ours(topic):
                 self.outbox.set(CLEANING, OutgoingMessage(topic, ""))
 
     def _is_ours(self, topic: str) -> bool:
+        if topic in self.others:
+            return True
         part = self.topics.device_part(topic)
         if part is not None:
             return part[0] in self.devices
-        return topic.startswith(f"{self.topics.base}/")
+        companions = self.topics.companion("")
+        return topic.startswith(f"{self.topics.base}/") and not topic.startswith(companions)

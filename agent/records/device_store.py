@@ -42,6 +42,7 @@ GRID = "the grid"
 GRID_BYTES_AN_HOUR = 360_000
 HOURLY = "hourly_means:"
 HOURLY_DAYS_KEPT = 22
+COMPANION = "companion:"
 PHASES = "told_phases:"
 REPLACE_VALUE = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
 TEXT_KINDS = ("mode", "error", "following")
@@ -231,6 +232,14 @@ class DeviceStore:
 
     def save_published_topics(self, topics: Iterable[str]) -> Answer:
         return self._save_value(TOPICS, json.dumps(sorted(topics)))
+
+    # --- what companions keep -------------------------------------------------------------------
+
+    def companion_text(self, name: str) -> str | None:
+        return self._value(f"{COMPANION}{name}")
+
+    def save_companion_text(self, name: str, text: str) -> Answer:
+        return self._save_value(f"{COMPANION}{name}", text)
 
     # --- plans ----------------------------------------------------------------------------------
 

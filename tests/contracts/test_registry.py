@@ -143,7 +143,7 @@ def test_two_of_the_same_name_are_refused() -> None:
     kinds = [kind.section for kind in KINDS.values()]
     sources = [kind.section for kind in TARIFFS.values()]
     with pytest.raises(ValueError, match="'ev_charger' is the type of"):
-        config_model(sources, [*kinds, KINDS["ev_charger"].section], ADAPTERS)
+        config_model(sources, [*kinds, KINDS["ev_charger"].section], ADAPTERS, {})
 
 
 def test_every_kind_and_source_has_its_example_here() -> None:

@@ -56,6 +56,8 @@ class Home:
                     "location_id": location,
                 },
                 "devices": list(devices),
+                # Its minutes are moments of virtual time, and each costs real time.
+                "homeassistant": {"enabled": False},
                 **sections,
             }
         )

@@ -64,6 +64,10 @@ class DeviceKind(ABC, Generic[S]):
         """The keys of a request that it knows, besides id, keep and reset."""
         return MODE_KEYS | {"price_cap"}
 
+    def configured(self, section: S, key: str) -> object:
+        """What the config says of that key of a request, None where it says nothing."""
+        return getattr(section, key, None)
+
     def check_request(self, section: S, request: Request, wish: Wish) -> None:
         """`wish` would hold after the request. Raises Refused where this kind cannot mean it."""
 

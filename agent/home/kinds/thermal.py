@@ -110,6 +110,13 @@ class ThermalKind(DeviceKind[T]):
     def wish_keys(self, section: T) -> frozenset[str]:
         return MODE_KEYS | COMFORT_KEYS | ONCE_KEYS
 
+    def configured(self, section: T, key: str) -> object:
+        """Of comfort the first band of the day; at other times another one may hold."""
+        if key not in COMFORT_KEYS:
+            return super().configured(section, key)
+        band = section.comfort[0] if section.comfort else section.setback
+        return band.min_c if key == "comfort_min_c" else band.max_c
+
     def check_request(self, section: T, request: Request, wish: Wish) -> None:
         least, most = self.lowest_wish_c, self.highest_wish_c(section)
         for key in sorted(COMFORT_KEYS):

@@ -111,6 +111,7 @@ def _jobs(rooms: Rooms, *, trusted_clock: bool) -> Mapping[str, Coroutine[None, 
         "outbox": rooms.outbox.run(),
         "tariff": rooms.publisher.run_tariff(),
         "health": rooms.publisher.run_health(),
+        "ledger": rooms.publisher.run_ledger(),
         "time": rooms.publisher.run_time(),
         "time-wanted": _time_on_demand(rooms),
         "refresh-wanted": _refresh_on_demand(rooms),
@@ -159,6 +160,7 @@ async def _on_clock_trusted(rooms: Rooms) -> None:
         rooms.signals.clock_trusted.clear()
         rooms.controller.wake()
         rooms.publisher.rates_changed()
+        rooms.publisher.ledger_changed()
         rooms.outbox.flush_timed()
         rooms.dispatcher.setpoints.connected()
         await rooms.publisher.send_time()

@@ -41,8 +41,9 @@ class Health:
     counts: dict[str, int] = field(default_factory=dict)
     on_change: list[Callable[[str], None]] = field(default_factory=list)
 
-    def ok(self, part: str) -> None:
-        self._put(part, State.OK, "", "")
+    def ok(self, part: str, why: str = "") -> None:
+        """`why`: what is believed of it where all is well."""
+        self._put(part, State.OK, why, "")
 
     def degraded(self, part: str, why: str, who_acts: str = "") -> None:
         self._put(part, State.DEGRADED, why, who_acts)

@@ -30,6 +30,11 @@ def state_directory(given: Path | None, environ: Mapping[str, str] = os.environ)
     return given or _first(environ.get("STATE_DIRECTORY")) or platformdirs.user_state_path(APP)
 
 
+def cache_directory(environ: Mapping[str, str] = os.environ) -> Path:
+    """For what can be made again at any time."""
+    return _first(environ.get("CACHE_DIRECTORY")) or platformdirs.user_cache_path(APP)
+
+
 def credentials_directory(environ: Mapping[str, str] = os.environ) -> Path | None:
     """Where systemd lays the secrets of this service (LoadCredential=)."""
     return _first(environ.get("CREDENTIALS_DIRECTORY"))

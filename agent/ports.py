@@ -1,9 +1,11 @@
 """The sockets in the wall: what the agent asks of integrations, not how they do it."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
+from zoneinfo import ZoneInfo
 
 from agent.energy.rates import Direction, Rate, Rates
 from agent.energy.readings import (
@@ -14,6 +16,7 @@ from agent.energy.readings import (
     Unreadable,
 )
 from agent.energy.schedule import Schedule, Setpoint
+from agent.energy.view import DeviceView, SiteView
 from agent.latest import LatestValue
 
 
@@ -60,6 +63,10 @@ class RatesProvider(Protocol):
 
     def planning_rates(
         self, direction: Direction, now: datetime, until: datetime
+    ) -> Sequence[Rate]: ...
+
+    def known_rates(
+        self, direction: Direction, start: datetime, end: datetime
     ) -> Sequence[Rate]: ...
 
     def set_forecast(self, direction: Direction, spans: Sequence[Rate] | None) -> None: ...
@@ -196,12 +203,55 @@ class DeviceAdapter(Protocol):
     def withdraw(self) -> Sequence[OutgoingMessage]: ...
 
 
+class CompanionServices(Protocol):
+    """What the agent offers a companion; `agent.control.companion_services` gives it.
+
+    `changed` is set whenever something may have changed that it shows. While the clock is not
+    trusted nothing is to be said of what holds now by it, such as a price. `publish` is for
+    retained topics of its own, `repeat` publishes them and `status` once more. `request` is a wish
+    of a person, as if it had come on the device's topic (None: the site's). `remember` keeps a text
+    over a restart, `recall` gives it back.
+    """
+
+    @property
+    def changed(self) -> asyncio.Event: ...
+
+    @property
+    def clock_trusted(self) -> bool: ...
+
+    @property
+    def rates(self) -> RatesProvider: ...
+
+    @property
+    def zone(self) -> ZoneInfo: ...
+
+    def snapshot(self) -> Mapping[str, OutgoingMessage]: ...
+
+    def devices(self) -> Sequence[DeviceView]: ...
+
+    def site(self) -> SiteView: ...
+
+    def publish(self, *messages: OutgoingMessage) -> None: ...
+
+    async def repeat(self, topics: Iterable[str]) -> None: ...
+
+    def request(self, device: str | None, payload: bytes) -> None: ...
+
+    def recall(self) -> str | None: ...
+
+    def remember(self, text: str) -> None: ...
+
+
 class Companion(Protocol):
     """Something that reads what is published and may be spoken to: discovery, pages, metrics.
 
-    `subscriptions` are topics of its own, `receive` gets their messages and must not wait, `run`
-    is a task for as long as the agent lives.
+    `topics` are the retained ones that it may publish: what an earlier life published besides is
+    emptied. `subscriptions` are topics of its own, `receive` gets the messages on them (and on
+    those of other companions) and must not wait, `run` is a task for as long as the agent lives.
     """
+
+    @property
+    def topics(self) -> Collection[str]: ...
 
     @property
     def subscriptions(self) -> Sequence[str]: ...

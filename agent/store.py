@@ -99,6 +99,11 @@ class Store:
     def problem(self) -> DiskProblem | None:
         return self._passing or self._lasting
 
+    @property
+    def idle(self) -> bool:
+        """Is everything that was submitted on the disk or refused?"""
+        return self._writer is None or self._writer.idle
+
     # --- reading ----------------------------------------------------------------------------------
 
     def rows(self, sql: str, values: Sequence[object], parse: Callable[[Any], T]) -> list[T]:
@@ -157,8 +162,7 @@ class Store:
     async def write_value(self, name: str, value: str) -> bool:
         """Store one named value; nothing is written where it stands already."""
         # What is still on its way may say otherwise.
-        idle = self._writer is None or self._writer.idle
-        if idle and self.get_value(name) == value:
+        if self.idle and self.get_value(name) == value:
             return self.durable
         return await self.write(("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value)))
 

@@ -10,6 +10,7 @@ from agent.clock import Clock
 from agent.clockmonitor import ClockMonitor
 from agent.config import Config
 from agent.contracts.topics import Topics
+from agent.control.companion_services import AgentServices
 from agent.control.controller import Controller
 from agent.control.device_manager import DeviceManager
 from agent.control.house_power import HousePower
@@ -21,7 +22,7 @@ from agent.control.used_topics import UsedTopics
 from agent.dispatch.dispatcher import Dispatcher
 from agent.dispatch.inbox import Inbox
 from agent.dispatch.limit import fit_offline_rules
-from agent.dispatch.outbox import EVENTS, LARGE, Outbox, is_device_lane
+from agent.dispatch.outbox import COMPANIONS, EVENTS, LARGE, Outbox, is_device_lane
 from agent.dispatch.topic_guard import TopicGuard
 from agent.energy.instants import to_unix_floor
 from agent.energy.profile import DeviceProfile
@@ -32,8 +33,10 @@ from agent.home.kinds.meter import Meter
 from agent.home.kinds.pv_inverter import PvInverter
 from agent.liveness import Liveness
 from agent.ports import Companion, Decoded, DeviceAdapter, TariffSource, UntimedReading
+from agent.records.bookkeeper import Bookkeeper
 from agent.records.device_store import DeviceStore
 from agent.records.ledger import Ledger
+from agent.records.ledger_table import LedgerTable
 from agent.records.limit_log import LimitLog
 from agent.report.event_queue import EventQueue
 from agent.report.publisher import Publisher
@@ -123,6 +126,7 @@ def build(
         on_server_time=monitor.on_server_time,
         on_event=lambda kind, text: events.event(kind, None, text),
         on_alive=lambda: liveness.beat("rate_cache"),
+        on_prices=lambda since: bookkeeper.prices_changed(since),
     )
     adapters: Mapping[str, DeviceAdapter] = {
         item.id: device_adapter(item, config.base_topic) for item in config.devices
@@ -175,6 +179,17 @@ def build(
         on_refresh=signals.refresh_wanted.set,
     )
     profiles = _profiles(config, site, health)
+    bookkeeper = Bookkeeper(
+        ledger,
+        LedgerTable(store),
+        rate_cache,
+        zone=lambda: site.location().zone,
+        surplus=power.surplus_spans,
+        on_change=lambda: publisher.ledger_changed(),
+        on_currency=lambda old, new: events.event(
+            "currency_changed", None, f"prices are in {new} now: the ledger begins new totals"
+        ),
+    )
     devices = DeviceManager(
         clock,
         device_store,
@@ -188,6 +203,7 @@ def build(
         on_asked=lambda device: controller.on_request(device),
         on_reappeared=signals.time_wanted.set,
         on_take_back=lambda device: controller.take_back(device),
+        bookkeeper=bookkeeper,
         acknowledges=lambda device: adapters[device].acknowledges,
         revision_problem=lambda device: dispatcher.revision_problem(device),
         on_profile=profiles.__setitem__,
@@ -216,13 +232,11 @@ def build(
         outbox,
         events,
         device_store,
-        ledger,
+        bookkeeper,
         LimitControl(site, devices, dispatcher, site.limit_log, profiles),
         topics,
         profiles,
     )
-    devices.restore({item.id: item for item in config.appliances}, profiles)
-    dispatcher.restore(clock.now())
     publisher = Publisher(
         topics,
         outbox,
@@ -230,8 +244,11 @@ def build(
         lambda: monitor.trusted,
         health,
         rate_cache,
+        bookkeeper,
         on_event=lambda kind, text: events.event(kind, None, text),
     )
+    devices.restore({item.id: item for item in config.appliances}, profiles)
+    dispatcher.restore(clock.now())
 
     guard = TopicGuard(topics, outbox, health)
 
@@ -251,8 +268,39 @@ def build(
         if isinstance(item, Presence) and item.online and devices.model(device).online is False:
             dispatcher.setpoints.reappeared(device)
         devices.on_decoded(device, item, retained=retained)
+        something_changed()
 
-    others = tuple(companions(config, outbox.snapshot))
+    async def publish_status() -> None:
+        if signals.online.is_set():
+            await connection.publish(topics.status, "online")
+
+    services: dict[str, AgentServices] = {}
+
+    def services_for(name: str) -> AgentServices:
+        services[name] = AgentServices(
+            name,
+            clock,
+            outbox,
+            device_store,
+            rate_cache,
+            site,
+            devices,
+            controller,
+            health,
+            lambda: monitor.trusted,
+            publish_status,
+        )
+        return services[name]
+
+    others = tuple(companions(config, clock, services_for))
+    used_topics.others = {topic for item in others for topic in item.topics}
+
+    def something_changed(lane: str = "") -> None:
+        if lane != COMPANIONS:
+            for service in services.values():
+                service.changed.set()
+
+    outbox.on_set = something_changed
     inbox = Inbox(
         topics,
         adapters,
@@ -274,8 +322,10 @@ def build(
         await connection.publish(topics.status, "online")
         await publisher.send_time()
         signals.online.set()
-        await outbox.resend_all(lambda lane: not is_device_lane(lane) and lane != LARGE)
+        last = (LARGE, COMPANIONS)
+        await outbox.resend_all(lambda lane: not is_device_lane(lane) and lane not in last)
         await outbox.resend_all(lambda lane: lane == LARGE)
+        await outbox.resend_all(lambda lane: lane == COMPANIONS)
 
     health.on_change.append(lambda part: publisher.health_changed())
 

@@ -3,7 +3,7 @@
 The hall asks here, so no other room knows a vendor.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,15 +12,15 @@ from typing import Any
 from agent.clock import Clock
 from agent.config import Config, config_model
 from agent.config import load_config as load
+from agent.config.base import Section
 from agent.config.devices import AdapterSection, DeviceSection
 from agent.config.tariff import TariffSection
 from agent.home.kinds import KINDS, READ_ONLY
-from agent.ports import Companion, DeviceAdapter, OutgoingMessage, TariffSource
+from agent.ports import Companion, CompanionServices, DeviceAdapter, TariffSource
 from integrations.devices import native, template
 from integrations.devices.profile import load_profiles
+from integrations.homeassistant import settings as homeassistant
 from integrations.tariffs import fixed_settings, flatpeak_settings
-
-Snapshot = Callable[[], Mapping[str, OutgoingMessage]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,14 @@ class TariffKind:
     build: Callable[[Any, Clock], TariffSource]
 
 
+@dataclass(frozen=True, slots=True)
+class CompanionKind:
+    """A companion: its section of the config, which has `enabled`, and how it is built."""
+
+    section: type[Section]
+    build: Callable[[Any, Config, CompanionServices, Clock], Companion]
+
+
 TARIFFS: Mapping[str, TariffKind] = {
     "flatpeak": TariffKind(flatpeak_settings.FlatPeakConfig, flatpeak_settings.build),
     "fixed": TariffKind(fixed_settings.FixedConfig, fixed_settings.build),
@@ -54,13 +62,16 @@ ADAPTERS: Mapping[str, AdapterKind] = {
     for profile in load_profiles()
 }
 
-# What reads everything that is published and may be spoken to: given the config and a snapshot.
-COMPANIONS: Sequence[Callable[[Config, Snapshot], Companion]] = ()
+# What reads everything that is published and may be spoken to, by its section of the config.
+COMPANIONS: Mapping[str, CompanionKind] = {
+    "homeassistant": CompanionKind(homeassistant.HomeAssistantSection, homeassistant.build),
+}
 
 AgentConfig = config_model(
     (kind.section for kind in TARIFFS.values()),
     (*(kind.section for kind in KINDS.values()), *READ_ONLY),
     (kind.section for kind in ADAPTERS.values()),
+    {name: kind.section for name, kind in COMPANIONS.items()},
 )
 
 
@@ -78,6 +89,16 @@ def tariff_source(config: TariffSection, clock: Clock) -> TariffSource:
     return TARIFFS[config.source].build(config, clock)
 
 
-def companions(config: Config, snapshot: Snapshot) -> list[Companion]:
-    """All that read what is published; `snapshot` gives every retained message by topic."""
-    return [make(config, snapshot) for make in COMPANIONS]
+def companions(
+    config: Config, clock: Clock, services_for: Callable[[str], CompanionServices]
+) -> list[Companion]:
+    """All that the config asks for; `services_for` gives each what the agent offers it."""
+    out = []
+    for name, kind in COMPANIONS.items():
+        services, section = services_for(name), getattr(config, name)
+        if section.enabled:
+            out.append(kind.build(section, config, services, clock))
+        elif services.recall():
+            # Switched on again it begins anew: nothing stays deleted by then.
+            services.remember("")
+    return out

@@ -16,8 +16,10 @@ COMMANDS = {
     "demo": "see it at work: sandbox, broker and simulated appliances embedded",
     "plan": "plan one Situation, or one a line, without a running agent",
     "check": "read the configuration, try broker, tariff, folder and clock, say what is wrong",
+    "savings": "what each device took, cost and saved: in all, by day, by session, also as CSV",
     "limits": "what the grid operator allowed and what came of it, also as CSV",
     "schema": "write the JSON Schemas and the AsyncAPI document of every topic",
+    "uninstall-discovery": "take back from Home Assistant all that was ever announced",
     "sandbox": "a FlatPeak that lives on this machine, with real prices",
 }
 EX_USAGE = 64
@@ -84,7 +86,7 @@ def _run(args: list[str], *, is_program: bool) -> int:
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
             is_service = args[0] == "run"
             signal.signal(signal.SIGHUP, signal.SIG_IGN if is_service else _stop_before_start)
-    module = importlib.import_module(f"agent.cli.{args[0]}")
+    module = importlib.import_module(f"agent.cli.{args[0].replace('-', '_')}")
     code: int = module.main(args[1:])
     return code
 

@@ -122,7 +122,7 @@ async def _demo(
         await watch.subscribe([f"{BASE}/#"], display.receive)
         links = {
             name: await stack.enter_async_context(open_link(HOST, broker.port, f"appliance-{name}"))
-            for name in house.ids
+            for name in house.connections
         }
         appliances = house.build(
             BASE,
@@ -131,7 +131,7 @@ async def _demo(
             lambda name: links[name],
             lambda safe: CompiledFollower(library, safe) if library else Follower(safe),
         )
-        jobs = [asyncio.create_task(item.run(), name=item.name) for item in appliances]
+        jobs = [asyncio.create_task(item.run()) for item in appliances]
         jobs.append(asyncio.create_task(clock.run(), name="clock"))
         pulse = asyncio.Event()
         pulse_link = await stack.enter_async_context(open_link(HOST, broker.port, "demo-pulse"))
@@ -197,6 +197,8 @@ def _config(
             },
             "mqtt": {"host": HOST, "port": broker.port, "protocol": broker.protocol},
             "devices": list(house.devices),
+            # Nobody else can reach the demo's broker.
+            "homeassistant": {"enabled": False},
         }
     )
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from agent.cli.arguments import CommandParser, number_to
-from agent.cli.lines import arriving_lines
 from agent.cli.plan_text import plan_text
 from agent.cli.terminal import signs_for
 from agent.contracts.plan import plan_document
@@ -112,7 +111,7 @@ def refused(refusal: Refusal) -> dict[str, Any]:
 
 def _lines(time_limit_s: float, engines: Sequence[Entry]) -> int:
     code = 0
-    for line in arriving_lines(sys.stdin.fileno()):
+    for line in sys.stdin.buffer:
         try:
             answer = plan_document(timed_plan(parse_situation(line), time_limit_s, engines))
         except Refusal as refusal:

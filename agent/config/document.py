@@ -86,8 +86,9 @@ def config_model(
     tariffs: Iterable[type[TariffSection]],
     devices: Iterable[type[DeviceSection]],
     adapters: Iterable[type[AdapterSection]],
+    companions: Mapping[str, type[Section]],
 ) -> type[Config]:
-    """The Config that knows these tariff sources, kinds of devices and adapters.
+    """The Config that knows these tariff sources, kinds of devices, adapters and companions.
 
     Raises ValueError where two of them have the same name.
     """
@@ -96,11 +97,13 @@ def config_model(
     adapter: Any = Annotated[_choice(families, "family"), BeforeValidator(_family_alone)]
     spoken_to = {name: _spoken_to(kind, adapter) for name, kind in kinds.items()}
     device: Any = Annotated[_choice(spoken_to, "type"), AfterValidator(_is_served)]
+    sections: dict[str, Any] = {name: (model, model()) for name, model in companions.items()}
     model: type[Config] = create_model(
         "Config",
         __base__=Config,
         tariff=(_choice(sources, "source"), ...),
         devices=(tuple[device, ...], ()),
+        **sections,
     )
     return model
 

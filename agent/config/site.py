@@ -29,6 +29,8 @@ class LimitScope(StrEnum):
 class SiteSection(Section):
     """`timezone` is an IANA name; left out, the tariff's own zone counts.
 
+    `outdoor_topic` is the whole topic of an outdoor thermometer, `outdoor_mean_c` the mean of these
+    days where there is none; without both what is usual for the season counts.
     `controllable_devices` None: chargers, heat pumps and batteries above 4.2 kW.
     `simultaneity_factors` are for two devices, for three and so on; the last for all that follow.
     `export_limit_w` is the most that the grid takes from the roof.
@@ -48,15 +50,13 @@ class SiteSection(Section):
         default=(0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5, 0.45), min_length=1
     )
     pv: PvSection | None = None
+    outdoor_topic: str | None = Field(default=None, pattern=r"^[^+#\x00]{1,256}$")
+    outdoor_mean_c: float | None = Field(default=None, ge=-50, le=50, allow_inf_nan=False)
 
 
 class PlannerSection(Section):
-    """`change_cost` (currency) is what one changed switching has to save to be worth it.
-
-    None: nothing where each device is planned for itself, a little where they share a limit, a roof
-    or a battery, since there many plans are nearly as good as each other.
-    """
+    """`change_cost` (currency) is what one changed switching has to save to be worth it."""
 
     estimate_margin_per_kwh: float = Field(default=0.0, ge=0)
-    change_cost: float | None = Field(default=None, ge=0)
+    change_cost: float = Field(default=0.01, ge=0)
     time_limit_s: float = Field(default=2.0, ge=0.1, le=60)

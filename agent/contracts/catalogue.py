@@ -55,6 +55,7 @@ TOPICS = (
     Topic("tariffNow", "tariff/now", True, True, "The prices that hold now", wire.TariffNow),
     Topic("plan", "plan", True, True, "The plan with its proof and reasons", PlanDocument),
     Topic("health", "health", True, True, "What works and what does not", wire.HealthDocument),
+    Topic("ledger", "ledger", True, True, "Energy, cost and savings", wire.LedgerDocument),
     Topic("event", "event", True, False, "What has just happened", wire.Event),
     Topic(
         "schedule",

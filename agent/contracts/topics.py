@@ -32,6 +32,10 @@ class Topics:
         return f"{self.base}/health"
 
     @property
+    def ledger(self) -> str:
+        return f"{self.base}/ledger"
+
+    @property
     def event(self) -> str:
         return f"{self.base}/event"
 
@@ -74,6 +78,10 @@ class Topics:
 
     def forecast(self, name: str) -> str:
         return f"{self.base}/site/forecast/{name}"
+
+    def companion(self, name: str) -> str:
+        """Where a companion publishes what is no part of the contract with devices."""
+        return f"{self.base}/ha/{name}"
 
     def device_part(self, topic: str) -> tuple[str, str] | None:
         """(`<id>`, what follows) of a topic below `device/`, else None."""

@@ -106,6 +106,60 @@ class Event(Outgoing):
     text: str
 
 
+class LedgerSums(Outgoing):
+    """Energy delivered, what it cost at the prices that held, what starting at once would have.
+
+    `saved` is `baseline_cost` less `cost`. `pending_kwh` is the part of the energy whose price is
+    not known yet: it is in neither cost. `estimated`: some of the prices are not confirmed yet.
+    """
+
+    energy_kwh: Money
+    cost: Money
+    baseline_cost: Money
+    saved: Money
+    pending_kwh: Money
+    estimated: bool
+
+
+class LedgerSession(LedgerSums):
+    """The last stay, run or window of a device: under way where `open`.
+
+    `planned_kwh` is what was asked when it began, `best_cost` what the same energy would have cost
+    at best in its time (known when it is over), `regret` what it cost more than that.
+    """
+
+    open: bool
+    since: Instant
+    until: Instant | None
+    ready_by: Instant | None
+    planned_kwh: Money | None
+    planned_cost: Money | None
+    best_cost: Money | None
+    regret: Money | None
+
+
+class LedgerPeriods(Outgoing):
+    """By local days of the site; `ever` since the currency is this one."""
+
+    today: LedgerSums
+    month: LedgerSums
+    ever: LedgerSums
+
+
+class LedgerDevice(LedgerPeriods):
+    session: LedgerSession | None
+
+
+class LedgerDocument(Outgoing):
+    """What each device took, cost and saved; `total` is the sum of `devices`."""
+
+    at: Instant
+    currency: str
+    timezone: str
+    total: LedgerPeriods
+    devices: dict[Id, LedgerDevice]
+
+
 class Slot(Outgoing):
     start: Instant
     end: Instant
@@ -201,6 +255,9 @@ class Wish(Outgoing):
     floor_soc_percent: Money | None
     ready_by: str | None
     price_cap: Money | None
+    comfort_min_c: Money | None
+    comfort_max_c: Money | None
+    comfort_until: Instant | None
     kept: list[str]
     loaded: bool
     pending: bool
@@ -303,6 +360,16 @@ class Request(BaseModel):
     start: bool | None = Field(default=None, strict=True)
     keep: bool | None = Field(default=None, strict=True)
     reset: Literal[True] | None = None
+
+
+def request_limits(key: str) -> tuple[float, float] | None:
+    """The least and the most that a number of a request may be; None for what is no number."""
+    limits: dict[str, float] = {}
+    for rule in Request.model_fields[key].metadata:
+        for name in ("ge", "gt", "le"):
+            if (value := getattr(rule, name, None)) is not None:
+                limits[name[0]] = float(value)
+    return (limits["g"], limits["l"]) if len(limits) == 2 else None
 
 
 class SiteRequest(BaseModel):

@@ -28,19 +28,21 @@ from agent.dispatch.blocks import BlockHistory
 from agent.dispatch.dispatcher import Dispatcher, Wanted
 from agent.dispatch.outbox import LARGE, Outbox
 from agent.dispatch.schedules import ScheduleContext, schedule_for
-from agent.energy.instants import from_unix, to_unix_ceil
+from agent.energy.instants import from_unix, to_unix_ceil, to_unix_floor
 from agent.energy.plan import DevicePlan, Plan
 from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import Schedule
 from agent.energy.situation import Site as HouseSite
 from agent.energy.situation import Situation
-from agent.home.baseline import uncontrolled_cost, with_surplus
+from agent.energy.view import Planned
+from agent.home.baseline import uncontrolled_cost
 from agent.home.kinds import KINDS
 from agent.home.planning_input import PLANNED_AHEAD, PlanningInput, with_assumptions
-from agent.home.situation import PriceForecast, build_situation, plans_in_force
+from agent.home.plans_in_force import PlansInForce
+from agent.home.situation import PriceForecast, build_situation
 from agent.ports import OutgoingMessage
+from agent.records.bookkeeper import Bookkeeper
 from agent.records.device_store import DeviceStore
-from agent.records.ledger import Ledger
 from agent.report.event_queue import EventQueue
 
 log = logging.getLogger(__name__)
@@ -48,8 +50,6 @@ log = logging.getLogger(__name__)
 CYCLE_PERIOD = timedelta(minutes=5)
 # After a switching the device is given this long to tell what it took.
 REPORT_GRACE = timedelta(seconds=30)
-# Energy of the last readings is booked at the prices that held then.
-BOOKING_LOOKBACK = timedelta(minutes=30)
 # Without any price the first plan waits this long for the first answer of the tariff source.
 FIRST_PRICES_WITHIN_S = 10.0
 # One device causes at most one new plan in this time; what a person asks does not wait.
@@ -90,12 +90,13 @@ class Controller:
     outbox: Outbox
     events: EventQueue
     store: DeviceStore
-    ledger: Ledger
+    bookkeeper: Bookkeeper
     limits: LimitControl
     topics: Topics
     profiles: Mapping[str, DeviceProfile]
     on_turn: Callable[[str], None] = lambda part: None
     _plan: Plan | None = field(default=None, init=False)
+    _in_force: PlansInForce = field(default_factory=PlansInForce, init=False)
     _prices: PriceForecast | None = field(default=None, init=False)
     _situation: Situation | None = field(default=None, init=False)
     _plan_published: bool = field(default=False, init=False)
@@ -182,6 +183,11 @@ class Controller:
         self._plan_wake.set()
         self._serve_wake.set()
 
+    def planned(self, device: str) -> Planned:
+        """What was told to the device and why, for people."""
+        part, risk = _part_of(self._plan, device), self._deadlines.at_risk.get(device)
+        return Planned(self.dispatcher.held(device), part, risk)
+
     # --- the two tasks --------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -253,6 +259,9 @@ class Controller:
             return
         plan = with_assumptions(plan, cycle.inputs)
         self._plan, self._situation = plan, cycle.situation
+        for part in plan.devices:
+            slots = ((slot.start, slot.end, slot.power_w, slot.cost) for slot in part.slots)
+            self.bookkeeper.note_plan(part.id, slots)
         issued = self._issue(cycle, plan, self.clock.now())
         self.dispatcher.publish_due_setpoints(self.clock.now())
         self._serve_wake.set()
@@ -268,7 +277,7 @@ class Controller:
         ready = [from_unix(item.goal.ready_by) for item in inputs.values() if item.goal.ready_by]
         self._next_cycle = min([now + CYCLE_PERIOD, *(when for when in ready if when > now)])
         latest = [item.latest for item in inputs.values() if item.latest is not None]
-        prices = self.site.prices(now - BOOKING_LOOKBACK, max([now + PLANNED_AHEAD, *latest]))
+        prices = self.site.prices(now, max([now + PLANNED_AHEAD, *latest]))
         if prices is None or not prices.import_rates:
             if not self.dispatcher.holds_any and self._awaiting_first_prices():
                 return None
@@ -279,12 +288,12 @@ class Controller:
         for device, item in inputs.items():
             self.devices.note_input(device, item, now)
         self._prices = prices
-        self._book(inputs, prices, now)
+        self._book(inputs, now)
         situation = build_situation(
             self.config,
             prices,
             inputs,
-            plans_in_force(self.dispatcher.held_schedules(), self._plan),
+            self._in_force.of(self.dispatcher.held_schedules(), self._plan, to_unix_floor(now)),
             now,
             limit=self.site.limit(),
             base_load=self.site.base_load(),
@@ -306,20 +315,11 @@ class Controller:
     def _awaiting_first_prices(self) -> bool:
         return asyncio.get_running_loop().time() < self._began + FIRST_PRICES_WITHIN_S
 
-    def _book(
-        self, inputs: Mapping[str, PlanningInput], prices: PriceForecast, now: datetime
-    ) -> None:
-        # What the roof gave would have been exported: it cost what was not paid for that.
-        surplus = self.site.power.surplus_spans(now)
-        paid = with_surplus(prices.import_rates, prices.export_rates, surplus)
+    def _book(self, inputs: Mapping[str, PlanningInput], now: datetime) -> None:
         for device, item in inputs.items():
-            self.ledger.track(device, item.needs, prices.import_rates, now)
-            model = self.devices.model(device)
-            intervals, traits = model.pop_booked(), model.traits
-            if traits.gives_back:
-                self.ledger.book_storage(device, intervals, paid, traits.round_trip_efficiency)
-            else:
-                self.ledger.book(device, intervals, paid)
+            self.bookkeeper.open_demands(device, item.needs, now)
+            self.devices.book(device, now)
+            self.bookkeeper.settle(device, item.needs, now)
 
     # --- schedules ------------------------------------------------------------------------------
 

@@ -17,7 +17,10 @@ WORSE_BY_KWH = Decimal(1)
 
 @dataclass(slots=True)
 class DeadlineWatch:
+    """`at_risk`: by device the deadline that the last plan misses, and by how many kWh."""
+
     events: EventQueue
+    at_risk: dict[str, tuple[int, Decimal]] = field(default_factory=dict, init=False)
     _told: dict[str, tuple[int, Decimal]] = field(default_factory=dict, init=False)
 
     def look(
@@ -27,6 +30,7 @@ class DeadlineWatch:
 
         Of the `stalled`, which take nothing of what is planned, all that they need will be.
         """
+        self.at_risk = {}
         for item in plan.devices:
             wanted = inputs.get(item.id)
             deadline = wanted.goal.ready_by if wanted else None
@@ -35,6 +39,7 @@ class DeadlineWatch:
                 missing = max(missing, wanted.goal.energy_kwh or missing)
             if missing < SATISFIED_TOLERANCE_KWH or deadline is None:
                 continue
+            self.at_risk[item.id] = deadline, missing
             told = self._told.get(item.id)
             if told is not None and told[0] == deadline and not _is_worse(told[1], missing):
                 continue

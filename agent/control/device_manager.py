@@ -1,6 +1,7 @@
 """Every device as it is known: its model, its wish, its health. Plain calls; nothing here waits."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from agent.clock import Clock
 from agent.config.devices import DeviceSection
 from agent.contracts.topics import Topics
 from agent.control.device_report import DeviceReport
+from agent.control.device_view import device_view
 from agent.control.managed_device import REQUESTS_AT_ONCE, ManagedDevice
 from agent.dispatch.outbox import Outbox
 from agent.energy.profile import DeviceProfile
@@ -20,6 +22,7 @@ from agent.energy.readings import (
     Unreadable,
 )
 from agent.energy.schedule import Schedule
+from agent.energy.view import DeviceView, Planned
 from agent.errors import Refused
 from agent.health import Health
 from agent.home import stored_wishes
@@ -36,9 +39,12 @@ from agent.home.wishes import (
     read_request,
 )
 from agent.ports import Decoded, OutgoingMessage, UnknownKeys, UntimedReading
+from agent.records.bookkeeper import Bookkeeper
 from agent.records.device_store import UNBELIEVABLE, DeviceStore
 from agent.report.documents import wish_document
 from agent.report.event_queue import EventQueue
+
+log = logging.getLogger(__name__)
 
 # After a power cut a device that tells no meter runs at most so much longer; the SD card is spared.
 STATE_SAVED_EVERY = timedelta(minutes=30)
@@ -76,6 +82,7 @@ class DeviceManager:
     on_asked: Callable[[str], None]
     on_reappeared: Callable[[], None]
     on_take_back: Callable[[str], None]
+    bookkeeper: Bookkeeper
     acknowledges: Callable[[str], bool] = lambda device: True
     revision_problem: Callable[[str], str | None] = lambda device: None
     on_profile: Callable[[str, DeviceProfile], None] = lambda device, profile: None
@@ -108,7 +115,12 @@ class DeviceManager:
             device.stored_text = text or ""
             self._by_id[name] = device
             self._complete(name, DeviceInfo(phases=self.store.told_phases(name)))
+            traits = model.traits
+            self.bookkeeper.register(
+                name, traits.round_trip_efficiency if traits.gives_back else None
+            )
             self._publish_wish(name, at=device.wish.asked_at)
+        self.bookkeeper.restore()
 
     def _stored_wish(self, name: str) -> Wish:
         text = self.store.wish(name)
@@ -134,6 +146,12 @@ class DeviceManager:
 
     def wish(self, name: str) -> Wish:
         return self._by_id[name].wish
+
+    def view(self, name: str, planned: Planned, now: datetime) -> DeviceView:
+        """What is known of it now, for people."""
+        return device_view(
+            self._by_id[name], self.context(now), planned, acknowledges=self.acknowledges(name)
+        )
 
     def powers_w(self, now: datetime) -> list[float]:
         """What each of them takes now; negative: gives."""
@@ -244,6 +262,8 @@ class DeviceManager:
             KINDS[device.section.type].check_request(device.section, request, result.wish)
         except Refused as refusal:
             why = str(refusal)
+            log.info("%s: request refused: %s", name, why)
+            self.events.event("request_refused", name, why)
             device.answers.place()(lambda: self._publish_wish(name, request_id, refused=why))
             return
         self._take_wish(name, result.wish, now)
@@ -356,8 +376,8 @@ class DeviceManager:
         override = wanted.override
         boosts = override is not None and override.reason == "boost"
         device.model.boost_until = override.until if override is not None and boosts else None
-        if device.notes != wanted.notes:
-            device.notes = wanted.notes
+        if (device.notes, device.beliefs) != (wanted.notes, wanted.beliefs):
+            device.notes, device.beliefs = wanted.notes, wanted.beliefs
             self._update_health(name, now)
 
     def _end_wishes(self, name: str, context: PlanningContext) -> None:
@@ -407,18 +427,32 @@ class DeviceManager:
         """At the end of a life: what was only to be stored later."""
         now = self.clock.now()
         for name in self._by_id:
-            self._save_state(name, now, at_once=True)
+            self._save_state(name, now, at_once=True, everything=True)
 
-    def _save_state(self, name: str, now: datetime, *, at_once: bool = False) -> None:
-        """At once where the session changed, else with all the others now and then: an SD card."""
+    def book(self, name: str, now: datetime) -> None:
+        """Have the ledger book what the device took since it last did."""
+        self.bookkeeper.book(name, self._by_id[name].model.pop_booked(), now)
+
+    def _save_state(
+        self, name: str, now: datetime, *, at_once: bool = False, everything: bool = False
+    ) -> None:
+        """At once where the session changed, else with all the others now and then: an SD card.
+
+        The meter's position and what the ledger booked up to it are one write.
+        """
         device = self._by_id[name]
         text = stored.to_text(device.model)
-        if not device.unsaved and stored.substance(text) == stored.substance(device.stored_text):
-            return
         same_session = stored.urgent_part(text) == stored.urgent_part(device.stored_text)
         if same_session and not at_once:
             return
-        self.store.save_state(name, text, list(device.unsaved.values()))
+        self.book(name, now)
+        same = stored.substance(text) == stored.substance(device.stored_text)
+        worth_saving = self.bookkeeper.worth_saving(name, now, everything=everything)
+        if same and not device.unsaved and not worth_saving:
+            return
+        booked, stored_by = self.bookkeeper.writes(name, now)
+        answer = self.store.save_state(name, text, list(device.unsaved.values()), booked)
+        answer.add_done_callback(stored_by)
         device.unsaved.clear()
         device.stored_text = text
 

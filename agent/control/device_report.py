@@ -8,6 +8,7 @@ from agent.control.managed_device import ManagedDevice
 from agent.energy.phases import SWITCHED
 from agent.energy.readings import Acknowledgement, AckStatus
 from agent.health import Health
+from agent.home.kinds import KINDS
 from agent.home.model.following import Deviation
 from agent.ports import UnknownKeys
 from agent.report.event_queue import EventQueue
@@ -47,11 +48,12 @@ class DeviceReport:
         elif model.online is False:
             self.health.degraded(part, "offline by its own word", ACTION_INSPECT)
         elif problems:
-            self.health.degraded(part, "; ".join(problems), ACTION_INSPECT)
+            self.health.degraded(part, "; ".join((*problems, *device.notes)), ACTION_INSPECT)
         elif device.notes:
-            self.health.degraded(part, "; ".join(device.notes), "owner: state soc_percent")
+            action = KINDS[device.section.type].assumed_action
+            self.health.degraded(part, "; ".join((*device.notes, *device.beliefs)), action)
         else:
-            self.health.ok(part)
+            self.health.ok(part, "; ".join(device.beliefs))
         self._say_deviation(name, device, now)
 
     def answered(
@@ -83,7 +85,7 @@ class DeviceReport:
             problems.append("does not acknowledge its schedule: nobody knows whether it follows it")
         if (problem := self.revision_problem(name)) is not None:
             problems.append(problem)
-        return problems + _contradictions(device)
+        return problems + contradictions(device)
 
     def _say_deviation(self, name: str, device: ManagedDevice, now: datetime) -> None:
         """One event a stay, a day where there are none, that it does something else than told."""
@@ -97,7 +99,7 @@ class DeviceReport:
             self.events.event("not_following", name, f"{deviation}{tried}")
 
 
-def _contradictions(device: ManagedDevice) -> list[str]:
+def contradictions(device: ManagedDevice) -> list[str]:
     """Where the device's own words differ from the config."""
     info, profile = device.info, device.profile
     out: list[str] = []

@@ -39,13 +39,14 @@ class Answers:
 
 @dataclass(slots=True)
 class ManagedDevice:
-    """`notes` are what the last planning input had to assume."""
+    """`notes` are what the last planning input had to assume, `beliefs` what it was made from."""
 
     section: DeviceSection
     profile: DeviceProfile
     model: DeviceModel
     wish: Wish
     notes: tuple[str, ...] = ()
+    beliefs: tuple[str, ...] = ()
     why_less: str = ""
     info: DeviceInfo | None = None
     rejected: str = ""

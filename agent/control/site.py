@@ -18,6 +18,7 @@ from agent.contracts.spans import read_spans
 from agent.contracts.topics import Topics
 from agent.contracts.wire import SiteRequest
 from agent.control.house_power import HousePower
+from agent.control.outdoor import Outdoor
 from agent.dispatch.outbox import DOCUMENTS, Outbox
 from agent.energy.instants import bounded, from_unix, to_unix_floor
 from agent.energy.rates import Direction, Rate
@@ -53,7 +54,8 @@ LONGEST_AWAY = timedelta(days=366)
 LIMITS_EVERY_S = 1.0
 NOTHING = Steps.constant(0)
 POWER_FORECASTS = ("load", "pv")
-FORECASTS = (*POWER_FORECASTS, "import", "export")
+OUTDOOR = "outdoor"
+FORECASTS = (*POWER_FORECASTS, OUTDOOR, "import", "export")
 
 
 @dataclass(slots=True)
@@ -76,6 +78,7 @@ class Site:
     on_stricter: Callable[[], None]
     on_change: Callable[[], None]
     on_refresh: Callable[[], None]
+    outdoor: Outdoor = field(init=False)
     away_until: datetime | None = field(default=None, init=False)
     _grid: GridLimit = field(init=False)
     _dim_allowance_w: float = field(init=False)
@@ -84,6 +87,7 @@ class Site:
     _limit_waiting: bytes | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
+        self.outdoor = Outdoor(self.config.site, self.clock)
         profiles = [KINDS[item.type].profile(item) for item in self.config.appliances]
         self._dim_allowance_w = dim_allowance_w(self.config.site, profiles)
         failsafe = self.config.site.failsafe_limit_w
@@ -102,14 +106,18 @@ class Site:
     @property
     def subscriptions(self) -> list[str]:
         forecasts = [self.topics.forecast(name) for name in FORECASTS]
-        return [self.topics.site_request, self.topics.site_limit, *forecasts]
+        own = [self.topics.site_request, self.topics.site_limit, *forecasts]
+        return [*own, *self.outdoor.subscriptions]
 
     def receive(self, message: Message) -> None:
         """A message on one of the subscriptions. Raises Malformed."""
         if message.topic == self.topics.site_limit:
             self._receive_limit(message.payload)
         elif message.topic == self.topics.site_request:
-            self._receive_request(message.payload)
+            self.receive_request(message.payload)
+        elif message.topic in self.outdoor.subscriptions:
+            if self.outdoor.receive(message.payload, message.topic):
+                self.on_change()
         else:
             self._receive_forecast(message)
 
@@ -127,7 +135,8 @@ class Site:
             self.away_until = away = None
             self.store.save_away_until(None)
             self._publish_wish(None)
-        return PlanningContext(now, self.location(), away)
+        place = self.location()
+        return PlanningContext(now, place, away, self.outdoor.expected(place))
 
     def prices(self, now: datetime, until: datetime) -> PriceForecast | None:
         imported = self.rates.current.value.get(Direction.IMPORT)
@@ -277,9 +286,12 @@ class Site:
     def _receive_forecast(self, message: Message) -> None:
         name = message.topic.rpartition("/")[2]
         spans = read_spans(message.payload, message.topic)
+        seconds = [(to_unix_floor(a), to_unix_floor(b), v) for a, b, v in spans]
+        seconds = [(a, b, v) for a, b, v in seconds if a < b]
         if name in POWER_FORECASTS:
-            seconds = [(to_unix_floor(a), to_unix_floor(b), v) for a, b, v in spans]
-            self.power.set_forecast(name, [(a, b, v) for a, b, v in seconds if a < b])
+            self.power.set_forecast(name, seconds)
+        elif name == OUTDOOR:
+            self.outdoor.set_forecast(seconds)
         else:
             rates = [Rate(a, b, Decimal(repr(v)), 0.5) for a, b, v in spans]
             self.rates.set_forecast(Direction(name), rates or None)
@@ -287,7 +299,7 @@ class Site:
 
     # --- what a person asks ---------------------------------------------------------------------
 
-    def _receive_request(self, payload: bytes) -> None:
+    def receive_request(self, payload: bytes) -> None:
         request_id = echoed_id(payload)
         try:
             check_length(payload)
@@ -322,6 +334,7 @@ class Site:
         self.on_change()
 
     def _refuse(self, request_id: str | None, why: str) -> None:
+        log.info("site/request refused: %s", why)
         self._publish_wish(request_id, refused=why)
         self.events.event("request_refused", None, f"site/request: {why}")
 

@@ -13,10 +13,10 @@ CLEANING = "cleaning"
 
 @dataclass(slots=True)
 class UsedTopics:
-    """`devices` are those of the config, `holders` those that are given schedules.
+    """`devices` are those of the config, `holders` those that are given schedules, `others` topics
 
-    Topics of an earlier base, site or device are emptied, and the schedule of one that is spoken to
-    in another way now.
+    of companions. Topics of an earlier base, site, device, companion or version are emptied, and
+    the schedule of a device that is spoken to in another way now.
     """
 
     store: DeviceStore
@@ -24,6 +24,7 @@ class UsedTopics:
     topics: Topics
     devices: Collection[str]
     holders: Collection[str]
+    others: Collection[str] = ()
     _used: set[str] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
@@ -37,13 +38,19 @@ class UsedTopics:
         self.store.save_published_topics(self._used)
 
     def empty_what_is_nobodys(self) -> None:
-        """Take back what an earlier life published under names that are no longer ours."""
-        for topic in sorted(self._used):
+        """Take back what an earlier life published under names that are no longer ours.
+
+        Announcements first: whoever still shows what they announce would stumble over its end.
+        """
+        for topic in sorted(self._used, key=lambda name: (not name.endswith("/config"), name)):
             if not self._is_ours(topic):
                 self.outbox.set(CLEANING, OutgoingMessage(topic, ""))
 
     def _is_ours(self, topic: str) -> bool:
+        if topic in self.others:
+            return True
         part = self.topics.device_part(topic)
         if part is not None:
             return part[0] in (self.holders if part[1] in OBEYED else self.devices)
-        return topic.startswith(f"{self.topics.base}/")
+        companions = self.topics.companion("")
+        return topic.startswith(f"{self.topics.base}/") and not topic.startswith(companions)

@@ -24,6 +24,22 @@ MIGRATIONS = (
     """
     CREATE TABLE limits (at INTEGER PRIMARY KEY, limit_w REAL, sent_w REAL, measured_w REAL);
     """,
+    """
+    CREATE TABLE ledger_days (
+        day INTEGER NOT NULL, device TEXT NOT NULL, currency TEXT NOT NULL,
+        energy INTEGER NOT NULL, cost INTEGER NOT NULL, baseline INTEGER NOT NULL,
+        pending INTEGER NOT NULL, estimated INTEGER NOT NULL, detail TEXT,
+        PRIMARY KEY (day, device, currency)
+    ) WITHOUT ROWID;
+    CREATE TABLE ledger_sessions (
+        since INTEGER NOT NULL, device TEXT NOT NULL, name TEXT NOT NULL, until INTEGER,
+        deadline INTEGER NOT NULL, currency TEXT NOT NULL, energy INTEGER NOT NULL,
+        cost INTEGER NOT NULL, baseline INTEGER NOT NULL, pending INTEGER NOT NULL,
+        estimated INTEGER NOT NULL, planned_cost INTEGER, best_cost INTEGER, met INTEGER,
+        asked TEXT NOT NULL,
+        PRIMARY KEY (since, device, name)
+    ) WITHOUT ROWID;
+    """,
 )
 VERSION = len(MIGRATIONS)
 

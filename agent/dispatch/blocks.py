@@ -3,7 +3,11 @@
 The rule is that of the wire contract's section 2 ("Heat"). Instants are Unix seconds.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from agent.energy.profile import DeviceProfile
+from agent.energy.schedule import ScheduleSlot
 
 LONGEST_BLOCK_S = 7200
 LEAST_REST_S = 1800
@@ -17,22 +21,57 @@ class BlockHistory:
     ended: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class BlockRule:
+    """`longest_s` in a row, then free for `rest_s`."""
+
+    longest_s: int = LONGEST_BLOCK_S
+    rest_s: int = LEAST_REST_S
+
+    @classmethod
+    def of(cls, profile: DeviceProfile) -> "BlockRule":
+        longest_s = min(LONGEST_BLOCK_S, profile.block_max_s)
+        return cls(longest_s, max(LEAST_REST_S, profile.min_off_s))
+
+
 def blocked_spans(
-    now: int, until: int, history: BlockHistory, min_off_s: int
+    spans: Sequence[tuple[int, int]], now: int, history: BlockHistory, rule: BlockRule
 ) -> list[tuple[int, int]]:
-    """When the device is blocked in a pause from `now` to `until`; between the spans it is free."""
-    rest_s = max(LEAST_REST_S, min_off_s)
-    out = []
-    start = now
-    if history.since is not None:
-        end = min(until, history.since + LONGEST_BLOCK_S)
-        if end > now:
-            out.append((now, end))
-        start = max(now, end + rest_s)
-    elif history.ended is not None:
-        start = max(now, history.ended + rest_s)
-    while start < until:
-        end = min(until, start + LONGEST_BLOCK_S)
-        out.append((start, end))
-        start = end + rest_s
+    """What of the wanted `spans` (in order) the device is blocked in; between them it is free."""
+    out: list[tuple[int, int]] = []
+    began, ends = history.since, now
+    free_from = now if history.ended is None else history.ended + rule.rest_s
+    for start, end in spans:
+        at = max(start, now)
+        while at < end:
+            if began is not None and at > ends:
+                began, free_from = None, ends + rule.rest_s
+            if began is None:
+                at = max(at, free_from)
+                if at >= end:
+                    break
+                began = at
+            until = min(end, began + rule.longest_s)
+            if at < until:
+                out.append((at, until))
+            ends = max(at, until)
+            if until >= end:
+                break
+            began, free_from = None, ends + rule.rest_s
+            at = free_from
     return out
+
+
+def limited_blocks(
+    slots: Sequence[ScheduleSlot], now: int, history: BlockHistory, profile: DeviceProfile
+) -> list[ScheduleSlot]:
+    """The slots with their blocks as long as they may be."""
+    blocks = [slot for slot in slots if slot.mode == profile.pause_mode]
+    allowed = blocked_spans(
+        [(slot.start, slot.end) for slot in blocks], now, history, BlockRule.of(profile)
+    )
+    out = [slot for slot in slots if slot.mode != profile.pause_mode]
+    for start, end in allowed:
+        whole = next(slot for slot in blocks if slot.start <= start < slot.end)
+        out.append(replace(whole, start=start, end=end))
+    return sorted(out, key=lambda slot: slot.start)

@@ -25,6 +25,8 @@ DOCUMENTS = "documents"
 EVENTS = "events"
 # Long documents go last after a connect: a broker may hang up at one that is too big for it.
 LARGE = "large"
+# What companions publish: as long.
+COMPANIONS = "companions"
 
 Key = tuple[str, int]
 
@@ -48,7 +50,8 @@ class _Lane:
 class Outbox:
     """`clock_doubted`: what is timed is remembered, not sent. `on_topic(topic, published)` is told
 
-    when a retained topic is used for the first time and when it was emptied.
+    when a retained topic is used for the first time and when it was emptied, `on_set(lane)` that
+    something has become true.
     """
 
     publisher: MqttPublisher
@@ -56,6 +59,7 @@ class Outbox:
     health: Health
     clock_doubted: Callable[[], bool] = lambda: False
     on_topic: Callable[[str, bool], None] = lambda topic, published: None
+    on_set: Callable[[str], None] = lambda lane: None
     _current: dict[str, OutgoingMessage] = field(default_factory=dict, init=False)
     _lane_of: dict[str, str] = field(default_factory=dict, init=False)
     _sent: dict[str, str] = field(default_factory=dict, init=False)
@@ -93,6 +97,14 @@ class Outbox:
             self._queue(lane, (message.topic, number), message)
         if after is not None and not after.done():
             self._lanes[lane].after = after
+        self.on_set(lane)
+
+    def repeat(self, topics: Iterable[str]) -> None:
+        """Publish these once more as they are: somebody may have missed or lost them."""
+        for topic in topics:
+            if topic in self._current:
+                self._sent.pop(topic, None)
+                self._queue(self._lane_of[topic], (topic, 0), self._current[topic])
 
     def snapshot(self) -> Mapping[str, OutgoingMessage]:
         """Everything that is true now on retained topics, by topic."""

@@ -9,11 +9,11 @@ from decimal import Decimal
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from agent.dispatch.blocks import BlockHistory, blocked_spans
+from agent.dispatch.blocks import BlockHistory, limited_blocks
 from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.plan import DevicePlan
 from agent.energy.profile import DeviceProfile
-from agent.energy.schedule import DeviceType, Schedule, ScheduleSlot, Setpoint
+from agent.energy.schedule import HEAT, DeviceType, Schedule, ScheduleSlot, Setpoint
 from agent.energy.situation import ZERO
 from agent.home.planning_input import Override, PlanningInput
 
@@ -64,6 +64,9 @@ def schedule_for(
     if wanted.override is not None:
         slots = _apply_override(profile, wanted.override, context, slots)
     slots = [slot for slot in slots if slot.end > now]
+    if profile.is_heat:
+        # However long a pause is wanted: a blocked heat pump is let go after two hours.
+        slots = limited_blocks(slots, now, context.blocks, profile)
     ends = [slot.end for slot in slots] + [wanted.goal.ready_by or 0]
     return Schedule(
         device=profile.id,
@@ -90,7 +93,7 @@ def _apply_override(
     context: ScheduleContext,
     planned: Sequence[ScheduleSlot],
 ) -> list[ScheduleSlot]:
-    """The plan after a boost or pause. A blocked heat pump is let go after two hours."""
+    """The plan after a boost or pause."""
     now, until = context.now, to_unix_floor(override.until)
     out: list[ScheduleSlot] = []
     if override.mode == "boost":
@@ -108,13 +111,7 @@ def _apply_override(
                 )
             )
     elif profile.pause_mode != profile.default.mode:
-        spans: Sequence[tuple[int, int]] = [(now, until)]
-        if profile.is_heat:
-            spans = blocked_spans(now, until, context.blocks, profile.min_off_s)
-        out += [
-            ScheduleSlot(start, end, profile.pause_mode, 0, ZERO, None, override.reason)
-            for start, end in spans
-        ]
+        out.append(ScheduleSlot(now, until, profile.pause_mode, 0, ZERO, None, override.reason))
     out += [replace(slot, start=max(slot.start, until)) for slot in planned if slot.end > until]
     return out
 
@@ -147,8 +144,8 @@ def needs_publishing(
         return True
     if left < FOLLOWS_BEFORE_S and longer >= SAME_EDGE_S:
         return True
-    # A battery's power is cut to fit what is left to charge: readings move it a little each time.
-    drifts = ignore_drift and wanted.device_type is DeviceType.BATTERY
+    # The power of a store is cut to fit what is left to fill: readings move it a little each time.
+    drifts = ignore_drift and wanted.device_type in (DeviceType.BATTERY, *HEAT)
     power_drift_w = STORAGE_DRIFT_W if drifts else 0
     until = min(held.valid_until, wanted.valid_until)
     if ignore_drift and settles and now - held.issued_at < SETTLES_S:

@@ -3,6 +3,8 @@
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+MIDNIGHT = time(0)
+
 
 def local_instant(day: date, clock: time, zone: ZoneInfo) -> datetime:
     """Aware UTC of that clock time on that local date.

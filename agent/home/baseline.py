@@ -1,13 +1,25 @@
 """What energy costs at the prices that hold, and what starting at once would have cost. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
+from agent.energy.curve import interpolated
 from agent.energy.instants import from_unix
 from agent.energy.rates import Rate
-from agent.energy.situation import ZERO, Flexible, Program, Storage
+from agent.energy.situation import (
+    ZERO,
+    ComfortSpan,
+    Flexible,
+    Program,
+    Storage,
+    TemperatureSpan,
+    Thermal,
+)
+from agent.home.estimates.heat_loss import HeatStore
+
+SpanT = TypeVar("SpanT", ComfortSpan, TemperatureSpan)
 
 
 def cost_of(energy_kwh: Decimal, start: datetime, end: datetime, rates: Sequence[Rate]) -> Decimal:
@@ -27,42 +39,6 @@ def cost_of(energy_kwh: Decimal, start: datetime, end: datetime, rates: Sequence
     return cost
 
 
-def with_surplus(
-    import_rates: Sequence[Rate],
-    export_rates: Sequence[Rate],
-    surplus: Sequence[tuple[datetime, datetime]],
-) -> list[Rate]:
-    """The import rates, but in spans of surplus what is paid for export, else nothing."""
-    out: list[Rate] = []
-    for rate in import_rates:
-        at = rate.start
-        for start, end in surplus:
-            begin, until = max(at, start), min(rate.end, end)
-            if begin >= until:
-                continue
-            if at < begin:
-                out.append(replace(rate, start=at, end=begin))
-            out += _export_rates(export_rates, replace(rate, start=begin, end=until))
-            at = until
-        if at < rate.end:
-            out.append(replace(rate, start=at))
-    return out
-
-
-def _export_rates(export_rates: Sequence[Rate], span: Rate) -> list[Rate]:
-    out, at = [], span.start
-    for rate in export_rates:
-        begin, until = max(at, rate.start), min(span.end, rate.end)
-        if begin < until:
-            if at < begin:
-                out.append(replace(span, start=at, end=begin, price=ZERO))
-            out.append(replace(rate, start=begin, end=until))
-            at = until
-    if at < span.end:
-        out.append(replace(span, start=at, price=ZERO))
-    return out
-
-
 def cost_at_once(
     energy_kwh: Decimal, power_w: int, now: datetime, rates: Sequence[Rate]
 ) -> Decimal:
@@ -72,7 +48,10 @@ def cost_at_once(
 
 
 def uncontrolled_cost(
-    device: Flexible | Program | Storage | None, power_w: int, now: datetime, rates: Sequence[Rate]
+    device: Flexible | Program | Storage | Thermal | None,
+    power_w: int,
+    now: datetime,
+    rates: Sequence[Rate],
 ) -> Decimal:
     """What the device's demands cost without a planner: one after the other, each from when it
 
@@ -81,6 +60,8 @@ def uncontrolled_cost(
     if device is None or isinstance(device, Storage) or not rates:
         # What a battery would do by itself depends on the house, not on its prices.
         return ZERO
+    if isinstance(device, Thermal):
+        return _thermostat_cost(device, now, rates)
     if isinstance(device, Program):
         return _program_cost(device, now, rates)
     total, at = ZERO, now
@@ -89,6 +70,37 @@ def uncontrolled_cost(
         total += cost_at_once(demand.energy_kwh, power_w, begin, rates)
         at = begin + timedelta(seconds=float(demand.energy_kwh * 3_600_000 / power_w))
     return total
+
+
+def _thermostat_cost(device: Thermal, now: datetime, rates: Sequence[Rate]) -> Decimal:
+    """What holding the comfort minimum costs, hour by hour as far as prices are known."""
+    store = HeatStore(
+        float(device.capacity_kwh_per_c), float(device.loss_w_per_c), float(device.gains_w)
+    )
+    curve = [(float(at), float(number)) for at, number in device.cop] or [(0.0, 1.0)]
+    total, at, temperature = ZERO, now, float(device.temperature_c)
+    end = max(rate.end for rate in rates)
+    while at < end:
+        until = at + timedelta(hours=1)
+        outdoor = float(_at(device.outdoor, at).temp_c) if device.outdoor else 0.0
+        drawn = sum(float(d.power_w) for d in device.draw if d.start <= at.timestamp() < d.end)
+        idle = store.after(temperature, outdoor, -drawn, 1.0)
+        rise = store.after(temperature, outdoor, 1.0 - drawn, 1.0) - idle
+        rise *= interpolated(curve, outdoor)
+        least = _at(device.comfort, until).min_c if device.comfort else None
+        watts = 0.0 if least is None else max(0.0, (float(least) - idle) / rise)
+        watts = min(float(device.max_power_w), watts)
+        temperature = idle + rise * watts
+        if watts:
+            total += cost_of(Decimal(repr(round(watts / 1000, 6))), at, until, rates)
+        at = until
+    return total
+
+
+def _at(spans: Sequence[SpanT], when: datetime) -> SpanT:
+    """The span that holds then, else the last one before it, else the first."""
+    second = when.timestamp()
+    return next((span for span in reversed(spans) if span.start <= second), spans[0])
 
 
 def _program_cost(device: Program, now: datetime, rates: Sequence[Rate]) -> Decimal:

@@ -8,7 +8,8 @@ from decimal import Decimal
 from agent.energy.instants import to_unix_ceil, to_unix_floor
 from agent.energy.plan import Plan, Reason
 from agent.energy.schedule import Goal
-from agent.energy.situation import Demand, Flexible, Program, Storage
+from agent.energy.situation import Demand, Flexible, Program, Storage, Thermal
+from agent.home.estimates.outdoor import OutdoorEstimate, expected_outdoor
 from agent.home.model.device_model import DeviceModel
 from agent.home.windows import SiteLocation
 from agent.home.wishes import Wish
@@ -26,11 +27,21 @@ BOOST_RENEWED_BEFORE = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class PlanningContext:
-    """When and where; `away_until` (None: at home) is when heat in advance is wanted again."""
+    """When and where; `away_until` (None: at home) is when heat in advance is wanted again.
+
+    `outdoor` is how warm it will be outdoors, None where nobody asked for it.
+    """
 
     now: datetime
     location: SiteLocation
     away_until: datetime | None = None
+    outdoor: OutdoorEstimate | None = None
+
+    @property
+    def expected_outdoor(self) -> OutdoorEstimate:
+        if self.outdoor is not None:
+            return self.outdoor
+        return expected_outdoor(self.location, self.now, self.now + PLANNED_AHEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +60,16 @@ OVERRIDE_REASONS = frozenset({"boost", "pause", "floor", "topping_up"})
 
 @dataclass(frozen=True, slots=True)
 class ActiveNeed:
-    """A need that has begun: what is missing of it and until when, named by its beginning."""
+    """A need that has begun: what is missing of it and until when, named by its beginning.
+
+    `contiguous`: its run cannot be cut.
+    """
 
     key: str
     missing_kwh: Decimal
     power_w: int
     deadline: datetime
+    contiguous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +77,10 @@ class PlanningInput:
     """`device` is None where there is nothing to plan; `full`: it cannot take any more.
 
     `running`: a program says that it runs, so nothing may start it again. `notes` say what was
-    assumed, for health and the plan's reasons.
+    assumed, for health and the plan's reasons; `beliefs` what is believed of it where all is well.
     """
 
-    device: Flexible | Program | Storage | None
+    device: Flexible | Program | Storage | Thermal | None
     goal: Goal = NO_GOAL
     override: Override | None = None
     full: bool = True
@@ -73,6 +88,7 @@ class PlanningInput:
     needs: tuple[ActiveNeed, ...] = ()
     running: bool = False
     notes: tuple[str, ...] = ()
+    beliefs: tuple[str, ...] = ()
 
 
 def override_of(wish: Wish, model: DeviceModel, power_w: int, now: datetime) -> Override | None:
@@ -130,16 +146,21 @@ def demand_of(
 def with_minimum_times(
     device: Flexible, min_on_s: int, min_off_s: int, model: DeviceModel
 ) -> Flexible:
-    """Minimum times, and since when the device is on or off where they or a start cost count."""
-    if not (min_on_s or min_off_s or device.start_cost):
-        return device
+    """Minimum times, and since when the device is on or off where that counts.
+
+    On it counts always, for going on is no start and stopping for a minute is a change; a block
+    tells by itself that it has begun.
+    """
+    lasts = min_on_s or min_off_s or device.start_cost
     on, off = model.on_since, model.off_since
+    if not lasts and any(demand.contiguous for demand in device.demands):
+        return device
     return replace(
         device,
         min_on_s=min_on_s,
         min_off_s=min_off_s,
         on_since=to_unix_floor(on) if on else None,
-        off_since=to_unix_floor(off) if off and not on else None,
+        off_since=to_unix_floor(off) if lasts and off and not on else None,
     )
 
 

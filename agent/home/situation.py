@@ -8,10 +8,10 @@ from itertools import pairwise
 
 from agent.config import Config
 from agent.energy.instants import to_unix_ceil, to_unix_floor
-from agent.energy.plan import Plan
 from agent.energy.rates import Rate
-from agent.energy.schedule import DeviceType, Schedule
 from agent.energy.situation import (
+    Device,
+    Flexible,
     Planner,
     PowerSpan,
     PreviousPlan,
@@ -19,15 +19,11 @@ from agent.energy.situation import (
     Site,
     Situation,
     Storage,
+    Thermal,
 )
 from agent.energy.steps import Steps, combined
 from agent.home.grid_limit import pieces
-from agent.home.planning_input import OVERRIDE_REASONS, PlanningInput
-
-# What a moved start or stop has to save where devices share something, in the tariff's currency.
-SHARED_CHANGE_COST = 0.01
-# A program's schedule says less than its plan; what a battery and a roof do is no switching.
-PLANNED_OTHERWISE = (DeviceType.PROGRAM, DeviceType.BATTERY, DeviceType.PV_INVERTER)
+from agent.home.planning_input import PlanningInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +52,20 @@ def build_situation(
 
     `limit` is what the house may import, `base_load` what everything else draws, `pv` what the
     roof gives, W; `pv_curtailable`: it can be told to give less. The site stands in it where
-    devices touch each other by it: under a limit, with a battery or a roof. Then what a person has
-    asked for at once is a load like any other.
+    devices touch each other by it: under a limit, with a battery, a heated store or a roof. Then
+    what a person has asked for at once is a load like any other.
     """
     start = to_unix_ceil(now)
     horizon = max((to_unix_floor(rate.end) for rate in prices.import_rates), default=start)
     latest = [to_unix_ceil(item.latest) for item in inputs.values() if item.latest is not None]
     end = max([horizon, start + 3600, *latest])
     site = Site()
-    shared = limit is not None or pv is not None or _with_storage(inputs)
+    shared = limit is not None or pv is not None or _with_store(inputs)
     change_cost = config.planner.change_cost
-    if change_cost is None:
-        change_cost = SHARED_CHANGE_COST if shared else 0.0
+    if not shared:
+        # Minimum times keep a device calm that is planned for itself, and are enough to prove.
+        calm = {id for id, item in inputs.items() if _has_minimum_times(item.device)}
+        previous = [plan for plan in previous if plan.id not in calm]
     if shared:
         loads = _with_boosts(base_load or Steps.constant(0), inputs, start)
         site = Site(
@@ -97,8 +95,12 @@ def _exactly(power_w: int | None) -> Decimal | None:
     return None if power_w is None else Decimal(power_w)
 
 
-def _with_storage(inputs: Mapping[str, PlanningInput]) -> bool:
-    return any(isinstance(item.device, Storage) for item in inputs.values())
+def _has_minimum_times(device: Device | None) -> bool:
+    return isinstance(device, Flexible) and bool(device.min_on_s or device.min_off_s)
+
+
+def _with_store(inputs: Mapping[str, PlanningInput]) -> bool:
+    return any(isinstance(item.device, Storage | Thermal) for item in inputs.values())
 
 
 def _with_boosts(base_load: Steps, inputs: Mapping[str, PlanningInput], start: int) -> Steps:
@@ -131,35 +133,3 @@ def _span(rate: Rate) -> RateSpan:
         if rate.carbon_g_per_kwh is None
         else Decimal(repr(rate.carbon_g_per_kwh)),
     )
-
-
-def plans_in_force(held: Mapping[str, Schedule], plan: Plan | None) -> tuple[PreviousPlan, ...]:
-    """What devices do by what they hold, so that small drifts never add up; also after a restart.
-
-    A program's schedule says less than its plan, whose edges are those of its power; a battery
-    pays for no change. What a person asked for at once was no plan.
-    """
-    out = [
-        PreviousPlan(
-            device,
-            tuple(
-                PowerSpan(slot.start, slot.end, Decimal(slot.power_w))
-                for slot in schedule.slots
-                if slot.power_w > 0 and slot.reason not in OVERRIDE_REASONS
-            ),
-        )
-        for device, schedule in held.items()
-        if schedule.device_type not in PLANNED_OTHERWISE
-    ]
-    programs = {
-        device for device, schedule in held.items() if schedule.device_type is DeviceType.PROGRAM
-    }
-    out += [
-        PreviousPlan(
-            device.id,
-            tuple(PowerSpan(slot.start, slot.end, slot.power_w) for slot in device.slots),
-        )
-        for device in (plan.devices if plan else ())
-        if device.id in programs
-    ]
-    return tuple(out)

@@ -84,7 +84,7 @@ def _values(raw: dict[str, Any]) -> WishValues:
         value = raw.get(key)
         if value is None:
             continue
-        if key == "ready_by":
+        if key in ("ready_by", "comfort_until"):
             out[key] = parse_instant(value)
         elif key == "ready_by_clock":
             out[key] = time.fromisoformat(value)

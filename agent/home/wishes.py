@@ -24,6 +24,7 @@ MAX_REQUEST_BYTES = 4096
 MAX_SEARCHED_BYTES = 16_384
 LONGEST_MODE = timedelta(hours=24)
 LONGEST_READY_BY = timedelta(days=7)
+LONGEST_COMFORT = timedelta(days=31)
 MAX_ID_LENGTH = 64
 COMMON_KEYS = frozenset({"id", "keep", "reset"})
 MODE_KEYS = frozenset({"mode", "until", "for_s"})
@@ -40,9 +41,10 @@ class ModeWish:
 
 @dataclass(frozen=True, slots=True)
 class WishValues:
-    """Values that replace the config's; None: as configured. kWh, percent, currency per kWh.
+    """Values that replace the config's; None: as configured. kWh, percent, °C, currency per kWh.
 
-    `counter_start_kwh` is what the meter showed when `energy_kwh` or `hours` was asked.
+    `counter_start_kwh` is what the meter showed when `energy_kwh` or `hours` was asked;
+    `comfort_until` ends what was asked once of comfort.
     """
 
     energy_kwh: Decimal | None = None
@@ -53,6 +55,9 @@ class WishValues:
     ready_by: datetime | None = None
     ready_by_clock: time | None = None
     price_cap: Decimal | None = None
+    comfort_min_c: Decimal | None = None
+    comfort_max_c: Decimal | None = None
+    comfort_until: datetime | None = None
 
 
 # What a value brings along: cleared together with it.
@@ -68,7 +73,11 @@ VALUE_KEYS = (
     "floor_soc_percent",
     "ready_by",
     "price_cap",
+    "comfort_min_c",
+    "comfort_max_c",
 )
+COMFORT_KEYS = frozenset({"comfort_min_c", "comfort_max_c"})
+COMFORT_FIELDS = ("comfort_min_c", "comfort_max_c", "comfort_until")
 NO_VALUES = WishValues()
 
 
@@ -177,9 +186,13 @@ def apply_request(request: Request, wish: Wish, context: RequestContext) -> Requ
         out = dataclasses.replace(
             out, mode=ModeWish(), once=NO_VALUES, kept=NO_VALUES, once_until=None, pending=False
         )
-    if given & MODE_KEYS:
-        out = dataclasses.replace(out, mode=_mode(request, context))
     changes = _values(request, context)
+    # An end without a mode is that of what is asked of comfort.
+    ends_comfort = bool(COMFORT_KEYS & changes.keys()) and "mode" not in given
+    if given & MODE_KEYS and not ends_comfort:
+        out = dataclasses.replace(out, mode=_mode(request, context))
+    if COMFORT_KEYS & changes.keys():
+        changes |= _comfort_end(request, context, of_mode=not ends_comfort)
     cleared = [
         part
         for key in VALUE_KEYS
@@ -194,11 +207,14 @@ def apply_request(request: Request, wish: Wish, context: RequestContext) -> Requ
             kept = dataclasses.replace(kept, **changes)
         else:
             once = dataclasses.replace(once, **changes)
+        if once.comfort_min_c is None and once.comfort_max_c is None:
+            once = dataclasses.replace(once, comfort_until=None)
         out = dataclasses.replace(out, once=once, kept=kept)
     if request.start is not None:
         out = dataclasses.replace(out, loaded_at=now if request.start else None)
     lasting = "start" in context.keys or context.has_stays
-    asked_once = changes and not request.keep
+    once_ends = changes.keys() - COMFORT_KEYS - {"comfort_until"}
+    asked_once = once_ends and not request.keep
     if asked_once and not lasting:
         out = dataclasses.replace(out, once_until=_end_of_once(changes, now))
     if context.has_stays and not context.plugged and (asked_once or out.mode.name != "auto"):
@@ -240,9 +256,22 @@ def _values(request: Request, context: RequestContext) -> dict[str, Any]:
             out["counter_start_kwh"] = _decimal(context.counter_kwh if context.plugged else 0.0)
     if request.ready_by is not None:
         out |= _ready_by(request.ready_by, context, keep=bool(request.keep))
-    if request.price_cap is not None:
-        out["price_cap"] = _decimal(request.price_cap)
+    for key in ("price_cap", "comfort_min_c", "comfort_max_c"):
+        if (value := getattr(request, key)) is not None:
+            out[key] = _decimal(value)
     return out
+
+
+def _comfort_end(
+    request: Request, context: RequestContext, *, of_mode: bool
+) -> dict[str, datetime | None]:
+    """Until when a wish for comfort stands: for ever where it is kept, else a day unless told."""
+    until = None if of_mode else _until(request, context, LONGEST_COMFORT)
+    if request.keep:
+        if until is not None:
+            raise Refused("keep has no end; leave until and for_s out")
+        return {}
+    return {"comfort_until": until or context.now + LONGEST_MODE}
 
 
 def _mode(request: Request, context: RequestContext) -> ModeWish:
@@ -251,20 +280,29 @@ def _mode(request: Request, context: RequestContext) -> ModeWish:
         if "mode" in request.model_fields_set:
             return ModeWish()
         raise Refused("until and for_s go with a mode, boost or pause")
-    if request.until is not None and request.for_s is not None:
-        raise Refused("give until or for_s, not both")
     if request.mode == "auto":
         if request.until is not None or request.for_s is not None:
             raise Refused("mode auto has no end; leave until and for_s out")
         return ModeWish()
+    until = _until(request, context, LONGEST_MODE)
+    return ModeWish(request.mode, until or now + LONGEST_MODE, open_ended=until is None)
+
+
+def _until(request: Request, context: RequestContext, longest: timedelta) -> datetime | None:
+    """The end that a request gives, None where it gives none."""
+    now = context.now
+    if request.until is not None and request.for_s is not None:
+        raise Refused("give until or for_s, not both")
     until = None
     if request.until is not None:
         until = _instant(request.until, "until", context)
     elif request.for_s is not None:
         until = now + timedelta(seconds=request.for_s)
-    if until is not None and not now < until <= now + LONGEST_MODE:
-        raise Refused(f"until {format_instant(until)} is not within the next 24 hours")
-    return ModeWish(request.mode, until or now + LONGEST_MODE, open_ended=until is None)
+    if until is not None and not now < until <= now + longest:
+        hours = int(longest.total_seconds()) // 3600
+        within = f"{hours} hours" if longest <= LONGEST_MODE else f"{hours // 24} days"
+        raise Refused(f"until {format_instant(until)} is not within the next {within}")
+    return until
 
 
 def _ready_by(text: str, context: RequestContext, *, keep: bool) -> dict[str, Any]:
@@ -308,6 +346,11 @@ def _decimal(value: float) -> Decimal:
     return Decimal(repr(value))
 
 
+def _only_comfort(once: WishValues) -> WishValues:
+    """What is asked of comfort has an end of its own."""
+    return WishValues(**{key: getattr(once, key) for key in COMFORT_FIELDS})
+
+
 def expired(wish: Wish, now: datetime, *, plugged: bool, session_over: bool, full: bool) -> Wish:
     """The wish without what has ended by now.
 
@@ -325,7 +368,11 @@ def expired(wish: Wish, now: datetime, *, plugged: bool, session_over: bool, ful
         out = dataclasses.replace(out, mode=ModeWish())
     over = ended or (out.once_until is not None and now >= out.once_until)
     if over:
-        out = dataclasses.replace(out, once=NO_VALUES, once_until=None)
+        once = NO_VALUES if ended else _only_comfort(out.once)
+        out = dataclasses.replace(out, once=once, once_until=None)
+    if out.once.comfort_until is not None and out.once.comfort_until <= now:
+        once = dataclasses.replace(out.once, **dict.fromkeys(COMFORT_FIELDS))
+        out = dataclasses.replace(out, once=once)
     if ended and out.loaded_at is not None:
         out = dataclasses.replace(out, loaded_at=None)
     if ended and out.kept.energy_kwh is not None:

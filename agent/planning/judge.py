@@ -7,6 +7,7 @@ nothing: its segments are counted here, and rules that they break are named.
 """
 
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cached_property
 
 from agent.planning.aims import Aims, above_limits, aims_of, beyond_means
@@ -26,6 +27,8 @@ from agent.planning.site import Flow, SiteMoney, site_money
 IMPORTS_W = 5
 # Coupled, an aim that differs by no more (kWh, degree-hours) is the same.
 SAME_KWH = 2e-5
+# Coupled, plans are the same within this (and a second), so a deadline that misses it is met.
+MET_KWH = Decimal("0.005")
 
 
 @dataclass(frozen=True)
@@ -253,7 +256,9 @@ def _measured(
 ) -> Measured:
     own = schedule.get(model.id, ())
     if isinstance(model, ScaledDevice):
-        return measure_flexible(problem.timeline, model, own, pieces)
+        # Alone energy is counted by the second, and what is missing can be had or cannot.
+        same = problem.units.energy(MET_KWH) if problem.coupled else 0
+        return measure_flexible(problem.timeline, model, own, pieces, same)
     if isinstance(model, ScaledProgram):
         return measure_program(problem.timeline, model, own, pieces)
     assert pieces is not None, "storage and heat are always coupled"

@@ -1,5 +1,10 @@
 """What a device is told beside its power: the mode of a slot."""
 
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from agent.energy.instants import from_unix
+from agent.planning.devices.measured import Pieces
 from agent.planning.devices.program import ScaledProgram
 from agent.planning.devices.storage import ScaledStorage
 from agent.planning.devices.thermal import ScaledThermal
@@ -10,13 +15,16 @@ from agent.planning.problem import Model
 SAME_W = 2.0
 # A store that ends a cell this much above its minimum is lifted.
 LIFTED_C = 0.1
+SHORTEST_BLOCK_S = 1800
+# A thermostat that keeps the minimum heats from so far above it on.
+THERMOSTAT_C = 0.5
 
 
 def mode_of(judged: Judged, model: Model, piece: int, power: int) -> str:
     if isinstance(model, ScaledStorage):
         return _of_storage(judged, model, piece, power)
     if isinstance(model, ScaledThermal):
-        return _of_heat(judged, model, piece)
+        return "block" if power == 0 else _of_heat(judged, model, piece)
     return "run" if isinstance(model, ScaledProgram) else "charge"
 
 
@@ -26,6 +34,56 @@ def _of_heat(judged: Judged, model: ScaledThermal, piece: int) -> str:
     cell = model.cells[piece]
     at = judged.devices[model.id].levels[piece + 1]
     return "boost" if cell.min_c is None or at > cell.min_c + LIFTED_C else "normal"
+
+
+def blocked_pieces(judged: Judged, model: ScaledThermal) -> set[int]:
+    """Where an appliance on its own would heat and the plan, at these prices, does not.
+
+    Of each stretch without heat near its minimum the dearest part, at most `block_max_s` of it and
+    of a local day.
+    """
+    if model.control == "power" or not model.block_max_s:
+        return set()
+    pieces, problem = judged.site.pieces, judged.problem
+    measured = judged.devices[model.id]
+    heats = {
+        start
+        for one in measured.segments
+        for start in pieces.starts
+        if one.start <= start < one.end
+    }
+    needs = [
+        cell.min_c is not None
+        and pieces.starts[k] not in heats
+        and cell.min_c <= measured.levels[k + 1] < cell.min_c + THERMOSTAT_C
+        for k, cell in enumerate(model.cells)
+    ]
+    zone = ZoneInfo(problem.situation.timezone)
+    days: dict[date, int] = {}
+    taken: set[int] = set()
+    dearest = sorted(
+        (k for k, need in enumerate(needs) if need), key=lambda k: -pieces.cells[k].price
+    )
+    for k in dearest:
+        at = from_unix(problem.situation.now + pieces.starts[k])
+        day = at.astimezone(zone).date()
+        left_s = model.block_max_s - days.get(day, 0)
+        if pieces.cells[k].length > left_s or _row_s(pieces, taken | {k}, k) > model.block_max_s:
+            continue
+        days[day] = days.get(day, 0) + pieces.cells[k].length
+        taken.add(k)
+    # A compressor that is let go again at once has only been annoyed.
+    return {k for k in taken if _row_s(pieces, taken, k) >= SHORTEST_BLOCK_S}
+
+
+def _row_s(pieces: Pieces, taken: set[int], k: int) -> int:
+    """How long the row of taken pieces around one is."""
+    first = last = k
+    while first - 1 in taken:
+        first -= 1
+    while last + 1 in taken:
+        last += 1
+    return pieces.ends[last] - pieces.starts[first]
 
 
 def _of_storage(judged: Judged, model: ScaledStorage, piece: int, power: int) -> str:

@@ -12,7 +12,7 @@ from agent.planning.devices.storage import ScaledStorage
 from agent.planning.devices.thermal import ScaledThermal
 from agent.planning.engine import Deadline
 from agent.planning.judge import Judged
-from agent.planning.modes import mode_of
+from agent.planning.modes import blocked_pieces, mode_of
 from agent.planning.portfolio import Verdict
 from agent.planning.problem import Model
 from agent.planning.reasons import Reasons
@@ -90,13 +90,20 @@ def _device(
 
 
 def _slots(judged: Judged, model: Model, reasons: Reasons) -> tuple[Slot, ...]:
-    """Each segment cut by price; storage also where it holds what self-use would move."""
+    """Each segment cut by price; storage also where it holds what self-use would move, heat also
+
+    where it is blocked.
+    """
     site, problem = judged.site, judged.problem
     pieces, measured = site.pieces, judged.devices[model.id]
     several = isinstance(model, ScaledDevice) and len(model.demands) > 1
     segments: Sequence[Segment] = measured.segments
     if isinstance(model, ScaledStorage):
         segments = _with_holds(model, segments, pieces.starts, pieces.ends)
+    if isinstance(model, ScaledThermal):
+        blocked = blocked_pieces(judged, model)
+        blocks = [Segment(pieces.starts[k], pieces.ends[k], 0) for k in blocked]
+        segments = sorted([*segments, *blocks])
     slots: list[Slot] = []
     k = 0
     for one in segments:
@@ -109,7 +116,7 @@ def _slots(judged: Judged, model: Model, reasons: Reasons) -> tuple[Slot, ...]:
             cell = pieces.cells[k]
             a, b = max(one.start, cell.start), min(one.end, cell.end)
             mode = mode_of(judged, model, k, one.power)
-            if b > a and not (one.power == 0 and mode != "hold"):
+            if b > a and (one.power or mode in ("hold", "block")):
                 price = cell.price if judged.imports(k) else cell.export_price
                 level = None
                 if measured.levels and b == cell.end and k + 1 < len(measured.levels):

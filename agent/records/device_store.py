@@ -42,6 +42,7 @@ GRID = "the grid"
 GRID_BYTES_AN_HOUR = 360_000
 HOURLY = "hourly_means:"
 HOURLY_DAYS_KEPT = 22
+COMPANION = "companion:"
 PHASES = "told_phases:"
 REPLACE_VALUE = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
 TEXT_KINDS = ("mode", "error", "following")
@@ -138,8 +139,14 @@ class DeviceStore:
     def state(self, device: str) -> str | None:
         return self._value(f"tracker:{device}")
 
-    def save_state(self, device: str, text: str, readings: Iterable[Reading]) -> Answer:
-        """The model of the device and its last readings, together."""
+    def save_state(
+        self,
+        device: str,
+        text: str,
+        readings: Iterable[Reading],
+        booked: Sequence[Statement] = (),
+    ) -> Answer:
+        """The model of the device, its last readings and what the ledger `booked`, together."""
         return self.put(
             device,
             "state",
@@ -151,6 +158,7 @@ class DeviceStore:
                 )
                 for item in readings
             ),
+            *booked,
         )
 
     def told_phases(self, device: str) -> int | str | None:
@@ -224,6 +232,14 @@ class DeviceStore:
 
     def save_published_topics(self, topics: Iterable[str]) -> Answer:
         return self._save_value(TOPICS, json.dumps(sorted(topics)))
+
+    # --- what companions keep -------------------------------------------------------------------
+
+    def companion_text(self, name: str) -> str | None:
+        return self._value(f"{COMPANION}{name}")
+
+    def save_companion_text(self, name: str, text: str) -> Answer:
+        return self._save_value(f"{COMPANION}{name}", text)
 
     # --- plans ----------------------------------------------------------------------------------
 

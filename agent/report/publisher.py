@@ -1,4 +1,4 @@
-"""Keeps the topics for people true: tariff, the price now, health, time."""
+"""Keeps the topics for people true: tariff, the price now, the ledger, health, time."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -13,21 +13,25 @@ from agent.energy.instants import to_unix_ceil, to_unix_floor
 from agent.energy.rates import Direction, Rate
 from agent.health import Health
 from agent.ports import OutgoingMessage, RatesProvider
+from agent.records.bookkeeper import Bookkeeper
 from agent.report.documents import (
     health_document,
     tariff_document,
     tariff_list,
     tariff_now,
 )
+from agent.report.ledger_document import ledger_values
 
 SHOWN_AHEAD = timedelta(hours=48)
 TIME_EVERY_S = 60.0
 HEALTH_SETTLES_S = 0.2
+# What is taken is booked all the time; nobody looks at what it cost that often.
+LEDGER_EVERY = timedelta(minutes=5)
 
 
 @dataclass(slots=True)
 class Publisher:
-    """`rates_changed` and `health_changed` are called by whoever changed them."""
+    """`rates_changed`, `health_changed` and `ledger_changed` are called by whoever changed them."""
 
     topics: Topics
     outbox: Outbox
@@ -35,13 +39,18 @@ class Publisher:
     clock_trusted: Callable[[], bool]
     health: Health
     book: RatesProvider
+    bookkeeper: Bookkeeper
     on_event: Callable[[str, str], None]
     _rates_wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _ledger_wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _health_wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _was_stale: bool = field(default=False, init=False)
 
     def rates_changed(self) -> None:
         self._rates_wake.set()
+
+    def ledger_changed(self) -> None:
+        self._ledger_wake.set()
 
     def health_changed(self) -> None:
         self._health_wake.set()
@@ -87,6 +96,22 @@ class Publisher:
             ),
         )
         return until
+
+    async def run_ledger(self) -> None:
+        """`ledger` where a figure is another, at most every few minutes; anew at midnight."""
+        said: object = None
+        while True:
+            self._ledger_wake.clear()
+            now = self.clock.now()
+            midnight = self.bookkeeper.next_day(now)
+            if self.clock_trusted():
+                values = ledger_values(self.bookkeeper.figures(now))
+                if values != said:
+                    said = values
+                    text = wire_json({"at": now, **values})
+                    self.outbox.set(DOCUMENTS, OutgoingMessage(self.topics.ledger, text))
+                await self.clock.sleep((min(now + LEDGER_EVERY, midnight) - now).total_seconds())
+            await wait_for(self._ledger_wake, self.clock, midnight)
 
     async def run_health(self) -> None:
         while True:

@@ -14,10 +14,14 @@ import time
 from contextlib import suppress
 from typing import IO
 
+from agent.paths import cache_directory
 from agent.planning.engine import Deadline, Proposal
 from agent.planning.exact.allowances import with_allowances
 from agent.planning.joint.engine import JointEngine
+from agent.planning.joint.memory import Memory
+from agent.planning.joint.recursion import Kernel
 from agent.planning.problem import problem_of
+from agent.solver.compiled import Builder
 from agent.solver.frames import LENGTH, Answer, Request, unpacked, write_frame
 
 NICE = 10
@@ -32,11 +36,12 @@ def main() -> int:
     with suppress(PermissionError):
         os.nice(NICE)
     requests = os.fdopen(0, "rb", buffering=0)
+    builder, memory = Builder(cache_directory()), Memory()
     while select.select([requests], [], [], idle_s)[0]:
         request = _read(requests)
         if request is None:
             break
-        _serve(request, answers)
+        _serve(request, answers, builder.kernel(), memory)
     return 0
 
 
@@ -59,14 +64,14 @@ def _exactly(stream: IO[bytes], count: int) -> bytes | None:
     return data
 
 
-def _serve(request: Request, answers: IO[bytes]) -> None:
+def _serve(request: Request, answers: IO[bytes], kernel: Kernel, memory: Memory) -> None:
     deadline = Deadline(time.monotonic, request.ends)
     problem = with_allowances(problem_of(request.situation), deadline)
 
     def report(proposal: Proposal) -> None:
         write_frame(answers, Answer(request.number, proposal, last=False))
 
-    proposal = JointEngine(report).plan(problem, deadline, request.incumbent)
+    proposal = JointEngine(report, kernel, memory).plan(problem, deadline, request.incumbent)
     write_frame(answers, Answer(request.number, proposal, last=True))
 
 

@@ -11,7 +11,7 @@ from agent.errors import Malformed, Refused, Unavailable
 from agent.health import State
 from agent.tariff import refresh
 from agent.tariff.estimates import HISTORY
-from agent.tariff.normalise import Withdrawal, overlay, withdraw
+from agent.tariff.normalise import Withdrawal, first_difference, overlay, withdraw
 
 YEAR = timedelta(days=366)
 # A due time further ahead than any rule gives: the wall clock was set back.
@@ -72,7 +72,8 @@ class Feed:
 
     `retries` count the refreshes since the last scheduled one, at most three: those after one that
     brought nothing new, and those before known prices end. `warnings` are what the last answer
-    gave the owner to do. `changes` grows with `known`.
+    gave the owner to do. `changes` grows with `known`; `changed_from` is the first instant from
+    which it is another since that was last asked.
     """
 
     direction: Direction
@@ -87,6 +88,7 @@ class Feed:
     late: bool = False
     warnings: Sequence[str] = ()
     changes: int = 0
+    changed_from: datetime | None = None
     failure: FailureState = field(default_factory=FailureState)
     backfill: BackfillState = field(default_factory=BackfillState)
 
@@ -143,8 +145,15 @@ class Feed:
     # What is known.
 
     def replace_known(self, known: list[Rate]) -> None:
+        since = first_difference(self.known, known)
+        if since is not None:
+            self.changed_from = min(self.changed_from or since, since)
         self.known = known
         self.changes += 1
+
+    def pop_changed_from(self) -> datetime | None:
+        since, self.changed_from = self.changed_from, None
+        return since
 
     def merge(self, fetched: Sequence[Rate], withdrawal: Withdrawal) -> bool:
         """Lay an answer over what is known; whether that changed anything."""

@@ -118,6 +118,26 @@ def gaps(rates: Iterable[Rate], start: datetime, end: datetime) -> list[Span]:
     return out
 
 
+def first_difference(old: Sequence[Rate], new: Sequence[Rate]) -> datetime | None:
+    """The first instant at which two series of rates say something else; None where they never do.
+
+    Both are in order. That the new one begins later, since what is old is let go, is no difference.
+    """
+    begin = new[0].start if new else None
+    kept = [rate for rate in old if begin is None or rate.end > begin]
+    for a, b in zip(kept, new, strict=False):
+        if (a.price, a.confidence) != (b.price, b.confidence):
+            return min(max(a.start, begin or a.start), b.start)
+        if a.start != b.start and max(a.start, begin or a.start) != b.start:
+            return min(a.start, b.start)
+        if a.end != b.end:
+            return min(a.end, b.end)
+    if len(kept) == len(new):
+        return None
+    longer = kept if len(kept) > len(new) else new
+    return longer[min(len(kept), len(new))].start
+
+
 def is_price(value: Decimal) -> bool:
     """Whether a number can be what a kWh costs; of a length that sums do not choke on."""
     exponent = value.as_tuple().exponent

@@ -40,7 +40,8 @@ class RateCache:
     `timezone` and `currency` hold until the source has said its own; `contract_start` is how far
     back history is fetched once (at most a year, 30 days where it is not known). `on_server_time`
     is told the time in each answer, `on_event(kind, text)` what the source says of the contract.
-    `on_alive` hears that its loop turns. `random` spreads calls in time.
+    `on_alive` hears that its loop turns. `random` spreads calls in time. `on_prices(since)` hears
+    that some price from then on is another, however long ago that is.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class RateCache:
         on_server_time: Callable[[datetime], None] = lambda when: None,
         on_event: Callable[[str, str], None] = lambda kind, text: None,
         on_alive: Callable[[], None] = lambda: None,
+        on_prices: Callable[[datetime], None] = lambda since: None,
         random: Random | None = None,
     ) -> None:
         self._clock = clock
@@ -63,6 +65,7 @@ class RateCache:
         self._profiles: dict[Direction, tuple[object, PriceProfile]] = {}
         self._forecasts: dict[Direction, tuple[Rate, ...]] = {}
         self._logged_problem = ""
+        self._on_prices = on_prices
         now = clock.now()
         random = random or Random()
         rate_store = RateStore(store, health)
@@ -147,8 +150,17 @@ class RateCache:
         whole = [*rates, *estimates(self._profile(feed, start), rates, start, end)]
         return list(merged(sorted(whole, key=lambda rate: rate.start)))
 
+    def known_rates(self, direction: Direction, start: datetime, end: datetime) -> list[Rate]:
+        """What is known of `[start, end)`, at most five weeks back; what nobody said is a gap."""
+        feed = self._feeds.get(direction)
+        return [] if feed is None else _within(feed.known, start, end)
+
     def _publish(self) -> None:
         now = self._clock.now()
+        changes = [feed.pop_changed_from() for feed in self._feeds.values()]
+        since = min((when for when in changes if when is not None), default=None)
+        if since is not None:
+            self._on_prices(since)
         rates = self._rates(now)
         if rates != self.current.value:
             self.current.set(rates)

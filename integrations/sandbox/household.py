@@ -19,11 +19,13 @@ from integrations.sandbox.appliances.followers import (
     SetpointFollower,
 )
 from integrations.sandbox.appliances.heat import HOT_WATER_DRAWS, HOUSE, TANK, Heater
+from integrations.sandbox.appliances.heated_store import HeatedHouse, HotWaterTank
 from integrations.sandbox.appliances.home_battery import HomeBattery
 from integrations.sandbox.appliances.inverter import Inverter
 from integrations.sandbox.appliances.link import Link
 from integrations.sandbox.appliances.premises import Premises
 from integrations.sandbox.appliances.site_meter import SiteMeter
+from integrations.sandbox.appliances.thermometer import OutdoorThermometer
 
 DISHWASHER_PROFILE = ((900, 1900), (2400, 120), (1200, 1900), (1800, 60))
 
@@ -65,9 +67,27 @@ DEVICES: tuple[Mapping[str, object], ...] = (
 )
 
 CAPACITY_KWH, BATTERY_W, PEAK_W = 10, 5000, 6000
+HEAT_PUMP_W, TANK_W = 3000, 2000
 
+EV, DISHWASHER = DEVICES[0], DEVICES[3]
 FULL_DEVICES: tuple[Mapping[str, object], ...] = (
-    *DEVICES,
+    EV,
+    {
+        "id": "heat_pump",
+        "type": "house_heat_pump",
+        "power_w": HEAT_PUMP_W,
+        "house": {"type": "detached_1990", "area_m2": 140},
+    },
+    {
+        "id": "water_heater",
+        "type": "hot_water_tank",
+        "power_w": TANK_W,
+        "litres": 200,
+        "persons": 3,
+        "comfort": [{"start": "05:30", "end": "09:00", "min_c": 48, "max_c": 60}],
+        "hygiene": {"programme": "ours"},
+    },
+    DISHWASHER,
     {
         "id": "battery",
         "type": "battery",
@@ -89,9 +109,15 @@ FULL_DEVICES: tuple[Mapping[str, object], ...] = (
     {"id": "grid_meter", "type": "meter", "role": "grid"},
 )
 # Leipzig, where the sandbox's first location is.
-PLACE = {"latitude": 51.34, "longitude": 12.37}
-FULL_SITE: Mapping[str, object] = {**PLACE, "pv": {"peak_w": PEAK_W}}
+PLACE: Mapping[str, float] = {"latitude": 51.34, "longitude": 12.37}
+THERMOMETER, OUTDOOR_TOPIC = "thermometer", "weather/outdoor"
+FULL_SITE: Mapping[str, object] = {
+    **PLACE,
+    "pv": {"peak_w": PEAK_W},
+    "outdoor_topic": OUTDOOR_TOPIC,
+}
 
+Member = Appliance | SiteMeter | OutdoorThermometer
 MakeFollower = Callable[[int], Follower]
 
 
@@ -138,27 +164,47 @@ def build_full_house(
     link_for: Callable[[str], Link],
     make_follower: MakeFollower = Follower,
     seed: int = 1,
-) -> list[Appliance | SiteMeter]:
-    """The same with a second car, a battery (told by the compact form) and a roof.
+) -> list[Member]:
+    """Two cars, dishwasher, heated house, tank, battery and roof, a grid meter, a thermometer.
 
-    All of it stands behind a grid meter; the roof's inverter tells what it gives.
+    Car and battery are told by the compact form, the heat pump by the setpoint; the roof's inverter
+    tells what it gives.
     """
+    premises = Premises(
+        zone,
+        latitude=PLACE["latitude"],
+        longitude=PLACE["longitude"],
+        peak_w=PEAK_W,
+        seed=seed,
+    )
+    normal, idle = Command("normal", 0), Command("idle", 0)
 
     def setup(name: str, follower: DeviceFollower) -> Setup:
         return Setup(name, base, clock, zone, link_for(name), follower)
 
-    premises = Premises(zone, **PLACE, peak_w=PEAK_W, seed=seed)
-    appliances = build_appliances(base, clock, zone, link_for, make_follower, seed)
-    appliances.append(
+    appliances: list[Appliance] = [
+        Ev(setup("ev", CompactFollower(make_follower(0))), seed=seed),
+        HeatedHouse(
+            setup("heat_pump", SetpointFollower(normal)),
+            outdoor_c=premises.outdoor_c,
+            rated_w=HEAT_PUMP_W,
+            seed=seed,
+        ),
+        HotWaterTank(
+            setup("water_heater", ScheduleFollower(normal)),
+            rated_w=TANK_W,
+            seed=seed,
+        ),
+        Dishwasher(setup("dishwasher", ScheduleFollower(idle)), profile=DISHWASHER_PROFILE),
         Ev(
-            setup("ev2", SetpointFollower(Command("idle", 0))),
+            setup("ev2", SetpointFollower(idle)),
             battery_kwh=40.0,
             phases="switched",
             comes=time(18, 0),
             leaves=time(8, 30),
             seed=seed + 1,
-        )
-    )
+        ),
+    ]
     for appliance in appliances:
         premises.add(partial(_power_of, appliance))
     battery = HomeBattery(
@@ -171,7 +217,10 @@ def build_full_house(
         setup("inverter", ScheduleFollower(Command("auto", 0))), premises, max_power_w=PEAK_W
     )
     meter = SiteMeter("grid_meter", base, clock, link_for("grid_meter"), premises.grid_w)
-    return [*appliances, battery, inverter, meter]
+    thermometer = OutdoorThermometer(
+        OUTDOOR_TOPIC, clock, link_for(THERMOMETER), premises.outdoor_c
+    )
+    return [*appliances, battery, inverter, meter, thermometer]
 
 
 def _power_of(appliance: Appliance) -> float:
@@ -184,11 +233,13 @@ class Household:
 
     devices: Sequence[Mapping[str, object]]
     site: Mapping[str, object]
-    build: Callable[..., Sequence[Appliance | SiteMeter]]
+    build: Callable[..., Sequence[Member]]
 
     @property
-    def ids(self) -> list[str]:
-        return [str(device["id"]) for device in self.devices]
+    def connections(self) -> list[str]:
+        """The names under which what stands behind them connects to the broker."""
+        own = [str(device["id"]) for device in self.devices]
+        return [*own, THERMOMETER] if "outdoor_topic" in self.site else own
 
     @property
     def appliance_ids(self) -> list[str]:

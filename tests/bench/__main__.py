@@ -4,7 +4,7 @@ import argparse
 import platform
 from pathlib import Path
 
-from tests.bench import agent, latency, planning, prices
+from tests.bench import agent, joint, latency, planning, prices
 
 
 def machine() -> str:
@@ -24,7 +24,13 @@ def main() -> None:
     args = parser.parse_args()
     print(f"{machine()}, Python {platform.python_version()}, {platform.system()}")
     missed = 0
-    parts = (planning.rows, lambda: prices.rows(args.data), latency.rows, agent.rows)
+    parts = (
+        planning.rows,
+        lambda: prices.rows(args.data),
+        joint.rows,
+        latency.rows,
+        agent.rows,
+    )
     for rows in parts:
         for label, measured, target, unit in rows():
             good = measured <= target

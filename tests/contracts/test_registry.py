@@ -20,6 +20,8 @@ SECTIONS: dict[str, dict[str, Any]] = {
     "water_heater": {"power_w": 2000, "needs": [{"energy_kwh": 3}]},
     "load": {"power_w": 900, "needs": [{"hours": 1}]},
     "battery": {"capacity_kwh": 10, "max_charge_w": 5000, "max_discharge_w": 4000},
+    "house_heat_pump": {"power_w": 3000},
+    "hot_water_tank": {"power_w": 2000, "litres": 200},
     "program": {"profile": [{"duration_s": 600, "power_w": 2000}]},
     "pv_inverter": {"max_power_w": 6000, "curtailable": True},
 }
@@ -76,7 +78,7 @@ def test_two_of_the_same_name_are_refused() -> None:
     sources = [kind.section for kind in TARIFFS.values()]
     adapters = [kind.section for kind in ADAPTERS.values()]
     with pytest.raises(ValueError, match="'ev_charger' is the type of"):
-        config_model(sources, [*kinds, KINDS["ev_charger"].section], adapters)
+        config_model(sources, [*kinds, KINDS["ev_charger"].section], adapters, {})
 
 
 def test_every_kind_and_source_has_its_example_here() -> None:

@@ -13,14 +13,14 @@ from typing import Any
 from agent.app import run_agent
 from agent.clock import SteppedClock
 from agent.config import Config
+from agent.control.timed_planner import MakePlan
 from agent.energy.plan import Plan
 from agent.energy.situation import Situation
 from agent.planning import make_plan
 from agent.records.ledger import Ledger
 from agent.store import Store
 from integrations.registry import AgentConfig, tariff_source
-from integrations.sandbox.appliances.appliance import Appliance
-from integrations.sandbox.appliances.site_meter import SiteMeter
+from integrations.sandbox.household import Member
 from integrations.sandbox.server import FlatPeakSandbox
 from tests.fakes.memory_broker import MemoryBroker, MemoryConnection
 
@@ -40,8 +40,9 @@ class Home:
     broker: MemoryBroker = field(default_factory=MemoryBroker)
     ledger: Ledger = field(default_factory=Ledger)
     store: Store = field(default_factory=Store.in_memory)
-    appliances: Sequence[Appliance | SiteMeter] = ()
+    appliances: Sequence[Member] = ()
     connection: MemoryConnection | None = None
+    plan: MakePlan = plan_at_once
 
     def config(self, devices: Sequence[object], place: int = 0, **sections: object) -> Config:
         location = list(self.sandbox.locations)[place]
@@ -55,6 +56,8 @@ class Home:
                     "location_id": location,
                 },
                 "devices": list(devices),
+                # Its minutes are moments of virtual time, and each costs real time.
+                "homeassistant": {"enabled": False},
                 **sections,
             }
         )
@@ -100,7 +103,7 @@ class Home:
                 store=self.store,
                 stop=stop,
                 connection_factory=self._connect,
-                plan=plan_at_once,
+                plan=self.plan,
                 ledger=self.ledger,
                 trusted_clock=True,
             )

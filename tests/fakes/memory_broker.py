@@ -64,6 +64,9 @@ class MemoryBroker:
     def forget(self, handle: Handler) -> None:
         """As after a restart without persistence: nothing is retained, that client is gone."""
         self.retained.clear()
+        self.unsubscribe(handle)
+
+    def unsubscribe(self, handle: Handler) -> None:
         self.subscribers = [one for one in self.subscribers if one.handle != handle]
 
     def bodies(self, topic: str) -> list[bytes]:
@@ -114,6 +117,8 @@ class MemoryConnection:
 
     async def publish_offline(self, payload: str, timeout_s: float) -> None:
         await self.publish(self.will_topic, payload)
+        self.connected = False
+        self.broker.unsubscribe(self.on_message)
 
 
 @dataclass

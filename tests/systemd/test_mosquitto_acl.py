@@ -107,6 +107,34 @@ async def test_home_assistant_may_ask_limit_and_foretell(broker: Mosquitto) -> N
     assert got_through == asks | SITE_INPUTS
 
 
+async def test_home_assistant_presses_its_own_buttons_and_shows_what_only_the_agent_says(
+    broker: Mosquitto,
+) -> None:
+    commands = ["ha/hub/away/set", "ha/device/ev/skip/set"]
+    got_through = await heard_of(broker, "homeassistant", [*commands, "ha/hub", "ha/device/ev"])
+    assert got_through == set(commands)
+
+
+async def test_discovery_is_between_the_agent_and_home_assistant(broker: Mosquitto) -> None:
+    ours = "homeassistant/device/flatpeak_home/ev/config"
+    foreign, birth = "homeassistant/device/other/config", "homeassistant/status"
+    async with (
+        watching(broker.port, "homeassistant/#", **login("homeassistant")) as hass,
+        watching(broker.port, "homeassistant/#", **login(AGENT)) as agent,
+        watching(broker.port, "nothing", **login("ev")) as device,
+    ):
+        await device.client.publish(ours, b"x", qos=1)
+        for topic in (foreign, ours):
+            await agent.client.publish(topic, b"y", qos=1)
+        await hass.until_heard(ours, b"y")
+        assert [item.topic for item in hass.heard] == [ours]
+        # A person deletes the device there.
+        await hass.client.publish(ours, b"", qos=1)
+        await hass.client.publish(birth, b"online", qos=1)
+        await agent.until_heard(birth, b"online")
+        assert agent.payloads(ours) == [b"y", b""]
+
+
 async def test_an_energy_manager_limits_and_foretells_and_commands_nobody(
     broker: Mosquitto,
 ) -> None:

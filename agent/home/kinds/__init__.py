@@ -12,6 +12,8 @@ from agent.energy.profile import DeviceProfile
 from agent.home.kinds.battery import BatteryKind
 from agent.home.kinds.ev_charger import EvChargerKind
 from agent.home.kinds.heat import HeatPumpKind, WaterHeaterKind
+from agent.home.kinds.hot_water_tank import HotWaterTankKind
+from agent.home.kinds.house_heat_pump import HouseHeatPumpKind
 from agent.home.kinds.kind import DeviceKind
 from agent.home.kinds.load import LoadKind
 from agent.home.kinds.meter import Meter
@@ -25,6 +27,8 @@ _ALL: tuple[DeviceKind[Any], ...] = (
     LoadKind(),
     ProgramKind(),
     BatteryKind(),
+    HouseHeatPumpKind(),
+    HotWaterTankKind(),
     PvInverterKind(),
 )
 KINDS: Mapping[str, DeviceKind[Any]] = {kind.type: kind for kind in _ALL}

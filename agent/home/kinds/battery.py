@@ -122,6 +122,9 @@ class BatteryKind(DeviceKind[Battery]):
     def wish_keys(self, section: Battery) -> frozenset[str]:
         return MODE_KEYS | KEYS
 
+    def configured(self, section: Battery, key: str) -> object:
+        return section.lowest_soc_percent if key == "floor_soc_percent" else None
+
     def check_request(self, section: Battery, request: Request, wish: Wish) -> None:
         if request.mode == "boost" and not section.grid_charge:
             raise Refused("mode boost: the config's grid_charge is false, it takes surplus only")

@@ -165,11 +165,15 @@ class EvChargerKind(DeviceKind[EvCharger]):
         self, section: EvCharger, model: DeviceModel, wish: Wish, context: PlanningContext
     ) -> None:
         super().advance(section, model, wish, context)
-        if not model.tells_plug and model.plugged(context.now):
-            # Nobody hears it come and go: each ready-by ends a stay.
-            if model.session.since is None:
-                model.session.since = context.now
-            elif (ready_by := _deadline(section, model, wish, context)) <= context.now:
+        if not model.plugged(context.now):
+            return
+        if model.session.since is None:
+            # Nobody heard it come, or what was known of this stay is lost.
+            model.session.since = context.now
+        elif not model.tells_plug:
+            # Nobody hears it go either: each ready-by ends a stay.
+            ready_by = _deadline(section, model, wish, context)
+            if ready_by <= context.now:
                 model.begin_stay(ready_by)
 
     def session_over(
@@ -212,7 +216,15 @@ class EvChargerKind(DeviceKind[EvCharger]):
             override = None
         goal = Goal(missing, target if section.battery_kwh else None, to_unix_floor(deadline))
         since = model.session.since or now
-        needs = (ActiveNeed(format_instant(since), missing, section.max_power_w, deadline),)
+        needs = (
+            ActiveNeed(
+                format_instant(since),
+                missing,
+                section.max_power_w,
+                deadline,
+                contiguous=section.contiguous,
+            ),
+        )
         notes = _notes(section, model, now)
         if override is None:
             override = _floor_charge(section, model, wish, now) or _topping_up(

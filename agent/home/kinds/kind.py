@@ -32,6 +32,8 @@ class DeviceKind(ABC, Generic[S]):
     type: ClassVar[str]
     section: builtins.type[S]
     has_stays: ClassVar[bool] = False
+    # What the owner can do where something of the device had to be assumed.
+    assumed_action: ClassVar[str] = "owner: state soc_percent"
 
     @abstractmethod
     def profile(self, section: S) -> DeviceProfile:
@@ -61,6 +63,10 @@ class DeviceKind(ABC, Generic[S]):
     def wish_keys(self, section: S) -> frozenset[str]:
         """The keys of a request that it knows, besides id, keep and reset."""
         return MODE_KEYS | {"price_cap"}
+
+    def configured(self, section: S, key: str) -> object:
+        """What the config says of that key of a request, None where it says nothing."""
+        return getattr(section, key, None)
 
     def check_request(self, section: S, request: Request, wish: Wish) -> None:
         """`wish` would hold after the request. Raises Refused where this kind cannot mean it."""

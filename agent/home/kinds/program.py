@@ -142,7 +142,11 @@ class ProgramKind(DeviceKind[ProgramAppliance]):
             Goal(energy, None, to_unix_floor(deadline)),
             full=False,
             latest=deadline,
-            needs=(ActiveNeed(format_instant(wish.loaded_at), missing, peak, deadline),),
+            needs=(
+                ActiveNeed(
+                    format_instant(wish.loaded_at), missing, peak, deadline, contiguous=True
+                ),
+            ),
             running=model.session.confirmed,
         )
 

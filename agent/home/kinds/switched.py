@@ -175,7 +175,9 @@ class SwitchedKind(DeviceKind[W]):
                 if not self._is_away(end, context):
                     missing = max(ZERO, section.kwh_of(need) - _taken_kwh(model, start, index))
                     key = progress_key(start, index)
-                    out.append(ActiveNeed(key, missing, section.power_w, end))
+                    out.append(
+                        ActiveNeed(key, missing, section.power_w, end, contiguous=need.contiguous)
+                    )
         return tuple(out)
 
 

@@ -26,6 +26,7 @@ from agent.home.model.plug import PlugContact
 from agent.home.model.problems import problems_of
 from agent.home.model.session import Session, Stay
 from agent.home.model.soc import STEP_PERCENT, SocEstimate
+from agent.home.model.thermal import ThermalState, ThermalTraits
 
 # A retained reading without a time of its own may be this old.
 UNTIMED_RETAINED_AGE = timedelta(days=1)
@@ -60,6 +61,7 @@ class Traits:
 
     `max_discharge_w` above 0: it gives back too, and its power and energy carry a sign.
     `produces`: it gives only, as an inverter; its power is what it gives, and nobody pays for it.
+    `thermal`: it heats a store whose temperature is followed.
     """
 
     max_power_w: float
@@ -68,6 +70,7 @@ class Traits:
     has_stays: bool = False
     max_discharge_w: float = 0.0
     discharge_efficiency: float = 1.0
+    thermal: ThermalTraits | None = None
     produces: bool = False
 
     @property
@@ -100,6 +103,7 @@ class DeviceModel:
     schedules: HeldSchedules = field(default_factory=HeldSchedules)
     meter: EnergyMeter = field(init=False)
     soc: SocEstimate = field(init=False)
+    thermal: ThermalState | None = field(init=False)
     following: Following = field(init=False)
     plug: PlugContact = field(default_factory=PlugContact, init=False)
     _given: tuple[float, datetime] | None = field(default=None, init=False)
@@ -117,6 +121,7 @@ class DeviceModel:
             traits.discharge_efficiency if traits.gives_back else None,
         )
         self.following = Following(traits.max_power_w, learns=traits.has_stays)
+        self.thermal = None if traits.thermal is None else ThermalState(traits.thermal)
 
     # --- what is believed -----------------------------------------------------------------------
 
@@ -225,6 +230,8 @@ class DeviceModel:
             matters = doubt is None
         elif reading.kind == "soc_percent":
             matters = self._charge(float(reading.value), reading.at, now)
+        elif reading.kind == "temperature_c" and self.thermal is not None:
+            return self.thermal.is_news(float(reading.value))
         else:
             matters = True
         return matters and _differs(old, reading)
@@ -369,9 +376,7 @@ class DeviceModel:
         self.schedules.note_block(now)
         self._switch_as_commanded(now)
         self.meter.integrate_to(now)
-        new = self.meter.pop_intervals()
-        self._spans += new
-        self._booked += new
+        self._collect()
         if self.soc.settle(now):
             self.doubts.drop("soc_percent")
         self.soc.look(self.meter.total_kwh, now, charges=self.on_since is not None)
@@ -415,9 +420,15 @@ class DeviceModel:
         return spans
 
     def pop_booked(self) -> list[MeteredInterval]:
-        """What was counted since the last call, for the ledger."""
+        """All that was counted since the last call, for the ledger."""
+        self._collect()
         booked, self._booked = self._booked, []
         return booked
+
+    def _collect(self) -> None:
+        new = self.meter.pop_intervals()
+        self._spans += new
+        self._booked += new
 
     def counts_as_told(self, now: datetime) -> bool:
         """It should run and told its power once, but its values have stopped coming."""

@@ -56,7 +56,8 @@ class EnergyMeter:
 
     `between_sessions`: nothing is plugged in; `before_session` is where the counter of a session
     stood then, for not every charger sets it to 0. `takes_nothing`: it said so and has said nothing
-    else since, so its silence is no sign that it does what it was told. `intervals` are what was
+    else since, so its silence is no sign that it does what it was told. `since_counter_kwh` was
+    counted since the counter that counts stood as it does here. `intervals` are what was
     counted since they were last taken away, for the ledger.
     """
 
@@ -71,11 +72,11 @@ class EnergyMeter:
     between_sessions: bool = False
     before_session: Counter | None = None
     takes_nothing: bool = False
+    since_counter_kwh: float = 0.0
     _spans: tuple[CommandedSpan, ...] = ()
     _free_outside: bool = True
     _commanded_at: datetime | None = None
     _candidates: dict[str, Counter] = field(default_factory=dict)
-    _since_counter_kwh: float = 0.0
     _possible_kwh: float = 0.0
 
     # --- what is told to the device, and what it tells ------------------------------------------
@@ -131,7 +132,7 @@ class EnergyMeter:
             return self._doubt(kind, kwh, at, now)
         self._candidates.pop(kind, None)
         self.integrate_to(at)
-        correction = grown - self._since_counter_kwh
+        correction = grown - self.since_counter_kwh
         ahead = self._counted_after(at)
         self._add(correction + ahead, last.at, at)
         self._count_from(kind, kwh, at)
@@ -146,10 +147,13 @@ class EnergyMeter:
         self.session_kwh, self.session_since = 0.0, at if seen else None
         if (last := self.counters.pop(SESSION, None)) is not None:
             # It went on to count, told or not.
-            self.before_session = Counter(last.kwh + max(0.0, self._since_counter_kwh), at)
+            self.before_session = Counter(last.kwh + max(0.0, self.since_counter_kwh), at)
         self.between_sessions = False
         self._candidates.clear()
-        self._since_counter_kwh = self._possible_kwh = 0.0
+        self._possible_kwh = 0.0
+        if TOTAL not in self.counters:
+            # The counter that only grows goes on over sessions.
+            self.since_counter_kwh = 0.0
 
     def end_session(self, at: datetime, now: datetime) -> None:
         """Unplugged: until the next session its counter says nothing of what is taken."""
@@ -238,7 +242,7 @@ class EnergyMeter:
         self.intervals.append(MeteredInterval(start, end, kwh))
         self.total_kwh += kwh
         self.session_kwh = max(0.0, self.session_kwh + kwh)
-        self._since_counter_kwh += kwh
+        self.since_counter_kwh += kwh
 
     # --- counters -------------------------------------------------------------------------------
 
@@ -269,7 +273,7 @@ class EnergyMeter:
 
     def _count_from(self, kind: str, kwh: float, at: datetime) -> None:
         self.counters[kind] = Counter(kwh, at)
-        self._since_counter_kwh = self._counted_after(at)
+        self.since_counter_kwh = self._counted_after(at)
 
     def _most_w(self, when: datetime) -> float:
         """The most it may take then: on its own logic all that it can."""

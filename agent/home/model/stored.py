@@ -1,7 +1,8 @@
 """A device's model as text for the store, and back. What is stored is what was believed.
 
 `restore` raises ValueError, KeyError or TypeError for a text that cannot be believed and then has
-changed nothing; times are whole seconds, energies are rounded to 0.01 kWh.
+changed nothing; times are whole seconds. The meter stands there to a millionth of a kWh, as the
+ledger counts; only hundredths are worth a write.
 """
 
 import json
@@ -10,13 +11,16 @@ from datetime import datetime
 from typing import Any
 
 from agent.energy.instants import format_instant, parse_instant
+from agent.home.estimates.heat_loss import believable
 from agent.home.model.device_model import DeviceModel
 from agent.home.model.meter import Counter
 from agent.home.model.session import Session
 from agent.home.model.soc import Told
+from agent.home.model.thermal import ThermalState
 
 # Keys of the stored session that had another name in earlier versions.
 FORMER_NAMES = {"met_at": "satisfied_at"}
+THERMAL_INSTANTS = ("at", "told_at", "hot_since", "hygiene_at")
 SESSION_INSTANTS = ("since", "satisfied_at", "opted_out_at", "started_at", "deviated_at")
 MAX_KWH = 1e9
 
@@ -40,20 +44,22 @@ def to_text(model: DeviceModel) -> str:
         "confirmed": model.session.confirmed,
         "soc_known": soc is not None,
         "learned_power_w": learned and round(learned),
+        "block_since": model.schedules.block_since,
+        "block_ended": model.schedules.block_ended,
         "progress": {key: round(kwh, 2) for key, kwh in model.progress.items()},
-        "total_kwh": round(meter.total_kwh, 2),
-        "session_kwh": round(meter.session_kwh, 2),
+        "total_kwh": round(meter.total_kwh, 6),
+        "session_kwh": round(meter.session_kwh, 6),
+        "since_counter_kwh": round(meter.since_counter_kwh, 6) or None,
         "session_since": _text(meter.session_since),
         "integrated_to": _text(meter.integrated_to),
         "between_sessions": meter.between_sessions or None,
-        "before_session": before and [round(before.kwh, 2), _text(before.at)],
-        "counters": {kind: [round(c.kwh, 2), _text(c.at)] for kind, c in meter.counters.items()},
+        "before_session": before and [round(before.kwh, 6), _text(before.at)],
+        "counters": {kind: [round(c.kwh, 6), _text(c.at)] for kind, c in meter.counters.items()},
         "soc": soc and [round(soc.percent, 1), _text(soc.at), round(model.soc.anchor_total_kwh, 2)],
         "soc_stuck_at": model.soc.stuck_at,
-        "block_since": model.schedules.block_since,
-        "block_ended": model.schedules.block_ended,
         "on_since": _text(model.on_since),
         "off_since": _text(model.off_since),
+        "thermal": None if model.thermal is None else _thermal_record(model.thermal),
     }
     return json.dumps(
         {k: v for k, v in stored.items() if v not in (None, {})}, separators=(",", ":")
@@ -68,9 +74,12 @@ def urgent_part(text: str) -> str:
 def substance(text: str) -> object:
     """What of the text is worth a write: not that time has passed and nothing has happened."""
     raw = json.loads(text or "{}")
-    raw.pop("integrated_to", None)
-    counters = {kind: kwh for kind, (kwh, _) in raw.pop("counters", {}).items()}
-    return raw, counters
+    for name in ("integrated_to", "since_counter_kwh"):
+        raw.pop(name, None)
+    counters = {kind: round(kwh, 2) for kind, (kwh, _) in raw.pop("counters", {}).items()}
+    energies = {name: round(raw.pop(name, 0.0), 2) for name in ("total_kwh", "session_kwh")}
+    thermal = {k: v for k, v in raw.pop("thermal", {}).items() if k not in ("at", "told_at")}
+    return raw, counters, energies, thermal
 
 
 def restore(model: DeviceModel, text: str) -> None:
@@ -91,6 +100,7 @@ def restore(model: DeviceModel, text: str) -> None:
         kwh, at = before
         before = Counter(_kwh(kwh), parse_instant(at))
     total, in_session = _kwh(raw.get("total_kwh", 0.0)), _kwh(raw.get("session_kwh", 0.0))
+    since_counter = _kwh(raw.get("since_counter_kwh", 0.0))
     anchor, anchor_total = None, 0.0
     if soc := raw.get("soc"):
         percent, at, kwh = soc
@@ -110,17 +120,53 @@ def restore(model: DeviceModel, text: str) -> None:
     blocks = [raw.get("block_since"), raw.get("block_ended")]
     if not all(when is None or (type(when) is int and 0 < when < 2**33) for when in blocks):
         raise ValueError(f"blocks {blocks}")
+    if model.thermal is not None and (thermal := raw.get("thermal")):
+        _restore_thermal(model.thermal, thermal)
     model.schedules.block_since, model.schedules.block_ended = blocks
     model.session, model.progress = session, progress
     meter = model.meter
     meter.total_kwh, meter.session_kwh, meter.counters = total, in_session, counters
-    meter.before_session = before
+    meter.before_session, meter.since_counter_kwh = before, since_counter
     meter.between_sessions = raw.get("between_sessions") is True
     meter.session_since, meter.integrated_to = times["session_since"], times["integrated_to"]
     model.soc.anchor, model.soc.anchor_total_kwh = anchor, anchor_total
     model.soc.stuck_at = stuck_at
     model.following.learned_power_w = learned
     model.on_since, model.off_since = times["on_since"], times["off_since"]
+
+
+def _thermal_record(state: ThermalState) -> dict[str, Any]:
+    estimate, temperature = state.estimate, state.temperature_c
+    out = {
+        "temperature_c": temperature and round(temperature, 1),
+        **{name: _text(getattr(state, name)) for name in THERMAL_INSTANTS},
+        "loss_factor": round(estimate.loss_factor, 3),
+        "capacity_factor": round(estimate.capacity_factor, 3),
+        "losses": estimate.losses or None,
+        "capacities": estimate.capacities or None,
+    }
+    return {key: value for key, value in out.items() if value is not None}
+
+
+def _restore_thermal(state: ThermalState, raw: dict[str, Any]) -> None:
+    factors = raw.get("loss_factor", 1.0), raw.get("capacity_factor", 1.0)
+    losses, capacities = list(raw.get("losses", ())), list(raw.get("capacities", ()))
+    for seen in (factors, losses, capacities):
+        if not believable(seen):
+            raise ValueError(f"factors of {seen}")
+    temperature = raw.get("temperature_c")
+    traits = state.traits
+    if temperature is not None and not traits.lowest_c <= temperature <= traits.highest_c:
+        # The config has changed; what is known of the house has not.
+        temperature = None
+    times = {name: _instant(raw.get(name)) for name in THERMAL_INSTANTS}
+    if temperature is not None and times["at"] is not None:
+        state.temperature_c, state.at = float(temperature), times["at"]
+        state.told_at = times["told_at"]
+    state.hot_since, state.hygiene_at = times["hot_since"], times["hygiene_at"]
+    estimate = state.estimate
+    estimate.loss_factor, estimate.capacity_factor = factors
+    estimate.losses, estimate.capacities = losses, capacities
 
 
 def _progress_key(text: str) -> str:

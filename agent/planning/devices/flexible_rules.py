@@ -18,8 +18,12 @@ def measure_flexible(
     device: ScaledDevice,
     segments: Sequence[Segment],
     pieces: Pieces | None,
+    same_energy: int = 0,
 ) -> Measured:
-    """`pieces`: the cells of the coupled model, None alone."""
+    """`pieces`: the cells of the coupled model, None alone.
+
+    `same_energy`: what a deadline may miss and be met, as two plans are the same within it.
+    """
     coupled = pieces is not None
     own = joined(segments)
     runs = runs_of(own)
@@ -33,6 +37,7 @@ def measure_flexible(
         count = device.incumbent.changes(seen, device.on_since, device.off_since)
         out.changes = count * device.incumbent.cost
     _demands(device, own, out, coupled=coupled)
+    out.met = sum(out.missing) <= same_energy
     out.excess += _for_nobody(timeline, device, own, coupled=coupled)
     for start, end, power, _ in own:
         for a, b, span in timeline.between(start, end):
@@ -81,7 +86,6 @@ def _demands(
                 begun = max(one.start, since) - since
                 out.late += one.power * ((one.end - since) ** 2 - begun**2)
     out.served, out.missing = tuple(served), tuple(missing)
-    out.met = not any(missing)
 
 
 def _value(device: ScaledDevice, index: int, energy: int) -> int:

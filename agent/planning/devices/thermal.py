@@ -6,9 +6,9 @@ three numbers: `keep` of the old temperature, a constant, and a rise per watt. F
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from math import exp
 
+from agent.energy.curve import interpolated
 from agent.energy.situation import ComfortSpan, Situation, TemperatureSpan, Thermal
 from agent.planning.devices.measured import Measured, Pieces
 from agent.planning.grid import Grid
@@ -59,6 +59,7 @@ class ScaledThermal:
     hygiene_by: int | None
     hygiene_c: float
     hygiene_hold_s: int
+    block_max_s: int
 
     def temperatures(self, watts: Sequence[float]) -> list[float]:
         """At now and at the end of each cell."""
@@ -116,6 +117,7 @@ def scaled_thermal(
         hygiene_by=by,
         hygiene_c=float(rule.temp_c) if rule is not None else 0.0,
         hygiene_hold_s=rule.hold_s if rule is not None else 0,
+        block_max_s=device.block_max_s,
     )
 
 
@@ -162,15 +164,8 @@ def _distance(start: int, end: int, when: int) -> int:
 
 def cop_at(device: Thermal, outdoor: float) -> float:
     """Linear between its points, flat outside."""
-    points = sorted((float(t), float(c)) for t, c in device.cop)
-    if not points:
-        return 1.0
-    if outdoor <= points[0][0]:
-        return points[0][1]
-    for (a, low), (b, high) in pairwise(points):
-        if outdoor <= b:
-            return low + (high - low) * (outdoor - a) / (b - a) if b > a else high
-    return points[-1][1]
+    points = [(float(t), float(c)) for t, c in device.cop]
+    return interpolated(points, outdoor) if points else 1.0
 
 
 def measure_thermal(

@@ -35,16 +35,29 @@ def _is_tight(device: ScaledDevice) -> bool:
 
 
 def _allowed(task: Task) -> ScaledDevice:
+    """What the first demands miss together without the next one, each next one misses beyond that.
+
+    So it is exactly where seconds do not depend on each other (which can be had together is a
+    matroid); minimum times may want more.
+    """
     device = task.device
-    free = task.of(device.without_caps())
-    missing = free.judge(plan_device(free).spans).devices[device.id].missing
-    # Together they miss as little as can be; who of them does is decided by the list.
-    total = sum(-(-miss // device.power) for miss in missing)
+    total = _missing(task, device.without_caps())
     demands = []
-    for demand in device.demands:
+    before = 0
+    for k, demand in enumerate(device.demands, 1):
+        upto = total
+        if total and k < len(device.demands) and not task.deadline.over():
+            first = replace(device, demands=device.demands[:k])
+            upto = min(total, _missing(task, first.without_caps()))
         if demand.allowance_s is not None:
-            share = max(0, min(total, demand.needed_s))
-            demand = replace(demand, allowance_s=share)
-            total -= share
+            demand = replace(demand, allowance_s=max(0, min(upto - before, demand.needed_s)))
+        before = max(before, upto)
         demands.append(demand)
     return replace(device, demands=tuple(demands))
+
+
+def _missing(task: Task, device: ScaledDevice) -> int:
+    """Seconds that are missing at the deadlines of the best plan."""
+    own = task.of(device)
+    missing = own.judge(plan_device(own).spans).devices[device.id].missing
+    return sum(-(-miss // device.power) for miss in missing)

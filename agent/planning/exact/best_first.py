@@ -12,6 +12,7 @@ from bisect import bisect_left
 
 from agent.planning.engine import Deadline
 from agent.planning.exact.floating_chain import ChainExpander
+from agent.planning.exact.forced_run import ForcedRun
 from agent.planning.exact.lagrangian import Multipliers, RelaxedModel
 from agent.planning.exact.objectives import ServedSpan
 from agent.planning.exact.reachable import ReachableDurations
@@ -29,6 +30,9 @@ from agent.planning.exact.states import (
     TIGHT,
     Node,
 )
+
+# Points at which one look goes on waiting before the clock is asked again.
+MOST_WAITS = 64
 
 
 class BestFirstSearch(Search[Node]):
@@ -129,7 +133,7 @@ class BestFirstSearch(Search[Node]):
         elif not device.mandatory_s:
             self.state(ON, 0, left, (0, 0), False, cost, start)
         else:
-            self.go_on(left, cost, start)
+            ForcedRun(self).put(left, cost, start)
 
     def wait(self, until: int, left: int, cost: int, start: Node) -> None:
         extra, left = self.cross(0, until, left)
@@ -139,53 +143,12 @@ class BestFirstSearch(Search[Node]):
         else:
             self.state(OFF, j, left, (0, 0), False, cost + extra, start)
 
-    def go_on(self, left: int, cost: int, start: Node) -> None:
-        """The run that must go on: a split demand counts what it may, a block begins anywhere."""
-        model, forced = self.model, self.device.mandatory_s
-        j = bisect_left(self.points, forced)
-        cost += model.base_until(forced)
-        if not self.demand.contiguous:
-            spans, extra, rest = self._counted(forced, left)
-            extra += sum(model.extra_until(0, b) - model.extra_until(0, a) for a, b in spans)
-            self.state(ON, j, rest, (0, 0), False, cost + extra, start, tuple(spans))
-            return
-        for begin in self.points[: j + 1]:
-            end = min(forced, begin + self.demand.needed_s)
-            if begin < end and not self.may(begin, end):
-                continue
-            gap, before = self.cross(0, begin, left)
-            extra, rest = self.serve(begin, end, before)
-            extra += model.extra_until(0, end) - model.extra_until(0, begin)
-            more, rest = self.cross(end, forced, rest)
-            total = cost + gap + extra + more
-            self.state(ON, j, rest, (0, 0), False, total, start, ((begin, end),))
-
     def may(self, a: int, b: int) -> bool:
         """Whether the demand may be served from a to b."""
         demand = self.demand
         if a < demand.earliest or not (demand.hard or b <= demand.deadline):
             return False
         return all(demand.admits(cell) for _, _, cell in self.model.timeline.between(a, b))
-
-    def _counted(self, forced: int, left: int) -> tuple[list[tuple[int, int]], int, int]:
-        """The seconds of the forced run that count, what that adds to the cost, what is left."""
-        demand = self.demand
-        spans: list[tuple[int, int]] = []
-        at = cost = 0
-        edges = sorted({min(max(demand.deadline, 0), forced), forced, min(demand.earliest, forced)})
-        for edge in edges:
-            for a, b, cell in self.model.timeline.between(at, edge):
-                free = demand.admits(cell) and a >= demand.earliest
-                free = free and (demand.hard or a < demand.deadline)
-                take = min(b - a, max(0, left)) if free else 0
-                if take:
-                    cost += self.model.surplus(0, left - take) - self.model.surplus(0, left)
-                    left -= take
-                    spans.append((a, a + take))
-                extra, left = self.cross(a, b, left)
-                cost += extra
-            at = max(at, edge)
-        return spans, cost, left
 
     def cross(self, a: int, b: int, left: int) -> tuple[int, int]:
         """What is missing where (a, b] passes the deadline, and what may still come after it."""
@@ -225,12 +188,12 @@ class BestFirstSearch(Search[Node]):
             self.start(node)
             return
         self.goal(node, node.key[2], node.cost, self.points[node.key[1]])
-        while True:
+        for left in range(MOST_WAITS, -1, -1):
             self.start(node)
             waited = self.waited(node)
             if waited is None:
                 return
-            if self.buckets is not None or waited.bound > node.bound:
+            if self.buckets is not None or waited.bound > node.bound or not left:
                 self.push(waited)
                 return
             if not self.better(waited):
@@ -254,7 +217,7 @@ class BestFirstSearch(Search[Node]):
         mode, j, left, decided, spent, tie = node.key
         model, device, points = self.model, self.device, self.points
         t = points[j]
-        if not self.wants(left) or (self.demand.contiguous and left != self.fresh(t)):
+        if not self.wants(left) or (self.demand.contiguous and (spent or left != self.fresh(t))):
             return
         if mode == OFF and device.on_grid(t, 0) and (tie or self.loose[j] or model.back_on[j]):
             edge, changed = model.edge(t, True, decided)
@@ -284,7 +247,8 @@ class BestFirstSearch(Search[Node]):
         a, b = self.points[j], self.points[k]
         extra, after = self.serve(a, b, left)
         cost += extra + self.costs[k] - self.costs[j]
-        self.state(ON, k, after, decided, node.key[4], cost, node, ((a, b),), tie)
+        spent = node.key[4] or self.demand.contiguous
+        self.state(ON, k, after, decided, spent, cost, node, ((a, b),), tie)
 
     def fresh(self, t: int) -> int:
         """What a block that has not next_start still demands at t."""
@@ -306,7 +270,7 @@ class BestFirstSearch(Search[Node]):
             b = self.points[k] if k <= self.last else t + device.min_off_s
             extra, after = self.cross(t, b, left)
             cost = node.cost + edge + extra
-            if k > self.last or (self.demand.contiguous and left != self.fresh(t)):
+            if k > self.last or (self.demand.contiguous and (spent or left != self.fresh(t))):
                 self.goal(node, after, cost, b)
             else:
                 owed = tie != TIGHT and not self.loose[j]

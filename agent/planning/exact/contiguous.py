@@ -1,19 +1,36 @@
 """One hard contiguous demand without a cap: the best start of its block.
 
 Exact: between two candidates the cost of the block is linear in its start, so the best start is
-an edge of the prices or of the window, or such an edge less the duration.
+an edge of the prices or of the window, one where the block begins to stand for an old one, or such
+an instant less the duration.
 """
 
 from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.exact.objectives import ServedSpan, Task
+from agent.planning.incumbent import LASTING_S, SAME_EDGE_S
 
 
 def fits(device: ScaledDevice) -> bool:
     """Whether this file may decide alone."""
-    if len(device.demands) != 1 or device.incumbent.cost or device.running:
+    if len(device.demands) != 1 or device.running:
         return False
     demand = device.demands[0]
     return demand.contiguous and demand.hard and demand.cap is None
+
+
+def _kept(device: ScaledDevice) -> list[int]:
+    """Where an edge of the block comes to cost less."""
+    old = device.incumbent
+    if not old.cost:
+        return []
+    since = [] if device.off_since is None else [device.off_since + LASTING_S]
+    near = [
+        edge + shift
+        for kind in (True, False)
+        for edge in old.edges[kind]
+        for shift in (-SAME_EDGE_S, SAME_EDGE_S)
+    ]
+    return [old.until, *since, *near]
 
 
 def plan_contiguous(task: Task) -> list[ServedSpan]:
@@ -32,16 +49,19 @@ def plan_contiguous(task: Task) -> list[ServedSpan]:
     if device.grid_s:
         starts = list(range(first, last + 1, device.grid_s))
     else:
-        edges = timeline.edges(first, demand.deadline)
+        edges = [*timeline.edges(first, demand.deadline), *_kept(device)]
         moved = [edge - length for edge in edges]
         starts = sorted({first, last, *(x for x in (*edges, *moved) if first <= x <= last)})
+    old = device.incumbent
     best: tuple[int, int, int, int] | None = None
     for start in starts:
         end = start + length
         unknown = timeline.unknown_until(end) - timeline.unknown_until(start)
         if best is not None and unknown > best[0]:
             continue
-        cost = timeline.choice_until(end) - timeline.choice_until(start)
+        cost = device.power * (timeline.choice_until(end) - timeline.choice_until(start))
+        if old.cost:
+            cost += old.cost * old.changes([(start, end)], None, device.off_since)
         instants = timeline.unknown_instants(start, end) if unknown else 0
         found = (unknown, cost, -instants, start)
         if best is None or found < best:

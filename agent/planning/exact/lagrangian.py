@@ -9,12 +9,13 @@ best one differs from state to state.
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from itertools import pairwise
 
 from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.exact.breakpoints import Points
 from agent.planning.exact.lexicographic import Weights
 from agent.planning.incumbent import SAME_EDGE_S
-from agent.planning.timeline import Timeline
+from agent.planning.timeline import PriceSpan, Timeline
 
 
 @dataclass(slots=True)
@@ -68,7 +69,8 @@ class RelaxedModel:
             [b + self.extra_until(i, t) for b, t in zip(self.base, self.points, strict=True)]
             for i in range(len(device.demands))
         ]
-        self.barred = [self._barred(i) for i in range(len(device.demands))]
+        prices = [[cell for _, _, cell in timeline.between(a, b)] for a, b in pairwise(self.points)]
+        self.barred = [self._barred(i, prices) for i in range(len(device.demands))]
         self.index = {t: j for j, t in enumerate(self.points)}
         self.after_on = [self._reach(t + device.min_on_s) for t in self.points]
         self.after_off = [self._reach(t + device.min_off_s) for t in self.points]
@@ -97,13 +99,12 @@ class RelaxedModel:
             return self.weights.late * max(0, t - max(0, demand.deadline)) ** 2
         return -self.weights.money * demand.value_per_s * t
 
-    def _barred(self, i: int) -> list[int]:
+    def _barred(self, i: int, prices: list[list[PriceSpan]]) -> list[int]:
         """How many of the spans between points before each point demand i may not use."""
         demand, count, out = self.device.demands[i], 0, [0]
-        for a, b in zip(self.points, self.points[1:], strict=False):
+        for (a, b), cells in zip(pairwise(self.points), prices, strict=True):
             ok = a >= demand.earliest and (demand.hard or b <= demand.deadline)
-            ok = ok and all(demand.admits(cell) for _, _, cell in self.timeline.between(a, b))
-            count += not ok
+            count += not (ok and all(demand.admits(cell) for cell in cells))
             out.append(count)
         return out
 

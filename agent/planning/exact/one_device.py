@@ -8,6 +8,7 @@ from agent.planning.exact.decompose import plan_apart
 from agent.planning.exact.minimum_times import plan_with_minimum_times
 from agent.planning.exact.objectives import ServedSpan, Task
 from agent.planning.exact.outcome import Outcome
+from agent.planning.exact.priced_switching import plan_priced_switching
 
 
 def plan_device(task: Task) -> Outcome:
@@ -75,4 +76,7 @@ def _search(task: Task) -> Outcome:
     assigned = plan_assignment(task)
     if assigned is not None:
         return assigned
+    priced = plan_priced_switching(task)
+    if priced is not None and (priced.proved or priced.aims_proved):
+        return priced
     return plan_with_minimum_times(task)

@@ -1,7 +1,7 @@
 """A demand that cannot be had in time: on from the first instant that it may be, until done.
 
 Proved where even so it is not full by its deadline: nobody has more of it in time, and what is late
-cannot come earlier. Unknown time and money do not matter before that.
+cannot come earlier. Unknown time and money, old plans among it, do not matter before that.
 """
 
 from agent.planning.exact.objectives import ServedSpan, Task
@@ -14,7 +14,7 @@ def plan_overdue(task: Task) -> Outcome | None:
     if len(device.demands) != 1:
         return None
     demand = device.demands[0]
-    if not demand.hard or demand.cap is not None or demand.contiguous or device.incumbent.cost:
+    if not demand.hard or demand.cap is not None or demand.contiguous:
         return None
     spans: list[ServedSpan] = []
     served = 0

@@ -10,7 +10,8 @@ NOTHING = -(1 << 2000)
 # only right here, as a chain that leads back from a named instant has begun.
 LOOSE, TIGHT, OWED = range(3)
 
-# (mode, point, seconds left, old edges decided, whether the free chain is used up, LOOSE or ..)
+# (mode, point, seconds left, old edges decided, whether the free chain is used up or the block has
+# begun, LOOSE or ..)
 Key = tuple[int, int, int, tuple[int, int], bool, int]
 
 

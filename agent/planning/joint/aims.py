@@ -7,8 +7,9 @@ from agent.planning.devices.program import ScaledProgram
 from agent.planning.joint.highs import WHOLE, Highs
 from agent.planning.joint.money import least_money, prove_relaxed
 from agent.planning.joint.programme import Programme
-from agent.planning.joint.rounding import SERVED_KWH, schedule_of
+from agent.planning.joint.rounding import schedule_of
 from agent.planning.joint.search import AIM_SAME, FINE_GAP, MIP_ROUNDS, PHYSICS, Search
+from agent.planning.joint.serving import SERVED_KWH
 from agent.planning.joint.starting import start_of, whole_values
 
 # Of the time that is left, what one aim may take.

@@ -11,53 +11,67 @@ from collections.abc import Callable
 from agent.planning.engine import Deadline, Proposal
 from agent.planning.joint.aims import in_order
 from agent.planning.joint.highs import Highs
+from agent.planning.joint.memory import Memory
 from agent.planning.joint.mending import mended_values
-from agent.planning.joint.money import enter_pattern, least_money, prove_relaxed
+from agent.planning.joint.money import least_money, prove_relaxed
 from agent.planning.joint.programme import Programme
+from agent.planning.joint.recursion import ArrayKernel, Kernel
 from agent.planning.joint.search import Search, enter_values
 from agent.planning.problem import Problem
 from agent.planning.segments import Schedule
 
-# How many patterns of thermal devices become plans before a search.
-PATTERNS = 2
 # Of all time, what the attempt to miss no aim may take where the best plan so far misses one.
 STRICT_SHARE = 0.35
 
 
 class JointEngine:
-    """`report` is told of every better plan when it is found."""
+    """`report` is told of every better plan when it is found; `kernel`: what walks lattices;
+    `memory`: of the plan before."""
 
     name = "joint"
 
-    def __init__(self, report: Callable[[Proposal], None] | None = None) -> None:
-        self._report = report
+    def __init__(
+        self,
+        report: Callable[[Proposal], None] | None = None,
+        kernel: Kernel | None = None,
+        memory: Memory | None = None,
+    ) -> None:
+        self._report, self._kernel = report, kernel or ArrayKernel()
+        self._memory = Memory() if memory is None else memory
 
     def plan(
         self, problem: Problem, deadline: Deadline, incumbent: Schedule | None
     ) -> Proposal | None:
         if not problem.coupled:
             return None
-        search = Search(problem, deadline, self._report)
+        seconds = deadline.left()
+        known = self._memory.answer(problem, seconds)
+        if known is not None:
+            return known
+        search = Search(problem, deadline, self._kernel, self._memory, self._report)
         if incumbent is not None:
             search.consider(incumbent)
         if not _without_misses(search):
             in_order(search)
-        return search.proposal()
+        proposal = search.proposal()
+        if proposal is not None:
+            self._memory.answered = problem.situation, seconds, proposal
+        return proposal
 
 
 def _without_misses(search: Search) -> bool:
-    """Money alone, with all aims at 0. False where they cannot all be met."""
+    """Money alone, with all aims at 0, or comfort at what one device alone must miss. False where
+    they cannot all be met."""
     programme = Programme(search.problem, strict=True)
     highs = Highs(programme.house.milp)
-    known = search.best is not None and not any(search.best.aims)
+    best = search.best
+    known = best is not None and best.misses_more(programme.least_aims(best.aims)) <= 0
     relaxed = highs.solve(programme.house.money, search.left(), relaxed=True)
     if relaxed.impossible and not known:
         return False
     if known:
         search.aims_proved = True
-    patterns = prove_relaxed(search, programme, highs, relaxed)
-    for pattern in reversed(patterns[1:][-PATTERNS:]):
-        enter_pattern(search, programme, highs, pattern)
+    prove_relaxed(search, programme, highs, relaxed)
     # Entering a plan that misses nothing proves that none need be missed.
     known = search.aims_proved
     if not known:

@@ -6,13 +6,13 @@ the model grants. Where a solution has more of them, `tighten` adds on/off in th
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from agent.planning.devices.flexible import ScaledDemand, ScaledDevice
 from agent.planning.grid import CUTTING_GRID_S
 from agent.planning.joint.blocks import Block, FreeBlock, add_block, add_free_block
-from agent.planning.joint.house import SHORTFALL, House
-from agent.planning.joint.milp import INF, Term
+from agent.planning.joint.house import Draw, House
+from agent.planning.joint.milp import Term
+from agent.planning.joint.splits import SplitDemand, add_needs
 from agent.planning.joint.switching import (
     Edges,
     OnOff,
@@ -26,27 +26,8 @@ from agent.planning.joint.switching import (
 
 # Below this a power in kW is no power.
 DUST_KW = 1e-5
-# From this sum of shares on a cell is rounded up.
-ROUND_UP = 0.5
 # A device that may run at any power is on from here.
 LEAST_ON_KW = 1e-3
-
-
-@dataclass(slots=True)
-class SplitDemand:
-    """`power[k]`: mean power that it takes in whole cell k, `part[k]`: in a part of one at the
-    least power; `top[k]`: what its cap and window leave."""
-
-    index: int
-    demand: ScaledDemand
-    top: dict[int, float]
-    power: dict[int, int] = field(default_factory=dict)
-    first: dict[int, Part] = field(default_factory=dict)
-    last: dict[int, Part] = field(default_factory=dict)
-    missing: int | None = None
-
-    def parts(self, k: int) -> list[Part]:
-        return [side[k] for side in (self.first, self.last) if k in side]
 
 
 class FlexibleDevice:
@@ -100,12 +81,14 @@ class FlexibleDevice:
             for k in cells:
                 self._add_columns(k)
                 if self.switched or self._shared():
-                    self._open(k)
+                    self.open(k)
         for k in cells:
             here = [(split.power[k], 1.0) for split in self.splits if k in split.power]
             if len(here) > 1 and k not in self.opened:
                 house.milp.at_most(here, self.most)
-        self._needs()
+        if self.least > 0:
+            self._draws(cells)
+        add_needs(house, device, self.least, self.splits)
         if self.switched:
             self._switch()
         else:
@@ -174,7 +157,7 @@ class FlexibleDevice:
                 house.balance[k].append((part.share, self.least))
                 house.beyond[k] += [(part.on, self.least), (part.share, -self.least)]
 
-    def _open(self, k: int) -> None:
+    def open(self, k: int) -> None:
         """From now on the device is off in cell k, or between its powers, or on for a part."""
         milp, on = self.house.milp, self.on[k]
         self.opened.add(k)
@@ -194,63 +177,28 @@ class FlexibleDevice:
         if parts:
             milp.at_most([(on, 1.0), *((part.on, 1.0) for part in parts)], 1.0)
 
-    def _energy(self, split: SplitDemand, k: int) -> list[Term]:
-        hours = self.house.hours[k]
-        terms = [(split.power[k], hours)]
-        terms += [(part.share, hours * self.least) for part in split.parts(k)]
-        return terms
-
-    def _needs(self) -> None:
-        """What each split demand gets, misses, gets late and too much."""
-        house, milp, device = self.house, self.house.milp, self.device
-        for split in self.splits:
-            demand = split.demand
-            parts = [part for k in split.power for part in split.parts(k)]
-            if parts:
-                # Once per demand.
-                milp.at_most([(part.on, 1.0) for part in parts], 1.0)
-            need = house.kwh(demand.energy)
-            rounded = house.kwh(max(demand.energy, demand.needed_s * device.power))
-            timely: list[Term] = []
-            late: list[Term] = []
-            for k in split.power:
-                terms = self._energy(split, k)
-                cell = house.cells[k]
-                (timely if cell.end <= demand.deadline else late).extend(terms)
-                for column, amount in terms:
-                    if cell.unknown:
-                        house.aim("unknown", column, amount)
-                    if cell.start >= demand.deadline:
-                        since = max(demand.deadline, 0)
-                        middle = (cell.start + cell.end) / 2 - since
-                        house.aim("late", column, amount * middle / 3600)
-            every = [*timely, *late]
-            if not demand.hard:
-                served = milp.column(0.0, need)
-                milp.at_least(0.0, [*timely, (served, -1.0)])
-                # Steps and minimum runs at its least power may give it more than it wants.
-                rounded = max(demand.energy, demand.max_s * device.min_power)
-                milp.at_most(timely, house.kwh(rounded))
-                house.pay(served, -house.price(demand.value))
+    def _draws(self, cells: Sequence[int]) -> None:
+        """What other rows need to know of its least power."""
+        house, milp = self.house, self.house.milp
+        parts: dict[int, list[Term]] = {}
+        for k in cells:
+            surplus = house.surplus(k)
+            powers = [(split.power[k], 1.0) for split in self.splits if k in split.power]
+            if surplus <= 0 or not powers:
                 continue
-            short = milp.column(0.0, need)
-            over = milp.column(0.0, INF)
-            house.aim(f"{SHORTFALL}{device.priority}", short, 1.0)
-            house.aim("excess", over, 1.0)
-            milp.at_least(need, [*timely, (short, 1.0)])
-            milp.at_most([*every, (over, -1.0)], rounded)
-            if demand.allowance_s:
-                # Late it gets no more than it would miss without its cap.
-                allowed = demand.allowance_s * device.power
-                milp.at_most(late, house.kwh(allowed))
-                owed = max(0.0, house.kwh(allowed) - rounded + need)
-                never = milp.column(0.0, need)
-                house.aim("never", never, 1.0)
-                milp.at_least(owed, [*late, (never, 1.0)])
-            elif demand.cap is None:
-                never = milp.column(0.0, need)
-                house.aim("never", never, 1.0)
-                milp.at_least(need, [*every, (never, 1.0)])
+            part: list[Term] = []
+            if k not in self.opened and self.with_parts and surplus < self.least:
+                # Once per demand a part of a cell draws less than the least, as a mean.
+                most = surplus / self.least * (self.least - surplus)
+                for split in self.splits:
+                    if k in split.power:
+                        column = milp.column(0.0, 1.0)
+                        parts.setdefault(split.index, []).append((column, 1.0))
+                        part.append((column, most))
+            on = self.on[k] if k in self.opened else None
+            house.draws[k].append(Draw(powers, self.least, self.most, on, part))
+        for terms in parts.values():
+            milp.at_most(terms, 1.0)
 
     def _one_at_a_time(self) -> None:
         """Blocks and cells of one device do not overlap; no minimum times to keep."""
@@ -365,76 +313,3 @@ class FlexibleDevice:
     @property
     def relaxes(self) -> bool:
         return self.least > 0 and not self.switched and len(self.opened) < len(self.on)
-
-    def rounded_powers(self, values: Sequence[float]) -> dict[int, tuple[float, float]]:
-        """Sum-up rounding: power below the least adds up until it is worth a cell of it."""
-        out: dict[int, tuple[float, float]] = {}
-        if self.switched or self.least <= 0:
-            return out
-        for split in self.splits:
-            low: dict[int, float] = {}
-            for k, column in split.power.items():
-                power = values[column]
-                if power >= self.least - DUST_KW:
-                    out[column] = (self.least, split.top[k])
-                elif power > DUST_KW:
-                    low[k] = power / self.least
-                else:
-                    out[column] = (0.0, 0.0)
-            if not low:
-                continue
-            modulates = self.least < self.most and len(low) < len(split.power)
-            modulates = modulates and any(values[c] > self.least for c in split.power.values())
-            # Whole cells take up what rounding shifts; else one cell stays a part.
-            free = None if modulates else max(low, key=lambda k: low[k])
-            owed = 0.0
-            for k, share in sorted(low.items()):
-                if k == free:
-                    continue
-                owed += share
-                on = owed >= ROUND_UP and split.top[k] >= self.least
-                owed -= 1.0 if on else 0.0
-                out[split.power[k]] = (self.least, split.top[k]) if on else (0.0, 0.0)
-            for k in split.power:
-                for part in split.parts(k):
-                    out[part.on] = out[part.share] = (0.0, 0.0)
-            if free is not None and free in split.first:
-                if free not in self.opened:
-                    self._open(free)
-                part = split.first[free]
-                out[split.power[free]] = out[self.on[free]] = (0.0, 0.0)
-                out[part.on], out[part.share] = (1.0, 1.0), (0.0, 1.0)
-        return out
-
-    def tighten(self, values: Sequence[float]) -> bool:
-        """On/off where a solution runs below the least power more often than it may."""
-        if self.switched or self.least <= 0:
-            return False
-        added = False
-        for split in self.splits:
-            low = [
-                k
-                for k, column in split.power.items()
-                if k not in self.opened and DUST_KW < values[column] < self.least - DUST_KW
-            ]
-            used = [k for k, part in split.first.items() if values[part.on] > 0.5]
-            crowded = [k for k in low if not self._has_room(k, values, split)]
-            if len(low) + len(used) > 1:
-                crowded = low
-            if crowded and self.opened:
-                # Where a few cells were not enough, all are.
-                crowded = [k for k in split.power if k not in self.opened]
-            for k in crowded:
-                self._open(k)
-                added = True
-        return added
-
-    def _has_room(self, k: int, values: Sequence[float], split: SplitDemand) -> bool:
-        """Whether the least power fits under cap and limit in cell k."""
-        house, cell = self.house, self.house.cells[k]
-        if split.top[k] < self.least:
-            return False
-        if cell.headroom is None:
-            return True
-        drawn = sum(v * values[c] for c, v in (*house.balance[k], *house.beyond[k]))
-        return drawn - values[split.power[k]] + self.least <= house.kw(cell.headroom) + DUST_KW

@@ -1,7 +1,9 @@
 """A heat pump with a house, or a tank: one temperature, on or off, comfort, hygiene."""
 
+from collections.abc import Sequence
+
 from agent.planning.devices.thermal import HOUR_S, ScaledThermal, hygiene_reach
-from agent.planning.joint.house import House
+from agent.planning.joint.house import Draw, House
 from agent.planning.joint.milp import Term
 from agent.planning.joint.switching import (
     Edges,
@@ -14,17 +16,53 @@ from agent.planning.joint.switching import (
 )
 
 LEAST_ON_KW = 1e-3
+# Floats of a path of temperatures differ by less.
+SAME_C = 1e-7
+
+
+def attainable(
+    device: ScaledThermal, ends: Sequence[int]
+) -> tuple[list[tuple[float | None, float | None]], float]:
+    """Comfort limits at cell ends as far as they can be kept at all, and what that misses at least,
+    in degree-hours.
+
+    No plan is warmer than full power from the moment it may go on, and none colder than being off
+    once it may. One that misses no more than those must miss is at their temperature where they
+    miss something.
+    """
+    warmest = coldest = device.temperature_c
+    missed, start = 0.0, 0
+    out: list[tuple[float | None, float | None]] = []
+    least_w = device.max_w * device.min_power / device.power
+    for cell, end in zip(device.cells, ends, strict=False):
+        most = 0.0 if end <= device.blocked_s else device.max_w
+        least = least_w if start < device.mandatory_s else 0.0
+        warmest = cell.keep * warmest + cell.constant + cell.rise_per_w * most
+        coldest = cell.keep * coldest + cell.constant + cell.rise_per_w * least
+        low, high = cell.min_c, cell.max_c
+        hours = (end - start) / HOUR_S
+        if low is not None and warmest < low:
+            missed += hours * (low - warmest)
+            low = warmest - SAME_C
+        if high is not None and coldest > high:
+            missed += hours * (coldest - high)
+            high = coldest + SAME_C
+        out.append((low, high))
+        start = end
+    return out, missed
 
 
 class ThermalDevice:
     """`power`, `warmth`: columns by cell, warmth at its end; `on`: where it is on or off.
 
     `reachable`: whether hygiene is taken to be within reach; `missed`: the column that is 1 where
-    it is not reached after all.
+    it is not reached after all. `columns`, `own_rows`: all that it added by itself; in rows of
+    others only its `power` and `on` come.
     """
 
     def __init__(self, house: House, device: ScaledThermal, *, reachable: bool) -> None:
         self.house, self.device = house, device
+        first_column, first_row = house.milp.columns, house.milp.rows
         self.power: dict[int, int] = {}
         self.warmth: dict[int, int] = {}
         self.on: dict[int, int] = {}
@@ -45,6 +83,8 @@ class ThermalDevice:
             or device.blocked_s
             or (old.cost and loud_enough(device.power, device.min_power))
         )
+        # What a strict programme keeps, and what that misses of comfort at least.
+        self.limits, self.uncomfortable = attainable(device, house.ends)
         self._bounds()
         for k in range(self.count):
             self._cell(k)
@@ -61,6 +101,8 @@ class ThermalDevice:
             self._waive()
         for k in range(self.count):
             self._comfort(k)
+        self.columns = range(first_column, house.milp.columns)
+        self.own_rows = range(first_row, house.milp.rows)
 
     def _bounds(self) -> None:
         """What temperature is possible at each cell end, with a degree to spare."""
@@ -84,7 +126,7 @@ class ThermalDevice:
             on = self.on[k] = milp.binary()
             milp.at_most([(power, 1.0), (on, -self.most)], 0.0)
             milp.at_least(0.0, [(power, 1.0), (on, -min(max(self.least, LEAST_ON_KW), self.most))])
-            house.least[k].append((on, self.least))
+            house.draws[k].append(Draw([(power, 1.0)], self.least, self.most, on))
             if house.starts[k] < device.mandatory_s and device.min_power:
                 milp.fix(on, 1.0)
                 house.forced.add(k)
@@ -182,13 +224,13 @@ class ThermalDevice:
         )
         waived = self.waived.get(k)
         if house.strict:
-            if cell.min_c is not None:
-                milp.lower[warmth] = max(milp.lower[warmth], cell.min_c)
-            if cell.max_c is not None and waived is None:
-                milp.upper[warmth] = min(milp.upper[warmth], cell.max_c)
-            if cell.max_c is not None and waived is not None:
-                slack = self.highest[k] - cell.max_c
-                milp.at_most([(warmth, 1.0), (waived, -slack)], cell.max_c)
+            low, high = self.limits[k]
+            if low is not None:
+                milp.lower[warmth] = max(milp.lower[warmth], low)
+            if high is not None and waived is None:
+                milp.upper[warmth] = min(milp.upper[warmth], high)
+            if high is not None and waived is not None:
+                milp.at_most([(warmth, 1.0), (waived, high - self.highest[k])], high)
             return
         hours = house.cells[k].length / HOUR_S
         if cell.min_c is not None:

@@ -16,6 +16,7 @@ from agent.planning.joint.milp import INF, Milp
 # Probing and enumeration, two steps of presolve that look at no clock and took whole seconds where
 # on and off have minimum times (bits 15 and 16 of HiGHS' list of rules).
 SLOW_PRESOLVE = 1 << 15 | 1 << 16
+PRIMAL_SIMPLEX = 4
 # Within this a whole number counts as whole, in HiGHS too.
 WHOLE = 1e-6
 
@@ -43,11 +44,13 @@ class Solution:
 class Highs:
     """One programme in HiGHS, kept warm between solves. One thread."""
 
-    def __init__(self, milp: Milp) -> None:
+    def __init__(self, milp: Milp, *, adds_columns: bool = False) -> None:
+        """`adds_columns`: columns are added between solves, so the last solution stays feasible."""
         self.milp = milp
         self._columns = self._rows = 0
         self._whole: set[int] = set()
-        self._relaxed = False
+        # What HiGHS was told last.
+        self._lower = self._upper = self._costs = np.zeros(0)
         self._highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]  # has no annotations
         for option, value in (
             ("output_flag", False),
@@ -58,6 +61,8 @@ class Highs:
             ("presolve_rule_off", SLOW_PRESOLVE),
         ):
             self._highs.setOptionValue(option, value)
+        if adds_columns:
+            self._highs.setOptionValue("simplex_strategy", PRIMAL_SIMPLEX)
 
     def solve(
         self,
@@ -76,7 +81,9 @@ class Highs:
         costs = np.zeros(count)
         for column, value in cost.items():
             costs[column] = value
-        highs.changeColsCost(count, np.arange(count, dtype=np.int32), costs)
+        if not np.array_equal(costs, self._costs):
+            highs.changeColsCost(count, np.arange(count, dtype=np.int32), costs)
+            self._costs = costs
         whole = bool(self._whole) and not relaxed
         # Programmes with whole numbers count from this run, others from the first.
         spent = 0.0 if whole else highs.getRunTime()
@@ -129,19 +136,14 @@ class Highs:
     def _tell(self, relaxed: bool) -> None:
         """What is new since the last time: columns, rows, bounds, whole numbers."""
         highs, milp = self._highs, self.milp
-        fresh = milp.columns - self._columns
         known = self._columns
-        if fresh:
-            none = np.zeros(0, dtype=np.int32)
-            lower = np.array(milp.lower[known:])
-            upper = np.array(milp.upper[known:])
-            begins = np.zeros(fresh, dtype=np.int32)
-            highs.addCols(fresh, np.zeros(fresh), lower, upper, 0, begins, none, np.zeros(0))
-            self._columns = milp.columns
-        if known:
-            every = np.arange(known, dtype=np.int32)
-            lower, upper = np.array(milp.lower[:known]), np.array(milp.upper[:known])
-            highs.changeColsBounds(known, every, lower, upper)
+        # Entered columns need their rows, other rows need their columns.
+        plain = min(milp.entered, default=milp.columns)
+        self._add_columns(max(known, plain))
+        lower, upper = np.array(milp.lower[:known]), np.array(milp.upper[:known])
+        moved = np.flatnonzero((lower != self._lower) | (upper != self._upper)).astype(np.int32)
+        if len(moved):
+            highs.changeColsBounds(len(moved), moved, lower[moved], upper[moved])
         more = milp.rows - self._rows
         if more:
             at = self._rows
@@ -154,6 +156,8 @@ class Highs:
                 np.array(milp.row_values[first:]),
             )
             self._rows = milp.rows
+        self._add_columns(milp.columns)
+        self._lower, self._upper = np.array(milp.lower), np.array(milp.upper)
         if relaxed:
             if self._whole:
                 self._set_whole(self._whole, highspy.HighsVarType.kContinuous)
@@ -161,6 +165,22 @@ class Highs:
         elif milp.whole - self._whole:
             self._set_whole(milp.whole - self._whole, highspy.HighsVarType.kInteger)
             self._whole = set(milp.whole)
+
+    def _add_columns(self, end: int) -> None:
+        milp, known = self.milp, self._columns
+        fresh = end - known
+        if fresh <= 0:
+            return
+        entries = [milp.entered.get(column, ((), ())) for column in range(known, end)]
+        rows = [row for own, _ in entries for row in own]
+        values = [value for _, own in entries for value in own]
+        begins = np.cumsum([0, *(len(own) for own, _ in entries[:-1])])
+        self._highs.addCols(
+            *(fresh, np.zeros(fresh), np.array(milp.lower[known:end])),
+            *(np.array(milp.upper[known:end]), len(rows), begins.astype(np.int32)),
+            *(np.array(rows, dtype=np.int32), np.array(values, dtype=np.float64)),
+        )
+        self._columns = end
 
     def _set_whole(self, columns: set[int], kind: highspy.HighsVarType) -> None:
         which = np.array(sorted(columns), dtype=np.int32)

@@ -5,6 +5,7 @@ in the currency. Devices add their columns and rows, then the site closes the ba
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from agent.planning.grid import SiteCell
 from agent.planning.joint.milp import Milp, Term
@@ -23,6 +24,19 @@ LATER_AIMS = (
     "comfort",
     "unknown",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What one device may draw in a cell: terms of its power, which is 0 or between `least` and
+    `most` kW. `on`: its on/off column, None where that is relaxed; `part`: terms by which it may be
+    below the least nevertheless, as a part of a cell."""
+
+    power: Sequence[Term]
+    least: float
+    most: float
+    on: int | None
+    part: Sequence[Term] = ()
 
 
 class House:
@@ -44,8 +58,8 @@ class House:
         self.balance: list[list[Term]] = [[] for _ in cells]
         self.beyond: list[list[Term]] = [[] for _ in cells]
         self.most = [0.0] * len(cells)
-        # By cell, on/off columns and the least power that comes with them.
-        self.least: list[list[Term]] = [[] for _ in cells]
+        # By cell, devices that are off or above a least power.
+        self.draws: list[list[Draw]] = [[] for _ in cells]
         self.forced: set[int] = set()
         self.money: dict[int, float] = {}
         self.aims: dict[str, dict[int, float]] = {}

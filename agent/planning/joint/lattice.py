@@ -4,35 +4,24 @@ Linear programmes see a pump that is half on; this sees minimum times and least 
 is taken as z = (T - F) / K with F the path without heat and K the product of what cells keep: off
 leaves z unchanged exactly, a cell at power p adds a x p. Nodes are multiples of a step of z,
 rounded down; the value is corrected by what rounding may have gained, so that it stays a lower
-bound: with heat prices mu that is the step times the sum of their rises, and of a last one below 0.
+bound: with heat prices mu that is the sum of steps times the rises of mu, and of a last one below
+0. The step doubles where K halves, so that it is about the same in degrees all along.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import floor
+from dataclasses import replace
+from math import floor, isfinite, log2
 
 import numpy as np
-import numpy.typing as npt
 
 from agent.planning.devices.thermal import ScaledThermal
+from agent.planning.joint.heat import attainable
+from agent.planning.joint.recursion import Floats, Ints, Kernel, Long, Prices, Shape
 
-Floats = npt.NDArray[np.float64]
-
-# Steps of z, coarse to fine, and how many nodes make a step coarser. What rounding may gain grows
-# with the step; what the coarsest says is on and off is good enough for a pattern.
-STAGES = ((0.004, 3000), (0.0012, 8000), (0.0004, 20000))
-# What a walk pays for leaving the limits by one of z, so that it does not.
-BEYOND = 1e5
-# What no state can cost.
-NEVER = 1e12
-
-
-@dataclass(frozen=True, slots=True)
-class Walk:
-    """The lower bound of the cost, and on or off in each cell of a plan near it (first stage)."""
-
-    bound: float
-    on: tuple[bool, ...] | None
+# Least steps in degrees, coarse to fine, and how many of them the widest boundary has at most. What
+# rounding may gain grows with the step.
+STAGES = ((0.004, 3000), (0.0015, 8000), (0.0005, 24000))
+PROOF = len(STAGES) - 1
 
 
 class HeatLattice:
@@ -40,12 +29,19 @@ class HeatLattice:
     horizon."""
 
     def __init__(
-        self, device: ScaledThermal, starts: Sequence[int], ends: Sequence[int], scale: int
+        self,
+        device: ScaledThermal,
+        starts: Sequence[int],
+        ends: Sequence[int],
+        scale: int,
+        kernel: Kernel,
     ) -> None:
-        self.device = device
+        """Comfort that cannot be had is asked for as far as it can."""
+        self.device, self.kernel = device, kernel
         self.count = count = len(device.cells)
         self.least = device.min_power / (1000 * scale)
         self.most = device.power / (1000 * scale)
+        limits, _ = attainable(device, ends)
         keep = np.ones(count + 1)
         free = np.full(count + 1, device.temperature_c)
         low, high = np.zeros(count + 1), np.full(count + 1, np.inf)
@@ -54,196 +50,104 @@ class HeatLattice:
             keep[i + 1] = keep[i] * cell.keep
             free[i + 1] = cell.keep * free[i] + cell.constant
             self.gain[i] = 1000 * cell.rise_per_w / keep[i + 1]
-            if cell.min_c is not None:
-                low[i + 1] = (cell.min_c - free[i + 1]) / keep[i + 1]
-            if cell.max_c is not None:
-                high[i + 1] = (cell.max_c - free[i + 1]) / keep[i + 1]
+            coldest, warmest = limits[i]
+            if coldest is not None:
+                low[i + 1] = (coldest - free[i + 1]) / keep[i + 1]
+            if warmest is not None:
+                high[i + 1] = (warmest - free[i + 1]) / keep[i + 1]
         self.keep = keep
-        self.on_cost = np.zeros(count)
         # z never falls, so a limit binds before and after.
         low = np.maximum.accumulate(low)
         high = np.minimum.accumulate(high[::-1])[::-1]
         reach = np.concatenate([[0.0], np.cumsum(self.gain * self.most)])
         self.low, self.high = low, np.minimum(high, reach)
-        self.on_cells = [_cells_of(starts, ends, i, device.min_on_s) for i in range(count)]
-        self.off_cells = [_cells_of(starts, ends, i, device.min_off_s) for i in range(count)]
-        self.on_owed = _cells_of(starts, ends, 0, device.mandatory_s) if device.running else 0
-        self.off_owed = _cells_of(starts, ends, 0, device.blocked_s) if not device.running else 0
-        self.width = float(np.max(self.high - self.low))
-        self.at_stage(0)
+        self.possible = bool(np.all(self.low <= self.high + 1e-9))
+        on = [_cells_of(starts, ends, i, device.min_on_s) for i in range(count)]
+        off = [_cells_of(starts, ends, i, device.min_off_s) for i in range(count)]
+        on_owed = _cells_of(starts, ends, 0, device.mandatory_s) if device.running else 0
+        off_owed = _cells_of(starts, ends, 0, device.blocked_s) if not device.running else 0
+        self.on_states = max([on_owed + 1, *on, 1])
+        self.off_states = max([off_owed + 1, *off, 1])
+        self.first_state = on_owed if device.running else self.on_states + off_owed
+        self.on_owed: Ints = np.array([max(0, n - 1) for n in on], dtype=np.int32)
+        self.off_owed: Ints = np.array([max(0, n - 1) for n in off], dtype=np.int32)
+        self._bounds: dict[int, Shape] = {}
+        self._plans: Shape | None = None
 
-    def at_stage(self, stage: int) -> None:
-        self.stage = stage
+    def _shape(self, stage: int, *, exact: bool) -> Shape:
         least, nodes = STAGES[stage]
-        self.step = max(least, self.width / nodes)
+        width = float(np.max((self.high - self.low) * self.keep))
+        finest = max(least, width / nodes)
+        step = np.array([finest * 2.0 ** floor(log2(1 / kept) + 1e-9) for kept in self.keep])
+        # A node stands for what lies up to a step above it; in a plan for itself.
+        lowest = np.floor(self.low / step + 1e-9)
+        if exact:
+            # Where full power just does, its path from node to node is the lowest.
+            lowest = np.minimum(np.ceil(self.low / step - 1e-9), self._highest_node(step))
+        first: Long = lowest.astype(np.int64)
+        last: Long = np.maximum(first, np.floor(self.high / step + 1e-9).astype(np.int64))
+        sizes = (last - first + 1) * (self.on_states + self.off_states)
+        # Values that bound only what comes before take turns in two rows.
+        turns = np.arange(self.count + 1) % 2 * int(sizes.max())
+        along = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+        offset: Long = (along if exact else turns).astype(np.int64)
+        return Shape(
+            cells=self.count,
+            on_states=self.on_states,
+            off_states=self.off_states,
+            first_state=self.first_state,
+            exact=exact,
+            least=self.least,
+            most=self.most,
+            step=step,
+            gain=self.gain,
+            low=self.low,
+            high=self.high,
+            first=first,
+            last=last,
+            on_owed=self.on_owed,
+            off_owed=self.off_owed,
+            offset=offset,
+            table=np.empty(int(offset.max()) + int(sizes.max())),
+        )
 
-    def solve(
-        self, price: Floats, heat: Floats, start_cost: float, on_cost: Floats | None = None
-    ) -> Walk | None:
-        """`price`: of a kW in each cell, `heat`: of z that is added in it (any is valid, good ones
-        are near the truth), `on_cost`: of being on in it. None where no plan keeps the limits."""
-        self.on_cost = np.zeros(self.count) if on_cost is None else on_cost
-        values, step = self._values(price, heat, start_cost), self.step
-        rises = np.maximum(0.0, np.diff(heat)).sum() + max(0.0, -float(heat[-1]))
-        first = self._first(values[0])
-        if first >= NEVER / 2:
-            return None
-        on = None if self.stage else self._walk(values, price, start_cost)
-        return Walk(first - step * float(rises), on)
-
-    def _window(self, i: int) -> tuple[int, int]:
-        return floor(self.low[i] / self.step + 1e-9), floor(self.high[i] / self.step + 1e-9)
-
-    def _first(self, table: list[Floats]) -> float:
-        """Value now, at z = 0."""
-        running = self.device.running
-        state = self._on(self.on_owed) if running else self._off(self.off_owed)
-        return float(table[state][0 - self._window(0)[0]])
-
-    # States: on with r more cells owed, then off with q more owed.
-    def _on(self, owed: int) -> int:
-        return min(owed, self.on_states - 1)
-
-    def _off(self, owed: int) -> int:
-        return self.on_states + min(owed, self.off_states - 1)
-
-    @property
-    def on_states(self) -> int:
-        return max([self.on_owed + 1, *self.on_cells, 1])
-
-    @property
-    def off_states(self) -> int:
-        return max([self.off_owed + 1, *self.off_cells, 1])
-
-    def _values(self, price: Floats, heat: Floats, start_cost: float) -> list[list[Floats]]:
-        """By boundary and state, over the nodes of its window: the least cost from there on."""
-        low, high = self._window(self.count)
-        states = self.on_states + self.off_states
-        table: list[list[Floats]] = [[]] * (self.count + 1)
-        table[self.count] = [np.zeros(max(1, high - low + 1)) for _ in range(states)]
-        for i in range(self.count - 1, -1, -1):
-            after = table[i + 1]
-            run = [
-                self._run(i, after[self._on(owed)], float(price[i]), float(heat[i]))
-                + self.on_cost[i]
-                for owed in range(self.on_states)
-            ]
-            rest = [self._same(i, after[self._off(q)]) for q in range(self.off_states)]
-            now: list[Floats] = []
-            for owed in range(self.on_states):
-                if owed:
-                    now.append(run[owed - 1])
-                    continue
-                stop = rest[min(max(0, self.off_cells[i] - 1), self.off_states - 1)]
-                now.append(np.minimum(run[0], stop))
-            for owed in range(self.off_states):
-                if owed:
-                    now.append(rest[owed - 1])
-                    continue
-                begun = run[max(0, self.on_cells[i] - 1)] + start_cost
-                now.append(np.minimum(rest[0], begun))
-            table[i] = now
-            if self.stage:
-                # Nobody walks here: what lies ahead is not needed any more.
-                table[i + 1] = []
-        return table
-
-    def _same(self, i: int, after: Floats) -> Floats:
-        """Values at boundary i of nodes that stay where they are."""
-        return self._shifted(i, after, 0)
-
-    def _shifted(self, i: int, after: Floats, moved: int) -> Floats:
-        """after[node + moved] over the window of boundary i; NEVER outside of the next one."""
-        (low, high), (next_low, next_high) = self._window(i), self._window(i + 1)
-        out = np.full(max(1, high - low + 1), NEVER)
-        first = max(low, next_low - moved)
-        last = min(high, next_high - moved)
-        if last >= first:
-            out[first - low : last - low + 1] = after[
-                first + moved - next_low : last + moved - next_low + 1
-            ]
+    def _highest_node(self, step: Floats) -> Floats:
+        """By boundary, where moves from node to node lead at full power."""
+        out = np.zeros(self.count + 1)
+        for i in range(self.count):
+            # Whether it is on or off at first: how high it could come.
+            moves = floor(self.gain[i] * self.most / step[i] + 1e-9)
+            out[i + 1] = floor((out[i] + moves) * step[i] / step[i + 1] + 1e-9)
         return out
 
-    def _run(self, i: int, after: Floats, price: float, heat: float) -> Floats:
-        """Cell i on: the best move, power being whatever leads there within a step."""
-        step, gain = self.step, float(self.gain[i])
-        if gain <= 0:
-            useless: Floats = self._same(i, after) + min(price * self.least, price * self.most)
-            return useless
-        least = int(np.ceil(gain * self.least / step - 1 - 1e-9))
-        most = floor(gain * self.most / step + 1 + 1e-9)
-        if most - least <= 4:
-            few = np.full(max(1, self._window(i)[1] - self._window(i)[0] + 1), NEVER)
-            for moved in range(max(0, least), most + 1):
-                slope = price - heat * gain
-                near = (moved - (1 if slope > 0 else -1)) * step / gain
-                power = min(max(near, self.least), self.most)
-                cost = heat * moved * step + slope * power
-                few = np.minimum(few, self._shifted(i, after, moved) + cost)
-            return few
-        # In between the cost is linear in the move: a sliding minimum.
-        slope = price / gain * step
-        next_low, next_high = self._window(i + 1)
-        low, high = self._window(i)
-        moves = range(max(0, least), most + 1)
-        tilted = after + slope * np.arange(next_low, next_low + len(after))
-        first, last = low + moves[0], high + moves[-1]
-        padded = np.full(last - first + 1, NEVER)
-        a, b = max(first, next_low), min(last, next_high)
-        if b >= a:
-            padded[a - first : b - first + 1] = tilted[a - next_low : b - next_low + 1]
-        best = _sliding(padded, len(moves))[: max(1, high - low + 1)]
-        offset = slope * np.arange(low, low + len(best))
-        within: Floats = best - offset - abs(price / gain - heat) * step
-        return within
+    def bound(self, prices: Prices, stage: int = 0) -> float | None:
+        """What every plan costs at least; None where no plan keeps the limits."""
+        if not self.possible:
+            return None
+        if stage not in self._bounds:
+            self._bounds[stage] = self._shape(stage, exact=False)
+        shape = self._bounds[stage]
+        value = self.kernel.values(shape, prices)
+        if not isfinite(value):
+            return None
+        rises = np.maximum(0.0, np.diff(prices.heat)) @ shape.step[1:-1]
+        return value - float(rises) - max(0.0, -float(prices.heat[-1])) * float(shape.step[-1])
 
-    def _walk(
-        self, values: list[list[Floats]], price: Floats, start_cost: float
-    ) -> tuple[bool, ...]:
-        """Forward with the true temperature; where the lattice misleads, as near as it goes."""
-        z, on = 0.0, self.device.running
-        owed = self.on_owed if on else self.off_owed
-        out = []
-        for i in range(self.count):
-            runs, rests = True, True
-            if owed:
-                runs, rests = on, not on
-            choice: list[tuple[float, bool, float]] = []
-            if runs:
-                next_owed = owed - 1 if on and owed else (0 if on else max(0, self.on_cells[i] - 1))
-                powers = np.linspace(self.least, self.most, 1 if self.least == self.most else 25)
-                then = self._read(
-                    values[i + 1][self._on(next_owed)], i + 1, z + self.gain[i] * powers
-                )
-                cost = price[i] * powers + self.on_cost[i] + then + (0.0 if on else start_cost)
-                best = int(np.argmin(cost))
-                choice.append((float(cost[best]), True, float(powers[best])))
-            if rests:
-                next_owed = owed - 1 if not on and owed else 0
-                if on:
-                    next_owed = max(0, self.off_cells[i] - 1)
-                then = self._read(values[i + 1][self._off(next_owed)], i + 1, np.array([z]))
-                choice.append((float(then[0]), False, 0.0))
-            _, runs_now, power = min(choice)
-            if runs_now:
-                owed = owed - 1 if on and owed else (0 if on else max(0, self.on_cells[i] - 1))
-            elif on:
-                owed = max(0, self.off_cells[i] - 1)
-            else:
-                owed = max(0, owed - 1)
-            on = runs_now
-            z += self.gain[i] * power
-            out.append(on)
-        return tuple(out)
+    def plan(self, prices: Prices) -> Floats | None:
+        """The power by cell of a plan that costs about as little, in kW; None where there is none
+        on the lattice."""
+        if not self.possible:
+            return None
+        if self._plans is None:
+            self._plans = self._shape(0, exact=True)
+        prices = replace(prices, heat=np.zeros(self.count))
+        if not isfinite(self.kernel.values(self._plans, prices)):
+            return None
+        return self.kernel.walk(self._plans, prices)
 
-    def _read(self, after: Floats, boundary: int, z: Floats) -> Floats:
-        low = self._window(boundary)[0]
-        index = np.floor(z / self.step).astype(np.int64) - low
-        inside = (index >= 0) & (index < len(after))
-        # A node reaches below its limit by less than a step; a plan may not.
-        beyond = np.maximum(self.low[boundary] - z, z - self.high[boundary])
-        value = after[np.clip(index, 0, len(after) - 1)] + BEYOND * np.maximum(0.0, beyond)
-        return np.where(inside, value, NEVER)
+    def leaning(self, prices: Prices, on: Floats, weight: float) -> Prices:
+        """Prices at which being on where `on` says so (0 to 1) is cheaper by `weight`."""
+        return replace(prices, on=prices.on + weight * (1.0 - 2.0 * on))
 
 
 def _cells_of(starts: Sequence[int], ends: Sequence[int], first: int, seconds: int) -> int:
@@ -254,13 +158,3 @@ def _cells_of(starts: Sequence[int], ends: Sequence[int], first: int, seconds: i
     if seconds and first + count < len(starts):
         count += 1
     return count
-
-
-def _sliding(values: Floats, width: int) -> Floats:
-    """Minimum of each stretch of `width` values, by doubling."""
-    out, covered = values, 1
-    while covered < width:
-        more = min(covered, width - covered)
-        out = np.minimum(out[:-more], out[more:])
-        covered += more
-    return out

@@ -6,7 +6,8 @@ linear programme; in a few rounds, as one direction pushes flows into another.
 
 from collections.abc import Callable, Mapping, Sequence
 
-from agent.planning.joint.highs import Highs
+from agent.planning.joint.highs import Highs, Solution
+from agent.planning.joint.milp import INF
 from agent.planning.joint.programme import Programme
 
 ROUNDS = 8
@@ -18,54 +19,69 @@ def mended_values(
     values: Sequence[float],
     left: Callable[[], float],
     fixed: Mapping[int, float] | None = None,
+    enough: float = -INF,
 ) -> Sequence[float] | None:
     """None where no such plan is found. The bounds of the programme are as before afterwards.
 
     `fixed`: columns that keep a value; left out, all whole numbers that the last search knew.
+    `enough`: a value that is good enough to look for no better one.
     """
     house = programme.house
     milp = house.milp
     if fixed is None:
         whole = milp.whole - programme.fresh
         fixed = {column: float(round(values[column])) for column in whole}
-    powers = programme.rounded_powers(values)
     lower, upper = list(milp.lower), list(milp.upper)
     try:
         for column, value in fixed.items():
             milp.fix(column, value)
-        for column, (low, high) in powers.items():
-            milp.lower[column], milp.upper[column] = low, high
-        for _ in range(ROUNDS):
-            for column, value in programme.site.directions_of(values).items():
-                milp.fix(column, value)
-            solution = highs.solve(house.money, left(), relaxed=True)
-            if solution.values is None or left() <= 0:
-                return None
-            values = solution.values
-            if not programme.site.broken_now(values):
-                return values
+        best: Solution | None = None
+        for powers in programme.roundings(values):
+            kept = list(milp.lower), list(milp.upper)
+            for column, (low, high) in powers.items():
+                milp.lower[column], milp.upper[column] = low, high
+            solution = _directed(programme, highs, values, left)
+            milp.lower[:], milp.upper[:] = kept
+            if solution is not None and (best is None or solution.objective < best.objective):
+                best = solution
+            if left() <= 0 or (best is not None and best.objective <= enough):
+                break
+        return None if best is None else best.values
     finally:
         milp.lower[:], milp.upper[:] = lower, upper
+
+
+def _directed(
+    programme: Programme, highs: Highs, values: Sequence[float], left: Callable[[], float]
+) -> Solution | None:
+    """Directions are set until none is broken; their bounds stay."""
+    house = programme.house
+    for _ in range(ROUNDS):
+        for column, value in programme.site.directions_of(values).items():
+            house.milp.fix(column, value)
+        solution = highs.solve(house.money, left(), relaxed=True)
+        if solution.values is None or left() <= 0:
+            return None
+        values = solution.values
+        if not programme.site.broken_now(values):
+            return solution
     return None
 
 
 def patterned_values(
-    programme: Programme, highs: Highs, on: Mapping[int, float], left: Callable[[], float]
+    programme: Programme,
+    highs: Highs,
+    on: Mapping[int, float],
+    solution: Solution,
+    left: Callable[[], float],
+    enough: float,
 ) -> Sequence[float] | None:
     """A plan with these columns as they are, by linear programmes alone; None where devices with
-    minimum times or blocks of their own ask for a search."""
+    minimum times or blocks of their own ask for a search. `solution`: the programme with them;
+    `enough`: see `mended_values`."""
     if any(device.switched or device.free_blocks for device in programme.flexible.values()):
         return None
-    milp = programme.house.milp
-    lower, upper = list(milp.lower), list(milp.upper)
-    try:
-        for column, value in on.items():
-            milp.fix(column, value)
-        solution = highs.solve(programme.house.money, left(), relaxed=True)
-    finally:
-        milp.lower[:], milp.upper[:] = lower, upper
-    if solution.values is None or left() <= 0:
-        return None
+    assert solution.values is not None, "solved"
     fixed = dict(on)
     starts = [program.starts for program in programme.programs.values()]
     starts += [block.starts for device in programme.flexible.values() for block in device.blocks]
@@ -73,4 +89,4 @@ def patterned_values(
         if columns:
             likeliest = max(columns.values(), key=solution.values.__getitem__)
             fixed |= {column: float(column == likeliest) for column in columns.values()}
-    return mended_values(programme, highs, solution.values, left, fixed)
+    return mended_values(programme, highs, solution.values, left, fixed, enough)

@@ -1,6 +1,9 @@
 """A mixed-integer linear programme while it grows: columns, rows, and which columns are whole."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
 
 INF = float("inf")
 
@@ -24,6 +27,8 @@ class Milp:
         self.row_begin: list[int] = [0]
         self.row_columns: list[int] = []
         self.row_values: list[float] = []
+        # Entries of later columns in rows that were there before them.
+        self.entered: dict[int, tuple[Sequence[int], Sequence[float]]] = {}
 
     @property
     def columns(self) -> int:
@@ -68,6 +73,40 @@ class Milp:
         """Keeps the first `count` rows; only for rows that no solver but a passing one was told."""
         del self.row_lower[count:], self.row_upper[count:], self.row_begin[count + 1 :]
         del self.row_columns[self.row_begin[-1] :], self.row_values[self.row_begin[-1] :]
+
+    def enter(self, column: int, rows: Sequence[int], values: Sequence[float]) -> None:
+        """Puts a column that no solver was told yet into rows that are there; no column without
+        such entries may follow."""
+        self.entered[column] = (rows, values)
+
+    def without(
+        self, columns: Iterable[range], rows: Iterable[range]
+    ) -> tuple["Milp", npt.NDArray[np.int64]]:
+        """A copy without these rows and with these columns at 0, nothing whole; and by row of this
+        one its place in the copy (-1: gone)."""
+        out = Milp()
+        out.lower, out.upper = list(self.lower), list(self.upper)
+        gone = np.zeros(self.columns, dtype=bool)
+        for span in columns:
+            gone[span.start : span.stop] = True
+            out.lower[span.start : span.stop] = [0.0] * len(span)
+            out.upper[span.start : span.stop] = [0.0] * len(span)
+        kept = np.ones(self.rows, dtype=bool)
+        for span in rows:
+            kept[span.start : span.stop] = False
+        counts = np.diff(np.array(self.row_begin))
+        entries = np.array(self.row_columns, dtype=np.int64)
+        stays = np.repeat(kept, counts) & ~gone[entries]
+        out.row_columns = entries[stays].tolist()
+        out.row_values = np.array(self.row_values)[stays].tolist()
+        owners = np.repeat(np.arange(self.rows), counts)[stays]
+        sizes = np.bincount(owners, minlength=self.rows)[kept]
+        out.row_begin = [0, *np.cumsum(sizes).tolist()]
+        out.row_lower = np.array(self.row_lower)[kept].tolist()
+        out.row_upper = np.array(self.row_upper)[kept].tolist()
+        place = np.full(self.rows, -1, dtype=np.int64)
+        place[kept] = np.arange(int(kept.sum()))
+        return out, place
 
     def fix(self, column: int, value: float) -> None:
         self.lower[column] = self.upper[column] = value

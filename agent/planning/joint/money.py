@@ -2,45 +2,68 @@
 
 from collections.abc import Mapping
 
-from agent.planning.joint.heat_cuts import Pattern, heat_bound
+import numpy as np
+
+from agent.planning.joint.columns import ColumnGeneration, Mixture
 from agent.planning.joint.highs import Highs, Solution
-from agent.planning.joint.mending import mended_values, patterned_values
+from agent.planning.joint.mending import mended_values
+from agent.planning.joint.paths import Path
+from agent.planning.joint.patterns import enter_patterns, pattern_of, patterns_of, search_rest
 from agent.planning.joint.programme import Programme
+from agent.planning.joint.recursion import Floats
 from agent.planning.joint.search import FINE_GAP, MIP_ROUNDS, Search, enter_values
 from agent.planning.joint.starting import start_of, whole_values
 
 # Programmes that relax rules are solved to this gap, in this share of the time that is left.
 ROUGH_GAP, ROUGH_SHARE = 1e-4, 0.8
-# Of the time that is left, what rows of thermal devices and what each of their patterns may take.
-CUTS_SHARE, PATTERN_SHARE = 0.4, 0.25
-# How many cells beside its edges a pattern leaves open.
-BESIDE = 1
+# Of the time that is left, what prices and paths of thermal devices may take.
+COLUMNS_SHARE = 0.4
 # With less time than that no pattern is looked for, and a search is not begun again.
 LEAST_PATTERN_S, LEAST_SEARCH_S = 0.08, 0.3
 
 
-def prove_relaxed(
-    search: Search, programme: Programme, highs: Highs, relaxed: Solution
-) -> list[Pattern]:
+def prove_relaxed(search: Search, programme: Programme, highs: Highs, relaxed: Solution) -> None:
     """Proves what the programme without whole numbers can prove, and finds which directions matter;
-    patterns of thermal devices, the best last."""
+    plans from paths of thermal devices, and what these prove."""
     house = programme.house
     if relaxed.values is None:
-        return []
+        return
     if house.exact:
         search.raise_bound(relaxed.bound + house.constant)
     programme.tighten_directions(relaxed.values)
     if search.closed or search.left() < LEAST_PATTERN_S:
-        return []
-    share = search.deadline.share(CUTS_SHARE)
+        return
+    share = search.deadline.share(COLUMNS_SHARE)
+    generation = ColumnGeneration(programme, relaxed, search.kernel, search.memory, share.left)
+    if not generation.devices:
+        return
 
-    def first(pattern: Pattern) -> None:
-        enter_pattern(search, programme, highs, pattern)
+    def first(paths: Mapping[str, Path]) -> None:
+        pattern = pattern_of(programme, paths)
+        enter_patterns(search, programme, highs, [pattern], quickly=True)
 
-    bound, patterns = heat_bound(programme, highs, relaxed, share.left, first)
+    mixture = generation.run(search.stake, first)
     if house.exact:
-        search.raise_bound(bound + house.constant)
-    return patterns
+        search.raise_bound(mixture.bound + house.constant)
+    patterns = patterns_of(programme, mixture)
+    cheapest = enter_patterns(search, programme, highs, patterns)
+    if house.exact and not search.good and search.left() > LEAST_PATTERN_S:
+        search.raise_bound(generation.prove() + house.constant)
+    _remember(search, programme, mixture)
+    if cheapest is not None and not search.good and search.left() > 0:
+        search_rest(search, programme, highs, cheapest)
+
+
+def _remember(search: Search, programme: Programme, mixture: Mixture) -> None:
+    """The plan and the heaviest paths, for the next time."""
+    found: dict[str, list[Floats]] = {}
+    for id, paths in mixture.paths.items():
+        mine = found.setdefault(id, [])
+        if search.best is not None:
+            energy = search.best.site.energy[id][: programme.thermal[id].count]
+            mine.append((np.array(energy) > 0).astype(np.float64))
+        mine += [path.on for _, path in paths]
+    search.memory.keep(programme.problem, found)
 
 
 def least_money(
@@ -80,42 +103,3 @@ def least_money(
                 start = None if search.best is None else start_of(programme, search.best)
         elif not broken and not (rough and search.left() > LEAST_SEARCH_S):
             break
-
-
-def enter_pattern(search: Search, programme: Programme, highs: Highs, pattern: Pattern) -> bool:
-    """The best plan in which thermal devices are on and off as the pattern has it."""
-    if search.left() <= 0:
-        return False
-    milp = programme.house.milp
-    columns = {
-        programme.thermal[id].on[k]: float(on)
-        for id, cells in pattern.items()
-        for k, on in enumerate(cells)
-    }
-    values = patterned_values(programme, highs, columns, search.left)
-    if values is not None and enter_values(search, programme, values):
-        return True
-    # Beside its edges a pattern may be wrong: the lattice knows temperatures to a step only.
-    edges = {
-        programme.thermal[id].on[k + aside]
-        for id, cells in pattern.items()
-        for k in range(1, len(cells))
-        if cells[k] != cells[k - 1]
-        for aside in range(-1 - BESIDE, 1 + BESIDE)
-        if 0 <= k + aside < len(cells)
-    }
-    lower, upper = list(milp.lower), list(milp.upper)
-    try:
-        for column, value in columns.items():
-            if column not in edges:
-                milp.fix(column, value)
-        seconds = search.left() * PATTERN_SHARE
-        solution = highs.solve(programme.house.money, seconds, gap=ROUGH_GAP)
-    finally:
-        milp.lower[:], milp.upper[:] = lower, upper
-    if solution.values is None:
-        return False
-    if enter_values(search, programme, solution.values) or search.left() <= 0:
-        return True
-    mended = mended_values(programme, highs, solution.values, search.left)
-    return mended is not None and enter_values(search, programme, mended)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from agent.planning.aims import Aims
 from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.devices.measured import Pieces
 from agent.planning.devices.program import ScaledProgram
@@ -12,11 +13,15 @@ from agent.planning.joint.flexible import FlexibleDevice
 from agent.planning.joint.heat import ThermalDevice
 from agent.planning.joint.house import House
 from agent.planning.joint.programs import ProgramDevice
+from agent.planning.joint.relaxing import rounded_powers, tighten
 from agent.planning.joint.site import SiteBalance
 from agent.planning.joint.store import StorageDevice
 from agent.planning.problem import Problem
 from agent.planning.segments import energies
 from agent.planning.site import site_money
+
+# From these sums of shares on a cell is rounded up, the first as it is, others as they may be.
+ROUND_UP = (0.5, 0.8, 0.2, 0.65, 0.35)
 
 
 class Programme:
@@ -70,6 +75,11 @@ class Programme:
         idle = site_money(problem, pieces, power, idle=True)
         return self.house.currency(idle.cost + idle.margin - value)
 
+    def least_aims(self, aims: Aims) -> Aims:
+        """What a strict programme misses: nothing but comfort that cannot be had."""
+        comfort = sum(heat.uncomfortable for heat in self.thermal.values())
+        return (*(0 for _ in aims[:-2]), comfort, 0)
+
     @property
     def relaxes(self) -> bool:
         """Whether rules are still relaxed that a solution could break."""
@@ -83,13 +93,17 @@ class Programme:
         before = set(self.house.milp.whole)
         broken = self.tighten_directions(values)
         for device in self.flexible.values():
-            broken = device.tighten(values) or broken
+            broken = tighten(device, values) or broken
         self.fresh = self.house.milp.whole - before
         return broken
 
-    def rounded_powers(self, values: Sequence[float]) -> dict[int, tuple[float, float]]:
-        """Bounds that keep devices without on/off off or between their powers."""
-        out: dict[int, tuple[float, float]] = {}
-        for device in self.flexible.values():
-            out |= device.rounded_powers(values)
-        return out
+    def roundings(self, values: Sequence[float]) -> list[dict[int, tuple[float, float]]]:
+        """Bounds that keep devices without on/off off or between their powers, in several ways."""
+        found: list[dict[int, tuple[float, float]]] = []
+        for round_up in ROUND_UP:
+            one: dict[int, tuple[float, float]] = {}
+            for device in self.flexible.values():
+                one |= rounded_powers(device, values, round_up)
+            if one not in found:
+                found.append(one)
+        return found

@@ -9,7 +9,9 @@ from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.devices.program import ScaledProgram
 from agent.planning.engine import Deadline, Proposal
 from agent.planning.joint.house import LIMITS, SHORTFALL
+from agent.planning.joint.memory import Memory
 from agent.planning.joint.programme import Programme
+from agent.planning.joint.recursion import Kernel
 from agent.planning.joint.rounding import schedule_of
 from agent.planning.judge import Judged, judge
 from agent.planning.problem import Problem
@@ -18,12 +20,17 @@ from agent.planning.segments import Schedule
 # A gap below this share of the stake, or this much money, is none.
 GOOD_SHARE = 1e-6
 LEAST_STAKE = 0.01
+# A gap below the greater of the first two is small enough for a house: half of 0.1 %, or of two
+# cents; but where cents are all there is, no more than the last.
+ENOUGH_SHARE, ENOUGH_MONEY, MOST_SHARE = 5e-4, 0.01, 5e-3
 # Float sums and rounding may shift a bound by this, in the currency and as a share.
 BOUND_SLACK, BOUND_SLACK_SHARE = 2e-7, 1e-8
 # Aims that differ by less are equal.
 AIM_SAME = 1e-6
 # Aims that are no sums of whole numbers, in their order.
 PHYSICS = ("targets", "outside", "hygiene", "comfort")
+# A good plan is not improved for longer than this: a home is planned again every few minutes.
+MOMENT_S = 0.3
 # How often a programme is tightened and searched again, and to what gap at last.
 MIP_ROUNDS, FINE_GAP = 12, 1e-7
 # What rounding and judging take at the end.
@@ -36,12 +43,18 @@ class Search:
 
     problem: Problem
     deadline: Deadline
+    kernel: Kernel
+    memory: Memory
     report: Callable[[Proposal], None] | None = None
     best: Judged | None = None
     bound: float = float("-inf")
     aims_proved: bool = False
     proving: bool = False
     faults: list[str] = field(default_factory=list)
+    begun: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.begun = self.deadline.left()
 
     def consider(self, schedule: Schedule) -> Judged | None:
         judged = judge(self.problem, schedule)
@@ -102,7 +115,19 @@ class Search:
         return max(cost, baseline, LEAST_STAKE)
 
     @property
+    def good(self) -> bool:
+        """Whether what is left is not worth a long search."""
+        return self.objective - self.bound <= self.enough
+
+    @property
+    def enough(self) -> float:
+        return max(ENOUGH_SHARE * self.stake, min(ENOUGH_MONEY, MOST_SHARE * self.stake))
+
+    @property
     def closed(self) -> bool:
+        """Whether to stop: proved to be the best, or good and looked at for long enough."""
+        if self.good and self.begun - self.deadline.left() > MOMENT_S:
+            return True
         return self.objective - self.bound <= GOOD_SHARE * self.stake
 
 
@@ -130,7 +155,7 @@ def enter_values(search: Search, programme: Programme, values: Sequence[float]) 
     if judged is None:
         return False
     if programme.house.strict:
-        if judged.misses_more((0,) * len(judged.aims)) > 0:
+        if judged.misses_more(programme.least_aims(judged.aims)) > 0:
             return False
         search.aims_proved = True
     return True

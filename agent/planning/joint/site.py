@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agent.planning.joint.house import LIMITS, House
-from agent.planning.joint.milp import INF, Term
+from agent.planning.joint.milp import Term
 from agent.planning.joint.store import StorageDevice
 
 # Flows below this are none, in kW.
@@ -31,8 +31,6 @@ class SiteBalance:
         self.flows = Flows()
         # The balance of each cell.
         self.rows: list[int] = []
-        # By cell, the row of what the roof cannot cover, and its on/off columns.
-        self.uncovered: dict[int, tuple[int, dict[int, float]]] = {}
         self.freely = house.problem.situation.site.pv_curtailable
         for k in range(len(house.cells)):
             self._cell(k)
@@ -47,6 +45,8 @@ class SiteBalance:
         limit = house.problem.grid.export_limit
         ceiling = float("inf") if limit is None else house.kw(limit)
         most_in = max(0.0, house.most[k] - surplus + (roof if self.freely else 0.0))
+        if cell.import_limit is not None and k not in house.forced:
+            most_in = min(most_in, house.kw(cell.import_limit))
         most_out = min(ceiling, max(0.0, surplus + sold))
         must_cut = max(0.0, surplus + sold - ceiling)
         most_cut = roof if self.freely else min(roof, must_cut)
@@ -68,6 +68,8 @@ class SiteBalance:
             way = flows.imports[k] = house.direction(urgent=dearer)
             milp.at_most([(imported, 1.0), (way, -most_in)], 0.0)
             milp.at_most([(exported, 1.0), (way, most_out)], most_out)
+            if dearer and not any(given.values()) and not self.freely:
+                self._one_way(k, way, list(given))
         self._giving(k, [c for c, sells in given.items() if not sells and milp.upper[c] > 0])
         self._from_roof(k, most_in)
         if not self.freely and most_cut > 0:
@@ -94,17 +96,48 @@ class SiteBalance:
         milp.at_most(terms, house.kw(limit))
 
     def _uncovered(self, k: int, given: list[int]) -> None:
-        """What a device takes at least beyond the surplus of the roof comes from the grid or from a
-        store: no price says so, as it is on for a part of the time to a programme without whole
-        numbers."""
+        """What devices draw beyond the surplus of the roof comes from the grid or from a store: no
+        price says so, as they are on for a part of the time to a programme without whole numbers.
+
+        With S the surplus and y on or off, that is at least the sum of p - S y over any devices;
+        without a y, where p is off or at least L > S, S p / L in place of S y.
+        """
         house, surplus = self.house, self.house.surplus(k)
         if surplus <= 0:
             return
-        beyond = {on: least - surplus for on, least in house.least[k] if least > surplus}
-        if beyond:
-            sources = [(column, 1.0) for column in (self.flows.imported[k], *given)]
-            terms = [(on, -power) for on, power in beyond.items()]
-            self.uncovered[k] = house.milp.row(0.0, [*sources, *terms], INF), beyond
+        sources = [(column, 1.0) for column in (self.flows.imported[k], *given)]
+        together: list[Term] = []
+        for draw in house.draws[k]:
+            if draw.least > surplus:
+                if draw.on is None:
+                    left = 1 - surplus / draw.least
+                    together += [(column, -left * share) for column, share in draw.power]
+                    together += draw.part
+                else:
+                    together += [(column, -share) for column, share in draw.power]
+                    together.append((draw.on, surplus))
+            elif draw.most > surplus and draw.on is not None:
+                powers = [(column, -share) for column, share in draw.power]
+                house.milp.at_least(0.0, [*sources, *powers, (draw.on, surplus)])
+        if together:
+            house.milp.at_least(0.0, [*sources, *together])
+
+    def _one_way(self, k: int, way: int, given: list[int]) -> None:
+        """Where nothing that is stored may be sold, the direction says too whether a store gives;
+        without, no device draws more than the roof leaves."""
+        house, milp, surplus = self.house, self.house.milp, max(0.0, self.house.surplus(k))
+        giving = [(column, 1.0) for column in given if milp.upper[column] > 0]
+        if giving:
+            milp.at_most([*giving, (way, -sum(milp.upper[c] for c, _ in giving))], 0.0)
+        for draw in house.draws[k]:
+            if draw.on is not None and draw.least > surplus:
+                milp.at_most([(draw.on, 1.0), (way, -1.0)], 0.0)
+            if draw.most > surplus:
+                milp.at_most([*draw.power, (way, surplus - draw.most)], surplus)
+        for store in self.stores:
+            if k in store.charge and milp.upper[store.charge[k]] > surplus:
+                top = milp.upper[store.charge[k]]
+                milp.at_most([(store.charge[k], 1.0), (way, surplus - top)], surplus)
 
     def _giving(self, k: int, given: list[int]) -> None:
         """Nothing leaves, and nothing is curtailed, while a store gives that may not sell."""

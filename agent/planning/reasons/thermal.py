@@ -44,6 +44,9 @@ class ThermalReasons:
         self._codes: set[str] = set()
 
     def slot(self, piece: int, segment: Segment) -> str:
+        if not segment.power:
+            # Blocked: it lives on what is stored.
+            return "store_ahead"
         code = self._code(piece)
         self._codes.add(code)
         return code

@@ -38,7 +38,10 @@ HOT_WATER_DRAWS = (HeatDraw(6, 8, 1150.0), HeatDraw(19, 21, 550.0))
 
 
 class Heater(Appliance):
-    """In `normal` its own thermostat keeps `normal_c`; `boost` heats on to `max_c`."""
+    """In `normal` its own thermostat keeps `normal_c`; `boost` heats on to `max_c`.
+
+    `modulates`: with the power that it is told, else on or off.
+    """
 
     def __init__(
         self,
@@ -48,19 +51,26 @@ class Heater(Appliance):
         rated_w: float,
         temperature_c: float,
         draws: Sequence[HeatDraw] = (),
+        modulates: bool = False,
     ) -> None:
         super().__init__(setup)
         self.max_power_w = rated_w
         self._model = model
         self._draws = draws
+        self._modulates = modulates
         self.temperature_c = temperature_c
 
     def advance(self, seconds: float) -> None:
         model = self._model
+        self._heat(seconds, self.power_w * model.heat_per_w - self._drawn_w(), model.surroundings_c)
+
+    def _drawn_w(self) -> float:
         hour = self._advanced_to.astimezone(self.zone).hour
-        drawn = sum(d.power_w for d in self._draws if d.from_hour <= hour < d.to_hour)
-        gained = self.power_w * model.heat_per_w - drawn
-        settles_at = model.surroundings_c + gained / model.loss_w_per_c
+        return sum(d.power_w for d in self._draws if d.from_hour <= hour < d.to_hour)
+
+    def _heat(self, seconds: float, gained_w: float, surroundings_c: float) -> None:
+        model = self._model
+        settles_at = surroundings_c + gained_w / model.loss_w_per_c
         decay = math.exp(-seconds * model.loss_w_per_c / (model.capacity_kwh_per_c * 3_600_000))
         self.temperature_c = settles_at + (self.temperature_c - settles_at) * decay
 
@@ -69,7 +79,10 @@ class Heater(Appliance):
         if mode == "block":
             return mode, 0.0
         if mode in ("boost", "force"):
-            return mode, self.max_power_w if self.temperature_c < self._model.max_c else 0.0
+            power_w = self.max_power_w
+            if self._modulates and command.power_w:
+                power_w = min(power_w, float(command.power_w))
+            return mode, power_w if self.temperature_c < self._model.max_c else 0.0
         running = self.power_w > 0 and self.mode == "normal"
         below = self._model.normal_c + (0.5 if running else 0.0)
         return mode, self.max_power_w if self.temperature_c < below else 0.0

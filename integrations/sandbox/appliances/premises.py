@@ -81,6 +81,18 @@ class Premises:
         clouds = self._drawn("clouds", second // QUARTER_S, 0.75, 1.15)
         return self._peak_w * sun * min(1.0, sky * clouds)
 
+    def outdoor_c(self, now: datetime) -> float:
+        """A year, a day, and weather that is another every day."""
+        local = now.astimezone(self._zone)
+        latitude = math.degrees(abs(self._latitude))
+        day = local.timetuple().tm_yday + (0 if self._latitude >= 0 else 182)
+        yearly = 30 - 0.42 * latitude + 0.2 * latitude * math.cos(2 * math.pi * (day - 205) / 365)
+        daily = 3.5 * math.cos(2 * math.pi * (local.hour + local.minute / 60 - 15) / 24)
+        days = now.timestamp() / 86_400
+        first = int(days)
+        weather = [self._drawn("weather", index, -4.0, 4.0) for index in (first, first + 1)]
+        return yearly + daily + weather[0] + (weather[1] - weather[0]) * (days - first)
+
     def _sun(self, now: datetime) -> float:
         """The sine of the sun's height, thinned by the air it comes through."""
         now = now.astimezone(self._zone)

@@ -86,7 +86,8 @@ async def test_beside_a_running_agent(tmp_path: Path) -> None:
 async def test_a_file_of_before_there_were_limits(tmp_path: Path) -> None:
     await fill(tmp_path)
     with sqlite3.connect(tmp_path / "agent.sqlite") as connection:
-        connection.execute("DROP TABLE limits")
+        for table_name in ("limits", "ledger_days", "ledger_sessions"):
+            connection.execute(f"DROP TABLE {table_name}")
         connection.execute("PRAGMA user_version = 1")
     connection.close()
     assert await limits("--state", tmp_path) == (0, "no limit has come yet\n", "")

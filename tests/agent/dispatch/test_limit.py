@@ -96,7 +96,7 @@ def test_a_car_that_charges_goes_on_while_others_make_room() -> None:
 
 
 def test_a_stricter_limit_cuts_the_lower_priority_in_one_step() -> None:
-    low = replace(EV, min_power_w=1380)
+    low = replace(EV, min_power_w=1380, phases=None)
     published = {
         "ev": holding(schedule(low, (0, 3600, 11_000))),
         "ev2": holding(schedule(SMALL, (0, 3600, 7400))),

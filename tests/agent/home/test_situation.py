@@ -1,6 +1,7 @@
 """The Situation: what stands in it of the site and of what is in force."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -8,10 +9,11 @@ from typing import Any
 from agent.energy.instants import to_unix_floor
 from agent.energy.rates import Rate
 from agent.energy.schedule import DefaultCommand, DeviceType, OfflineRule, Schedule, ScheduleSlot
-from agent.energy.situation import PowerSpan, PreviousPlan, Situation
+from agent.energy.situation import Flexible, PowerSpan, PreviousPlan, Situation
 from agent.energy.steps import Steps
 from agent.home.planning_input import Override, PlanningInput
-from agent.home.situation import PriceForecast, build_situation, plans_in_force
+from agent.home.plans_in_force import PlansInForce
+from agent.home.situation import PriceForecast, build_situation
 from integrations.registry import AgentConfig
 from tests.agent.home.test_battery import at, battery
 from tests.agent.home.test_kinds import EV, EVENING, ask, car
@@ -46,16 +48,27 @@ def test_a_car_alone_has_no_site() -> None:
     assert situation(asked, base_load=Steps.constant(500)).site.base_load == ()
 
 
-def test_a_move_has_to_save_something_where_devices_share_something() -> None:
+def test_a_move_has_to_save_something_unless_the_owner_says_otherwise() -> None:
     config = AgentConfig.model_validate({"tariff": TARIFF})
     asked = {"ev": ask(EV, car(50), EVENING)}
-    alone = build_situation(config, PRICES, asked, (), EVENING)
-    shared = build_situation(config, PRICES, asked, (), EVENING, limit=Steps.constant(8000))
-    assert alone.planner.change_cost == 0
-    assert shared.planner.change_cost == Decimal("0.01")
+    assert build_situation(config, PRICES, asked, (), EVENING).planner.change_cost == Decimal(
+        "0.01"
+    )
     off = AgentConfig.model_validate({"tariff": TARIFF, "planner": {"change_cost": 0}})
     free = build_situation(off, PRICES, asked, (), EVENING, limit=Steps.constant(8000))
     assert free.planner.change_cost == 0
+
+
+def test_minimum_times_are_calm_enough_for_a_device_of_its_own() -> None:
+    device = ask(EV, car(50), EVENING).device
+    assert isinstance(device, Flexible)
+    asked = {"ev": PlanningInput(replace(device, min_on_s=600))}
+    old = (PreviousPlan("ev", ()), PreviousPlan("other", ()))
+    config = AgentConfig.model_validate({"tariff": TARIFF})
+    alone = build_situation(config, PRICES, asked, old, EVENING)
+    shared = build_situation(config, PRICES, asked, old, EVENING, limit=Steps.constant(8000))
+    assert [plan.id for plan in alone.planner.previous] == ["other"]
+    assert [plan.id for plan in shared.planner.previous] == ["ev", "other"]
 
 
 def test_a_battery_or_a_roof_brings_the_house_into_it_and_a_boost_is_its_load() -> None:
@@ -85,9 +98,21 @@ def test_what_devices_hold_is_in_force_but_not_what_a_person_asked_for_at_once()
         ),
         "battery": schedule(DeviceType.BATTERY, (0, HOUR, 5000, "cheapest")),
     }
-    [previous] = plans_in_force(held, None)
+    [previous] = PlansInForce().of(held, None, NOW)
     assert previous.id == "ev"
     assert previous.slots == (PowerSpan(NOW + 2 * HOUR, NOW + 3 * HOUR, Decimal(7000)),)
     planner = situation({}, (previous,)).planner
     assert planner.change_cost == Decimal("0.01")
     assert planner.previous == (previous,)
+
+
+def test_runs_that_wander_a_little_with_every_plan_do_not_get_far() -> None:
+    plans = PlansInForce()
+    for moved in (0, 120, 240, 360):
+        slot = (2 * HOUR - moved, 3 * HOUR - moved, 7000, "change_kept")
+        [previous] = plans.of({"ev": schedule(DeviceType.EVSE, slot)}, None, NOW)
+        # Two minutes are the same edge; what is farther away is a new one.
+        kept = moved // 240 * 240
+        assert previous.slots == (
+            PowerSpan(NOW + 2 * HOUR - kept, NOW + 3 * HOUR - kept, Decimal(7000)),
+        )

@@ -12,6 +12,7 @@ from agent.energy.rates import Rate
 from agent.tariff.normalise import (
     WITHDRAWN,
     Withdrawal,
+    first_difference,
     gaps,
     normalise,
     overlay,
@@ -139,3 +140,24 @@ def test_what_an_answer_leaves_open_is_first_an_estimate_then_unknown(
         assert first is not None
         assert (first.price, first.confidence) == (before.price, WITHDRAWN)
         assert (then is None) is final
+
+
+def known_at(rates: list[Rate], second: int) -> tuple[Decimal, float] | None:
+    when = at(second)
+    found = (r for r in rates if r.start <= when < r.end)
+    return next(((r.price, r.confidence) for r in found), None)
+
+
+@settings(deadline=None)
+@given(RATES, RATES, st.integers(-5, 20))
+def test_the_first_difference_is_that_of_every_second_and_what_is_let_go_is_none(
+    before: list[Rate], answer: list[Rate], let_go: int
+) -> None:
+    old = list(normalise(before, at(0), at(WINDOW_S)).rates)
+    new = overlay(old, normalise(answer, at(0), at(WINDOW_S)).rates)
+    new = [rate for rate in new if rate.end > at(let_go)]
+    begin = int((new[0].start - START).total_seconds()) if new else 0
+    differ = [s for s in range(begin, WINDOW_S) if known_at(old, s) != known_at(new, s)]
+    found = first_difference(old, new)
+    expected = at(differ[0]) if differ else None
+    assert (found if found is None else max(found, at(begin))) == expected

@@ -76,8 +76,15 @@ class House:
         self.store = store
         self.health = Health(clock)
         self.heard: list[datetime] = []
+        self.other_from: list[datetime] = []
         self.rate_cache = RateCache(
-            source, store, clock, self.health, on_server_time=self.heard.append, random=Random(1)
+            source,
+            store,
+            clock,
+            self.health,
+            on_server_time=self.heard.append,
+            on_prices=self.other_from.append,
+            random=Random(1),
         )
         self._task = asyncio.create_task(self.rate_cache.run())
 
@@ -122,6 +129,29 @@ def test_a_confirmed_price_outlives_guesses_and_silence() -> None:
         ahead = {(rate.end, rate.price) for rate in before if rate.end > clock.now()}
         assert ahead
         assert ahead <= {(rate.end, rate.price) for rate in after}
+        await house.stop()
+
+    run_virtual(story, START)
+
+
+def test_it_tells_from_when_on_prices_are_others_also_in_the_past() -> None:
+    async def story(clock: SteppedClock) -> None:
+        source = ScriptedSource(clock)
+        house = House(clock, source, Store.in_memory())
+        await clock.sleep(3600)
+        # A week back with the first answer, then what is older.
+        assert house.other_from == [START - 7 * DAY, START - 30 * DAY]
+        house.other_from.clear()
+        await clock.sleep(4 * 3600)
+        # Three hours more were published, and nothing else.
+        assert min(house.other_from) >= START + DAY
+        house.other_from.clear()
+        source.price = Decimal("0.4")
+        await clock.sleep(DAY.total_seconds())
+        # The first answer of a day corrects the week before it.
+        assert START - 7 * DAY < min(house.other_from) < START - 5 * DAY
+        first = house.rate_cache.known_rates(IMPORT, START - 5 * DAY, START - 5 * DAY + HOUR)
+        assert [(rate.start, rate.price) for rate in first] == [(START - 5 * DAY, Decimal("0.5"))]
         await house.stop()
 
     run_virtual(story, START)

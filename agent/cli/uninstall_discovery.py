@@ -1,0 +1,120 @@
+"""`flatpeak-agent uninstall-discovery`: what was announced to Home Assistant is taken back."""
+
+import asyncio
+import secrets
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent.cli.arguments import CommandParser
+from agent.cli.common import (
+    AS_SERVICE_HELP,
+    DATABASE,
+    EX_CONFIG,
+    EX_NOINPUT,
+    EX_OK,
+    EX_UNAVAILABLE,
+    read_config,
+)
+from agent.cli.service import find_service
+from agent.clock import SystemClock
+from agent.config import Config
+from agent.database.opening import StoreInUse
+from agent.database.problem import READ_ERRORS, Damaged, NewerSchema
+from agent.health import Health
+from agent.mqtt.connection import MqttConnection
+from agent.paths import state_directory
+from agent.records.device_store import DeviceStore
+from agent.store import Store
+from agent.tasks import cancel_all
+from integrations.homeassistant import uninstall
+
+ANSWER_TIMEOUT_S = 20.0
+DISCONNECT_TIMEOUT_S = 1.0
+NAME = "homeassistant"
+
+
+def main(argv: list[str]) -> int:
+    """Exit code 0, also where nothing was ever announced; 69 where the broker does not answer."""
+    parser = CommandParser(
+        "uninstall-discovery",
+        "Take back from Home Assistant every device and entity that was ever announced, by this "
+        "config or an earlier one. They stay away until homeassistant.enabled was false for one "
+        "start.",
+    )
+    parser.add_argument("--config", type=Path, help="the config file to read")
+    parser.add_argument("--as-service", action="store_true", help=AS_SERVICE_HELP)
+    args = parser.parse_args(argv)
+    service = find_service() if args.as_service else None
+    config = read_config(args.config, service)
+    if config is None:
+        return EX_CONFIG
+    environ = {} if service is None else {"environ": service.environ}
+    path = state_directory(config.state.directory, **environ) / DATABASE
+    try:
+        return asyncio.run(_uninstall(config, path))
+    except (OSError, Damaged, NewerSchema, *READ_ERRORS) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or error
+        print(f"flatpeak-agent uninstall-discovery: {path}: {why}", file=sys.stderr)
+        return EX_NOINPUT
+
+
+async def _uninstall(config: Config, path: Path) -> int:
+    clock = SystemClock()
+    with path.open("rb"):
+        pass  # Nothing is made where there is no database.
+    try:
+        store, running = Store.open(path, clock.now()), False
+    except StoreInUse:
+        # The agent hears that they are emptied, and remembers it like a person's deletion.
+        store, running = Store.copy_of(path), True
+    try:
+        memory = DeviceStore(store, Health(clock), clock)
+        published = memory.published_topics()
+        topics = uninstall.discovery_topics(published)
+        if not topics:
+            print("nothing was announced to Home Assistant")
+            return EX_OK
+        if not await _empty(config, topics):
+            host = f"{config.mqtt.host}:{config.mqtt.port}"
+            print(f"{host} does not take it; nothing was changed here", file=sys.stderr)
+            return EX_UNAVAILABLE
+        if not running:
+            known = memory.companion_text(NAME)
+            await memory.save_published_topics(published - set(topics))
+            await memory.save_companion_text(NAME, uninstall.with_deleted(known, topics))
+        print(f"{len(topics)} announcement(s) taken back from Home Assistant")
+        return EX_OK
+    finally:
+        store.close()
+
+
+async def _empty(config: Config, topics: Sequence[str]) -> bool:
+    """Has the broker confirmed an empty payload on each topic?"""
+    done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    async def on_connect() -> None:
+        taken = [await connection.publish(topic, "") for topic in topics]
+        if not done.done():
+            done.set_result(all(taken))
+
+    settings = config.mqtt
+    connection = MqttConnection(
+        settings,
+        f"{config.base_topic}/uninstall",
+        f"flatpeak-uninstall-{secrets.token_hex(4)}"[:23],
+        Health(SystemClock()),
+        list,
+        lambda message: None,
+        on_connect,
+    )
+    running = asyncio.create_task(connection.run())
+    try:
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            return await done
+    except TimeoutError:
+        return False
+    finally:
+        # Leaves nothing behind, not even a last will.
+        await connection.publish_offline("", DISCONNECT_TIMEOUT_S)
+        await cancel_all([running])

@@ -1,0 +1,151 @@
+"""What people are shown of a device: its values, the settings in force, its problems. Pure."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from agent.config.devices import ReadyBy
+from agent.contracts.wire import request_limits
+from agent.control.device_report import ACTION_INSPECT, ACTION_PUBLISH, SILENT_AFTER, contradictions
+from agent.control.managed_device import ManagedDevice
+from agent.energy.instants import from_unix
+from agent.energy.readings import DeviceInfo
+from agent.energy.view import DeviceView, Planned, Problem, Setting
+from agent.home.kinds import KINDS
+from agent.home.planning_input import PlanningContext
+from agent.home.windows import next_ready_by
+from agent.home.wishes import VALUE_KEYS
+
+# What is stated or asked for once is no setting: nothing stays in force of it but the value itself.
+NUMBERS = frozenset(VALUE_KEYS) - {"ready_by"}
+STATED = "soc_percent"
+STATE_IT = "State the state of charge, or have the device tell it."
+LOOK_FOR_IT = "Look why the device does not tell it."
+
+
+def device_view(
+    device: ManagedDevice,
+    context: PlanningContext,
+    planned: Planned,
+    *,
+    acknowledges: bool,
+) -> DeviceView:
+    """`acknowledges`: it is expected to confirm what it is told."""
+    section, model, now = device.section, device.model, context.now
+    kind = KINDS[section.type]
+    soc = model.soc_percent(now)
+    if soc is None and model.traits.battery_kwh is not None:
+        soc = getattr(section, "assumed_soc_percent", None)
+    temperature = model.value("temperature_c", now)
+    return DeviceView(
+        id=section.id,
+        kind=section.type,
+        profile=device.profile,
+        info=device.info or DeviceInfo(),
+        wish_keys=kind.wish_keys(section),
+        settings=_settings(device, context, soc),
+        linked=_is_linked(device, now),
+        opted_out=model.opted_out(now),
+        has_stays=kind.has_stays,
+        plugged=not kind.has_stays or model.plugged(now),
+        power_w=model.meter.power_w(now),
+        session_kwh=model.session_kwh,
+        soc_percent=soc,
+        battery_kwh=model.traits.battery_kwh,
+        charge_efficiency=model.traits.charge_efficiency,
+        discharge_efficiency=model.traits.discharge_efficiency,
+        temperature_c=None if temperature is None else float(temperature),
+        planned=planned,
+        problems=_problems(device, context, planned.at_risk, acknowledges=acknowledges),
+    )
+
+
+def _is_linked(device: ManagedDevice, now: datetime) -> bool:
+    seen = device.model.last_seen_at
+    return device.model.online is not False and seen is not None and now - seen <= SILENT_AFTER
+
+
+def _settings(
+    device: ManagedDevice, context: PlanningContext, soc: float | None
+) -> Mapping[str, Setting]:
+    section, values = device.section, device.wish.values
+    kind = KINDS[section.type]
+    out: dict[str, Setting] = {}
+    for key in sorted(kind.wish_keys(section)):
+        if key == "ready_by":
+            out[key] = Setting(_ready_by(device, context))
+        elif key == STATED:
+            out[key] = Setting(soc, *(request_limits(key) or ()))
+        elif key in NUMBERS:
+            wished = getattr(values, key)
+            value = wished if wished is not None else kind.configured(section, key)
+            number = float(value) if isinstance(value, int | float | Decimal) else None
+            out[key] = Setting(number, *(request_limits(key) or ()))
+    return out
+
+
+def _ready_by(device: ManagedDevice, context: PlanningContext) -> str | None:
+    """The local clock time by which it has to be ready next."""
+    values, zone = device.wish.values, context.location.zone
+    if values.ready_by is not None:
+        return f"{values.ready_by.astimezone(zone):%H:%M}"
+    if values.ready_by_clock is not None:
+        return f"{values.ready_by_clock:%H:%M}"
+    configured = KINDS[device.section.type].configured(device.section, "ready_by")
+    if not isinstance(configured, ReadyBy):
+        return None
+    when = next_ready_by(configured, context.now, zone)
+    return None if when is None else f"{when.astimezone(zone):%H:%M}"
+
+
+def _problems(
+    device: ManagedDevice,
+    context: PlanningContext,
+    risk: tuple[int, Decimal] | None,
+    *,
+    acknowledges: bool,
+) -> Mapping[str, Problem]:
+    """Each fact in one problem only."""
+    model, now = device.model, context.now
+    out: dict[str, Problem] = {}
+    if risk is not None:
+        deadline, missing = risk
+        when = from_unix(deadline).astimezone(context.location.zone)
+        text = f"{float(missing):.1f} kWh will be missing at {when:%H:%M}"
+        out["deadline_at_risk"] = Problem(
+            text, "Set a later ready by or a lower target, or start a boost now."
+        )
+    if not _is_linked(device, now):
+        seen = model.last_seen_at
+        if seen is None:
+            out["silent"] = Problem("not heard from yet", _sentence(ACTION_PUBLISH))
+        else:
+            why = "offline by its own word" if model.online is False else "silent for a day"
+            out["silent"] = Problem(why, "Look at its power and its network.")
+    if (contrary := _not_following(device, acknowledges=acknowledges)) is not None:
+        out["not_following"] = Problem(
+            contrary, "Look at the device: does it wait for a release, or is a limit set in it?"
+        )
+    if device.notes:
+        stated = STATED in KINDS[device.section.type].wish_keys(device.section)
+        out["assumed_value"] = Problem("; ".join(device.notes), STATE_IT if stated else LOOK_FOR_IT)
+    deviation = model.following.deviation
+    rest = [text for text in model.problems(now) if text != deviation] + contradictions(device)
+    if rest:
+        out["fault"] = Problem("; ".join(rest), _sentence(ACTION_INSPECT))
+    return out
+
+
+def _not_following(device: ManagedDevice, *, acknowledges: bool) -> str | None:
+    if device.rejected:
+        return device.rejected
+    if device.model.following.deviation is not None:
+        return str(device.model.following.deviation)
+    if device.model.never_answers() and acknowledges:
+        return "does not acknowledge its schedule: nobody knows whether it follows it"
+    return None
+
+
+def _sentence(action: str) -> str:
+    text = action.removeprefix("owner: ")
+    return f"{text[:1].upper()}{text[1:]}."

@@ -1,0 +1,78 @@
+"""What the agent knows of a device at one moment, for those who show it: pages, home automation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from agent.energy.plan import DevicePlan
+from agent.energy.profile import DeviceProfile
+from agent.energy.readings import DeviceInfo
+from agent.energy.schedule import Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a person should know, as a sentence, and what to do about it."""
+
+    text: str
+    what_to_do: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What an owner may ask for: the value in force (None: none), and what is taken.
+
+    Numbers have `least` and `most`, a clock time is local text such as "07:00".
+    """
+
+    value: float | str | None
+    least: float | None = None
+    most: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What it was told, the plan behind it, and the deadline (Unix seconds) that it will miss with
+
+    how many kWh; None where there is none.
+    """
+
+    schedule: Schedule | None = None
+    plan: DevicePlan | None = None
+    at_risk: tuple[int, Decimal] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    """`kind` is the config's word, `settings` are keyed by the words of a request.
+
+    `linked`: it is there and was heard of late. Where a value is None it is not known, or the
+    device has no such thing. `problems` by name, only those that stand now.
+    """
+
+    id: str
+    kind: str
+    profile: DeviceProfile
+    info: DeviceInfo
+    wish_keys: frozenset[str]
+    settings: Mapping[str, Setting]
+    linked: bool
+    opted_out: bool
+    has_stays: bool
+    plugged: bool
+    power_w: float
+    session_kwh: float
+    soc_percent: float | None
+    battery_kwh: float | None
+    charge_efficiency: float
+    discharge_efficiency: float
+    temperature_c: float | None
+    planned: Planned
+    problems: Mapping[str, Problem]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteView:
+    """`problems` as of a device; those of prices and of what the grid allows."""
+
+    problems: Mapping[str, Problem]

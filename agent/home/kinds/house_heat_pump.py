@@ -1,0 +1,112 @@
+"""A heat pump and the house it heats: warm while it is cheap, coasting while it is dear. Pure."""
+
+from collections.abc import Sequence
+from datetime import time
+from typing import Literal
+
+from pydantic import model_validator
+
+from agent.config.heat import (
+    AIR_TO_WATER,
+    MILD_C,
+    Band,
+    ComfortBand,
+    Cop,
+    HeatStoreSection,
+    HouseSection,
+)
+from agent.energy.schedule import DeviceType
+from agent.energy.situation import TemperatureSpan
+from agent.home.estimates.heat_loss import HeatStore
+from agent.home.kinds.thermal import ThermalKind, in_steps, outdoor_spans
+from agent.home.model.thermal import ThermalState, ThermalTraits
+from agent.home.planning_input import PlanningContext
+
+LOWEST_ROOM_C, HIGHEST_ROOM_C = 5.0, 35.0
+DAYTIME = ComfortBand(start=time(6), end=time(22, 30), min_c=20.0, max_c=22.5)
+
+
+class HouseHeatPump(HeatStoreSection):
+    """`power_w` is what it takes from the grid at most. Its own thermostat is best set to the
+
+    lowest temperature that the house may have: what is above it is planned.
+    """
+
+    type: Literal["house_heat_pump"]
+    house: HouseSection = HouseSection()
+    cop: Cop = AIR_TO_WATER
+    comfort: tuple[ComfortBand, ...] = (DAYTIME,)
+    setback: Band = Band(min_c=18.0, max_c=22.5)
+    min_on_s: int = 900
+    min_off_s: int = 900
+
+    @model_validator(mode="after")
+    def _check_reach(self) -> "HouseHeatPump":
+        for name, band in self.named_bands():
+            if not (band.min_c >= LOWEST_ROOM_C and band.max_c <= HIGHEST_ROOM_C):
+                raise ValueError(
+                    f"{name} is {band.min_c:g} to {band.max_c:g} °C; expected a room of "
+                    f"{LOWEST_ROOM_C:g} to {HIGHEST_ROOM_C:g}"
+                )
+        heat_w = self.power_w * self.heat_per_w(MILD_C) + self.house.gains
+        reaches_c = MILD_C + heat_w / self.house.loss_w_per_c
+        for name, band in self.named_bands():
+            if band.min_c > reaches_c:
+                raise ValueError(
+                    f"{name}.min_c is {band.min_c:g}, but power_w {self.power_w} warms this house "
+                    f"to {reaches_c:.1f} °C at most while it is {MILD_C:g} outdoors; expected a "
+                    "lower min_c, a smaller loss of the house or more power_w"
+                )
+        return self
+
+
+class HouseHeatPumpKind(ThermalKind[HouseHeatPump]):
+    type = "house_heat_pump"
+    section = HouseHeatPump
+    device_type = DeviceType.SPACE_HEATING
+    lowest_wish_c = LOWEST_ROOM_C
+
+    def thermal_traits(self, section: HouseHeatPump) -> ThermalTraits:
+        house = section.house
+        return ThermalTraits(
+            HeatStore(house.capacity, house.loss_w_per_c, house.gains),
+            lowest_c=-10.0,
+            highest_c=40.0,
+            slack_c=1.5,
+            moves_c_per_h=4.0,
+            settles_s=1200.0,
+            learns=True,
+        )
+
+    def highest_wish_c(self, section: HouseHeatPump) -> float:
+        return 30.0
+
+    def surrounding_c(
+        self, section: HouseHeatPump, context: PlanningContext
+    ) -> Sequence[TemperatureSpan]:
+        return outdoor_spans(context)
+
+    def describe(self, section: HouseHeatPump) -> str:
+        house = section.house
+        bands = ", ".join(
+            f"{band.min_c:g} to {band.max_c:g} °C from {band.start:%H:%M} to {band.end:%H:%M}"
+            for band in section.comfort
+        )
+        return (
+            f"heat pump of {section.power_w} W for a house that loses {house.loss_w_per_c:.0f} W "
+            f"and stores {house.capacity:.1f} kWh per degree, {bands or 'no bands'}, else "
+            f"{section.setback.min_c:g} to {section.setback.max_c:g} °C"
+        )
+
+    def beliefs(
+        self, section: HouseHeatPump, state: ThermalState, context: PlanningContext
+    ) -> tuple[str, ...]:
+        estimate, house = state.estimate, section.house
+        loss = house.loss_w_per_c * in_steps(estimate.loss_factor)
+        capacity = house.capacity * in_steps(estimate.capacity_factor)
+        whence = "learned" if estimate.learned else "as configured"
+        return (
+            f"the house is taken to lose {loss:.0f} W and to store {capacity:.1f} kWh per degree "
+            f"({whence})",
+            f"outdoors: {context.expected_outdoor.source}",
+        )

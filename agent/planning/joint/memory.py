@@ -1,0 +1,57 @@
+"""What is kept from one plan to the next: a home is planned again every few minutes, and little
+changes. Whatever has changed, nothing here is trusted: it only says where to look first."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from agent.energy.situation import Situation
+from agent.planning.engine import Proposal
+from agent.planning.joint.recursion import Floats
+from agent.planning.problem import Problem
+
+# How many patterns of a device are kept.
+KEPT = 6
+# Within this factor there is as much time as before.
+MORE_TIME = 1.25
+
+
+@dataclass(slots=True)
+class Memory:
+    """Patterns of thermal devices, the best first, as what is on (0 or 1) over spans in Unix time;
+    and the last answer, with the seconds that there were for it.
+
+    One for each process; what another home asked is of no use and does no harm."""
+
+    starts: Sequence[int] = ()
+    patterns: dict[str, list[Floats]] = field(default_factory=dict)
+    answered: tuple[Situation, float, Proposal] | None = None
+
+    def answer(self, problem: Problem, seconds: float) -> Proposal | None:
+        """The plan of the same Situation, which has one plan only, unless there is more time."""
+        if self.answered is None:
+            return None
+        situation, had, proposal = self.answered
+        same = seconds <= had * MORE_TIME and situation == problem.situation
+        return proposal if same else None
+
+    def keep(self, problem: Problem, patterns: Mapping[str, Sequence[Floats]]) -> None:
+        now = problem.situation.now
+        self.starts = [now + cell.start for cell in problem.grid.cells]
+        for id, found in patterns.items():
+            kept: list[Floats] = []
+            for one in found:
+                if not any(np.array_equal(one, other) for other in kept):
+                    kept.append(one)
+            self.patterns[id] = kept[:KEPT]
+
+    def recall(self, problem: Problem, id: str, count: int) -> list[Floats]:
+        """Patterns over the first `count` cells of now, by what they said of the middle of each."""
+        found = self.patterns.get(id)
+        if not found:
+            return []
+        now = problem.situation.now
+        middles = [now + (c.start + c.end) // 2 for c in problem.grid.cells[:count]]
+        cells = np.searchsorted(np.array(self.starts), np.array(middles), side="right") - 1
+        return [one[np.clip(cells, 0, len(one) - 1)] for one in found]

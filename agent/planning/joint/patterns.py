@@ -1,0 +1,162 @@
+"""Plans from patterns of thermal devices: what is on and off is given, the rest follows by linear
+programmes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from agent.planning.joint.columns import Mixture
+from agent.planning.joint.heat import ThermalDevice
+from agent.planning.joint.highs import Highs, Solution
+from agent.planning.joint.mending import mended_values, patterned_values
+from agent.planning.joint.milp import INF
+from agent.planning.joint.paths import Path
+from agent.planning.joint.programme import Programme
+from agent.planning.joint.search import Search, enter_values
+
+# On/off columns of thermal devices and their values.
+Pattern = dict[int, float]
+# How many paths of each device make patterns, and how many patterns become plans.
+HEAVIEST, ENTERED = 4, 4
+# A pattern that is dearer than the best plan by itself is none.
+ROUGH_GAP, REPAIR_SHARE = 1e-4, 0.15
+# Of the time that is left, what a search with the best pattern may take, and how often it begins.
+REST_SHARE, REST_ROUNDS = 0.4, 3
+# To what share of a good gap it goes.
+ENOUGH = 0.3
+# What a pattern may cost above the bound, as a share of a good gap, to be as good as any.
+NEAR = 0.6
+# How many cells beside its edges a pattern leaves open where it breaks a limit.
+BESIDE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A pattern and the relaxed programme that keeps it."""
+
+    pattern: Pattern
+    solution: Solution
+
+
+def pattern_of(programme: Programme, paths: Mapping[str, Path]) -> Pattern:
+    return {
+        programme.thermal[id].on[k]: float(on)
+        for id, path in paths.items()
+        for k, on in enumerate(path.pattern)
+    }
+
+
+def patterns_of(programme: Programme, mixture: Mixture) -> list[Pattern]:
+    """The heaviest paths of each device together, then one device with its next ones each."""
+    if not mixture.paths:
+        return []
+    heaviest = {id: own[0][1] for id, own in mixture.paths.items()}
+    found = [pattern_of(programme, heaviest)]
+    for id, own in mixture.paths.items():
+        for weight, path in islice(own, 1, HEAVIEST):
+            one = pattern_of(programme, {**heaviest, id: path})
+            if weight > 0 and one not in found:
+                found.append(one)
+    return found
+
+
+def enter_patterns(
+    search: Search,
+    programme: Programme,
+    highs: Highs,
+    patterns: Sequence[Pattern],
+    *,
+    quickly: bool = False,
+) -> Priced | None:
+    """Each is priced; those that could be better than the best plan become plans, best first. The
+    cheapest; None where none is feasible. `quickly`: the first way that makes a plan will do."""
+    house = programme.house
+    priced: list[Priced] = []
+    for pattern in patterns:
+        if search.left() <= 0:
+            break
+        solution = fixed(programme, highs, pattern, search.left())
+        if solution.impossible:
+            _repair(search, programme, highs, pattern)
+        if solution.values is None:
+            continue
+        priced.append(Priced(pattern, solution))
+        if solution.objective + house.constant - search.bound < NEAR * search.enough:
+            # No other is worth looking for.
+            break
+    priced.sort(key=lambda one: one.solution.objective)
+    for one in priced[:ENTERED]:
+        value = one.solution.objective
+        if search.left() <= 0 or search.good or value + house.constant >= search.objective:
+            break
+        enough = INF if quickly else value + (1 - NEAR) * search.enough
+        values = patterned_values(programme, highs, one.pattern, one.solution, search.left, enough)
+        if values is not None:
+            enter_values(search, programme, values)
+    return priced[0] if priced else None
+
+
+def search_rest(search: Search, programme: Programme, highs: Highs, priced: Priced) -> None:
+    """With this pattern, on and off of cars and directions are found by a small search."""
+    milp, money = programme.house.milp, programme.house.money
+    values = priced.solution.values
+    share = search.deadline.share(REST_SHARE)
+    for _ in range(REST_ROUNDS):
+        if values is None or not programme.tighten(values) or share.over():
+            break
+        lower, upper = list(milp.lower), list(milp.upper)
+        try:
+            for column, value in priced.pattern.items():
+                milp.fix(column, value)
+            enough = ENOUGH * search.enough
+            values = highs.solve(money, share.left(), gap=0.0, absolute=enough).values
+        finally:
+            milp.lower[:], milp.upper[:] = lower, upper
+        if values is not None and not enter_values(search, programme, values):
+            mended = mended_values(programme, highs, values, share.left)
+            if mended is not None:
+                enter_values(search, programme, mended)
+
+
+def fixed(programme: Programme, highs: Highs, pattern: Pattern, seconds: float) -> Solution:
+    """The relaxed programme with these columns as they are."""
+    milp = programme.house.milp
+    lower, upper = list(milp.lower), list(milp.upper)
+    try:
+        for column, value in pattern.items():
+            milp.fix(column, value)
+        return highs.solve(programme.house.money, seconds, relaxed=True)
+    finally:
+        milp.lower[:], milp.upper[:] = lower, upper
+
+
+def _repair(search: Search, programme: Programme, highs: Highs, pattern: Pattern) -> None:
+    """Beside its edges a pattern may be wrong: the lattice knows temperatures to a step only."""
+    milp = programme.house.milp
+    edges = {column for heat in programme.thermal.values() for column in _near(heat, pattern)}
+    lower, upper = list(milp.lower), list(milp.upper)
+    try:
+        for column, value in pattern.items():
+            if column not in edges:
+                milp.fix(column, value)
+        seconds = search.left() * REPAIR_SHARE
+        solution = highs.solve(programme.house.money, seconds, gap=ROUGH_GAP)
+    finally:
+        milp.lower[:], milp.upper[:] = lower, upper
+    if solution.values is None or enter_values(search, programme, solution.values):
+        return
+    mended = mended_values(programme, highs, solution.values, search.left)
+    if mended is not None:
+        enter_values(search, programme, mended)
+
+
+def _near(heat: ThermalDevice, pattern: Pattern) -> set[int]:
+    """On/off columns of the cells beside the edges of a pattern."""
+    on = [pattern.get(heat.on[k]) for k in range(heat.count)] if heat.on else []
+    if not on or on[0] is None:
+        return set()
+    edges = np.flatnonzero(np.diff(np.array(on, dtype=float)))
+    cells = {int(k) + aside for k in edges for aside in range(-BESIDE, 2 + BESIDE)}
+    return {heat.on[k] for k in cells if 0 <= k < heat.count}

@@ -1,0 +1,17 @@
+"""What `uninstall-discovery` has to know of what was announced."""
+
+from collections.abc import Collection, Iterable
+
+from integrations.homeassistant.memory import from_text
+
+
+def discovery_topics(published: Collection[str]) -> list[str]:
+    """Of all retained topics those that announce something; no topic of ours ends like them."""
+    return sorted(topic for topic in published if topic.endswith("/config"))
+
+
+def with_deleted(text: str | None, topics: Iterable[str]) -> str:
+    """The memory after somebody has taken these away."""
+    memory = from_text(text)
+    memory.deleted |= set(topics)
+    return memory.to_text()

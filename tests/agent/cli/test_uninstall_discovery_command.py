@@ -1,0 +1,97 @@
+"""`flatpeak-agent uninstall-discovery`, with the agent running and after it has stopped."""
+
+import contextlib
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from integrations.sandbox.broker import HOST
+from tests.fakes.brokers import Mosquitto, Watcher, watching
+from tests.fakes.command import command
+
+STATUS = "flatpeak/home/status"
+TANK = "homeassistant/device/flatpeak_home/tank/config"
+HUB = "homeassistant/device/flatpeak_home/_hub/config"
+CONFIG = """
+tariff: {{source: fixed, timezone: Europe/Berlin, currency: EUR, import: 0.3}}
+mqtt: {{host: {host}, port: {port}}}
+state: {{directory: {folder}}}
+devices:
+  - {{id: tank, type: water_heater, power_w: 2000, needs: [{{energy_kwh: 4}}]}}
+"""
+
+
+def config_file(folder: Path, port: int) -> Path:
+    path = folder / "config.yaml"
+    path.write_text(CONFIG.format(host=HOST, port=port, folder=folder / "state"))
+    return path
+
+
+async def uninstall(path: Path) -> tuple[int, str, str]:
+    async with command("uninstall-discovery", "--config", path) as running:
+        code, out, err, _ = await running.ended()
+    return code, out, err
+
+
+@contextlib.asynccontextmanager
+async def agent(path: Path, other: Watcher, *, announces: bool = True) -> AsyncIterator[None]:
+    """One life of the agent, until what it says of prices and devices is out."""
+    heard = len(other.heard)
+    last = TANK if announces else "flatpeak/home/ha/device/tank"
+    async with command("run", "--config", path) as running:
+        await other.until(
+            lambda all_of_it: any(item.topic == last and item.payload for item in all_of_it[heard:])
+        )
+        yield
+        code, _, err, _ = await running.stopped_by(signal.SIGTERM)
+        assert code == 0, err
+
+
+async def left(port: int) -> set[str]:
+    """The announcements that the broker keeps."""
+    async with watching(port, "#", name="late") as late:
+        await late.client.publish("end", b"", qos=1)
+        await late.until_heard("end")
+        return {item.topic for item in late.heard if item.topic.endswith("/config")}
+
+
+async def test_nothing_is_left_and_a_restart_brings_nothing_back(tmp_path: Path) -> None:
+    async with Mosquitto(tmp_path) as broker, watching(broker.port, "#") as other:
+        path = config_file(tmp_path, broker.port)
+        async with agent(path, other):
+            pass
+        assert {TANK, HUB} <= await left(broker.port)
+        code, out, err = await uninstall(path)
+        assert (code, err) == (0, "")
+        assert "taken back" in out
+        assert await left(broker.port) == set()
+        async with agent(path, other, announces=False):
+            pass
+        assert await left(broker.port) == set()
+        assert (await uninstall(path))[:2] == (0, "nothing was announced to Home Assistant\n")
+
+
+async def test_beside_a_running_agent_which_does_not_say_it_again(tmp_path: Path) -> None:
+    async with Mosquitto(tmp_path) as broker, watching(broker.port, "#") as other:
+        path = config_file(tmp_path, broker.port)
+        async with agent(path, other):
+            code, out, err = await uninstall(path)
+            assert (code, err) == (0, "")
+            assert "taken back" in out
+            assert await left(broker.port) == set()
+        async with agent(path, other, announces=False):
+            pass
+        assert await left(broker.port) == set()
+
+
+async def test_without_a_broker_or_a_database_it_says_so(tmp_path: Path) -> None:
+    async with Mosquitto(tmp_path) as broker, watching(broker.port, "#") as other:
+        path = config_file(tmp_path, broker.port)
+        code, _, err = await uninstall(path)
+        assert code == 66
+        assert "agent.sqlite" in err
+        async with agent(path, other):
+            pass
+    code, _, err = await uninstall(path)
+    assert code == 69
+    assert "nothing was changed" in err

@@ -1,0 +1,53 @@
+"""What a process remembers makes the next plan quicker, never another or a worse one."""
+
+import time
+from dataclasses import replace
+from decimal import Decimal
+
+from agent.energy.plan import Engine, Plan, Status
+from agent.energy.situation import Situation
+from agent.planning import make_plan
+from agent.planning.joint.engine import JointEngine
+from agent.planning.joint.memory import Memory
+from agent.planning.portfolio import ENGINES, Entry
+from tests.agent.planning.joint.homes import battery, home, site, spans, tank
+
+PRICES = [0.3, 0.1, 0.4, 0.2, 0.5, 0.1, 0.3, 0.2]
+
+
+def house(celsius: float = 50.5) -> Situation:
+    heated = replace(
+        tank(celsius),
+        min_power_w=Decimal(1000),
+        min_on_s=1800,
+        min_off_s=900,
+        draw=spans(0.5, 1, 0, 1, 0.5, 1, 0, 0.5),
+    )
+    return home(PRICES, heated, battery(1), site=site(import_limit_w=Decimal(2500)))
+
+
+def planned(situation: Situation, memory: Memory) -> Plan:
+    engines = (*ENGINES, Entry(Engine.JOINT, JointEngine(memory=memory)))
+    return make_plan(situation, time.monotonic, 30, engines)
+
+
+def test_the_same_situation_has_the_same_plan() -> None:
+    memory = Memory()
+    assert planned(house(), memory) == planned(house(), memory)
+
+
+def test_a_little_later_the_plan_is_as_good_as_without_a_memory() -> None:
+    memory = Memory()
+    planned(house(), memory)
+    then = replace(house(50.52), now=house().now + 300)
+    warm, cold = planned(then, memory), planned(then, Memory())
+    assert warm.status is cold.status is Status.OPTIMAL
+    assert abs(warm.objective - cold.objective) < Decimal("0.00002")
+
+
+def test_what_another_home_asked_does_no_harm() -> None:
+    memory = Memory()
+    other = replace(house(), devices=(replace(tank(51), min_power_w=Decimal(2000)),))
+    planned(other, memory)
+    warm, cold = planned(house(), memory), planned(house(), Memory())
+    assert abs(warm.objective - cold.objective) < Decimal("0.00002")

@@ -1,0 +1,359 @@
+"""What Home Assistant finds on the broker, told by the whole agent in virtual time."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from agent.clock import SteppedClock
+from agent.home.kinds import KINDS
+from agent.store import Store
+from integrations.sandbox.household import FULL_DEVICES, FULL_SITE
+from integrations.sandbox.server import FlatPeakSandbox
+from tests.contracts.test_registry import SECTIONS
+from tests.fakes.home import BASE, Home
+from tests.fakes.virtual_loop import run_virtual
+from tests.integrations.homeassistant.discovery_rules import faults, missing_values
+
+START = datetime(2026, 1, 15, 15, tzinfo=UTC)
+HUB = "homeassistant/device/flatpeak_home/_hub/config"
+BIRTH = "homeassistant/status"
+EV = {
+    "id": "ev",
+    "type": "ev_charger",
+    "max_power_w": 11000,
+    "phases": 3,
+    "battery_kwh": 58,
+    "ready_by": {"every_day": "07:00"},
+}
+TANK = {
+    "id": "tank",
+    "type": "water_heater",
+    "power_w": 2000,
+    "needs": [{"energy_kwh": 4, "window": {"start": "23:00", "end": "06:30"}}],
+}
+Story = Callable[[Home], Awaitable[None]]
+
+
+def live(*lives: tuple[Sequence[object], Mapping[str, Any], Story]) -> Home:
+    """Lives of an agent one after the other, on one disk and one broker."""
+
+    async def run(clock: SteppedClock) -> Home:
+        async with FlatPeakSandbox(clock) as sandbox:
+            home = Home(clock, sandbox)
+            store = Store.in_memory()
+            home.store = store
+            for devices, sections, story in lives:
+                telling = asyncio.ensure_future(story(home))
+                config = home.config(devices, **{"homeassistant": {}, **sections})
+                await home.run(config, clock.now() + timedelta(hours=1))
+                await telling
+            return home
+
+    return run_virtual(run, START)
+
+
+def config_of(device: str, *, prefix: str = "homeassistant", site: str = "home") -> str:
+    return f"{prefix}/device/flatpeak_{site}/{device}/config"
+
+
+def announced(home: Home) -> set[str]:
+    return {topic for topic in home.broker.retained if topic.endswith("/config")}
+
+
+def message(home: Home, topic: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(home.broker.retained[topic])
+    return found
+
+
+def said_to(home: Home, topic: str, body: object = b"") -> None:
+    payload = body if isinstance(body, bytes) else json.dumps(body).encode()
+    home.broker.publish(topic, payload, retain=False)
+
+
+async def nothing(home: Home) -> None:
+    await home.clock.sleep(60)
+
+
+def shown(home: Home, device: str) -> dict[str, Any]:
+    return dict(home.body(f"ha/device/{device}"))
+
+
+def test_the_whole_household_is_announced_by_the_rules() -> None:
+    home = live((FULL_DEVICES, {"site": FULL_SITE}, nothing))
+    assert list(faults(home.broker.retained)) == []
+    assert list(missing_values(home.broker.retained)) == []
+    for device in ("ev", "heat_pump", "water_heater", "dishwasher", "battery"):
+        assert message(home, config_of(device))["device"]["via_device"] == BASE
+    assert message(home, HUB)["components"]["price"]["unit_of_measurement"] == "EUR/kWh"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_its_entities_from_what_it_can(kind: str) -> None:
+    home = live(([{"id": "one", "type": kind, **SECTIONS[kind]}], {}, nothing))
+    assert list(faults(home.broker.retained)) == []
+    assert list(missing_values(home.broker.retained)) == []
+    parts = message(home, config_of("one"))["components"]
+    assert {"state", "power", "plan", "reason", "silent", "deadline_at_risk"} <= set(parts)
+    keys = KINDS[kind].wish_keys(
+        KINDS[kind].section.model_validate({"id": "one", "type": kind, **SECTIONS[kind]})
+    )
+    assert ("mode" in parts) == ("mode" in keys)
+    assert ("target_soc_percent" in parts) == ("target_soc_percent" in keys)
+    assert ("loaded" in parts) == ("start" in keys)
+
+
+def test_what_a_device_says_of_itself_is_shown_and_the_hub_comes_first() -> None:
+    async def story(home: Home) -> None:
+        await home.clock.sleep(60)
+        info = {"maker": "Acme", "model": "Box", "firmware": "2.1", "serial": "7"}
+        said_to(home, f"{BASE}/device/ev/info", info)
+        await home.clock.sleep(5)
+        device = message(home, config_of("ev"))["device"]
+        assert (device["manufacturer"], device["model"]) == ("Acme", "Box")
+        assert (device["sw_version"], device["serial_number"]) == ("2.1", "7")
+
+    home = live(([EV], {}, story))
+    order = [said.topic for said in home.broker.log if said.topic.endswith("/config")]
+    assert order[0] == HUB
+
+
+def test_what_was_removed_from_the_config_is_taken_back() -> None:
+    home = live(([EV, TANK], {}, nothing), ([TANK], {}, nothing))
+    assert config_of("ev") not in home.broker.retained
+    assert not [topic for topic in home.broker.retained if "/ev" in topic]
+    assert config_of("tank") in home.broker.retained
+
+
+@pytest.mark.parametrize(
+    ("sections", "left"),
+    [
+        ({"site": {"id": "flat"}}, {"prefix": "homeassistant", "site": "flat"}),
+        ({"homeassistant": {"prefix": "ha/two"}}, {"prefix": "ha/two", "site": "home"}),
+    ],
+)
+def test_after_a_changed_site_or_prefix_only_the_new_one_stands(
+    sections: Mapping[str, Any], left: dict[str, str]
+) -> None:
+    home = live(([TANK], {}, nothing), ([TANK], sections, nothing))
+    assert config_of("tank", **left) in announced(home)
+    start = f"{left['prefix']}/"
+    assert all(
+        topic.startswith(start) and f"/flatpeak_{left['site']}/" in topic
+        for topic in announced(home)
+    )
+
+
+def test_switched_off_nothing_is_left_and_switched_on_all_is_back() -> None:
+    off: dict[str, Any] = {"homeassistant": {"enabled": False}}
+
+    async def gone(home: Home) -> None:
+        await home.clock.sleep(60)
+        assert announced(home) == set()
+        assert not [topic for topic in home.broker.retained if topic.startswith(f"{BASE}/ha/")]
+
+    home = live(([TANK], {}, nothing), ([TANK], off, gone), ([TANK], {}, nothing))
+    assert {HUB, config_of("tank")} <= announced(home)
+
+
+def test_a_restart_takes_nothing_back_for_a_moment() -> None:
+    home = live(([EV], {}, nothing), ([EV], {}, nothing))
+    assert not [
+        said for said in home.broker.log if said.topic.endswith("/config") and not said.payload
+    ]
+
+
+def test_an_entity_that_is_no_more_is_taken_back_by_name() -> None:
+    plain = {k: v for k, v in EV.items() if k != "battery_kwh"} | {"energy_kwh": 10}
+    home = live(([EV], {}, nothing), ([plain], {}, nothing))
+    parts = message(home, config_of("ev"))["components"]
+    assert parts["soc"] == {"platform": "sensor"}
+    assert parts["target_soc_percent"] == {"platform": "number"}
+
+
+def test_home_assistants_birth_brings_everything_once_more() -> None:
+    async def story(home: Home) -> None:
+        await home.clock.sleep(120)
+        home.broker.retained.clear()
+        said_to(home, BIRTH, b"online")
+        await home.clock.sleep(20)
+        assert {HUB, config_of("ev")} <= announced(home)
+        assert home.broker.retained[f"{BASE}/status"] == b"online"
+        assert f"{BASE}/ha/device/ev" in home.broker.retained
+        assert f"{BASE}/ha/hub/prices" in home.broker.retained
+
+    live(([EV], {}, story))
+
+
+def test_what_a_person_deletes_stays_away_until_it_is_asked_for() -> None:
+    async def deletes(home: Home) -> None:
+        await home.clock.sleep(60)
+        home.broker.publish(config_of("ev"), b"", retain=True)
+        await home.clock.sleep(10)
+        said_to(home, BIRTH, b"online")
+        await home.clock.sleep(60)
+        assert config_of("ev") not in home.broker.retained
+
+    async def wants_it_back(home: Home) -> None:
+        await home.clock.sleep(60)
+        assert config_of("ev") not in home.broker.retained
+        assert config_of("tank") in home.broker.retained
+        said_to(home, f"{BASE}/ha/hub/announce/set", b"PRESS")
+        await home.clock.sleep(60)
+        assert config_of("ev") in home.broker.retained
+
+    live(([EV, TANK], {}, deletes), ([EV, TANK], {}, wants_it_back))
+
+
+async def plug_in(home: Home) -> None:
+    await home.clock.sleep(60)
+    said_to(home, f"{BASE}/device/ev/state", {"plugged": True, "soc_percent": 50, "power_w": 0})
+    await home.clock.sleep(10)
+
+
+def test_a_plan_says_what_it_holds_after_each_slot() -> None:
+    async def story(home: Home) -> None:
+        await plug_in(home)
+        plan = home.body("ha/device/ev/plan")
+        windows: Any = plan["windows"]
+        assert windows
+        assert windows[-1]["soc_percent"] >= 80
+        assert windows[0]["soc_percent"] < windows[-1]["soc_percent"] or len(windows) == 1
+        now = shown(home, "ev")
+        assert now["state"] == "waiting"
+        assert now["plan"].startswith("Charge ")
+        assert now["next_start"] == format_utc(windows[0]["start"])
+        assert now["reason"]
+
+    live(([EV], {}, story))
+
+
+def format_utc(local: str) -> str:
+    return datetime.fromisoformat(local).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_controls_show_what_holds_and_a_refused_one_the_old_value() -> None:
+    async def story(home: Home) -> None:
+        await plug_in(home)
+        request = f"{BASE}/device/ev/request"
+        said_to(home, request, {"target_soc_percent": 90, "keep": True})
+        said_to(home, request, {"mode": "boost", "for_s": 3600})
+        await home.clock.sleep(2)
+        now = shown(home, "ev")
+        assert (now["settings"]["target_soc_percent"], now["mode"]) == (90, "boost")
+        assert 59 <= now["boost_min"] <= 60
+        assert now["request"] == "accepted"
+        for wrong, word in (
+            ({"ready_by": "25:00", "keep": True}, "25:00"),
+            ({"target_soc_percent": 30, "keep": True}, "below the present"),
+            ({"target_soc_percent": 300, "keep": True}, "target_soc_percent"),
+            ({"mode": "turbo"}, "mode"),
+        ):
+            said_to(home, request, wrong)
+            await home.clock.sleep(2)
+            after = shown(home, "ev")
+            assert after["request"].startswith("refused: ")
+            assert word in after["request"]
+            assert after["settings"] == now["settings"]
+            assert after["mode"] == "boost"
+            assert home.body("device/ev/wish")["accepted"] is False
+        events = [json.loads(body) for body in home.broker.bodies(f"{BASE}/event")]
+        assert "request_refused" in {event["type"] for event in events}
+
+    live(([EV], {}, story))
+
+
+def test_skip_tonight_pauses_to_the_ready_by_and_moves_it_a_day_on() -> None:
+    async def story(home: Home) -> None:
+        await plug_in(home)
+        said_to(home, f"{BASE}/ha/device/ev/skip/set", b"PRESS")
+        await home.clock.sleep(5)
+        wish = home.body("device/ev/wish")
+        assert (wish["mode"], wish["until"]) == ("pause", "2026-01-16T06:00:00Z")
+        assert wish["ready_by"] == "2026-01-17T06:00:00Z"
+        assert shown(home, "ev")["state"] == "paused"
+
+    live(([EV], {}, story))
+
+
+def test_a_batterys_target_brings_a_time_along() -> None:
+    battery = {"id": "one", "type": "battery", **SECTIONS["battery"]}
+
+    async def story(home: Home) -> None:
+        await home.clock.sleep(60)
+        said_to(home, f"{BASE}/ha/device/one/target/set", b"90")
+        await home.clock.sleep(5)
+        settings = shown(home, "one")["settings"]
+        assert (settings["target_soc_percent"], settings["ready_by"]) == (90, "07:00")
+
+    live(([battery], {}, story))
+
+
+def test_away_until_takes_local_time_an_instant_or_nothing() -> None:
+    async def story(home: Home) -> None:
+        topic = f"{BASE}/ha/hub/away/set"
+        await home.clock.sleep(60)
+        for said, text in (
+            (b"2026-01-20 18:00", "2026-01-20 18:00"),
+            (b"2026-01-21T18:00:00+00:00", "2026-01-21 19:00"),
+            (b"2026-02-31 18:00", "2026-01-21 19:00"),
+            (b"", ""),
+        ):
+            said_to(home, topic, said)
+            await home.clock.sleep(2)
+            assert home.body("ha/hub")["away_text"] == text
+            refused = str(home.body("ha/hub")["request"]).startswith("refused")
+            assert refused == (said == b"2026-02-31 18:00")
+
+    live(([TANK], {}, story))
+
+
+def problems(home: Home, device: str) -> set[str]:
+    return {key for key, value in shown(home, device)["problems"].items() if value}
+
+
+def test_a_problem_is_one_entity_and_gone_within_a_minute_of_its_cure() -> None:
+    async def story(home: Home) -> None:
+        await home.clock.sleep(60)
+        assert problems(home, "ev") == {"silent"}
+        said_to(home, f"{BASE}/device/ev/state", {"plugged": True, "power_w": 0})
+        await home.clock.sleep(60)
+        assert problems(home, "ev") == {"assumed_value"}
+        said_to(home, f"{BASE}/device/ev/request", {"soc_percent": 10})
+        await home.clock.sleep(60)
+        assert problems(home, "ev") == set()
+        soon = {"target_soc_percent": 100, "ready_by": "17:00"}
+        said_to(home, f"{BASE}/device/ev/request", soon)
+        await home.clock.sleep(60)
+        assert problems(home, "ev") == {"deadline_at_risk"}
+        found = shown(home, "ev")["problems"]["deadline_at_risk"]
+        assert "17:00" in found["text"]
+        assert found["what_to_do"]
+        said_to(home, f"{BASE}/device/ev/request", {"reset": True})
+        await home.clock.sleep(60)
+        assert problems(home, "ev") == set()
+        said_to(home, f"{BASE}/site/limit", {"import_w": 9000, "until": "2026-01-15T15:20:00Z"})
+        await home.clock.sleep(10)
+        hub: Any = home.body("ha/hub")["problems"]
+        assert "9000 W until 16:20" in hub["limit_in_force"]["text"]
+        said_to(home, f"{BASE}/site/limit", {"windows": []})
+        await home.clock.sleep(60)
+        hub = home.body("ha/hub")["problems"]
+        assert hub == {"limit_in_force": None, "prices_stale": None}
+
+    live(([EV], {}, story))
+
+
+def test_states_come_anew_so_that_what_expires_was_lost() -> None:
+    async def story(home: Home) -> None:
+        await home.clock.sleep(60)
+        before = len(home.broker.bodies(f"{BASE}/ha/device/ev"))
+        await home.clock.sleep(600)
+        times = [json.loads(body)["at"] for body in home.broker.bodies(f"{BASE}/ha/device/ev")]
+        assert 9 <= len(times) - before <= 14
+        assert len(set(times)) == len(times)
+
+    live(([EV], {}, story))

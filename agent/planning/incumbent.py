@@ -7,7 +7,7 @@ shorter than 240 s match nothing, or a run of a minute would do for an old switc
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent.energy.situation import Situation
 from agent.planning.segments import Run
@@ -38,6 +38,16 @@ class IncumbentEdges:
         """Those that cost something where the new plan lacks them."""
         edges = self.edges[kind]
         return edges[bisect_left(edges, 0) : bisect_left(edges, self.until)]
+
+    def between(self, low: int | None, high: int | None) -> "IncumbentEdges":
+        """Only edges from `low` to `high`; what every plan misses counts without a `low`."""
+        if not self.cost:
+            return self
+        edges = {
+            kind: [at for at in found if (low is None or low <= at) and (high is None or at < high)]
+            for kind, found in self.edges.items()
+        }
+        return replace(self, edges=edges, lost=self.lost if low is None else 0)
 
     def is_new(self, at: int, kind: bool) -> bool:
         """Whether an edge at `at`, of a run and a gap that last, costs something."""

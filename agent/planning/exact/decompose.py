@@ -3,7 +3,8 @@
 Where the best plan of a group, late energy included, ends long enough before the windows of the
 next group begin, no plan of one changes what the other may do or costs. All aims are sums over the
 groups, so the best of each is the best of all, ties included. A group that reaches into the next
-one is joined with it.
+one is joined with it. With a plan in force groups lie so far apart that no old edge is near two of
+them and the time between them counts as off; each group has the old edges near it.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from dataclasses import replace
 from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.exact.objectives import ServedSpan, Task
 from agent.planning.exact.outcome import Outcome
+from agent.planning.incumbent import LASTING_S, SAME_EDGE_S
 
 Search = Callable[[Task], Outcome]
 
@@ -19,10 +21,8 @@ Search = Callable[[Task], Outcome]
 def plan_apart(task: Task, search: Search) -> Outcome | None:
     """As `search` gives it; None where all demands are one group."""
     device = task.device
-    if device.incumbent.cost:
-        return None
     # Runs that touch would be one run: a second lies between groups at least.
-    gap = max(device.min_off_s, 1)
+    gap = max(device.min_off_s, LASTING_S + 1 if device.incumbent.cost else 1)
     groups = _groups(device, gap)
     if len(groups) < 2:
         return None
@@ -36,6 +36,10 @@ def plan_apart(task: Task, search: Search) -> Outcome | None:
         part = replace(device, demands=tuple(device.demands[i] for i in members))
         if at:
             part = replace(part, running=False, on_since=None, mandatory_s=0, blocked_s=0)
+            part = replace(part, off_since=None)
+        low = _begin(device, groups[at]) - SAME_EDGE_S if at else None
+        high = _begin(device, groups[at + 1]) - SAME_EDGE_S if at + 1 < len(groups) else None
+        part = replace(part, incumbent=device.incumbent.between(low, high))
         share = 1 / (len(groups) - at)
         own = Task(task.problem, part, task.deadline.share(share)).of(part)
         found = search(own)

@@ -79,6 +79,9 @@ def _demands(
             out.never += never if never > rounding else 0
         else:
             out.never += max(0, want - total)
+        if coupled and demand.contiguous and mine and total - demand.energy < mine[-1].power:
+            # A block keeps its power to the second in which it is full.
+            want = max(want, total)
         out.excess += total - want if total - want > rounding else 0
         since = max(demand.deadline, 0)
         for one in mine:

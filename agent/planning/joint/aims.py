@@ -1,6 +1,7 @@
 """Aims 1 to 5 where they cannot all be met: each is minimised in its order and held, then money."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.devices.program import ScaledProgram
@@ -16,6 +17,15 @@ from agent.planning.joint.starting import start_of, whole_values
 AIM_SHARE = 0.6
 # Aims that whole numbers hardly touch, and those that they decide.
 EASY_AIMS, HARD_AIMS = ("targets", "outside"), ("hygiene", "comfort")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reached:
+    """The last solution and what is held by name; `proved`: no solution misses less."""
+
+    values: Sequence[float]
+    held: dict[str, float]
+    proved: bool
 
 
 def in_order(search: Search) -> None:
@@ -39,7 +49,7 @@ def in_order(search: Search) -> None:
                 return
             tentative = False
             continue
-        values, held = reached
+        values, held = reached.values, reached.held
         missed = {
             id
             for id, heat in programme.thermal.items()
@@ -52,7 +62,7 @@ def in_order(search: Search) -> None:
         if later > end or missed - unreachable:
             end, unreachable = later, unreachable | missed
             continue
-        search.aims_proved = search.proving
+        search.least = held if reached.proved else None
         relaxed = highs.solve(programme.house.money, search.left(), relaxed=True)
         prove_relaxed(search, programme, highs, relaxed)
         least_money(search, programme, highs, whole_values(programme, values))
@@ -74,9 +84,8 @@ def _later_end(programme: Programme, never: float, end: int) -> int:
 
 def _aims(
     search: Search, programme: Programme, highs: Highs, *, tentative: bool
-) -> tuple[Sequence[float], dict[str, float]] | None:
-    """Minimises and holds each aim: the last solution and what is held; None where the time was too
-    short.
+) -> _Reached | None:
+    """Minimises and holds each aim; None where the time was too short.
 
     An aim that the best plan meets, which is as good in all before it, need not be solved.
     `tentative`: some are held at what the programme without whole numbers gives, which the last
@@ -115,13 +124,12 @@ def _aims(
         lowest = max(lowest, relaxed.bound)
         proved = proved and value - lowest <= AIM_SAME + AIM_SAME * value
         _hold(programme, cost, value)
-    search.proving = proved
     if values is None or tentative:
         solution = highs.solve({}, search.left() * AIM_SHARE, start=start)
         values = solution.values
         if values is not None:
             search.consider(schedule_of(programme, values))
-    return None if values is None else (values, held)
+    return None if values is None else _Reached(values, held, proved)
 
 
 def _least(

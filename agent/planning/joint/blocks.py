@@ -41,15 +41,6 @@ class FreeBlock:
     power: dict[int, int] = field(default_factory=dict)
 
 
-def portion(energy: int, start: int, end: int, demand: int | None) -> list[Segment]:
-    """Exactly this energy over `[start, end)`, at two powers that differ by one unit at most."""
-    power, rest = divmod(energy, end - start)
-    out = [Segment(start, start + rest, power + 1, demand)] if rest else []
-    if power and start + rest < end:
-        out.append(Segment(start + rest, end, power, demand))
-    return out
-
-
 def add_block(
     house: House, device: ScaledDevice, index: int, demand: ScaledDemand, top: dict[int, float]
 ) -> Block:
@@ -69,7 +60,8 @@ def add_block(
         block.starts[k], block.segments[k] = column, own
         house.aim(f"{SHORTFALL}{device.priority}", column, house.kwh(missed))
         total = sum(s.power * (s.end - s.start) for s in own)
-        rounded = max(demand.energy, demand.needed_s * device.power)
+        # It keeps its power to the second in which it is full.
+        rounded = max(demand.needed_s * device.power, demand.energy + own[-1].power - 1)
         house.aim("excess", column, house.kwh(max(0, total - rounded)))
         _enter(house, block, column, own, max(demand.deadline, 0))
     none = block.none = milp.column(0.0, 1.0)
@@ -99,13 +91,8 @@ def _from(
         cell = house.cells[k]
         power = device.power if cell.headroom is None else min(device.power, cell.headroom)
         seconds = min(cell.length, max(-(-left // power), device.min_on_s - (cell.start - began)))
-        energy = power * seconds
-        rounding = max(demand.energy, demand.needed_s * device.power) - demand.energy
-        if energy - left > rounding and energy - left < device.power:
-            out += portion(left, cell.start, cell.start + seconds, index)
-        else:
-            out.append(Segment(cell.start, cell.start + seconds, power, index))
-        left -= energy
+        out.append(Segment(cell.start, cell.start + seconds, power, index))
+        left -= power * seconds
         if seconds < cell.length:
             break
         k += 1

@@ -27,6 +27,9 @@ ENOUGH_SHARE, ENOUGH_MONEY, MOST_SHARE = 5e-4, 0.01, 5e-3
 BOUND_SLACK, BOUND_SLACK_SHARE = 2e-7, 1e-8
 # Aims that differ by less are equal.
 AIM_SAME = 1e-6
+# Whole seconds and what two plans may differ by: a plan within this of what is proved reaches it.
+REACHED_KWH = 0.005
+REACHED = {"late": 0.05, "outside": 0.02, "hygiene": 0.05, "comfort": 0.02}
 # Aims that are no sums of whole numbers, in their order.
 PHYSICS = ("targets", "outside", "hygiene", "comfort")
 # A good plan is not improved for longer than this: a home is planned again every few minutes.
@@ -39,7 +42,11 @@ RESERVE_S = 0.05
 
 @dataclass(slots=True)
 class Search:
-    """The best plan so far and what is proved of it."""
+    """The best plan so far and what is proved of it.
+
+    `aims_proved`: no plan is better than the best one in aims 1 to 5; `least`: by name, proved that
+    no plan misses less, each among plans that miss those before no more (None: nothing proved).
+    """
 
     problem: Problem
     deadline: Deadline
@@ -49,7 +56,7 @@ class Search:
     best: Judged | None = None
     bound: float = float("-inf")
     aims_proved: bool = False
-    proving: bool = False
+    least: Mapping[str, float] | None = None
     faults: list[str] = field(default_factory=list)
     begun: float = field(init=False)
 
@@ -83,7 +90,21 @@ class Search:
         if isfinite(self.bound):
             slack = BOUND_SLACK + BOUND_SLACK_SHARE * abs(self.bound)
             bound = floor((self.bound - slack) * self.problem.units.money_scale)
-        return Proposal(self.best.schedule, bound, self.aims_proved)
+        proved = self.aims_proved or (self.least is not None and self._reaches(self.least))
+        return Proposal(self.best.schedule, bound, proved)
+
+    def _reaches(self, least: Mapping[str, float]) -> bool:
+        """Whether the best plan misses no aim by more than that, but for rounding."""
+        if self.best is None:
+            return False
+        missed, units = named_aims(self.problem, self.best.aims), self.problem.units
+        powers = [m.power for m in self.problem.models if isinstance(m, ScaledDevice)]
+        energy = REACHED_KWH + units.kwh(sum(powers))
+        return all(
+            missed[name] <= value + REACHED.get(name, energy)
+            for name, value in least.items()
+            if name in missed
+        )
 
     def missed(self, held: Mapping[str, float], name: str) -> float | None:
         """How much the best plan misses an aim, in units of the programme; None where it is worse

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.planning.joint.blocks import portion
 from agent.planning.joint.flexible import DUST_KW, FlexibleDevice
 from agent.planning.joint.house import House
 from agent.planning.joint.splits import SplitDemand
@@ -70,9 +69,9 @@ def _free_block(
     demand = model.demands[index]
     out: list[Segment] = []
     cells = sorted(k for k in on if values[on[k]] > 0.5)
-    left = max(demand.energy, demand.needed_s * model.power)
-    if not demand.hard:
-        left = max(left, demand.max_s * model.power)
+    left = demand.energy
+    most = max(demand.energy, demand.max_s * model.power)
+    stretched = bool(model.min_on_s or model.grid_s)
     for n, k in enumerate(cells):
         cell = house.cells[k]
         full = model.power if cell.headroom is None else min(model.power, cell.headroom)
@@ -80,10 +79,15 @@ def _free_block(
         if n == len(cells) - 1:
             energy = values[power[k]] * 1000 * house.problem.units.power_scale * cell.length
             seconds = min(cell.length, -int(-(energy / full - 1e-4) // 1))
-            seconds = min(seconds, left // full)
+            if not stretched:
+                # To the second in which it is full.
+                seconds = min(seconds, -(-left // full))
+            if not demand.hard:
+                seconds = min(seconds, most // full)
         if seconds > 0:
             out.append(Segment(cell.start, cell.start + seconds, full, index))
             left -= full * seconds
+            most -= full * seconds
     return out
 
 
@@ -228,6 +232,15 @@ def _in_whole_cells(
     return lacking
 
 
+def _portion(energy: int, start: int, end: int, demand: int | None) -> list[Segment]:
+    """Exactly this energy over `[start, end)`, at two powers that differ by one unit at most."""
+    power, rest = divmod(energy, end - start)
+    out = [Segment(start, start + rest, power + 1, demand)] if rest else []
+    if power and start + rest < end:
+        out.append(Segment(start + rest, end, power, demand))
+    return out
+
+
 def _cell(
     house: House,
     device: FlexibleDevice,
@@ -249,7 +262,7 @@ def _cell(
     for split, share in whole:
         end = at + share.shared_s if share.shared_s else cell.end
         if end > at:
-            out += portion(share.energy, at, end, split.index)
+            out += _portion(share.energy, at, end, split.index)
         at = end
     if k in device.nobody and at < min(cell.end, model.mandatory_s):
         power = round(units(house, values[device.nobody[k]]))

@@ -28,7 +28,7 @@ from tests.fakes.virtual_loop import run_virtual
 
 PACKAGED = Path("integrations/sandbox/prices/prices_DE-LU_EUR_PT1H_2024_day-ahead.csv.gz")
 HALF_HOURS = "prices_GB-A_GBP_PT30M_2020_agile-import.csv.gz"
-DAYS = 14
+DAYS = 8
 TARGET_SOC = 80.0
 
 

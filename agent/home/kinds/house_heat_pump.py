@@ -37,8 +37,8 @@ class HouseHeatPump(HeatStoreSection):
     cop: Cop = AIR_TO_WATER
     comfort: tuple[ComfortBand, ...] = (DAYTIME,)
     setback: Band = Band(min_c=18.0, max_c=22.5)
-    min_on_s: int = 900
-    min_off_s: int = 900
+    min_on_s: int = 1800
+    min_off_s: int = 1800
 
     @model_validator(mode="after")
     def _check_reach(self) -> "HouseHeatPump":

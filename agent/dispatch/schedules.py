@@ -26,6 +26,9 @@ FOLLOWS_BEFORE_S = 2 * 3600 + 900
 WORTH_RENEWING_S = 3600
 # Edges that move less than this are not worth a new revision: metering is not that exact.
 SAME_EDGE_S = 60
+# A run that moves no further as a whole is the same to the planner, to which it costs nothing; told
+# each time, it would creep on from there.
+SAME_RUN_S = 120
 # Far ahead an edge may drift more before it is told: a tenth of the way there, at most this.
 FAR_EDGE_S = 900
 STORAGE_DRIFT_W = LIMIT_DRIFT_W = 300
@@ -163,8 +166,9 @@ def needs_publishing(
     return any(
         (a.mode, a.phases) != (b.mode, b.phases)
         or abs(a.power_w - b.power_w) > power_drift_w
-        or _moved(max(a.start, now), max(b.start, now), now, ignore_drift=ignore_drift)
-        or _moved(a.end, b.end, now, ignore_drift=ignore_drift)
+        or _differs(
+            (max(a.start, now), a.end), (max(b.start, now), b.end), now, ignore_drift=ignore_drift
+        )
         for a, b in zip(old, new, strict=True)
     )
 
@@ -179,6 +183,15 @@ def _limits_differ(held: Schedule, wanted: Schedule, now: int, until: int) -> bo
         if far and end - start > SAME_EDGE_S:
             return True
     return False
+
+
+def _differs(old: tuple[int, int], new: tuple[int, int], now: int, *, ignore_drift: bool) -> bool:
+    """Whether a run begins or ends elsewhere, and not only a little earlier or later as a whole."""
+    first, last = new[0] - old[0], new[1] - old[1]
+    as_a_whole = abs(first - last) <= SAME_EDGE_S and max(abs(first), abs(last)) <= SAME_RUN_S
+    if ignore_drift and as_a_whole:
+        return False
+    return any(_moved(a, b, now, ignore_drift=ignore_drift) for a, b in zip(old, new, strict=True))
 
 
 def _moved(old: int, new: int, now: int, *, ignore_drift: bool) -> bool:

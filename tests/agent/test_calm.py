@@ -25,6 +25,8 @@ APPLIANCES = ("ev", "heat_pump", "water_heater", "dishwasher")
 # What gauges and plugs are off by: points of SoC, and a share of the power.
 SOC_NOISE, POWER_NOISE = 0.3, 0.02
 MOST_REVISIONS_A_NIGHT = 3
+# From the start, which is noon in Berlin.
+NIGHT_BEGINS_S, NIGHT_ENDS_S = 5 * 3600, 21 * 3600
 
 
 @dataclass
@@ -77,11 +79,12 @@ def starts(home: Home) -> Counter[str]:
 
 
 def revisions(home: Home) -> Counter[tuple[str, int]]:
-    """By device and day from noon to noon."""
+    """By device and night, from five in the afternoon to nine in Berlin."""
     found: Counter[tuple[str, int]] = Counter()
     for said in home.broker.log:
         parts = said.topic.split("/")
-        if parts[-1] == "schedule" and said.payload:
+        night = NIGHT_BEGINS_S <= said.at % 86400 < NIGHT_ENDS_S
+        if parts[-1] == "schedule" and said.payload and night:
             found[parts[-2], int(said.at // 86400)] += 1
     return found
 

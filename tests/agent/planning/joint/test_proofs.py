@@ -1,14 +1,19 @@
 """What is claimed of a plan is proved of that plan, not of a solution that rounding lost."""
 
+from dataclasses import replace
 from decimal import Decimal
 
-from agent.planning.engine import Deadline
+import pytest
+
+from agent.planning.engine import Deadline, Proposal
+from agent.planning.joint.engine import JointEngine
 from agent.planning.joint.memory import Memory
 from agent.planning.joint.recursion import ArrayKernel
 from agent.planning.joint.search import Search
+from agent.planning.judge import judge
 from agent.planning.problem import problem_of
 from agent.planning.segments import Segment
-from tests.agent.planning.joint.homes import HOUR, car, demand, home, site
+from tests.agent.planning.joint.homes import HOUR, car, demand, home, site, spans
 
 
 def test_aims_are_proved_only_of_a_plan_that_reaches_them() -> None:
@@ -27,3 +32,29 @@ def test_aims_are_proved_only_of_a_plan_that_reaches_them() -> None:
     assert not short.aims_proved
     assert full is not None
     assert full.aims_proved
+
+
+@pytest.mark.parametrize("min_on_s", [0, 1200])
+@pytest.mark.parametrize(
+    "prices", [(0.3, -0.1, -0.1, 0.1, 0.2, 0.1), (-0.1, 0.2, 0.1, 0.2, 0.1, 0.3)]
+)
+def test_whenever_the_time_ends_nothing_is_drawn_for_nobody(
+    prices: tuple[float, ...], min_on_s: int
+) -> None:
+    """Plans on the way: the second car cannot be full in time; the first draws no more for it."""
+    first = car(demand(6, 5), name="first", kw=6, least_kw=1.4)
+    second = car(demand(6, 1), name="second", kw=2, least_kw=2)
+    limited = site(import_limit_w=Decimal(3000), base_load=spans(*6 * [0.37]))
+    one = home(prices, first, replace(second, min_on_s=min_on_s), site=limited)
+    problem = problem_of(one)
+    excess: list[float] = []
+
+    def report(proposal: Proposal) -> None:
+        devices = judge(problem, proposal.schedule).devices
+        excess.append(problem.units.kwh(sum(one.excess for one in devices.values())))
+
+    found = JointEngine(report).plan(problem, Deadline.never(), None)
+
+    assert found is not None
+    assert excess
+    assert max(excess) < 0.005

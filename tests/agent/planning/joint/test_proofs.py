@@ -34,19 +34,18 @@ def test_aims_are_proved_only_of_a_plan_that_reaches_them() -> None:
     assert full.aims_proved
 
 
-@pytest.mark.parametrize("min_on_s", [0, 1200])
-@pytest.mark.parametrize(
-    "prices", [(0.3, -0.1, -0.1, 0.1, 0.2, 0.1), (-0.1, 0.2, 0.1, 0.2, 0.1, 0.3)]
-)
-def test_whenever_the_time_ends_nothing_is_drawn_for_nobody(
-    prices: tuple[float, ...], min_on_s: int
-) -> None:
+@pytest.mark.parametrize("with_minimum", [False, True], ids=["split", "minimum times"])
+def test_whenever_the_time_ends_nothing_is_drawn_for_nobody(*, with_minimum: bool) -> None:
     """Plans on the way: the second car cannot be full in time; the first draws no more for it."""
-    first = car(demand(6, 5), name="first", kw=6, least_kw=1.4)
-    second = car(demand(6, 1), name="second", kw=2, least_kw=2)
-    limited = site(import_limit_w=Decimal(3000), base_load=spans(*6 * [0.37]))
-    one = home(prices, first, replace(second, min_on_s=min_on_s), site=limited)
-    problem = problem_of(one)
+    first = car(demand(6, 3), name="first", kw=6, least_kw=1.4)
+    second = car(demand(6, 3), name="second", kw=4, least_kw=4)
+    prices, limit_w = [0.2, 0.3, 0.1, 0.2], 4000
+    if with_minimum:
+        first = car(demand(6, 5), name="first", kw=6, least_kw=1.4)
+        second = replace(car(demand(6, 1), name="second", kw=2, least_kw=2), min_on_s=1200)
+        prices, limit_w = [0.3, -0.1, -0.1, 0.1, 0.2, 0.1], 3000
+    limited = site(import_limit_w=Decimal(limit_w), base_load=spans(*6 * [0.37]))
+    problem = problem_of(home(prices, first, second, site=limited))
     excess: list[float] = []
 
     def report(proposal: Proposal) -> None:

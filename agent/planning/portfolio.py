@@ -115,6 +115,18 @@ def best_plan(problem: Problem, deadline: Deadline, engines: Sequence[Entry] = E
     return found.verdict()
 
 
+def _might_serve_more(plan: Judged) -> bool:
+    """Whether a capped demand leaves energy that it might be allowed to get late."""
+    for model in plan.problem.models:
+        if not isinstance(model, ScaledDevice):
+            continue
+        served = plan.devices[model.id].served
+        for demand, energy in zip(model.demands, served, strict=True):
+            if not demand.allowance_known and demand.energy - energy > model.power:
+                return True
+    return False
+
+
 class _Race:
     """The best plan so far, and what is proved about it."""
 
@@ -154,6 +166,6 @@ class _Race:
         stake = max(
             abs(best.cost), abs(best.baseline_cost), best.problem.units.money_of(LEAST_STAKE)
         )
-        proved = best.objective - bound <= OPTIMAL_GAP * stake
+        proved = best.objective - bound <= OPTIMAL_GAP * stake and not _might_serve_more(best)
         status = Status.OPTIMAL if proved else Status.BEST_FOUND
         return Verdict(best, status, self.prover, best.objective if proved else bound)

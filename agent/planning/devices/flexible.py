@@ -17,7 +17,8 @@ class ScaledDemand:
 
     `value_per_s` is what a served second at full power is worth, `value_of_last_s` what the last
     one is (it may be less, as the need is rounded up), `value` of a unit of energy; all are 0 for
-    hard demands. `allowance_s` limits what a capped hard demand may get late (None: it has no cap).
+    hard demands. `allowance_s` limits what a capped hard demand may get late (None: it has no cap);
+    where it is not `allowance_known`, more of it might be right.
     """
 
     needed_s: int
@@ -37,6 +38,7 @@ class ScaledDemand:
     known_only: bool = False
     # Its block has begun: it goes on from now without a gap.
     under_way: bool = False
+    allowance_known: bool = True
 
     def admits(self, span: PriceSpan) -> bool:
         """Whether the price is right for it; the window is another question."""

@@ -12,7 +12,8 @@ from agent.planning.timeline import Timeline
 
 
 def own_window_plans(task: Task) -> Iterator[list[ServedSpan]]:
-    """One for each order in which demands may choose; a plan may leave some unserved."""
+    """One for each order in which demands may choose; a plan may leave some unserved, as those do
+    whose turn comes when the time is over."""
     demands = task.device.demands
     indices = [i for i, demand in enumerate(demands) if demand.needed_s]
     by_deadline = sorted(indices, key=lambda i: demands[i].deadline)
@@ -38,6 +39,7 @@ class _Choice:
 
 class _Chooser:
     def __init__(self, task: Task) -> None:
+        self.deadline = task.deadline
         self.device: ScaledDevice = task.device
         self.timeline: Timeline = task.timeline
         self.taken: list[Run] = []
@@ -54,12 +56,16 @@ class _Chooser:
 
     def plan(self, order: Sequence[int]) -> list[ServedSpan]:
         for i in order:
+            if self.deadline.over():
+                break
             if self.left[i] <= 0:
                 continue
             demand = replace(self.device.demands[i], needed_s=self.left[i])
             self._bar(demand)
             best: _Choice | None = None
             for start in self._starts(demand):
+                if self.deadline.over():
+                    break
                 choice = self._choice(demand, start)
                 if choice is not None and (best is None or choice.rank < best.rank):
                     best = choice

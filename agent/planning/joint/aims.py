@@ -15,6 +15,8 @@ from agent.planning.joint.starting import start_of, whole_values
 
 # Of the time that is left, what one aim may take.
 AIM_SHARE = 0.6
+# What missing the aims that come after one counts, from the next on, and money after them all.
+LATER_WEIGHTS, MONEY_WEIGHT = (1.0, 0.1, 0.01, 0.001), 1e-4
 # Aims that whole numbers hardly touch, and those that they decide.
 EASY_AIMS, HARD_AIMS = ("targets", "outside"), ("hygiene", "comfort")
 
@@ -124,6 +126,8 @@ def _aims(
         lowest = max(lowest, relaxed.bound)
         proved = proved and value - lowest <= AIM_SAME + AIM_SAME * value
         _hold(programme, cost, value)
+        later = names[names.index(name) + 1 :]
+        _consider_frugal(search, programme, highs, values, later)
     if values is None or tentative:
         solution = highs.solve({}, search.left() * AIM_SHARE, start=start)
         values = solution.values
@@ -156,8 +160,39 @@ def _least(
             break
     if values is None:
         return None
-    search.consider(schedule_of(programme, values))
     return values, max(0.0, solution.objective), lowest
+
+
+def _consider_frugal(
+    search: Search,
+    programme: Programme,
+    highs: Highs,
+    values: Sequence[float],
+    later: Sequence[str],
+) -> None:
+    """The plan of these values, but with little missed in later aims as far as powers decide it.
+
+    A solution that is the best in one aim says nothing of the next ones: it may draw what nobody
+    wants. The time may end before those are minimised, and then this is the plan.
+    """
+    house = programme.house
+    milp = house.milp
+    cost: dict[int, float] = {}
+    for weight, name in zip(LATER_WEIGHTS, later, strict=False):
+        for column, amount in house.aims[name].items():
+            cost[column] = cost.get(column, 0.0) + weight * amount
+    for column, amount in house.money.items():
+        cost[column] = cost.get(column, 0.0) + MONEY_WEIGHT * amount
+    lower, upper = list(milp.lower), list(milp.upper)
+    for column in milp.whole:
+        milp.fix(column, float(round(values[column])))
+    solution = highs.solve(cost, search.left(), relaxed=True)
+    milp.lower[:], milp.upper[:] = lower, upper
+    frugal = None
+    if solution.values is not None:
+        frugal = search.consider(schedule_of(programme, solution.values))
+    if frugal is None:
+        search.consider(schedule_of(programme, values))
 
 
 def _hold(programme: Programme, cost: dict[int, float], value: float) -> None:

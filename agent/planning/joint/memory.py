@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from agent.energy.situation import Situation
+from agent.energy.situation import Situation, Thermal
 from agent.planning.engine import Proposal
 from agent.planning.joint.recursion import Floats
 from agent.planning.problem import Problem
 
 # How many patterns of a device are kept.
 KEPT = 6
+# Older patterns are of another day: what is on follows from prices and temperatures by then.
+RECENT_S = 3600
 # Within this factor there is as much time as before.
 MORE_TIME = 1.25
 
@@ -22,8 +24,10 @@ class Memory:
     """Patterns of thermal devices, the best first, as what is on (0 or 1) over spans in Unix time;
     and the last answer, with the seconds that there were for it.
 
-    One for each process; what another home asked is of no use and does no harm."""
+    One for each process. Patterns are recalled for the same home a little later only, so the plan
+    of a Situation does not depend on what others asked."""
 
+    kept: Situation | None = None
     starts: Sequence[int] = ()
     patterns: dict[str, list[Floats]] = field(default_factory=dict)
     answered: tuple[Situation, float, Proposal] | None = None
@@ -38,6 +42,9 @@ class Memory:
 
     def keep(self, problem: Problem, patterns: Mapping[str, Sequence[Floats]]) -> None:
         now = problem.situation.now
+        if self.kept is None or _home(self.kept) != _home(problem.situation):
+            self.patterns.clear()
+        self.kept = problem.situation
         self.starts = [now + cell.start for cell in problem.grid.cells]
         for id, found in patterns.items():
             kept: list[Floats] = []
@@ -49,9 +56,25 @@ class Memory:
     def recall(self, problem: Problem, id: str, count: int) -> list[Floats]:
         """Patterns over the first `count` cells of now, by what they said of the middle of each."""
         found = self.patterns.get(id)
-        if not found:
+        if not found or not self._a_little_later(problem.situation):
             return []
         now = problem.situation.now
         middles = [now + (c.start + c.end) // 2 for c in problem.grid.cells[:count]]
         cells = np.searchsorted(np.array(self.starts), np.array(middles), side="right") - 1
         return [one[np.clip(cells, 0, len(one) - 1)] for one in found]
+
+    def _a_little_later(self, situation: Situation) -> bool:
+        kept = self.kept
+        if kept is None or _home(kept) != _home(situation):
+            return False
+        return 0 < situation.now - kept.now <= RECENT_S
+
+
+def _home(situation: Situation) -> tuple[object, ...]:
+    """What stays the same while a home is planned again and again."""
+    heated = [
+        (one.id, one.max_power_w, one.min_power_w)
+        for one in situation.devices
+        if isinstance(one, Thermal)
+    ]
+    return situation.timezone, *heated

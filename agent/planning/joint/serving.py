@@ -184,10 +184,15 @@ def _to_the_unit(
     total = sum(s.energy + s.seconds * model.min_power for s in shares.values())
     surplus = max(0, demand.needed_s * model.power - demand.energy)
     lacking = demand.energy - total
-    if -surplus <= lacking <= 0 or house.kwh(lacking + surplus) < -SERVED_KWH:
-        # Exact, or more than it wants on purpose: a minimum run, a step of its grid.
+    if house.kwh(lacking + surplus) < -SERVED_KWH:
+        # More than it wants: on purpose with a minimum run or a step of its grid.
+        if not demand.hard or device.switched:
+            return
+        lacking = -_without_excess(house, device, shares, -lacking)
+    if -surplus <= lacking <= 0:
         return
-    lacking = _in_whole_cells(house, device, split, shares, room, lacking)
+    # Above a limit only where nothing else is left: a store has to make room for it then.
+    lacking = _in_whole_cells(house, device, split, shares, room, lacking, 0.0)
     if lacking > 0 and model.min_power:
         for k, share in shares.items():
             if share.energy or lacking <= 0:
@@ -196,7 +201,35 @@ def _to_the_unit(
             seconds = min(house.cells[k].length, share.seconds + more)
             lacking -= (seconds - share.seconds) * model.min_power
             share.seconds = seconds
-        _in_whole_cells(house, device, split, shares, room, lacking)
+    _in_whole_cells(house, device, split, shares, room, lacking, ROUNDING_W)
+
+
+def _without_excess(
+    house: House, device: FlexibleDevice, shares: dict[int, _Share], excess: int
+) -> int:
+    """Takes back what nobody wants, the latest first: whole cells, then power, then time; what is
+    left of it."""
+    least = device.device.min_power
+    in_part = any(share.seconds for share in shares.values())
+    for k, share in sorted(shares.items(), reverse=True):
+        length = house.cells[k].length
+        if share.shared_s:
+            continue
+        if share.seconds and not share.energy:
+            spared = min(share.seconds, excess // least)
+            share.seconds -= spared
+            excess -= spared * least
+        elif share.energy <= excess:
+            excess -= share.energy
+            share.energy = 0
+        elif share.energy - excess >= least * length:
+            share.energy -= excess
+            return 0
+        elif not in_part:
+            kept = share.energy - excess
+            share.seconds, share.energy = -(-kept // least), 0
+            return share.seconds * least - kept
+    return excess
 
 
 def _in_whole_cells(
@@ -206,8 +239,11 @@ def _in_whole_cells(
     shares: dict[int, _Share],
     room: Sequence[float],
     lacking: int,
+    above_w: float,
 ) -> int:
-    """Shifts powers of whole cells by what is lacking (below 0: too much); what is left of it."""
+    """Shifts powers of whole cells by what is lacking (below 0: too much); what is left of it.
+
+    `above_w`: half of it may be drawn above a limit."""
     model, demand = device.device, split.demand
     surplus = max(0, demand.needed_s * model.power - demand.energy)
     # Long cells with room under the limit first; a store makes room for what is left.
@@ -219,7 +255,7 @@ def _in_whole_cells(
             break
         length = house.cells[k].length
         most = round(units(house, split.top[k])) * length
-        above = max(room[k], ROUNDING_W * house.problem.units.power_scale) // 2
+        above = max(room[k], above_w * house.problem.units.power_scale) // 2
         if above < most:
             most = max(share.energy, min(most, share.energy + int(above) * length))
         exact = min(most, max(model.min_power * length, share.energy + lacking))

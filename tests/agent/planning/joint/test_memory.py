@@ -10,6 +10,7 @@ from agent.planning import make_plan
 from agent.planning.joint.engine import JointEngine
 from agent.planning.joint.memory import Memory
 from agent.planning.portfolio import ENGINES, Entry
+from agent.planning.problem import problem_of
 from tests.agent.planning.joint.homes import battery, home, site, spans, tank
 
 PRICES = [0.3, 0.1, 0.4, 0.2, 0.5, 0.1, 0.3, 0.2]
@@ -45,9 +46,26 @@ def test_a_little_later_the_plan_is_as_good_as_without_a_memory() -> None:
     assert abs(warm.objective - cold.objective) < Decimal("0.00002")
 
 
-def test_what_another_home_asked_does_no_harm() -> None:
+def test_what_another_home_asked_changes_nothing() -> None:
     memory = Memory()
     other = replace(house(), devices=(replace(tank(51), min_power_w=Decimal(2000)),))
     planned(other, memory)
-    warm, cold = planned(house(), memory), planned(house(), Memory())
-    assert abs(warm.objective - cold.objective) < Decimal("0.00002")
+    assert planned(house(), memory) == planned(house(), Memory())
+
+
+def test_patterns_are_for_the_same_home_a_little_later() -> None:
+    """So a Situation that is asked again, with others in between, has the plan that it had."""
+    memory = Memory()
+    planned(house(), memory)
+
+    def recalled(seconds: int, min_power_w: int = 1000) -> bool:
+        then = replace(house(), now=house().now + seconds)
+        heated = replace(tank(50.5), min_power_w=Decimal(min_power_w))
+        problem = problem_of(replace(then, devices=(heated, *then.devices[1:])))
+        return bool(memory.recall(problem, "tank", 8))
+
+    assert recalled(300)
+    assert not recalled(0)
+    assert not recalled(-300)
+    assert not recalled(7200)
+    assert not recalled(300, min_power_w=2000)

@@ -1,14 +1,19 @@
 """What is claimed of a plan is proved of that plan, not of a solution that rounding lost."""
 
+from dataclasses import replace
 from decimal import Decimal
 
-from agent.planning.engine import Deadline
+import pytest
+
+from agent.planning.engine import Deadline, Proposal
+from agent.planning.joint.engine import JointEngine
 from agent.planning.joint.memory import Memory
 from agent.planning.joint.recursion import ArrayKernel
 from agent.planning.joint.search import Search
+from agent.planning.judge import judge
 from agent.planning.problem import problem_of
 from agent.planning.segments import Segment
-from tests.agent.planning.joint.homes import HOUR, car, demand, home, site
+from tests.agent.planning.joint.homes import HOUR, car, demand, home, site, spans
 
 
 def test_aims_are_proved_only_of_a_plan_that_reaches_them() -> None:
@@ -27,3 +32,28 @@ def test_aims_are_proved_only_of_a_plan_that_reaches_them() -> None:
     assert not short.aims_proved
     assert full is not None
     assert full.aims_proved
+
+
+@pytest.mark.parametrize("with_minimum", [False, True], ids=["split", "minimum times"])
+def test_whenever_the_time_ends_nothing_is_drawn_for_nobody(*, with_minimum: bool) -> None:
+    """Plans on the way: the second car cannot be full in time; the first draws no more for it."""
+    first = car(demand(6, 3), name="first", kw=6, least_kw=1.4)
+    second = car(demand(6, 3), name="second", kw=4, least_kw=4)
+    prices, limit_w = [0.2, 0.3, 0.1, 0.2], 4000
+    if with_minimum:
+        first = car(demand(6, 5), name="first", kw=6, least_kw=1.4)
+        second = replace(car(demand(6, 1), name="second", kw=2, least_kw=2), min_on_s=1200)
+        prices, limit_w = [0.3, -0.1, -0.1, 0.1, 0.2, 0.1], 3000
+    limited = site(import_limit_w=Decimal(limit_w), base_load=spans(*6 * [0.37]))
+    problem = problem_of(home(prices, first, second, site=limited))
+    excess: list[float] = []
+
+    def report(proposal: Proposal) -> None:
+        devices = judge(problem, proposal.schedule).devices
+        excess.append(problem.units.kwh(sum(one.excess for one in devices.values())))
+
+    found = JointEngine(report).plan(problem, Deadline.never(), None)
+
+    assert found is not None
+    assert excess
+    assert max(excess) < 0.005

@@ -22,7 +22,15 @@ from agent.control.used_topics import UsedTopics
 from agent.dispatch.dispatcher import Dispatcher
 from agent.dispatch.inbox import Inbox
 from agent.dispatch.limit import fit_offline_rules
-from agent.dispatch.outbox import COMPANIONS, EVENTS, LARGE, Outbox, is_device_lane
+from agent.dispatch.outbox import (
+    COMPANIONS,
+    EVENTS,
+    LARGE,
+    STATUS,
+    Outbox,
+    in_lanes,
+    is_device_lane,
+)
 from agent.dispatch.topic_guard import TopicGuard
 from agent.energy.instants import to_unix_floor
 from agent.energy.profile import DeviceProfile
@@ -32,7 +40,14 @@ from agent.home.kinds import profile_of
 from agent.home.kinds.meter import Meter
 from agent.home.kinds.pv_inverter import PvInverter
 from agent.liveness import Liveness
-from agent.ports import Companion, Decoded, DeviceAdapter, TariffSource, UntimedReading
+from agent.ports import (
+    Companion,
+    Decoded,
+    DeviceAdapter,
+    OutgoingMessage,
+    TariffSource,
+    UntimedReading,
+)
 from agent.records.bookkeeper import Bookkeeper
 from agent.records.device_store import DeviceStore
 from agent.records.ledger import Ledger
@@ -272,7 +287,8 @@ def build(
 
     async def publish_status() -> None:
         if signals.online.is_set():
-            await connection.publish(topics.status, "online")
+            outbox.repeat([topics.status])
+            await outbox.drained(in_lanes([STATUS]))
 
     services: dict[str, AgentServices] = {}
 
@@ -319,7 +335,8 @@ def build(
         outbox.connected()
         dispatcher.setpoints.connected()
         await outbox.resend_all(is_device_lane)
-        await connection.publish(topics.status, "online")
+        outbox.set(STATUS, OutgoingMessage(topics.status, "online"))
+        await outbox.resend_all(in_lanes([STATUS]))
         await publisher.send_time()
         signals.online.set()
         last = (LARGE, COMPANIONS)

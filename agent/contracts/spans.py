@@ -1,10 +1,9 @@
 """Forecasts of others: a list of `{start, end, value}` in the order of time."""
 
 import json
-import math
 from datetime import datetime
 
-from agent.contracts.text import UNREADABLE
+from agent.contracts.text import UNREADABLE, finite
 from agent.energy.instants import parse_instant
 from agent.errors import Malformed
 
@@ -45,13 +44,11 @@ def read_spans(payload: bytes, topic: str) -> list[ForecastSpan]:
 def _span(item: object) -> ForecastSpan | None:
     if not isinstance(item, dict):
         return None
-    value = item.get("value")
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    if not (math.isfinite(value) and abs(value) <= MAX_VALUE):
+    value = finite(item.get("value"))
+    if value is None or abs(value) > MAX_VALUE:
         return None
     try:
         start, end = parse_instant(str(item.get("start"))), parse_instant(str(item.get("end")))
     except (ValueError, OverflowError):
         return None
-    return (start, end, float(value)) if start < end else None
+    return (start, end, value) if start < end else None

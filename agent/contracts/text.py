@@ -21,6 +21,17 @@ def read_member(payload: bytes, key: str) -> object:
         return None
 
 
+def finite(value: object) -> float | None:
+    """A number from JSON; None for a bool, NaN, and a whole one too long for a float."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
 def wire_json(value: object) -> str:
     """JSON text of plain values, Decimals and aware datetimes; it can always be encoded.
 

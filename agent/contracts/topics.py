@@ -51,18 +51,21 @@ class Topics:
 
     @property
     def published(self) -> tuple[str, ...]:
-        """Filters of what only we may publish, retained, besides status and health."""
+        """Filters of what only we may publish, retained."""
         devices = [self.device("+", name) for name in OBEYED]
         tariff = (self.tariff("+"), self.tariff("+/list"))
-        return (*devices, self.wish("+"), *tariff, self.plan, self.site_wish)
+        return (*devices, self.wish("+"), *tariff, *self._documents)
 
     def is_published(self, topic: str) -> bool:
         """Does one of those filters take it?"""
         part = self.device_part(topic)
         if part is not None:
             return part[1] in (*OBEYED, "wish")
-        others = (self.plan, self.site_wish)
-        return topic in others or topic.startswith(self.tariff(""))
+        return topic in self._documents or topic.startswith(self.tariff(""))
+
+    @property
+    def _documents(self) -> tuple[str, ...]:
+        return (self.status, self.plan, self.health, self.ledger, self.site_wish)
 
     @property
     def site_request(self) -> str:

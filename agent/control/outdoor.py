@@ -1,14 +1,13 @@
 """The weather outdoors: a forecast of others, a thermometer on a topic, else the season."""
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from agent.clock import Clock
 from agent.config.site import SiteSection
-from agent.contracts.text import UNREADABLE
+from agent.contracts.text import UNREADABLE, finite
 from agent.energy.instants import to_unix_floor
 from agent.errors import Malformed
 from agent.home.estimates.history import HOUR_S
@@ -86,8 +85,9 @@ def _read(payload: bytes, topic: str) -> float:
         raise Malformed(f"{topic}: is no number") from None
     if isinstance(raw, dict):
         raw = raw.get(KEY)
-    if isinstance(raw, bool) or not isinstance(raw, int | float) or not math.isfinite(raw):
+    told = finite(raw)
+    if told is None:
         raise Malformed(f"{topic}: expected a number, or an object with {KEY}")
-    if not COLDEST_C <= raw <= HOTTEST_C:
-        raise Malformed(f"{topic}: is {raw:g}; expected {COLDEST_C:g} to {HOTTEST_C:g} °C")
-    return float(raw)
+    if not COLDEST_C <= told <= HOTTEST_C:
+        raise Malformed(f"{topic}: is {told:g}; expected {COLDEST_C:g} to {HOTTEST_C:g} °C")
+    return told

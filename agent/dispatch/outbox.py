@@ -23,6 +23,7 @@ REMEMBERED_PAYLOADS = 16
 DEVICE = "device:"
 DOCUMENTS = "documents"
 EVENTS = "events"
+STATUS = "status"
 # Long documents go last after a connect: a broker may hang up at one that is too big for it.
 LARGE = "large"
 # What companions publish: as long.

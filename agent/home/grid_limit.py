@@ -4,14 +4,13 @@ The rules are those of the wire contract's section 2a.
 """
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from agent.contracts.text import UNREADABLE
+from agent.contracts.text import UNREADABLE, finite
 from agent.energy.instants import parse_instant, to_unix_ceil, to_unix_floor
 from agent.energy.steps import Steps
 from agent.errors import Malformed
@@ -116,9 +115,10 @@ def _windows(raw: Any, topic: str) -> tuple[LimitWindow, ...]:
 def _watts(value: object, key: str, topic: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Malformed(f"{topic}: {key}: expected a number of W")
-    if not (math.isfinite(value) and 0 <= value <= MAX_W):
+    number = finite(value)
+    if number is None or not 0 <= number <= MAX_W:
         raise Malformed(f"{topic}: {key}: expected 0 to {MAX_W} W")
-    return float(value)
+    return number
 
 
 def _when(value: object, key: str, topic: str) -> datetime:

@@ -38,6 +38,10 @@ LEAVE_TIMEOUT_S = 0.5
 ALIVE_EVERY_S = 5.0
 # Some brokers of clouds take no more topics in one packet.
 TOPICS_A_SUBSCRIBE = 8
+# In a clean session a higher one brings back nothing that was missed, and the broker counts what is
+# not confirmed yet. Mosquitto 2.0.11 counts for ever what it held back as too large for us: after
+# twenty of those nothing comes any more.
+SUBSCRIBE_QOS = 0
 PACKET_TOO_LARGE = 0x95
 # Reason codes from here on are failures (MQTT 5, section 2.4).
 FAILURES = 0x80
@@ -281,7 +285,9 @@ class MqttConnection:
         for first in range(0, len(wanted), TOPICS_A_SUBSCRIBE):
             self.on_alive()
             topics = wanted[first : first + TOPICS_A_SUBSCRIBE]
-            answers: Sequence[Any] = await client.subscribe([(topic, 1) for topic in topics])
+            answers: Sequence[Any] = await client.subscribe(
+                [(topic, SUBSCRIBE_QOS) for topic in topics]
+            )
             for topic, answer in zip(topics, answers, strict=False):
                 # MQTT 3.1.1 answers with numbers, 5 with reasons.
                 code: int = getattr(answer, "value", answer)

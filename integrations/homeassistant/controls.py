@@ -4,6 +4,7 @@ Each control says a request of the agent's contract, so what is refused, kept an
 there; it shows the value in force, so a refused one shows the old value again.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -159,11 +160,16 @@ def skip_request(view: DeviceView, now: datetime) -> Mapping[str, object]:
 
 
 def target_request(view: DeviceView, value: str) -> Mapping[str, object]:
-    """What it shall hold, with the time that stands or else a usual one."""
-    ready_by = view.settings["ready_by"].value or USUAL_READY_BY
+    """What it shall hold, with the time that stands or else a usual one.
+
+    What is no number, or is asked of a device that knows no target, is handed on as it is, so that
+    the answer names it.
+    """
+    standing = view.settings.get("ready_by")
+    ready_by = (standing.value if standing is not None else None) or USUAL_READY_BY
     try:
-        target: object = float(value)
+        number = float(value)
     except ValueError:
-        # Handed on as it is: the answer names it.
-        target = value
+        number = math.nan
+    target: object = number if math.isfinite(number) else value
     return {"target_soc_percent": target, "ready_by": ready_by, "keep": True}

@@ -254,9 +254,10 @@ def away_request(text_: str, zone: ZoneInfo) -> dict[str, object]:
         return {"away_until": None}
     try:
         when = datetime.fromisoformat(text_)
-    except ValueError:
+        instant = format_instant(when if when.tzinfo else when.replace(tzinfo=zone))
+    except (ValueError, OverflowError):
         return {"away_until": text_}
-    return {"away_until": format_instant(when if when.tzinfo else when.replace(tzinfo=zone))}
+    return {"away_until": instant}
 
 
 def _of(account: Mapping[str, Any], span: str, key: str) -> object:

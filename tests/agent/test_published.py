@@ -389,6 +389,23 @@ async def test_what_a_stranger_says_on_our_topic_is_replaced_by_what_is_true() -
         await home.watcher.until(lambda heard: any(_names(item, named) for item in heard))
 
 
+async def test_a_second_agent_that_leaves_does_not_leave_offline_behind() -> None:
+    """What it says on the status of the one that lives is put back; health and ledger likewise."""
+    async with (
+        real_home("mosquitto", EVENING) as home,
+        home.agent(home.config([EV]), Store.in_memory()),
+    ):
+        await home.until_status(b"online")
+        for document in ("health", "ledger"):
+            await home.until(document)
+            before = len(home.watcher.heard)
+            await home.say(document, {"revision": 5}, retain=True)
+            await home.until(document, after=before + 1)
+        before = len(home.watcher.heard)
+        await home.say("status", b"offline", retain=True)
+        await home.until_status(b"online", after=before)
+
+
 def _names(item: Heard, wanted: dict[str, Any]) -> bool:
     if not item.topic.endswith("/health") or not item.payload:
         return False

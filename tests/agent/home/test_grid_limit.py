@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.energy.instants import to_unix_floor
+from agent.errors import Malformed
 from agent.home.grid_limit import UNLIMITED_W, from_stored, read_limit, stored_text
 
 NOW = datetime(2026, 1, 16, 10, tzinfo=UTC)
@@ -24,6 +25,13 @@ def test_after_a_restart_the_failsafe_is_that_of_the_config(
     again = from_stored(stored_text(limit), now)
     assert again.windows == limit.windows
     assert again.steps().value(LATER) == holds
+
+
+@pytest.mark.parametrize("found", [b"9" * 400, b"-1", b"NaN", b"1e400", b"true", b'"4200"', b"[]"])
+def test_a_power_that_cannot_be_is_named(found: bytes) -> None:
+    for body in (b'{"import_w": %b}', b'{"windows": [], "failsafe_w": %b}'):
+        with pytest.raises(Malformed, match=f"{TOPIC}: .*_w: expected"):
+            read_limit(body % found, TOPIC, NOW, 9000)
 
 
 def test_a_failsafe_that_was_told_counts_where_one_is_expected() -> None:

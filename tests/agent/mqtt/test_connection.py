@@ -645,7 +645,21 @@ async def test_who_floods_delays_nobody_else_and_loses_its_own_oldest(
         assert agent.greetings == 1
 
 
-# --- too large for the broker ------------------------------------------------------------------
+# --- too large ---------------------------------------------------------------------------------
+
+
+async def test_what_is_too_large_for_us_keeps_back_nothing_else(mosquitto: Mosquitto) -> None:
+    async with (
+        connecting(mosquitto.port, "a/#", protocol="5") as agent,
+        watching(mosquitto.port, "nothing") as other,
+    ):
+        await agent.until_greeted()
+        # As many as Mosquitto lets wait for one client's confirmation.
+        for number in range(20):
+            await other.client.publish(f"a/large/{number}", b"x" * 300_000, qos=1)
+        await other.client.publish("a/b", b"good", qos=1)
+        await agent.until(lambda: any(item.payload == b"good" for item in agent.heard))
+        assert agent.greetings == 1
 
 
 async def test_what_the_broker_says_is_too_large_is_left_out_and_named(tmp_path: Path) -> None:

@@ -292,6 +292,27 @@ def test_a_batterys_target_brings_a_time_along() -> None:
     live(([battery], {}, story))
 
 
+@pytest.mark.parametrize("said", [b"nan", b"-inf", b"warm", b"", b"\xff", b"1e308", b"9" * 9000])
+def test_a_target_that_cannot_be_is_answered_on_every_kind_of_device(said: bytes) -> None:
+    kinds = ("battery", "ev_charger", "pv_inverter", "hot_water_tank", "program")
+    devices = [{"id": f"{kind}_1", "type": kind, **SECTIONS[kind]} for kind in kinds]
+
+    async def story(home: Home) -> None:
+        await home.clock.sleep(60)
+        for kind in kinds:
+            said_to(home, f"{BASE}/ha/device/{kind}_1/target/set", said)
+        await home.clock.sleep(5)
+        for kind in kinds:
+            wish = home.body(f"device/{kind}_1/wish")
+            assert wish["accepted"] is False
+            assert wish["reason"]
+        counts = home.body("health")["counts"]
+        assert isinstance(counts, dict)
+        assert not {"failed_messages", "unreadable_messages"} & counts.keys()
+
+    live((devices, {}, story))
+
+
 def test_away_until_takes_local_time_an_instant_or_nothing() -> None:
     async def story(home: Home) -> None:
         topic = f"{BASE}/ha/hub/away/set"
@@ -300,13 +321,14 @@ def test_away_until_takes_local_time_an_instant_or_nothing() -> None:
             (b"2026-01-20 18:00", "2026-01-20 18:00"),
             (b"2026-01-21T18:00:00+00:00", "2026-01-21 19:00"),
             (b"2026-02-31 18:00", "2026-01-21 19:00"),
+            (b"9999-12-31T23:59:59-14:00", "2026-01-21 19:00"),
             (b"", ""),
         ):
             said_to(home, topic, said)
             await home.clock.sleep(2)
             assert home.body("ha/hub")["away_text"] == text
             refused = str(home.body("ha/hub")["request"]).startswith("refused")
-            assert refused == (said == b"2026-02-31 18:00")
+            assert refused == said.startswith((b"2026-02-31", b"9999"))
 
     live(([TANK], {}, story))
 

@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar
 from pydantic import BeforeValidator, Field, model_validator
 
 from agent.config.base import ClockTime, Name, Section, Watts, clock_time
+from agent.config.calendar_words import days_of
 
 Energy = Annotated[Decimal, Field(gt=0, le=1000)]
 Seconds = Annotated[int, Field(ge=0, le=86_400)]
@@ -29,6 +30,13 @@ class Weekday(StrEnum):
 
 
 EVERY_DAY = tuple(Weekday)
+
+
+def _days(value: object) -> tuple[Weekday, ...]:
+    return tuple(EVERY_DAY[index] for index in sorted(days_of(value)))
+
+
+Days = Annotated[tuple[Weekday, ...], BeforeValidator(_days)]
 
 
 def _window_edge(value: object) -> str:
@@ -50,7 +58,7 @@ class Window(Section):
 
     start: WindowEdge = "00:00"
     end: WindowEdge = "00:00"
-    days: tuple[Weekday, ...] = EVERY_DAY
+    days: Days = EVERY_DAY
 
 
 class EnergyNeed(Section):

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from agent.config.base import ClockTime, Section, Watts
-from agent.config.devices import EVERY_DAY, DeviceSection, Seconds, Weekday
+from agent.config.devices import EVERY_DAY, Days, DeviceSection, Seconds
 from agent.energy.curve import interpolated
 
 Celsius = Annotated[float, Field(ge=0, le=95, allow_inf_nan=False)]
@@ -80,7 +80,7 @@ class ComfortBand(Band):
 
     start: ClockTime
     end: ClockTime
-    days: tuple[Weekday, ...] = EVERY_DAY
+    days: Days = EVERY_DAY
 
     def minutes(self) -> Iterator[tuple[int, int]]:
         """Its spans in minutes of the week from Monday 00:00; the last may end in the next week."""

@@ -1,7 +1,6 @@
 """The settings of the source `fixed`, and how it is built from them."""
 
 import re
-from collections.abc import Iterable
 from datetime import time
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -10,15 +9,12 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from agent.clock import Clock
 from agent.config.base import ClockTime, Section, Zone, clock_time
+from agent.config.calendar_words import DAYS, MONTHS, days_of, months_of
 from agent.config.tariff import TariffSection
 from agent.energy.rates import Direction
 from agent.ports import TariffSource
 from integrations.tariffs.fixed import FixedTariff, PriceRule
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-DAY_WORDS = {"all": "mon-sun", "weekdays": "mon-fri", "weekend": "sat-sun"}
-MONTH_WORDS = {"all": "jan-dec"}
 MAX_PRICE = 1_000_000
 
 
@@ -33,36 +29,16 @@ def _currency(value: object) -> str:
     raise ValueError("expected a currency code of three capitals such as EUR")
 
 
-def _numbers(value: object, names: tuple[str, ...], words: dict[str, str]) -> frozenset[int]:
-    """Positions of names, from "mon", "fri-sun", "weekend" or a list of such."""
-    said: Iterable[object] = value if isinstance(value, list | tuple) else [value]
-    out: set[int] = set()
-    for entry in said:
-        text = str(entry).strip().lower()
-        first, _, last = words.get(text, text).partition("-")
-        if first not in names or (last or first) not in names:
-            allowed = ", ".join((*names, f"{names[0]}-{names[4]}", *words))
-            raise ValueError(f"expected one or a list of {allowed}")
-        at = names.index(first)
-        out.add(at)
-        while names[at] != (last or first):
-            at = (at + 1) % len(names)
-            out.add(at)
-    if not out:
-        raise ValueError("expected at least one; leave the key out for all")
-    return frozenset(out)
-
-
 def _days(value: object) -> frozenset[int]:
     if isinstance(value, frozenset):
         return value
-    return _numbers(value, DAYS, DAY_WORDS)
+    return days_of(value)
 
 
 def _months(value: object) -> frozenset[int]:
     if isinstance(value, frozenset):
         return value
-    return frozenset(number + 1 for number in _numbers(value, MONTHS, MONTH_WORDS))
+    return frozenset(number + 1 for number in months_of(value))
 
 
 Currency = Annotated[str, BeforeValidator(_currency)]

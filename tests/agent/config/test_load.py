@@ -10,6 +10,8 @@ from agent.config import Config
 from agent.energy.rates import Direction
 from agent.errors import ConfigError
 from agent.home.kinds.ev_charger import EvCharger
+from agent.home.kinds.house_heat_pump import HouseHeatPump
+from agent.home.kinds.switched import Switched
 from integrations.registry import load_config
 from integrations.tariffs.fixed_settings import FixedConfig
 from integrations.tariffs.flatpeak_settings import FlatPeakConfig
@@ -23,6 +25,12 @@ mqtt: {username: agent, password: hunter2}
 devices:
   - {id: ev, type: ev_charger, max_power_w: 11000, phases: 3, battery_kwh: 60}
 """
+DAYS_OF = {
+    "comfort": "devices: [{{id: h, type: house_heat_pump, power_w: 3000, comfort: "
+    '[{{start: "06:00", end: "22:00", min_c: 20, max_c: 22, days: {}}}]}}]\n',
+    "window": "devices: [{{id: p, type: load, power_w: 800, needs: "
+    "[{{hours: 1, window: {{days: {}}}}}]}}]\n",
+}
 SECRETS = ("topsecret", "hunter2")
 
 
@@ -390,3 +398,39 @@ def test_a_roof_needs_its_place_and_a_house_has_one_grid_meter(tmp_path: Path) -
     meters = "devices: [{id: a, type: meter, role: grid}, {id: b, type: meter, role: grid}]\n"
     [why] = faults(tmp_path, SMALL + meters)
     assert "a and b are both the grid meter" in why
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("weekend", ["sat", "sun"]),
+        ("sat-mon", ["mon", "sat", "sun"]),
+        ("wed", ["wed"]),
+        ("[fri, mon-tue]", ["mon", "tue", "fri"]),
+    ],
+)
+@pytest.mark.parametrize("place", ["comfort", "window"])
+def test_days_are_written_everywhere_as_in_a_tariff(
+    tmp_path: Path, place: str, written: str, meant: list[str]
+) -> None:
+    [device] = load(tmp_path, SMALL + DAYS_OF[place].format(written)).devices
+    if isinstance(device, HouseHeatPump):
+        days = device.comfort[0].days
+    else:
+        assert isinstance(device, Switched)
+        days = device.needs[0].window.days
+    assert list(days) == meant
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("[]", "expected at least one; leave the key out for all"),
+        ("monday", "one or a list of mon"),
+    ],
+)
+@pytest.mark.parametrize("place", ["comfort", "window"])
+def test_days_that_nobody_can_mean(tmp_path: Path, place: str, written: str, said: str) -> None:
+    [found] = faults(tmp_path, SMALL + DAYS_OF[place].format(written))
+    assert ".days: " in found
+    assert said in found

@@ -46,9 +46,15 @@ def _allowed(task: Task) -> ScaledDevice:
     before = 0
     for k, demand in enumerate(device.demands, 1):
         upto = total
-        if total and k < len(device.demands) and not task.deadline.over():
-            first = replace(device, demands=device.demands[:k])
-            upto = min(total, _missing(task, first.without_caps()))
+        if not demand.hard:
+            # It misses nothing.
+            upto = before
+        elif total > before and any(one.hard for one in device.demands[k:]):
+            if not task.deadline.over():
+                first = replace(device, demands=device.demands[:k])
+                upto = min(total, _missing(task, first.without_caps()))
+            elif demand.allowance_s is None:
+                upto = before
         if demand.allowance_s is not None:
             demand = replace(demand, allowance_s=max(0, min(upto - before, demand.needed_s)))
         before = max(before, upto)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,6 +11,8 @@ from agent.errors import Fault
 
 SECRET_KEYS = {"api_key", "password", "token"}
 SHOWN_CHARACTERS = 60
+# How alike a name has to be to be offered: "toaster" is no meter.
+MEANT = 0.75
 NO_LIST = 'expected a list: each entry begins with "- "'
 NO_DATE = "expected a date such as 2026-12-25"
 MESSAGES = {
@@ -28,6 +31,7 @@ MESSAGES = {
     "model_type": "expected a section with keys of its own",
     "model_attributes_type": "expected a section with keys of its own",
     "dict_type": "expected a section with keys of its own",
+    "invalid_key": "a key is text; a decimal number has a point, 22.5, and no comma",
     "date_type": NO_DATE,
     "date_parsing": NO_DATE,
     "date_from_datetime_parsing": NO_DATE,
@@ -37,6 +41,7 @@ MESSAGES = {
 WORDS = (
     ("Value error, ", ""),
     ("Input should be ", "expected "),
+    ("String should have ", "expected "),
     ("greater than or equal to", "at least"),
     ("less than or equal to", "at most"),
     ("greater than", "more than"),
@@ -81,6 +86,9 @@ def _unknown_choice(path: str, key: str, section: object, expected: str) -> Faul
         return Fault(path.removesuffix(f".{key}"), MESSAGES["model_type"])
     value = section.get(key)
     found = "is missing" if value is None else f"is {_shown(path, value) or 'a section'}"
+    names = expected.removeprefix("expected ").replace(" or ", ", ").split(", ")
+    if near := get_close_matches(str(value), names, 1, MEANT):
+        expected = f"did you mean {near[0]}? {expected}"
     return Fault(path, f"{found}; {expected}")
 
 

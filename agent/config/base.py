@@ -120,6 +120,17 @@ def _whole_path(value: Path) -> Path:
     return value
 
 
+def matching(pattern: str, expected: str) -> AfterValidator:
+    """Text of that pattern; whoever writes another is told `expected`, no regular expression."""
+
+    def matched(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(f"expected {expected}")
+        return value
+
+    return AfterValidator(matched)
+
+
 ClockTime = Annotated[
     time, BeforeValidator(clock_time), PlainSerializer(lambda value: value.strftime("%H:%M"))
 ]

@@ -12,6 +12,8 @@ from agent.errors import Fault
 
 SECRET_KEYS = {"api_key", "password", "token"}
 SHOWN_CHARACTERS = 60
+# How alike a name has to be to be offered: "toaster" is no meter.
+MEANT = 0.75
 NO_LIST = 'expected a list: each entry begins with "- "'
 NO_DATE = "expected a date such as 2026-12-25"
 MESSAGES = {
@@ -30,6 +32,7 @@ MESSAGES = {
     "model_type": "expected a section with keys of its own",
     "model_attributes_type": "expected a section with keys of its own",
     "dict_type": "expected a section with keys of its own",
+    "invalid_key": "a key is text; a decimal number has a point, 22.5, and no comma",
     "date_type": NO_DATE,
     "date_parsing": NO_DATE,
     "date_from_datetime_parsing": NO_DATE,
@@ -39,6 +42,7 @@ MESSAGES = {
 WORDS = (
     ("Value error, ", ""),
     ("Input should be ", "expected "),
+    ("String should have ", "expected "),
     ("greater than or equal to", "at least"),
     ("less than or equal to", "at most"),
     ("greater than", "more than"),

@@ -20,7 +20,7 @@ from agent.paths import credentials_directory
 PREFIX = "FLATPEAK_AGENT__"
 # What the YAML library says and what people have done.
 YAML_HINTS = (
-    ("found character '\\t'", "this line is indented with a tab: use spaces"),
+    ("found character '\\t'", "there is a tab here: use spaces"),
     ("mapping values are not allowed", "check the indentation of this line and the ones above"),
     (
         "expected <block end>",

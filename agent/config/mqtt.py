@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from agent.config.base import Section, WholePath
+from agent.config.base import Section, WholePath, matching
 
 
 def _host(value: str) -> str:
@@ -20,6 +20,18 @@ def _host(value: str) -> str:
 
 
 Host = Annotated[str, AfterValidator(_host)]
+
+
+Base = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*",
+        "letters, digits, - and _, with / between levels and none around them",
+    ),
+]
+ClientId = Annotated[
+    str, matching(r"[A-Za-z0-9_.-]{0,64}", "at most 64 letters, digits, dots, - and _")
+]
 
 
 class ProtocolChoice(StrEnum):
@@ -48,8 +60,8 @@ class MqttSection(Section):
     port: int = Field(default=1883, ge=1, le=65535)
     username: str | None = None
     password: SecretStr | None = None
-    base: str = Field(default="flatpeak", pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$")
-    client_id: str = Field(default="", max_length=64, pattern=r"^[A-Za-z0-9_.-]*$")
+    base: Base = "flatpeak"
+    client_id: ClientId = ""
     protocol: ProtocolChoice = ProtocolChoice.AUTO
     keepalive_s: int = Field(default=30, ge=5, le=3600)
     tls: TlsSection = TlsSection()

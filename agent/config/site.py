@@ -5,7 +5,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from agent.config.base import Name, Section, Watts, Zone
+from agent.config.base import Name, Section, Watts, Zone, matching
+
+WholeTopic = Annotated[
+    str,
+    matching(
+        r"[^+#\x00]{1,256}",
+        "the whole topic of one thermometer such as garden/temperature, no + or #",
+    ),
+]
 
 
 class PvSection(Section):
@@ -50,7 +58,7 @@ class SiteSection(Section):
         default=(0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5, 0.45), min_length=1
     )
     pv: PvSection | None = None
-    outdoor_topic: str | None = Field(default=None, pattern=r"^[^+#\x00]{1,256}$")
+    outdoor_topic: WholeTopic | None = None
     outdoor_mean_c: float | None = Field(default=None, ge=-50, le=50, allow_inf_nan=False)
 
 

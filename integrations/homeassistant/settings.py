@@ -1,21 +1,26 @@
 """The section `homeassistant` of the config."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from agent.clock import Clock
 from agent.config import Config
-from agent.config.base import Section
+from agent.config.base import Section, matching
 from agent.ports import Companion, CompanionServices
 
-TOPIC = r"^[^+#/\s]+(/[^+#/\s]+)*$"
+LEVELS = r"[^+#/\s]+(/[^+#/\s]+)*"
+EXPECTED = "as it stands in Home Assistant's MQTT settings: no +, # or spaces, no / around it"
+Prefix = Annotated[str, Field(max_length=64), matching(LEVELS, EXPECTED)]
+BirthTopic = Annotated[str, Field(max_length=128), matching(LEVELS, EXPECTED)]
 
 
 class HomeAssistantSection(Section):
     """`prefix` and `birth_topic` are those of Home Assistant's own MQTT settings."""
 
     enabled: bool = True
-    prefix: str = Field(default="homeassistant", pattern=TOPIC, max_length=64)
-    birth_topic: str = Field(default="homeassistant/status", pattern=TOPIC, max_length=128)
+    prefix: Prefix = "homeassistant"
+    birth_topic: BirthTopic = "homeassistant/status"
 
 
 def build(

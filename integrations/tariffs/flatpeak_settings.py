@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
 from agent.clock import Clock
+from agent.config.base import matching
 from agent.config.tariff import TariffSection
 from agent.energy.rates import Direction
 from agent.ports import TariffSource
@@ -23,6 +24,9 @@ def _url(value: object) -> str:
 Url = Annotated[str, BeforeValidator(_url)]
 
 
+Version = Annotated[str, matching(r"[!-~]*", "a version such as 2024-08-24.zero")]
+
+
 class FlatPeakConfig(TariffSection):
     """A location at FlatPeak: the home whose tariff was connected there."""
 
@@ -35,7 +39,7 @@ class FlatPeakConfig(TariffSection):
     api_key: SecretStr = SecretStr("")
     token: SecretStr = SecretStr("")
     token_url: Url | None = None
-    version: str = Field(default="2024-08-24.zero", pattern=r"^[!-~]*$")
+    version: Version = "2024-08-24.zero"
     include_carbon: bool = False
     timeout_s: float = Field(default=20.0, ge=1, le=300)
     contract_start: date | None = None

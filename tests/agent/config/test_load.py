@@ -194,7 +194,12 @@ def test_a_config_does_not_print_its_secrets(tmp_path: Path) -> None:
         ("tarif: {}", "tarif: unknown key; did you mean tariff? allowed: site, "),
         ("site: {id: My House}", "site.id: is 'My House'; expected at most 32 small letters"),
         ("mqtt: {tls: {ca: x}}", "mqtt.tls.ca: unknown key; allowed: enabled, ca_file"),
-        ("mqtt: {base: 'a b'}", "mqtt.base: is 'a b'"),
+        ("mqtt: {base: 'a b'}", "mqtt.base: is 'a b'; expected letters, digits"),
+        ("mqtt: {client_id: 'a b'}", "mqtt.client_id: is 'a b'; expected at most 64 letters"),
+        ("site: {outdoor_topic: 'a/#'}", "site.outdoor_topic: is 'a/#'; expected the whole topic"),
+        ("homeassistant: {prefix: /ha/}", "homeassistant.prefix: is '/ha/'; expected as it stands"),
+        ("homeassistant: {birth_topic: ''}", "homeassistant.birth_topic: is ''; expected as it st"),
+        ("site: {longitude: 0, pv: {peak_w: 6, 5}}", "site.pv[5]: is 5; a key is text; a decimal"),
         ("mqtt: {protocol: 4}", "mqtt.protocol: is 4; expected 'auto', '5' or '3.1.1'"),
         ("mqtt: {tls: {key_file: /k}}", "mqtt.tls: certificate_file and key_file are given"),
         ("devices: {}", "devices: expected a list"),
@@ -230,6 +235,10 @@ def test_a_config_does_not_print_its_secrets(tmp_path: Path) -> None:
         (
             "devices: [{id: a, type: toaster}]",
             "devices[0].type: is 'toaster'; expected ev_charger, heat_pump, water_heater, load, ",
+        ),
+        (
+            "devices: [{id: a, type: house_heatpump}]",
+            "devices[0].type: is 'house_heatpump'; did you mean house_heat_pump? expected ev_ch",
         ),
         (
             "state: {directory: ~/data}",

@@ -122,6 +122,7 @@ TOPICS = (
         for name, what in (
             ("load", "what the house draws besides the devices, W"),
             ("pv", "what the roof gives, W"),
+            ("outdoor", "the temperature outdoors, °C"),
             ("import", "prices beyond what is known, per kWh"),
             ("export", "what is paid for export beyond what is known, per kWh"),
         )

@@ -83,7 +83,8 @@ async def say_what_others_say(home: RealHome) -> None:
     span = {"start": start, "end": end}
     await home.say("device/ev/info", {"maker": "Acme", "max_power_w": 11_000}, retain=True)
     await home.say("device/ev/status", b"online", retain=True)
-    for name, value in (("load", 400), ("pv", 1500), ("import", 0.2), ("export", 0.05)):
+    forecasts = {"load": 400, "pv": 1500, "outdoor": 4.5, "import": 0.2, "export": 0.05}
+    for name, value in forecasts.items():
         await home.say(f"site/forecast/{name}", [{**span, "value": value}], retain=True)
     await home.say("site/limit", {"import_w": 30_000, "until": end}, retain=True)
     await home.say("site/request", {"id": "x", "refresh": True})

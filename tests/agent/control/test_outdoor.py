@@ -7,7 +7,9 @@ import pytest
 
 from agent.clock import SteppedClock
 from agent.config.site import SiteSection
+from agent.contracts.catalogue import TOPICS
 from agent.control.outdoor import Outdoor
+from agent.control.site import FORECASTS
 from agent.energy.instants import to_unix_floor
 from agent.errors import Malformed
 from agent.home.windows import SiteLocation
@@ -61,3 +63,8 @@ def test_a_forecast_in_fahrenheit_is_not_believed() -> None:
         assert steps.value(start + 4000) == -4.0
 
     run_virtual(live, NOW)
+
+
+def test_every_forecast_that_is_read_has_its_schema() -> None:
+    described = {topic.name for topic in TOPICS}
+    assert {f"site/forecast/{name}" for name in FORECASTS} <= described

@@ -39,7 +39,7 @@ def runs_of(segments: Iterable[Segment], least: int = 1) -> list[Run]:
 def joined(segments: Iterable[Segment]) -> tuple[Segment, ...]:
     """In time order, without empty ones; those that touch and are alike are one."""
     out: list[Segment] = []
-    for one in sorted(segments):
+    for one in sorted(segments, key=_in_time):
         if one.end <= one.start:
             continue
         last = out[-1] if out else None
@@ -48,6 +48,11 @@ def joined(segments: Iterable[Segment]) -> tuple[Segment, ...]:
         else:
             out.append(one)
     return tuple(out)
+
+
+def _in_time(one: Segment) -> tuple[int, int, int, int]:
+    """Segments for nobody come before those of a demand; a judge refuses what overlaps."""
+    return one.start, one.end, one.power, -1 if one.demand is None else one.demand
 
 
 def clipped(segments: Iterable[Segment], start: int, end: int) -> list[Segment]:

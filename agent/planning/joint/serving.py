@@ -49,11 +49,13 @@ def served(house: House, device: FlexibleDevice, values: Sequence[float]) -> tup
             for share in shares[split.index].values():
                 # What it can get it gets, to the last second.
                 share.seconds += share.cut
-    for k in range(len(house.cells)):
+    blocks = list(out)
+    for k, cell in enumerate(house.cells):
         mine = [
             (split, shares[split.index][k]) for split in device.splits if k in shares[split.index]
         ]
-        out += _cell(house, device, k, mine, values)
+        ends = [min(one.end, cell.end) for one in blocks if one.start < cell.end]
+        out += _cell(house, device, k, mine, values, max([cell.start, *ends]))
     return tuple(out)
 
 
@@ -283,8 +285,10 @@ def _cell(
     k: int,
     mine: list[tuple[SplitDemand, _Share]],
     values: Sequence[float],
+    free_from: int,
 ) -> list[Segment]:
-    """What the device does in one cell, one demand after the other."""
+    """What the device does in one cell, one demand after the other; until `free_from` it is a
+    block."""
     cell, model = house.cells[k], device.device
     out: list[Segment] = []
     whole = [(split, share) for split, share in mine if share.energy]
@@ -294,7 +298,7 @@ def _cell(
         start = cell.end - share.seconds if share.at_end else cell.start
         out.append(Segment(start, start + share.seconds, model.min_power, split.index))
     whole.sort(key=lambda item: item[0].demand.deadline)
-    at = cell.start
+    at = free_from
     for split, share in whole:
         end = at + share.shared_s if share.shared_s else cell.end
         if end > at:

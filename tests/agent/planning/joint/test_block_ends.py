@@ -1,11 +1,18 @@
 """Where a block ends: at full power, in the second in which its demand is full."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from agent.energy.plan import Plan, Status
+from agent.planning.engine import Deadline
+from agent.planning.joint.engine import JointEngine
+from agent.planning.problem import problem_of
+from agent.planning.segments import Segment
 from tests.agent.planning.joint.homes import (
+    HOUR,
+    NOW,
     battery,
     car,
     demand,
@@ -45,3 +52,14 @@ def test_a_block_that_may_be_shorter_is_full_at_its_last_second_too(kwh: str) ->
     first = plan.devices[1].slots[0]
     assert first.start == plan.made_at
     assert float(first.power_w) >= 2400
+
+
+def test_a_run_that_must_go_on_goes_on_as_a_block() -> None:
+    """On for 10 minutes of at least 30: the rest is the block's, and nobody else's beside it."""
+    late = demand(2, 0.75, contiguous=True)
+    running = replace(car(late, least_kw=2), on_since=NOW - 600, min_on_s=1800)
+    problem = problem_of(home([0.3, 0.1], running, site=site(import_limit_w=Decimal(3000))))
+    found = JointEngine().plan(problem, Deadline.never(), None)
+    assert found is not None
+    power = problem.units.power(Decimal(2000))
+    assert found.schedule["car"] == (Segment(0, HOUR, power, 0),)

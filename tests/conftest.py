@@ -16,10 +16,13 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def ctrl_c_counts() -> None:
-    """A shell's background jobs ignore Ctrl-C, and so would every command that a test starts."""
+def signals_count() -> None:
+    """Jobs in the background ignore Ctrl-C, those of `nohup` a lost terminal, and so would every
+    command that a test starts: a handler here is none there."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 @pytest.fixture(autouse=True)

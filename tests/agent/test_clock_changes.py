@@ -53,8 +53,15 @@ def markets() -> Iterator[Market]:
         yield Market(PACKAGED, "Europe/London", (date(2024, 3, 31), date(2024, 10, 27)))
 
 
+# One change of each kind in the usual run, all four in the long one.
+USUAL = (("Europe/Berlin", 3), ("Europe/London", 10))
 CASES = [
-    pytest.param(market, change, id=f"{market.zone}-{change}")
+    pytest.param(
+        market,
+        change,
+        id=f"{market.zone}-{change}",
+        marks=() if (market.zone, change.month) in USUAL else pytest.mark.full,
+    )
     for market in markets()
     for change in market.changes
 ]

@@ -226,12 +226,14 @@ def test_a_counter_of_a_lifetime_is_counted_from_where_it_stood() -> None:
     assert nights.reasons() == set()
 
 
+@pytest.mark.full
 def test_a_counter_that_starts_again_loses_nothing() -> None:
     nights = live({**CAR, **TWENTY_KWH}, ChargerWhoseCounterResets)
     assert nights.plan_stands()
     assert nights.kwh == [near(20), near(20)]
 
 
+@pytest.mark.full
 def test_a_counter_that_shows_the_last_session_until_it_charges_again() -> None:
     nights = live({**CAR, **TWENTY_KWH}, ChargerThatKeepsItsLastSession)
     assert nights.plan_stands()
@@ -239,6 +241,7 @@ def test_a_counter_that_shows_the_last_session_until_it_charges_again() -> None:
     assert nights.reasons() == set()
 
 
+@pytest.mark.full
 def test_a_counter_that_is_never_set_to_0_counts_from_the_plug_in() -> None:
     nights = live({**CAR, **TWENTY_KWH}, ChargerThatNeverZeroesItsCounter)
     assert nights.plan_stands()
@@ -300,6 +303,7 @@ def test_a_gauge_that_shows_little_is_carried_on_by_what_the_car_took(make: Make
     assert nights.events("window_started") <= 3 * NIGHTS
 
 
+@pytest.mark.full
 def test_a_car_on_one_of_three_phases_is_ready_in_time_on_the_second_night() -> None:
     nights = live({**CAR, **WITH_SOC}, CarOnOnePhase)
     assert nights.plan_stands()
@@ -314,6 +318,7 @@ def test_a_loose_plug_is_named_and_ends_no_stay() -> None:
     assert any("flickers" in why for why in nights.reasons())
 
 
+@pytest.mark.full
 def test_a_meter_the_wrong_way_round_still_counts() -> None:
     nights = live({**CAR, **TWENTY_KWH}, ChargerWithItsMeterTurned)
     assert nights.plan_stands()
@@ -321,6 +326,7 @@ def test_a_meter_the_wrong_way_round_still_counts() -> None:
     assert nights.reasons() == {"power_w -11000 is negative; it counts as taken"}
 
 
+@pytest.mark.full
 def test_a_power_that_cannot_be_takes_nothing_from_the_car() -> None:
     nights = live({**CAR, **TWENTY_KWH}, ChargerWithAGlitch)
     assert nights.plan_stands()
@@ -328,6 +334,7 @@ def test_a_power_that_cannot_be_takes_nothing_from_the_car() -> None:
     assert nights.reasons() == {"power_w 1000000 is more than full power (11000 W)"}
 
 
+@pytest.mark.full
 def test_a_charger_whose_unit_is_wrong_counts_as_doing_what_it_was_told() -> None:
     nights = live({**CAR, **TWENTY_KWH}, ChargerThatTellsDeciwatts)
     assert nights.plan_stands()

@@ -224,7 +224,8 @@ class Judge:
                 use = min(left, length)
                 cheapest += float(rate) * watt * use / 3_600_000
                 left -= use
-            assert paid <= cheapest + 0.01 + 0.002 * abs(cheapest), (came, paid, cheapest)
+            # A start and a stop that were told have to save a cent each before they are moved.
+            assert paid <= cheapest + 0.03 + 0.002 * abs(cheapest), (came, paid, cheapest)
 
     def _stays(self) -> list[tuple[datetime, datetime]]:
         out: list[tuple[datetime, datetime]] = []

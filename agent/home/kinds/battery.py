@@ -21,7 +21,8 @@ from agent.energy.schedule import DefaultCommand, DeviceType, Goal, OfflineRule,
 from agent.energy.situation import ZERO, Availability, Storage, StorageTarget
 from agent.errors import Refused
 from agent.home.kinds.kind import SIX_DIGITS, DeviceKind, told_slot
-from agent.home.model.device_model import DeviceModel, Traits
+from agent.home.model.device_model import DeviceModel
+from agent.home.model.traits import Traits
 from agent.home.planning_input import (
     NO_GOAL,
     PLANNED_AHEAD,

@@ -14,7 +14,8 @@ from agent.energy.profile import DeviceProfile
 from agent.energy.readings import DeviceInfo
 from agent.energy.schedule import ScheduleSlot
 from agent.energy.situation import ZERO, Situation
-from agent.home.model.device_model import DeviceModel, Traits
+from agent.home.model.device_model import DeviceModel
+from agent.home.model.traits import Traits
 from agent.home.planning_input import PlanningContext, PlanningInput
 from agent.home.wishes import MODE_KEYS, Wish
 

@@ -32,8 +32,9 @@ from agent.home.comfort import (
 )
 from agent.home.kinds.heat import heat_profile
 from agent.home.kinds.kind import DeviceKind, told_slot
-from agent.home.model.device_model import DeviceModel, Traits
+from agent.home.model.device_model import DeviceModel
 from agent.home.model.thermal import Surroundings, ThermalState, ThermalTraits
+from agent.home.model.traits import Traits
 from agent.home.planning_input import (
     PLANNED_AHEAD,
     PlanningContext,

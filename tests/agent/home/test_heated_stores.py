@@ -24,8 +24,9 @@ from agent.home.kinds import KINDS
 from agent.home.model import stored
 from agent.home.model.device_model import DeviceModel
 from agent.home.planning_input import PlanningInput
+from agent.home.requests import RequestContext, apply_request, read_request
 from agent.home.stored_wishes import from_text, to_text
-from agent.home.wishes import ModeWish, RequestContext, Wish, apply_request, expired, read_request
+from agent.home.wishes import ModeWish, Wish, expired
 from integrations.registry import AgentConfig
 from tests.agent.home.test_kinds import EVENING, MINUTE, ask, boost, model_of, section
 

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from agent.config.base import ClockTime, Section, Watts
+from agent.config.base import ClockTime, EndTime, Section, Watts
 from agent.config.devices import EVERY_DAY, Days, DeviceSection, Seconds
 from agent.energy.curve import interpolated
 
@@ -79,7 +79,7 @@ class ComfortBand(Band):
     """The band of a span of the local day; an end that is not after the start is the next day's."""
 
     start: ClockTime
-    end: ClockTime
+    end: EndTime
     days: Days = EVERY_DAY
 
     def minutes(self) -> Iterator[tuple[int, int]]:

@@ -17,7 +17,6 @@ from agent.config.devices import EVERY_DAY, Days, DeviceSection, Seconds
 from agent.energy.curve import interpolated
 
 Celsius = Annotated[float, Field(ge=0, le=95, allow_inf_nan=False)]
-Outdoors = Annotated[float, Field(ge=-50, le=50, allow_inf_nan=False)]
 CopCurve = tuple[tuple[float, float], ...]
 DAY_MINUTES = 24 * 60
 COP_EXPECTED = (

@@ -38,7 +38,6 @@ class HeatKind(SwitchedKind[W]):
     """`normal` is the appliance's own logic; it may ask for more once."""
 
     device_type: ClassVar[DeviceType]
-    takes_once = True
     rests_while_away = True
 
     def name(self) -> str:

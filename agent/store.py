@@ -186,7 +186,7 @@ class Store:
         self._worked()
 
     def set_value(self, name: str, value: str) -> None:
-        """Store one named value at once; nothing is written where it stands. Raises sqlite3.Error."""
+        """Store one named value at once, where it is another. Raises sqlite3.Error."""
         if self.get_value(name) != value:
             with self.transaction() as connection:
                 connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))

@@ -19,6 +19,7 @@ COMMANDS = {
     "savings": "what each device took, cost and saved: in all, by day, by session, also as CSV",
     "limits": "what the grid operator allowed and what came of it, also as CSV",
     "schema": "write the JSON Schemas and the AsyncAPI document of every topic",
+    "dashboard": "a dashboard and the blueprints for Home Assistant, made for the config",
     "uninstall-discovery": "take back from Home Assistant all that was ever announced",
     "sandbox": "a FlatPeak that lives on this machine, with real prices",
 }

@@ -16,7 +16,7 @@ from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.rates import Direction
 from agent.energy.view import DeviceView
 from agent.ports import CompanionServices, Message, OutgoingMessage
-from integrations.homeassistant import appliance, controls, forecast, hub, plan
+from integrations.homeassistant import appliance, chart, controls, forecast, hub, plan
 from integrations.homeassistant.memory import from_text
 from integrations.homeassistant.message import Announcement, components, messages
 from integrations.homeassistant.names import HUB, Names
@@ -29,6 +29,8 @@ ANEW_EVERY = timedelta(seconds=60)
 KEPT_S = 600
 # What changes many times in a moment is looked at once; real seconds, whatever the clock.
 SETTLES_S = 0.3
+# What of the hub stands on topics of its own.
+LISTS = ("prices", "export", "outlook", "chart", "parts")
 AHEAD = timedelta(hours=48)
 # Whoever hears Home Assistant's birth waits a while, so that not all speak at once.
 BIRTH_SPREAD_S = 10.0
@@ -71,7 +73,7 @@ class HomeAssistant:
         out = set(self._config_topics())
         for device in (HUB, *self._devices):
             out.add(names.state(device))
-        out |= {names.attributes(HUB, name) for name in ("prices", "export", "outlook", "parts")}
+        out |= {names.attributes(HUB, name) for name in LISTS}
         out |= {names.attributes(device, "plan") for device in self._devices}
         return frozenset(out)
 
@@ -178,6 +180,10 @@ class HomeAssistant:
         self._say(names.attributes(HUB, "parts"), health)
         for name, text in self._price_lists(now).items():
             self._say(names.attributes(HUB, name), text)
+        unit = f"{self._memory.currency}/kWh"
+        picture = chart.price_chart(prices.imported, views, now, zone, unit)
+        if picture and self._memory.currency:
+            self._say(names.attributes(HUB, "chart"), picture)
         for view in views:
             body = appliance.state(view, names, said, ledger, zone, now)
             self._say_state(view.id, body, now, anew=anew)

@@ -1,4 +1,4 @@
-"""`flatpeak-agent dashboard`: what a person puts into Home Assistant by hand, made for the config."""
+"""`flatpeak-agent dashboard`: what a person puts into Home Assistant by hand, for the config."""
 
 import sys
 from importlib.resources import files
@@ -69,7 +69,7 @@ def dashboard_text(config: Config, *, by_name: bool = False) -> str:
 def announcements(config: Config, names: Names) -> list[Announcement]:
     """What the running agent announces, as far as the config alone tells it."""
     exports = "export" in getattr(config.tariff, "directions", ()) or bool(
-        getattr(config.tariff, "export", None)
+        getattr(config.tariff, "export_rules", None)
     )
     extras = {hub.EXPORT} if exports else set()
     items = [hub.announcement(names, ANY_CURRENCY, extras)]

@@ -112,13 +112,17 @@ class EntitiesSection(AdapterSection):
 
 @dataclass(slots=True)
 class _Entity:
-    """One value. `raw` is what was said last, None where it is not known now."""
+    """One value. `raw` is what was said last, None where it is not known now; `seen_changing`: in
+
+    this life of the agent, not only kept by the broker.
+    """
 
     kind: str
     unit: str | None
     on: tuple[str, ...]
     raw: str | None = None
     at: datetime | None = None
+    seen_changing: bool = False
 
     def reading(self, *, retained: bool) -> Decoded | None:
         """What is believed of it; a retained one by its own time, where that was told."""
@@ -177,11 +181,11 @@ class EntityReader:
         ]
         return [item for item in found if item is not None]
 
-    def value_of(self, kind: str) -> Value | None:
+    def value_of(self, kind: str, *, seen_changing: bool) -> Value | None:
         """What holds now, as Home Assistant knows it; None where it does not."""
         for parts in self._parts.values():
             for part, entity in parts:
-                if part == STATE and entity.kind == kind:
+                if part == STATE and entity.kind == kind and entity.seen_changing >= seen_changing:
                     found = entity.reading(retained=False)
                     return found.value if isinstance(found, UntimedReading) else None
         return None
@@ -197,6 +201,7 @@ def _entities(entities: Entities) -> Iterator[tuple[EntitySource, _Entity]]:
 def _taken(part: str, entity: _Entity, text: str, *, retained: bool) -> Decoded | None:
     if part == STATE:
         entity.raw = None if text.lower() in NOT_KNOWN else text
+        entity.seen_changing |= not retained
         return entity.reading(retained=retained)
     if part == UNIT:
         unit = _json_text(text)

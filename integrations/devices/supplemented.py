@@ -53,8 +53,10 @@ class SupplementedDevice:
                 raise Malformed(f"{message.topic}: at most {MAX_BYTES} bytes are read")
             out += read_state(message.payload, message.topic)
         out += self._reader.decode(message)
-        if self._plugs_in(out):
-            soc = self._reader.value_of(SOC)
+        before = self._plugged
+        if self._plugs_in(out) and not message.retain:
+            # After a start nobody knows for how long the car has been here.
+            soc = self._reader.value_of(SOC, seen_changing=before is None)
             if soc is not None and not any(_kind(item) == SOC for item in out):
                 out.append(UntimedReading(SOC, soc, current=True))
         return out
@@ -64,7 +66,7 @@ class SupplementedDevice:
         for item in items:
             if isinstance(item, Reading | UntimedReading) and item.kind == PLUGGED:
                 self._plugged = bool(item.value)
-        return before is False and self._plugged is True
+        return before is not True and self._plugged is True
 
     def fit(self, schedule: Schedule) -> Schedule:
         return self._adapter.fit(schedule)

@@ -75,7 +75,7 @@ def dashboard(items: Sequence[Announcement], ids: EntityIds) -> Card:
 
 
 def _house(item: Announcement, ids: EntityIds) -> Card:
-    found = _ids(item, ids)
+    found, called = _ids(item, ids), _called(item)
     cards = [_heading("Prices and plan", "mdi:chart-bar")]
     if "chart" in found:
         cards.append(
@@ -87,21 +87,21 @@ def _house(item: Announcement, ids: EntityIds) -> Card:
                 "grid_options": {**WHOLE_ROW, "rows": "auto"},
             }
         )
-    cards += [_tile(found[key]) for key in HUB_TILES if key in found]
+    cards += [_tile(found[key], called[key]) for key in HUB_TILES if key in found]
     cards += _problems([found[key] for key in ("prices_stale", "limit_in_force")])
-    cards.append(_entities(found, HUB_CONTROLS))
+    cards.append(_entities(found, called, HUB_CONTROLS))
     return {"type": "grid", "column_span": 2, "cards": cards}
 
 
 def _device(item: Announcement, ids: EntityIds) -> Card:
-    found = _ids(item, ids)
+    found, called = _ids(item, ids), _called(item)
     cards = [_heading(item.name, ICONS.get(item.model.lower().replace(" ", "_"), "mdi:power-plug"))]
-    cards += [_tile(found[key]) for key in DEVICE_TILES if key in found]
+    cards += [_tile(found[key], called[key]) for key in DEVICE_TILES if key in found]
     plan, reason = found["plan"], found["reason"]
     text = f"**{{{{ states('{plan}') }}}}**\n\n{{{{ states('{reason}') }}}}"
     cards.append(_markdown(text))
     cards += _problems([found[key] for key in PROBLEMS])
-    cards.append(_entities(found, DEVICE_CONTROLS))
+    cards.append(_entities(found, called, DEVICE_CONTROLS))
     return {"type": "grid", "cards": cards}
 
 
@@ -131,12 +131,17 @@ def _ids(item: Announcement, ids: EntityIds) -> dict[str, str]:
     return {entity.key: ids.of(item, entity) for entity in shown}
 
 
+def _called(item: Announcement) -> dict[str, str]:
+    """Names by key, without that of the device, which stands above."""
+    return {entity.key: entity.name for entity in item.entities}
+
+
 def _heading(text: str, icon: str) -> Card:
     return {"type": "heading", "heading": text, "icon": icon}
 
 
-def _tile(entity: str) -> Card:
-    return {"type": "tile", "entity": entity, "grid_options": HALF_ROW}
+def _tile(entity: str, name: str) -> Card:
+    return {"type": "tile", "entity": entity, "name": name, "grid_options": HALF_ROW}
 
 
 def _markdown(text: str, **more: object) -> Card:
@@ -156,10 +161,11 @@ def _problems(entities: Iterable[str]) -> list[Card]:
     ]
 
 
-def _entities(found: dict[str, str], keys: Iterable[str]) -> Card:
+def _entities(found: dict[str, str], called: dict[str, str], keys: Iterable[str]) -> Card:
+    rows = [{"entity": found[key], "name": called[key]} for key in keys if key in found]
     return {
         "type": "entities",
-        "entities": [found[key] for key in dict.fromkeys(keys) if key in found],
+        "entities": rows,
         "grid_options": WHOLE_ROW,
     }
 

@@ -129,6 +129,19 @@ def test_the_charge_that_is_known_counts_when_the_car_comes() -> None:
     assert "soc_percent" not in {item.kind for item in found}
 
 
+def test_after_a_start_a_kept_charge_is_not_taken_for_that_of_now() -> None:
+    adapter = built({"soc": "sensor.car"}, **GO_E)
+    hear(adapter, SOC, "45", retain=True)
+    found = hear(adapter, "go-eCharger/1/car", "3")
+    assert "soc_percent" not in {item.kind for item in found}
+    # One that came in this life is.
+    adapter = built({"soc": "sensor.car"}, **GO_E)
+    hear(adapter, SOC, "45")
+    assert UntimedReading("soc_percent", 45.0, current=True) in hear(
+        adapter, "go-eCharger/1/car", "3"
+    )
+
+
 def test_any_family_is_told_more_on_its_state() -> None:
     adapter = built({}, **GO_E)
     topic = "flatpeak/home/device/ev/state"

@@ -272,7 +272,8 @@ async def a_trip_stands_in_the_calendar(hass: HomeAssistantProcess, home: RealHo
 
 
 async def a_car_waits_for_the_night(hass: HomeAssistantProcess, home: RealHome) -> None:
-    await home.say("device/ev/state", {"plugged": True, "soc_percent": 35}, retain=True)
+    if (await hass.states())["binary_sensor.ev_plugged_in"]["state"] == "off":
+        await home.say("device/ev/state", {"plugged": True, "soc_percent": 35}, retain=True)
     await home.say("device/battery/state", {"soc_percent": 52, "power_w": 0}, retain=True)
     await home.say("device/dishwasher/request", {"start": True})
     await hass.until(

@@ -379,3 +379,24 @@ def test_states_come_anew_so_that_what_expires_was_lost() -> None:
         assert len(set(times)) == len(times)
 
     live(([EV], {}, story))
+
+
+def test_what_a_person_deleted_while_the_agent_was_away_stays_away() -> None:
+    async def deleting(home: Home) -> None:
+        await home.clock.sleep(3600 + 60)
+        # Home Assistant's way of saying so.
+        home.broker.publish(config_of("ev"), b"", retain=True)
+
+    home = live(([EV, TANK], {}, deleting), ([EV, TANK], {}, nothing))
+    assert config_of("ev") not in home.broker.retained
+    assert config_of("tank") in home.broker.retained
+
+
+def test_a_broker_that_lost_everything_is_no_deletion() -> None:
+    async def losing(home: Home) -> None:
+        await home.clock.sleep(3600 + 60)
+        for topic in announced(home):
+            home.broker.publish(topic, b"", retain=True)
+
+    home = live(([EV, TANK], {}, losing), ([EV, TANK], {}, nothing))
+    assert {config_of("ev"), config_of("tank"), HUB} <= announced(home)

@@ -20,7 +20,7 @@ import pytest
 from integrations.sandbox.broker import HOST, free_port
 
 STARTS_WITHIN_S = 240.0
-PATIENCE_S = 25.0
+PATIENCE_S = 60.0
 CONFIGURATION = """
 homeassistant:
   name: Bench

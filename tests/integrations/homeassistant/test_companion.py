@@ -235,7 +235,11 @@ def format_utc(local: str) -> str:
     return datetime.fromisoformat(local).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def test_controls_show_what_holds_and_a_refused_one_the_old_value() -> None:
+def test_controls_show_what_holds_and_a_refused_one_the_old_value(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+
     async def story(home: Home) -> None:
         await plug_in(home)
         request = f"{BASE}/device/ev/request"
@@ -246,6 +250,9 @@ def test_controls_show_what_holds_and_a_refused_one_the_old_value() -> None:
         assert (now["settings"]["target_soc_percent"], now["mode"]) == (90, "boost")
         assert 59 <= now["boost_min"] <= 60
         assert now["request"] == "accepted"
+        # By then the boost is in the plan.
+        await home.clock.sleep(20)
+        schedule = home.body("device/ev/schedule")
         for wrong, word in (
             ({"ready_by": "25:00", "keep": True}, "25:00"),
             ({"target_soc_percent": 30, "keep": True}, "below the present"),
@@ -259,7 +266,11 @@ def test_controls_show_what_holds_and_a_refused_one_the_old_value() -> None:
             assert word in after["request"]
             assert after["settings"] == now["settings"]
             assert after["mode"] == "boost"
-            assert home.body("device/ev/wish")["accepted"] is False
+            assert home.body("device/ev/schedule") == schedule
+            answer = home.body("device/ev/wish")
+            assert answer["accepted"] is False
+            assert word in str(answer["reason"])
+            assert f"ev: request refused: {answer['reason']}" in caplog.text
         events = [json.loads(body) for body in home.broker.bodies(f"{BASE}/event")]
         assert "request_refused" in {event["type"] for event in events}
 

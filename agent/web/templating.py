@@ -6,6 +6,8 @@ from pathlib import Path
 
 import jinja2
 
+from agent.web.words import device_name
+
 FOLDER = Path(__file__).parent / "templates"
 # What the others are made of: compiled with the first page, for rendering loads them by itself.
 SHARED = ("layout.html", "parts.html")
@@ -21,6 +23,7 @@ class Templates:
             lstrip_blocks=True,
             auto_reload=False,
         )
+        self._environment.filters["device_name"] = device_name
         # What stands in every page; set once, before the first.
         self.everywhere: Mapping[str, object] = {}
         self._ready: dict[str, jinja2.Template] = {}

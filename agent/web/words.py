@@ -19,6 +19,11 @@ HUNDREDTHS = {
 }
 
 
+def device_name(device: str) -> str:
+    """The id of a device as people write a name."""
+    return device.upper() if len(device) <= 3 else device.replace("_", " ").capitalize()
+
+
 class Words:
     """Called with a key and the values of its places gives the text.
 

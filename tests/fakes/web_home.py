@@ -1,6 +1,7 @@
 """An agent with its local pages on, on a real broker, as a visitor finds it."""
 
 import contextlib
+import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -60,8 +61,6 @@ class WebHome:
         """The health of a part as it is published, once it is so."""
 
         def found() -> Mapping[str, Any] | None:
-            import json
-
             for item in reversed(self.home.watcher.heard):
                 if item.topic.endswith("/health") and item.payload:
                     condition = json.loads(item.payload)["parts"].get(part)
@@ -103,6 +102,9 @@ class Visitor:
     async def log_in(self, password: str = PASSWORD) -> aiohttp.ClientResponse:
         await self.get("/login")
         return await self.send("/login/check", password=password)
+
+    def cookies(self) -> dict[str, str]:
+        return {cookie.key: cookie.value for cookie in self.session.cookie_jar}
 
     async def __aenter__(self) -> Self:
         return self

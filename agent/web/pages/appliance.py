@@ -8,6 +8,7 @@ from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.schedule import ScheduleSlot
 from agent.energy.view import DeviceView, Problem
 from agent.web.visit import Visit
+from agent.web.words import device_name
 
 # What is no run: nothing of it stands among what comes.
 RESTING = frozenset({"idle", "hold", "block", "normal", "auto", "release", "limit"})
@@ -47,7 +48,7 @@ def appliance_card(visit: Visit, view: DeviceView) -> ApplianceCard:
     mode, until = str(wish.get("mode", "auto")), wish.get("until")
     return ApplianceCard(
         id=view.id,
-        name=view.id.replace("_", " ").capitalize(),
+        name=device_name(view.id),
         kind=words(f"device.kind_{view.kind}"),
         state=_state(visit, view),
         facts=_facts(visit, view),

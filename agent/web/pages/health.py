@@ -8,6 +8,7 @@ from aiohttp import web
 from agent.health import State
 from agent.web.pages.page import Page
 from agent.web.visit import Visit
+from agent.web.words import device_name
 
 ORDER = (State.FAILED, State.DEGRADED, State.OK)
 
@@ -39,8 +40,8 @@ async def show(visit: Visit) -> web.Response:
 def _name(visit: Visit, part: str) -> str:
     kind, _, device = part.partition(":")
     key = f"health.part_{kind}"
-    text = visit.words(key) if visit.words.has(key) else kind.replace("_", " ")
-    return f"{text} {device.replace('_', ' ')}" if device else text
+    text = visit.words(key) if visit.words.has(key) else device_name(kind)
+    return f"{text} {device_name(device)}" if device else text
 
 
 PAGE = Page("health", "/health", show)

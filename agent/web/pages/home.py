@@ -9,6 +9,7 @@ from agent.web.pages.page import Handler, Page
 from agent.web.pages.price_chart import price_chart
 from agent.web.visit import Visit
 from agent.web.wishes import ask
+from agent.web.words import device_name
 
 DURATIONS_MIN = (30, 60, 120, 240, 480)
 USUAL_MIN = 60
@@ -52,7 +53,7 @@ def _mode(name: str) -> Handler:
             return visit.redirect("/", text, is_error=True)
         except Unavailable:
             return visit.redirect("/", visit.words("home.late"), is_error=True)
-        return visit.redirect("/", visit.words(f"home.done_{name}", device=device))
+        return visit.redirect("/", visit.words(f"home.done_{name}", device=device_name(device)))
 
     return do
 

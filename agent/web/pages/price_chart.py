@@ -31,7 +31,7 @@ class Bar:
 class PriceChart:
     bars: Sequence[Bar]
     labels: Sequence[tuple[float, str]]
-    rows: Sequence[tuple[str, str, str, bool]]
+    rows: Sequence[tuple[str, str, bool]]
     summary: str
 
 
@@ -56,10 +56,9 @@ def price_chart(
         x = (start - now) / SPAN * WIDTH
         width = max(GAP, (end - start) / SPAN * WIDTH - GAP)
         height = max(LEAST_HEIGHT, abs(price) * scale)
-        times = words.moment(start, now), words.moment(end, now)
+        span = f"{words.moment(start, now)}–{words.clock(end)}"  # noqa: RUF001 - a span of time
         text = words.price(rate.price, currency)
         estimated = rate.confidence < 1
-        title = f"{times[0]}–{words.clock(end)}: {text}"  # noqa: RUF001 - a span of time
         y = zero - height if price >= 0 else zero
         bars.append(
             Bar(
@@ -69,10 +68,10 @@ def price_chart(
                 round(height, 1),
                 _level(price, least, most),
                 estimated,
-                title,
+                f"{span}: {text}",
             )
         )
-        rows.append((*times, text, estimated))
+        rows.append((span, text, estimated))
     cheapest = min(shown, key=lambda rate: rate.price)
     dearest = max(shown, key=lambda rate: rate.price)
     summary = words(

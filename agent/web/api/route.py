@@ -18,12 +18,12 @@ class JsonText(str):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`handle` is given the visit and the JSON object of the body (None for GET), and gives plain
+    """One method of one address below `/api/v1`.
 
-    values for `wire_json`, or a JsonText. It may raise Refused (422), Unavailable (503) and aiohttp's
-    HTTPException. `path` lies below `/api/v1`, `has_body`: it takes a JSON object. Its models stand
-    by `name` in `models.py`, which only the OpenAPI document needs. `is_open`: also for who is not
-    logged in.
+    `handle` is given the visit and the JSON object of the body (None where `has_body` is False),
+    and gives plain values for `wire_json`, or a JsonText. It may raise Refused (422), Unavailable
+    (503) and aiohttp's HTTPException. The models stand by `name` in `models.py`, which only the
+    OpenAPI document needs. `is_open`: also for who is not logged in.
     """
 
     method: str

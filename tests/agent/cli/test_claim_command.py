@@ -21,9 +21,7 @@ def written(folder: Path, enabled: str = "true") -> Path:
     return path
 
 
-def test_it_prints_a_code_that_is_right(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_it_prints_a_code_that_is_right(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["claim", "--config", str(written(tmp_path))]) == 0
     said = capsys.readouterr()
     code = said.out.splitlines()[0]

@@ -119,7 +119,7 @@ script:
       - action: mqtt.publish
         data: {topic: test/phone, payload: "{{ [message, data.actions[0].action] | to_json }}"}
 """
-CALENDAR = {
+CALENDAR: dict[str, object] = {
     "created_at": "2026-01-01T00:00:00+00:00",
     "data": {"calendar_name": "Trips", "storage_key": "trips"},
     "disabled_by": None,

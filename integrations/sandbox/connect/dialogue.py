@@ -143,10 +143,6 @@ class Dialogue:
             await self._poller.poll(grant)
         provider = grant.provider.name
 
-        def saved(location_id: str, kind: str) -> None:
-            grant.saved(location_id, kind)
-            self._poller.show(grant)
-
         read = grant.read_at is not None
         session.answers["choice"] = Choice(
             grant.series if read else None,
@@ -157,7 +153,7 @@ class Dialogue:
             grant.series.start,
             grant.series.end,
             grant.series.tiered,
-            saved,
+            lambda location_id, kind: self._poller.saved(grant, location_id, kind),
         )
         session.answers.pop("unchanged", None)
         session.route = self._summary(session) if read else "summary_tariff_inprogress"

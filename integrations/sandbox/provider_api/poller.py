@@ -12,14 +12,17 @@ import aiohttp
 
 from agent.clock import Clock, wait_for
 from agent.energy.instants import parse_instant
-from integrations.sandbox.locations import ProviderName
+from integrations.sandbox.locations import Location, ProviderName, Tariff
+from integrations.sandbox.login import basic_header
 from integrations.sandbox.provider_api.polled import PolledSeries
 from integrations.sandbox.state import SandboxState
 
 INTERVAL = timedelta(days=1)
-RETRY = timedelta(hours=1)
+RETRY = timedelta(minutes=15)
 # A tariff that could not be read for so long is an event.
 FAILED_AFTER = timedelta(hours=48)
+# As long as a session lives: whoever did not save it by then never will.
+UNSAVED_FOR = timedelta(days=1)
 MOST_WAIT = timedelta(days=7)
 RENEW_BEFORE = timedelta(hours=2)
 TIMEOUT_S = 20
@@ -56,25 +59,27 @@ class ConnectedProvider:
 
 @dataclass(slots=True)
 class Grant:
-    """One consent: what lets the tariff be read, and what was read."""
+    """One consent: what lets the tariff be read, and what was read.
+
+    `since`: when it was last read, or given.
+    """
 
     provider: ConnectedProvider
     auth_data: dict[str, Any] = field(repr=False)
     series: PolledSeries
     next_poll: datetime
+    since: datetime
     read_at: datetime | None = None
-    since: datetime | None = None
     failing: bool = False
     revoked: bool = False
     location_id: str = ""
     kind: str = ""
-
-    def saved(self, location_id: str, kind: str) -> None:
-        self.location_id, self.kind = location_id, kind
+    tariff_id: str = ""
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
 
 class Poller:
-    """`run` reads each grant when it is due; `poll` reads one now."""
+    """`run` reads each grant when it is due; `poll` is for who cannot wait for that."""
 
     def __init__(self, state: SandboxState, clock: Clock, interval: timedelta = INTERVAL) -> None:
         self._state = state
@@ -87,7 +92,7 @@ class Poller:
         self, provider: ConnectedProvider, auth_data: Mapping[str, Any], start: datetime | None
     ) -> Grant:
         now = self._clock.now()
-        grant = Grant(provider, dict(auth_data), PolledSeries(start=start), now, since=now)
+        grant = Grant(provider, dict(auth_data), PolledSeries(start=start), now, now)
         self.grants.append(grant)
         self._wake.set()
         return grant
@@ -95,27 +100,32 @@ class Poller:
     async def run(self) -> None:
         while True:
             self._wake.clear()
-            now = self._clock.now()
+            self.grants = [grant for grant in self.grants if self._is_wanted(grant)]
             for grant in list(self.grants):
-                if not grant.revoked and grant.next_poll <= now:
-                    await self.poll(grant)
+                await self.poll(grant)
             due = [grant.next_poll for grant in self.grants if not grant.revoked]
-            await wait_for(self._wake, self._clock, min(due, default=now + IDLE))
+            await wait_for(self._wake, self._clock, min(due, default=self._clock.now() + IDLE))
 
     async def poll(self, grant: Grant) -> None:
-        """Read the tariff now; what comes of it stands in the grant. Raises nothing of HTTP's."""
-        now = self._clock.now()
-        grant.next_poll = now + RETRY
-        if self._state.faults.consume("poll_fails"):
-            self._failed(grant)
-            return
-        try:
-            timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-            connector = aiohttp.TCPConnector(force_close=True)
-            async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
-                await self._read(session, grant)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
-            self._failed(grant)
+        """Read the tariff if that is due; what comes of it stands in the grant.
+
+        Whoever asks while it is being read waits for that. Raises nothing of HTTP's.
+        """
+        async with grant.lock:
+            now = self._clock.now()
+            if grant.revoked or grant.next_poll > now:
+                return
+            grant.next_poll = now + RETRY
+            if self._state.faults.consume("poll_fails"):
+                self._failed(grant)
+                return
+            try:
+                timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+                connector = aiohttp.TCPConnector(force_close=True)
+                async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
+                    await self._read(session, grant)
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+                self._failed(grant)
 
     async def _read(self, session: aiohttp.ClientSession, grant: Grant) -> None:
         """Raises what aiohttp raises, and ValueError."""
@@ -157,9 +167,9 @@ class Poller:
             return
         form = {"grant_type": "refresh_token", "refresh_token": str(refresh_token)}
         provider = grant.provider
-        auth = aiohttp.BasicAuth(provider.client_id, provider.client_secret)
+        headers = {"Authorization": basic_header(provider.client_id, provider.client_secret)}
         url = _own_url(grant, "token_url")
-        async with session.post(url, data=form, auth=auth, allow_redirects=False) as answer:
+        async with session.post(url, data=form, headers=headers, allow_redirects=False) as answer:
             if answer.status in (400, 401, 403):
                 self._revoked(grant)
                 return
@@ -184,12 +194,34 @@ class Poller:
         grant.series.updates = (now, grant.next_poll)
         self.show(grant)
 
-    def show(self, grant: Grant) -> None:
-        """Let the location have what was read, once the session is saved."""
+    def saved(self, grant: Grant, location_id: str, kind: str) -> None:
+        """The session is saved: from now on the location has what is read."""
+        tariff = self._state.locations[location_id].tariffs[kind]
+        grant.location_id, grant.kind, grant.tariff_id = location_id, kind, tariff.id
+        if grant.revoked:
+            self._report(grant)
+        else:
+            self.show(grant)
+
+    def _is_wanted(self, grant: Grant) -> bool:
+        """Not after its tariff was disconnected or replaced, nor where nobody saved the session."""
+        if grant.tariff_id:
+            return self._place_and_tariff(grant) is not None
+        return self._clock.now() - grant.since < UNSAVED_FOR
+
+    def _place_and_tariff(self, grant: Grant) -> tuple[Location, Tariff] | None:
         place = self._state.locations.get(grant.location_id)
         tariff = place.tariffs.get(grant.kind) if place else None
-        if place is None or tariff is None or grant.read_at is None:
+        if place is None or tariff is None or tariff.id != grant.tariff_id:
+            return None
+        return place, tariff
+
+    def show(self, grant: Grant) -> None:
+        """Let the location have what was read."""
+        found = self._place_and_tariff(grant)
+        if found is None or grant.read_at is None:
             return
+        place, tariff = found
         series = grant.series
         updated = replace(
             tariff,
@@ -204,8 +236,7 @@ class Poller:
         self._state.raise_event("location.update", place.id, tariff.id)
 
     def _failed(self, grant: Grant) -> None:
-        since = grant.since or self._clock.now()
-        if not grant.failing and self._clock.now() - since >= FAILED_AFTER:
+        if not grant.failing and self._clock.now() - grant.since >= FAILED_AFTER:
             grant.failing = True
             self._report(grant)
 
@@ -215,10 +246,10 @@ class Poller:
 
     def _report(self, grant: Grant) -> None:
         """The location's status says so; prices known so far are still served."""
-        place = self._state.locations.get(grant.location_id)
-        tariff = place.tariffs.get(grant.kind) if place else None
-        if place is None or tariff is None:
+        found = self._place_and_tariff(grant)
+        if found is None:
             return
+        place, tariff = found
         series = place.series.get(grant.kind.rpartition("_")[2].upper())
         self._state.connect(place.id, grant.kind, replace(tariff, status="ERROR"), series)
         self._state.raise_event("tariff.fetch.failed", place.id, tariff.id)

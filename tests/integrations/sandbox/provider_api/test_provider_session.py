@@ -339,3 +339,50 @@ def test_faults_of_the_providers_side(fault: str, status: int) -> None:
                 assert (await visit.turn("session_restore"))["route"] == "summary_tariff_failed"
 
     run_virtual(story, NOW)
+
+
+@pytest.mark.parametrize(
+    ("fault", "keys"),
+    [
+        ("redirect_url_only", {"redirect_url"}),
+        ("redirect_uri_only", {"redirect_uri"}),
+        ("redirect_without_token", {"redirect_url", "redirect_uri"}),
+    ],
+)
+def test_the_redirect_in_each_documented_form(fault: str, keys: set[str]) -> None:
+    async def story(clock: SteppedClock) -> None:
+        async with visiting(clock) as visit:
+            visit.caller.sandbox.faults.on(fault)
+            page = await visit.begin()
+            assert set(page["data"]) == keys
+            bare = fault == "redirect_without_token"
+            assert all((visit.token in url) is not bare for url in page["data"].values())
+
+    run_virtual(story, NOW)
+
+
+def test_a_provider_that_cannot_be_read_for_two_days_is_an_event() -> None:
+    async def story(clock: SteppedClock) -> None:
+        async with visiting(clock) as visit:
+            await visit.begin()
+            await visit.consent()
+            visit.caller.sandbox.faults.on("poll_fails")
+            await clock.sleep(3 * 86400)
+            assert (await visit.events()).count("tariff.fetch.failed") == 1
+            visit.caller.sandbox.faults.clear()
+            await clock.sleep(3600)
+            assert (await visit.status())["status"] == "CONNECTED"
+
+    run_virtual(story, NOW)
+
+
+def test_the_older_context_can_come_by_the_newer_path() -> None:
+    async def story(clock: SteppedClock) -> None:
+        async with visiting(clock) as visit:
+            await visit.begin()
+            visit.caller.sandbox.faults.on("context_older")
+            _, context = await visit.call("GET")
+            assert context["redirect_uri"] == BODY["connect_web_uri"]
+            assert "connect_web_uri" not in context
+
+    run_virtual(story, NOW)

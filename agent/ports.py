@@ -16,8 +16,10 @@ from agent.energy.readings import (
     Unreadable,
 )
 from agent.energy.schedule import Schedule, Setpoint
-from agent.energy.view import DeviceView, SiteView
+from agent.energy.view import DeviceView, EventView, SiteView
+from agent.health import Health
 from agent.latest import LatestValue
+from agent.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +211,9 @@ class CompanionServices(Protocol):
     `changed` is set whenever something may have changed that it shows. While the clock is not
     trusted nothing is to be said of what holds now by it, such as a price. `publish` is for
     retained topics of its own, `repeat` publishes them and `status` once more. `request` is a wish
-    of a person, as if it had come on the device's topic (None: the site's). `remember` keeps a text
-    over a restart, `recall` gives it back.
+    of a person, as if it had come on the device's topic (None: the site's). `events` are the last,
+    the oldest first. `remember` keeps a text over a restart, `recall` gives it back; who needs more
+    has tables of its own in `database`. `health` is for parts of its own.
     """
 
     @property
@@ -225,11 +228,19 @@ class CompanionServices(Protocol):
     @property
     def zone(self) -> ZoneInfo: ...
 
+    @property
+    def health(self) -> Health: ...
+
+    @property
+    def database(self) -> Store: ...
+
     def snapshot(self) -> Mapping[str, OutgoingMessage]: ...
 
     def devices(self) -> Sequence[DeviceView]: ...
 
     def site(self) -> SiteView: ...
+
+    def events(self) -> Sequence[EventView]: ...
 
     def publish(self, *messages: OutgoingMessage) -> None: ...
 

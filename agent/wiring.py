@@ -301,8 +301,10 @@ def build(
             rate_cache,
             site,
             devices,
+            events,
             controller,
             health,
+            store,
             lambda: monitor.trusted,
             publish_status,
         )

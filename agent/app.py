@@ -24,6 +24,7 @@ from agent.records.ledger import Ledger
 from agent.solver import SolverClient
 from agent.store import Store
 from agent.systemd import announce_ready, feed_watchdog, notify
+from agent.tariff.connecting.connector import TariffConnector
 from agent.tasks import cancel_all
 from agent.wiring import Rooms, build
 
@@ -121,6 +122,9 @@ def _jobs(rooms: Rooms, *, trusted_clock: bool) -> Mapping[str, Coroutine[None, 
     }
     for number, companion in enumerate(rooms.companions):
         jobs[f"companion-{number}"] = companion.run()
+    if rooms.connector is not None:
+        jobs["connect"] = rooms.connector.run()
+        jobs["location"] = _on_location(rooms, rooms.connector)
     if not trusted_clock:
         jobs |= {
             "clock": rooms.clock_monitor.run(),
@@ -181,6 +185,14 @@ async def _refresh_on_demand(rooms: Rooms) -> None:
         if again is not None:
             text = f"prices were asked for a moment ago; again from {format_instant(again)}"
             rooms.events.event("request_refused", None, text)
+
+
+async def _on_location(rooms: Rooms, connector: TariffConnector) -> None:
+    while True:
+        await rooms.signals.location_changed.wait()
+        rooms.signals.location_changed.clear()
+        found = connector.location
+        await rooms.rate_cache.use_connection(found.location_id, found.directions)
 
 
 async def _time_of_the_source(rooms: Rooms) -> None:

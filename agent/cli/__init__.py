@@ -19,7 +19,7 @@ COMMANDS = {
     "claim": "print a one-time code for the local pages: the first password, or a forgotten one",
     "savings": "what each device took, cost and saved: in all, by day, by session, also as CSV",
     "limits": "what the grid operator allowed and what came of it, also as CSV",
-    "schema": "write the JSON Schemas and the AsyncAPI document of every topic",
+    "schema": "write JSON Schemas and AsyncAPI of all topics, and OpenAPI of the local pages' API",
     "uninstall-discovery": "take back from Home Assistant all that was ever announced",
     "sandbox": "a FlatPeak that lives on this machine, with real prices",
 }

@@ -6,6 +6,7 @@ import json
 import logging
 import ssl
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import cast
 
 from aiohttp import web
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 PART = "web"
 RETRY_S = 30.0
+# A renewed certificate is used without a restart.
+LOOK_AT_FILES_S = 600.0
 KEEPALIVE_S = 15.0
 # Who does not take an answer by then is not waited for.
 SHUTDOWN_S = 1.0
@@ -137,12 +140,48 @@ class WebServer:
                 connections, section.host, section.port, ssl=context, backlog=64
             )
             self._services.health.ok(PART, f"at {_address(section)}")
-            await asyncio.get_running_loop().create_future()
+            await self._renew(context)
         finally:
             if server is not None:
                 server.close()
             connections.abort_all()
             await runner.cleanup()
+
+    async def _renew(self, context: ssl.SSLContext | None) -> None:
+        """Never ends. A certificate that cannot be read leaves the old one in its place."""
+        section = self._section
+        seen = await asyncio.to_thread(_changed_at, section)
+        while True:
+            await asyncio.sleep(LOOK_AT_FILES_S)
+            found = await asyncio.to_thread(_changed_at, section)
+            if context is None or found == seen:
+                continue
+            seen = found
+            try:
+                await asyncio.to_thread(_load, context, section)
+            except OSError as error:
+                why, action = _explained(error, section)
+                self._services.health.degraded(PART, why, action)
+            else:
+                self._services.health.ok(PART, f"at {_address(section)}")
+
+
+def _changed_at(section: WebSection) -> tuple[float, ...]:
+    files = (section.certificate_file, section.key_file)
+    return tuple(_mtime(path) for path in files if path is not None)
+
+
+def _mtime(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _load(context: ssl.SSLContext, section: WebSection) -> None:
+    """Raises OSError. What connects from now on is given the new certificate."""
+    assert section.certificate_file is not None
+    context.load_cert_chain(section.certificate_file, section.key_file)
 
 
 def _tls(section: WebSection) -> ssl.SSLContext | None:
@@ -151,7 +190,7 @@ def _tls(section: WebSection) -> ssl.SSLContext | None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(section.certificate_file, section.key_file)
+    _load(context, section)
     return context
 
 

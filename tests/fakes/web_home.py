@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -48,12 +49,13 @@ class WebHome:
         return issue_claim_code(self.folder)
 
     @contextlib.asynccontextmanager
-    async def agent(self, store: Store | None = None) -> AsyncIterator[None]:
+    async def agent(self, store: Store | None = None, state: str = "ok") -> AsyncIterator[None]:
+        """`state`: that of its pages which is waited for."""
         section = {"enabled": True, "host": HOST, "port": self.port, **self.web}
         config = self.home.config(DEVICES, web=section, state={"directory": str(self.folder)})
         after = len(self.home.watcher.heard)
         async with self.home.agent(config, store or Store.in_memory()):
-            await self.until_part("web")
+            await self.until_part("web", state)
             await self.home.until_status(b"online", after)
             yield
 
@@ -113,9 +115,11 @@ class Visitor:
         await self.session.close()
 
 
-def visitor(base: str, **more: Any) -> Visitor:
+def visitor(base: str, tls: ssl.SSLContext | None = None) -> Visitor:
+    """`tls`: whom it trusts."""
     jar = aiohttp.CookieJar(unsafe=True)
-    return Visitor(base, aiohttp.ClientSession(cookie_jar=jar, **more))
+    connector = aiohttp.TCPConnector(ssl=tls or True)
+    return Visitor(base, aiohttp.ClientSession(cookie_jar=jar, connector=connector))
 
 
 @contextlib.asynccontextmanager

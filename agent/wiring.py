@@ -61,7 +61,7 @@ from agent.store import Store
 from agent.tariff.connecting.connection_store import ConnectionStore
 from agent.tariff.connecting.connector import TariffConnector
 from agent.tariff.rate_cache import RateCache
-from agent.tariff.rate_store import RateStore
+from agent.tariff.records import Records
 from integrations.registry import companions, device_adapter
 
 OFFLINE = "offline"
@@ -140,7 +140,7 @@ def build(
     liveness = Liveness(health)
     connector = _connector(
         source,
-        RateStore(store, health),
+        Records(store, health),
         clock,
         health,
         zone=lambda: site.location().zone,
@@ -409,7 +409,7 @@ def build(
 
 def _connector(
     source: TariffSource,
-    kept: RateStore,
+    kept: Records,
     clock: Clock,
     health: Health,
     *,

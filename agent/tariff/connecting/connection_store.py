@@ -1,6 +1,6 @@
 """Sessions, the connected location and what pairing gave, in the database: over any restart.
 
-What the disk does not take is kept in memory; `RateStore` counts it.
+What the disk does not take is kept in memory; `Records` counts it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from agent.energy.connection import (
     TariffSummary,
 )
 from agent.energy.rates import Direction
-from agent.tariff.rate_store import RateStore, Record
+from agent.tariff.records import Record, Records
 
 SUMMARY = "summary"
 SUMMARY_FIELDS = ("status", "name", "provider", "structure", "contract_start", "contract_end")
@@ -23,7 +23,7 @@ LOCATION, REMINDED, TOKEN = "location", "reminded", "tariff.pairing_token"
 
 
 class ConnectionStore:
-    def __init__(self, kept: RateStore) -> None:
+    def __init__(self, kept: Records) -> None:
         self._kept = kept
         self._sessions: dict[Direction, ConnectSession] = {}
         for direction in Direction:

@@ -1,4 +1,4 @@
-"""A home with nothing connected yet: agent with pages on a real broker, Connect to click through."""
+"""A home with nothing connected yet: agent with pages on a broker, and Connect to click through."""
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator

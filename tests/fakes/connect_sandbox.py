@@ -182,7 +182,7 @@ class ConnectSandbox(FlatPeakSandbox):
     async def _delete(self, request: web.Request) -> web.Response:
         if self.keeps_tariffs:
             raise web.HTTPMethodNotAllowed("DELETE", [])
-        number = int(request.match_info["id"][-1])
+        number = int(request.match_info["id"][-8:], 16) % 10
         self.connected.pop({1: "IMPORT", 2: "EXPORT"}[number], None)
         return web.json_response({"message": "Accepted"}, status=202)
 

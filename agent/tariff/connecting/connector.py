@@ -77,7 +77,6 @@ class TariffConnector:
         self._lock = asyncio.Lock()
         if store.pairing_token:
             api.use_token(store.pairing_token)
-        self._report()
 
     # --- what is ----------------------------------------------------------------------------------
 
@@ -188,6 +187,7 @@ class TariffConnector:
 
     async def run(self) -> None:
         """Never ends."""
+        self._report()
         while True:
             self._woken.clear()
             wake = await self.step()

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from enum import StrEnum
@@ -72,6 +73,8 @@ class ClaimCheck:
         self._folder = folder
         self._now_s = now_s
         self._wrong = 0
+        # Many tries at the same moment are judged one after the other, in threads.
+        self._turn = threading.Lock()
 
     @property
     def locked(self) -> bool:
@@ -79,6 +82,10 @@ class ClaimCheck:
 
     def judge(self, typed: str) -> Answer:
         """Reads one small file. The right code is dead afterwards."""
+        with self._turn:
+            return self._judge(typed)
+
+    def _judge(self, typed: str) -> Answer:
         if self.locked:
             return Answer.LOCKED
         code = "".join(sign for sign in typed.upper() if sign in ALPHABET)

@@ -54,13 +54,15 @@ class WebContext:
     def state_folder(self) -> Path:
         return state_folder(self.config)
 
-    def document(self, topic: str) -> Mapping[str, Any] | None:
-        """The JSON object that is published on a retained topic; None where there is none."""
+    def published(self, topic: str) -> str | None:
+        """What is true on a retained topic; None where nothing is."""
         message = self.services.snapshot().get(topic)
-        if message is None or not message.payload:
-            return None
-        found: Mapping[str, Any] = json.loads(message.payload)
-        return found
+        return message.payload if message is not None and message.payload else None
+
+    def document(self, topic: str) -> Mapping[str, Any] | None:
+        """The same as a JSON object."""
+        text = self.published(topic)
+        return None if text is None else json.loads(text)
 
 
 def state_folder(config: Config) -> Path:

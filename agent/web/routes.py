@@ -51,6 +51,9 @@ def make_application(context: WebContext) -> web.Application:
             router.add_get(page.below(key), _shown(page, handler))
         for key, handler in page.actions.items():
             router.add_post(page.below(key), _done(page, handler))
+            # A page that an action answered with stands at its address; whoever asks for it anew
+            # gets the page itself.
+            router.add_get(page.below(key), _shown(page, _to_page(page)))
     router.add_get("/static/{version}/{name}", _file)
     add_api(router)
     application.on_response_prepare.append(add_late_headers)
@@ -66,6 +69,13 @@ def _shown(page: Page, handler: Handler) -> AioHandler:
         return await handler(visit)
 
     return show
+
+
+def _to_page(page: Page) -> Handler:
+    async def go(visit: Visit) -> web.Response:
+        return visit.redirect(page.path)
+
+    return go
 
 
 def _done(page: Page, handler: Handler) -> AioHandler:

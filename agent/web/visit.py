@@ -136,6 +136,7 @@ class Visit:
             "form_number": secrets.token_urlsafe(12),
             "notice": notice,
             "page_name": self.page_name,
+            "changes": self.context.changes.value,
         }
         text = await self.context.templates.render(template, {**everywhere, **(values or {})})
         return web.Response(status=status, text=text, content_type="text/html", charset="utf-8")

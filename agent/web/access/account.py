@@ -19,8 +19,8 @@ class Account:
     async def set_password(self, password: str) -> bool:
         """True where it is on the disk, False where it holds until the next start. Raises Busy."""
         self._stored = await self._passwords.hash(password)
-        sql = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
-        return await self._store.write((sql, (PASSWORD, self._stored)))
+        replace = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
+        return await self._store.write((replace, (PASSWORD, self._stored)))
 
     async def is_right(self, password: str) -> bool:
         """Raises Busy."""

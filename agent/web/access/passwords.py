@@ -1,27 +1,37 @@
-"""The owner's password as scrypt of the standard library, computed beside the event loop.
+"""The owner's password as scrypt of the standard library, computed in a process of its own.
 
 16 MB and about a quarter of a second of one core each (RFC 7914; N 2^14, r 8, p 5, which costs an
-attacker as much as the 128 MB that a gateway does not have). One at a time, so that a flood of
+attacker as much as the 128 MB that a gateway does not have). Within the agent the C library would
+keep the 16 MB after the second log-in. One at a time and of low priority, so that a flood of
 log-ins neither fills the memory nor takes the planner's cores.
 """
 
 import asyncio
 import base64
-import hashlib
+import contextlib
 import secrets
+import sys
 import unicodedata
-from functools import partial
 
 SCHEME = "scrypt"
 COST_LOG2, BLOCK, PARALLEL = 14, 8, 5
 SALT_BYTES = KEY_BYTES = 32
-MAX_MEMORY_BYTES = 64 * 1024 * 1024
 LEAST_LENGTH, MOST_LENGTH = 10, 200
 MOST_WAITING = 8
+TIMEOUT_S = 30.0
+# Salt and password come on stdin: what stands in a command line everybody on the machine can read.
+PROGRAM = """
+import hashlib, os, sys
+os.nice(10)
+cost, block, parallel, salt_bytes, key_bytes = map(int, sys.argv[1:])
+given = sys.stdin.buffer.read()
+sys.stdout.buffer.write(hashlib.scrypt(given[salt_bytes:], salt=given[:salt_bytes], n=2**cost,
+    r=block, p=parallel, maxmem=2**26, dklen=key_bytes))
+"""
 
 
 class Busy(Exception):
-    """So many wait already that this one is not computed; to be tried again later."""
+    """Cannot be computed now, as when many wait already; to be tried again later."""
 
 
 class Passwords:
@@ -32,9 +42,9 @@ class Passwords:
     async def hash(self, password: str) -> str:
         """The text to store. Raises Busy."""
         salt = secrets.token_bytes(SALT_BYTES)
-        key = await self._derive(password, salt, COST_LOG2, BLOCK, PARALLEL)
-        parts = (SCHEME, str(COST_LOG2), str(BLOCK), str(PARALLEL), _text(salt), _text(key))
-        return "$".join(parts)
+        key = await self._derive(password, salt)
+        numbers = str(COST_LOG2), str(BLOCK), str(PARALLEL)
+        return "$".join((SCHEME, *numbers, _text(salt), _text(key)))
 
     async def fits(self, password: str, stored: str) -> bool:
         """Raises Busy. What was stored in another form fits nothing."""
@@ -45,31 +55,47 @@ class Passwords:
             given = base64.b64decode(salt, validate=True)
         except ValueError:
             return False
-        if scheme != SCHEME or numbers != (COST_LOG2, BLOCK, PARALLEL):
+        if (scheme, *numbers) != (SCHEME, COST_LOG2, BLOCK, PARALLEL) or len(given) != SALT_BYTES:
             return False
-        return secrets.compare_digest(await self._derive(password, given, *numbers), wanted)
+        return secrets.compare_digest(await self._derive(password, given), wanted)
 
-    async def _derive(
-        self, password: str, salt: bytes, cost: int, block: int, parallel: int
-    ) -> bytes:
+    async def _derive(self, password: str, salt: bytes) -> bytes:
         if self._waiting >= MOST_WAITING:
             raise Busy
         self._waiting += 1
         try:
             async with self._turn:
-                derive = partial(
-                    hashlib.scrypt,
-                    _same(password),
-                    salt=salt,
-                    n=2**cost,
-                    r=block,
-                    p=parallel,
-                    maxmem=MAX_MEMORY_BYTES,
-                    dklen=KEY_BYTES,
-                )
-                return await asyncio.to_thread(derive)
+                return await _derived(salt + _same(password))
         finally:
             self._waiting -= 1
+
+
+async def _derived(given: bytes) -> bytes:
+    numbers = COST_LOG2, BLOCK, PARALLEL, SALT_BYTES, KEY_BYTES
+    pipe = asyncio.subprocess.PIPE
+    try:
+        # Isolated: neither the environment nor the folder it is started in change what it does.
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", "-c", PROGRAM, *map(str, numbers)),
+            stdin=pipe,
+            stdout=pipe,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+    except OSError as error:
+        raise Busy from error
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            key, _ = await process.communicate(given)
+    except TimeoutError:
+        raise Busy from None
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    if len(key) != KEY_BYTES:
+        raise Busy
+    return key
 
 
 def _same(password: str) -> bytes:

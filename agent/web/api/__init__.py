@@ -11,7 +11,7 @@ from agent.contracts.text import wire_json
 from agent.errors import Refused, Unavailable
 from agent.web.api import devices, house, sessions
 from agent.web.api.problem import problem
-from agent.web.api.route import MOST_BODY_BYTES, Route
+from agent.web.api.route import MOST_BODY_BYTES, JsonText, Route
 from agent.web.guard import csrf
 from agent.web.visit import Visit
 
@@ -38,7 +38,7 @@ def _handler(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespon
         if route.method != "GET" and not _comes_from_us(visit, route):
             return problem(403, visit.words("error.form"))
         try:
-            body = None if route.body is None else await _body(request)
+            body = await _body(request) if route.has_body else None
             answer = await route.handle(visit, body)
         except Refused as refusal:
             return problem(422, str(refusal))
@@ -46,7 +46,8 @@ def _handler(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespon
             return problem(503, str(error))
         if route.status == 204:
             return web.Response(status=204)
-        return web.Response(status=route.status, text=wire_json(answer), content_type=JSON)
+        text = answer if isinstance(answer, JsonText) else wire_json(answer)
+        return web.Response(status=route.status, text=text, content_type=JSON)
 
     return handle
 

@@ -4,9 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
-from agent.contracts.wire import Request, Wish
 from agent.energy.view import DeviceView
-from agent.web.api import models
 from agent.web.api.house import problems
 from agent.web.api.route import Route
 from agent.web.context import WebContext
@@ -75,8 +73,14 @@ async def _request(visit: Visit, body: Body) -> object:
 
 
 ROUTES = (
-    Route("GET", "/devices", "devices", "All appliances", _all, models.Devices),
-    Route("GET", "/devices/{device}", "device", "One appliance", _one, models.Device),
-    Route("POST", "/devices/{device}/requests", "deviceRequest",
-          "A wish for an appliance, such as boost, pause or a target", _request, Wish, Request),
-)  # fmt: skip
+    Route("GET", "/devices", "devices", "All appliances", _all),
+    Route("GET", "/devices/{device}", "device", "One appliance", _one),
+    Route(
+        "POST",
+        "/devices/{device}/requests",
+        "deviceRequest",
+        "A wish for an appliance, such as boost, pause or a target",
+        _request,
+        has_body=True,
+    ),
+)

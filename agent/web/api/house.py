@@ -7,11 +7,8 @@ from typing import Any
 from aiohttp import web
 
 from agent import __version__
-from agent.contracts.plan import PlanDocument
-from agent.contracts.wire import HealthDocument, LedgerDocument, SiteRequest, SiteWish
 from agent.energy.rates import Direction, Rate
-from agent.web.api import models
-from agent.web.api.route import Route
+from agent.web.api.route import JsonText, Route
 from agent.web.context import WebContext
 from agent.web.visit import Visit
 from agent.web.wishes import ask
@@ -107,10 +104,10 @@ def _published(topic: Callable[[WebContext], str]) -> Callable[[Visit, Body], An
     """The document of a topic. 404 before there is one."""
 
     async def handle(visit: Visit, _body: Body) -> object:
-        document = visit.context.document(topic(visit.context))
-        if document is None:
+        text = visit.context.published(topic(visit.context))
+        if text is None:
             raise web.HTTPNotFound
-        return document
+        return JsonText(text)
 
     return handle
 
@@ -140,19 +137,38 @@ async def _request(visit: Visit, body: Body) -> object:
 
 
 ROUTES = (
-    Route("GET", "/status", "status", "Is all well, and has anything changed?", _status,
-          models.Status),
-    Route("GET", "/health", "health", "What works and what does not, part by part",
-          _published(lambda context: context.topics.health), HealthDocument),
-    Route("GET", "/prices", "prices", "Prices of import and export", _prices, models.Prices),
-    Route("GET", "/tariff", "tariff", "How the tariff is doing", _tariff, models.TariffStatus),
-    Route("GET", "/plan", "plan", "The plan with its proof and reasons",
-          _published(lambda context: context.topics.plan), PlanDocument),
-    Route("GET", "/ledger", "ledger", "Energy, cost and savings",
-          _published(lambda context: context.topics.ledger), LedgerDocument),
-    Route("GET", "/events", "events", "What has happened", _events, models.Events),
-    Route("GET", "/security-events", "securityEvents", "Log-ins and changes", _security_events,
-          models.SecurityEvents),
-    Route("POST", "/site/requests", "siteRequest", "A wish for the whole house", _request,
-          SiteWish, SiteRequest),
-)  # fmt: skip
+    Route("GET", "/status", "status", "Is all well, and has anything changed?", _status),
+    Route(
+        "GET",
+        "/health",
+        "health",
+        "What works and what does not, part by part",
+        _published(lambda context: context.topics.health),
+    ),
+    Route("GET", "/prices", "prices", "Prices of import and export", _prices),
+    Route("GET", "/tariff", "tariff", "How the tariff is doing", _tariff),
+    Route(
+        "GET",
+        "/plan",
+        "plan",
+        "The plan with its proof and reasons",
+        _published(lambda context: context.topics.plan),
+    ),
+    Route(
+        "GET",
+        "/ledger",
+        "ledger",
+        "Energy, cost and savings",
+        _published(lambda context: context.topics.ledger),
+    ),
+    Route("GET", "/events", "events", "What has happened", _events),
+    Route("GET", "/security-events", "securityEvents", "Log-ins and changes", _security_events),
+    Route(
+        "POST",
+        "/site/requests",
+        "siteRequest",
+        "A wish for the whole house",
+        _request,
+        has_body=True,
+    ),
+)

@@ -1,16 +1,23 @@
 """The JSON of the API, where it is not that of a topic. The tests hold answers against it."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import BaseModel, ConfigDict, Field
 
+from agent.contracts.plan import PlanDocument
 from agent.contracts.wire import (
     Event,
+    HealthDocument,
     Instant,
+    LedgerDocument,
     Money,
     Outgoing,
+    Request,
     Schedule,
+    SiteRequest,
+    SiteWish,
     Slot,
     Tariff,
     TariffNow,
@@ -149,5 +156,24 @@ class LoggedIn(Outgoing):
     csrf_token: str
 
 
-class Nothing(RootModel[None]):
-    """No body."""
+# By the name of the route; one without an answer has no body.
+ANSWERS: Mapping[str, type[BaseModel]] = {
+    "status": Status,
+    "health": HealthDocument,
+    "prices": Prices,
+    "tariff": TariffStatus,
+    "plan": PlanDocument,
+    "ledger": LedgerDocument,
+    "events": Events,
+    "securityEvents": SecurityEvents,
+    "siteRequest": SiteWish,
+    "devices": Devices,
+    "device": Device,
+    "deviceRequest": Wish,
+    "logIn": LoggedIn,
+}
+BODIES: Mapping[str, type[BaseModel]] = {
+    "siteRequest": SiteRequest,
+    "deviceRequest": Request,
+    "logIn": Login,
+}

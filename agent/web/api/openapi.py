@@ -9,7 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from agent import __version__
 from agent.web.api import CSRF_HEADER, JSON, OPENAPI, PREFIX, ROUTES
-from agent.web.api.models import ProblemDocument
+from agent.web.api.models import ANSWERS, BODIES, ProblemDocument
 from agent.web.api.problem import MEDIA_TYPE
 from agent.web.api.route import Route
 
@@ -23,10 +23,8 @@ DESCRIPTION = (
 
 @cache
 def openapi() -> dict[str, Any]:
-    models: list[type[BaseModel]] = [ProblemDocument]
-    for route in ROUTES:
-        models += [model for model in (route.answer, route.body) if model is not None]
-    unique = [(model, "validation") for model in dict.fromkeys(models)]
+    models = dict.fromkeys((ProblemDocument, *ANSWERS.values(), *BODIES.values()))
+    unique = [(model, "validation") for model in models]
     _, definitions = models_json_schema(unique, ref_template=COMPONENTS)  # type: ignore[arg-type]
     paths: dict[str, dict[str, Any]] = {}
     for route in ROUTES:
@@ -77,12 +75,15 @@ def _operation(route: Route) -> dict[str, Any]:
         out["parameters"] = parameters
     if route.is_open:
         out["security"] = []
-    if route.body is not None:
-        out["requestBody"] = {"required": True, "content": {JSON: {"schema": _ref(route.body)}}}
+    if route.has_body:
+        out["requestBody"] = {
+            "required": True,
+            "content": {JSON: {"schema": _ref(BODIES[route.name])}},
+        }
     found = (
         {"description": route.summary}
         if route.status == 204
-        else _response(route.summary, _ref(route.answer))
+        else _response(route.summary, _ref(ANSWERS[route.name]))
     )
     error = {"schema": _ref(ProblemDocument)}
     out["responses"] = {

@@ -17,7 +17,7 @@ MOST_RUNS = 12
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One span of the plan; `reason` is the planner's sentence."""
+    """One span of the plan; `reason` is the planner's code, or words of its own."""
 
     mode: str
     start: datetime

@@ -31,7 +31,6 @@ async def show(visit: Visit) -> web.Response:
         "devices": [appliance_card(visit, view) for view in services.devices()],
         "durations": DURATIONS_MIN,
         "usual": USUAL_MIN,
-        "changes": context.changes.value,
     }
     return await visit.page("home.html", values)
 

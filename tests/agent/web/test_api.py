@@ -9,6 +9,7 @@ import jsonschema
 
 from agent.cli import main
 from agent.web.api import PREFIX, ROUTES
+from agent.web.api.models import ANSWERS, BODIES
 from agent.web.api.openapi import openapi
 from tests.fakes.web_home import PASSWORD, Visitor, WebHome, running, visitor
 
@@ -61,7 +62,7 @@ async def test_every_answer_is_as_the_document_says(tmp_path: Path) -> None:
             if route.is_open:
                 continue
             status, body, answer = await program.ask(
-                route.method, route.path.format(device="ev"), None if route.body is None else {}
+                route.method, route.path.format(device="ev"), {} if route.has_body else None
             )
             assert (status, answer.content_type) == (401, "application/problem+json"), route.path
             check(body, route.path, route.method.lower(), "default")
@@ -104,7 +105,7 @@ async def test_a_wish_goes_the_way_of_mqtt_and_is_answered(tmp_path: Path) -> No
         assert status == 422
 
 
-BODIES: tuple[tuple[bytes, str, int], ...] = (
+NO_WISHES: tuple[tuple[bytes, str, int], ...] = (
     (b"{", "application/json", 422),
     (b"[]", "application/json", 422),
     (b"[" * 4000, "application/json", 422),
@@ -121,7 +122,7 @@ async def test_a_body_that_is_no_wish_is_refused(tmp_path: Path) -> None:
         await owner.claim(house.code())
         program = Program(house, owner)
         await program.log_in()
-        for body, kind, wanted in BODIES:
+        for body, kind, wanted in NO_WISHES:
             headers = {"Content-Type": kind}
             path = "/devices/ev/requests"
             status, answer, _ = await program.ask("POST", path, body, headers=headers)
@@ -148,6 +149,11 @@ async def test_errors_are_problem_documents_in_the_language_asked_for(tmp_path: 
         assert status == 422
         assert (await program.ask("DELETE", "/sessions/current"))[0] == 204
         assert (await program.ask("GET", "/status"))[0] == 401
+
+
+def test_every_route_is_described() -> None:
+    assert {route.name for route in ROUTES if route.status != 204} == set(ANSWERS)
+    assert {route.name for route in ROUTES if route.has_body} == set(BODIES)
 
 
 def test_schema_writes_the_document(tmp_path: Path) -> None:

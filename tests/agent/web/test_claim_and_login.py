@@ -81,6 +81,8 @@ async def test_wrong_passwords_are_slowed_down_and_recorded(tmp_path: Path) -> N
             answer = await stranger.send("/login/check", password=PASSWORD)
             assert answer.status == 429
             assert int(answer.headers["Retry-After"]) <= 5
+            # That page, asked for once more as by the address line, is the form.
+            assert "Log in" in (await stranger.get("/login/check"))[1]
         # Who is in stays in.
         _, text = await owner.get("/events")
         assert text.count("Wrong password") == 5

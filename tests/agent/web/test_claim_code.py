@@ -1,6 +1,7 @@
 """The one-time code: whose it is, how long it lives, how often one may be wrong."""
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,14 @@ def test_five_wrong_tries_lock_it_also_for_a_new_code(tmp_path: Path) -> None:
     assert answers == [Answer.WRONG] * (MOST_WRONG - 1) + [Answer.LOCKED]
     assert check.judge(issue_claim_code(tmp_path, now())) is Answer.LOCKED
     assert ClaimCheck(tmp_path, now).judge(issue_claim_code(tmp_path, now())) is Answer.RIGHT
+
+
+def test_tries_at_the_same_moment_are_counted_all(tmp_path: Path) -> None:
+    check = ClaimCheck(tmp_path)
+    issue_claim_code(tmp_path)
+    with ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(check.judge, ["2222-2222"] * 64))
+    assert answers.count(Answer.WRONG) == MOST_WRONG - 1
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"salt": 1}', "\x00", "[" * 2000])

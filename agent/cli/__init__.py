@@ -16,6 +16,7 @@ COMMANDS = {
     "demo": "see it at work: sandbox, broker and simulated appliances embedded",
     "plan": "plan one Situation, or one a line, without a running agent",
     "check": "read the configuration, try broker, tariff, folder and clock, say what is wrong",
+    "connect": "connect your tariff, show it, or end the connection",
     "claim": "print a one-time code for the local pages: the first password, or a forgotten one",
     "savings": "what each device took, cost and saved: in all, by day, by session, also as CSV",
     "limits": "what the grid operator allowed and what came of it, also as CSV",

@@ -81,7 +81,7 @@ async def command(folder: Path, sandbox: ConnectSandbox, *options: str) -> Async
 
 @contextlib.asynccontextmanager
 async def no_agent() -> AsyncIterator[ConnectSandbox]:
-    async with ConnectSandbox(SystemClock()) as sandbox:  # type: ignore[arg-type]
+    async with ConnectSandbox(SystemClock()) as sandbox:
         assert isinstance(sandbox, ConnectSandbox)
         yield sandbox
 

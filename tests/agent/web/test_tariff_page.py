@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 from playwright.async_api import BrowserContext, Locator, Page, expect
 
 from tests.fakes.browser import assert_good_for_everybody, chromium

@@ -104,6 +104,13 @@ FAULTS = {
     "zone_missing": FaultSpec("location", "there is no time zone"),
     "other_location": FaultSpec("location", "the answer is about another location"),
     "no_export": FaultSpec("location", "the second direction is not connected"),
+    "status_error": FaultSpec("location", "every tariff's status is ERROR"),
+    "status_flat": FaultSpec("location", "the kinds stand beside the status, not in tariff_status"),
+    # connect
+    "connect_expired": FaultSpec("connect", "the connect token has expired before its time"),
+    "exchange_422": FaultSpec("connect", "the exchange before the end answers 422, not 404"),
+    "exchange_foreign": FaultSpec("connect", "the exchange answers about another session"),
+    "exchange_old": FaultSpec("connect", "the exchange says neither action nor whether processed"),
 }
 
 

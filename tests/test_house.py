@@ -107,6 +107,8 @@ PURE = (
     "agent.report.documents",
     "agent.report.ledger_document",
     "agent.tariff.answer",
+    "agent.tariff.connecting.contract_end",
+    "agent.tariff.connecting.session",
     "agent.tariff.estimates",
     "agent.tariff.feed",
     "agent.tariff.health",

@@ -81,7 +81,7 @@ async def command(folder: Path, sandbox: ConnectSandbox, *options: str) -> Async
 
 @contextlib.asynccontextmanager
 async def no_agent() -> AsyncIterator[ConnectSandbox]:
-    async with ConnectSandbox(SystemClock()) as sandbox:  # type: ignore[arg-type]
+    async with ConnectSandbox(SystemClock(), processing_s=2) as sandbox:
         assert isinstance(sandbox, ConnectSandbox)
         yield sandbox
 
@@ -104,7 +104,6 @@ async def test_without_an_agent_the_command_does_the_work_itself(tmp_path: Path)
             first.process.send_signal(signal.SIGINT)
             assert await first.end() == 130
             assert "stays open" in first.seen
-        sandbox.processing_s = 2
         async with command(tmp_path, sandbox, "--ascii") as second:
             assert (await second.until(LINK.pattern))[1] == token
             await second.until("##")
@@ -112,7 +111,7 @@ async def test_without_an_agent_the_command_does_the_work_itself(tmp_path: Path)
             assert await second.end() == 0
             assert "Demo <b>Energy</b>, market, connected" in second.seen
     found = kept(tmp_path).location
-    assert (found.location_id, found.directions) == (sandbox.place.id, (Direction.IMPORT,))
+    assert (found.location_id, found.directions) == (sandbox.home_id, (Direction.IMPORT,))
 
 
 async def test_status_export_and_disconnect(tmp_path: Path) -> None:
@@ -123,10 +122,10 @@ async def test_status_export_and_disconnect(tmp_path: Path) -> None:
         async with command(tmp_path, sandbox, "--export") as export:
             sandbox.finish((await export.until(LINK.pattern))[1])
             assert await export.end() == 0
-        assert sandbox.connected.keys() == {"EXPORT"}
+        assert sandbox.connected == {"commodity_export"}
         async with command(tmp_path, sandbox, "--disconnect", "--export", "--yes") as end:
             assert await end.end() == 0
-        assert sandbox.connected == {}
+        assert sandbox.connected == set()
         assert kept(tmp_path).location.location_id == ""
 
 
@@ -139,8 +138,9 @@ async def test_what_goes_wrong_has_an_exit_code_of_its_own(tmp_path: Path) -> No
         async with command(tmp_path, sandbox, "--pair", "wrong") as wrong:
             assert await wrong.end() == 65
             assert "pairing code was not accepted" in wrong.seen
-        sandbox.down, sandbox.life_s = False, 3
+        sandbox.down = False
         async with command(tmp_path, sandbox, "--pair", PAIRING_CODE) as late:
+            sandbox.sessions.expire((await late.until(LINK.pattern))[1])
             assert await late.end() == 65
             assert "not used in time" in late.seen
 

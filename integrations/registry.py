@@ -17,6 +17,7 @@ from agent.config.devices import AdapterSection, DeviceSection
 from agent.config.tariff import TariffSection
 from agent.home.kinds import KINDS, READ_ONLY
 from agent.ports import Companion, CompanionServices, DeviceAdapter, TariffSource
+from agent.web import settings as web
 from integrations.devices import native, template
 from integrations.devices.profile import load_profiles
 from integrations.homeassistant import settings as homeassistant
@@ -65,6 +66,7 @@ ADAPTERS: Mapping[str, AdapterKind] = {
 # What reads everything that is published and may be spoken to, by its section of the config.
 COMPANIONS: Mapping[str, CompanionKind] = {
     "homeassistant": CompanionKind(homeassistant.HomeAssistantSection, homeassistant.build),
+    "web": CompanionKind(web.WebSection, web.build),
 }
 
 AgentConfig = config_model(

@@ -29,7 +29,7 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("agent.tasks", set()),
     ("agent.database", WORDS),
     ("agent.store", WORDS | {"agent.database"}),
-    ("agent.ports", {"agent.energy", "agent.latest"}),
+    ("agent.ports", {"agent.energy", "agent.health", "agent.latest", "agent.store"}),
     ("agent.contracts", WORDS | {"agent.__version__"}),
     ("agent.config", WORDS | {"agent.paths"}),
     ("agent.tariff", SHELL),
@@ -39,6 +39,10 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("agent.report", SHELL | REPORT | {"agent.dispatch.outbox"}),
     ("agent.dispatch", SHELL | REPORT),
     ("agent.control", SHELL | REPORT | {"agent.config", "agent.dispatch"}),
+    (
+        "agent.web",
+        SHELL | {"agent.__version__", "agent.config", "agent.contracts", "agent.paths"},
+    ),
     ("agent.app_ports", {"agent.health", "agent.ports"}),
     ("agent.wiring", HALL),
     ("agent.app", HALL),
@@ -50,6 +54,7 @@ ROOMS: list[tuple[str, set[str]]] = [
         | {
             "agent.config",
             "agent.home.kinds",
+            "agent.web.settings",
             "integrations.devices",
             "integrations.homeassistant",
             "integrations.tariffs",

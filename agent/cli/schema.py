@@ -1,4 +1,4 @@
-"""`flatpeak-agent schema`: the JSON Schema of every topic, and one AsyncAPI 3 document."""
+"""`flatpeak-agent schema`: JSON Schema and AsyncAPI of every topic, OpenAPI of the local API."""
 
 import json
 import sys
@@ -7,12 +7,15 @@ from pathlib import Path
 from agent.cli.arguments import CommandParser
 from agent.cli.common import EX_CANTCREAT, EX_OK
 from agent.contracts.catalogue import TOPICS, asyncapi, json_schema
+from agent.web.api.openapi import openapi
 
 
 def main(argv: list[str]) -> int:
     """Exit code 0; 73 where nothing can be written."""
     parser = CommandParser(
-        "schema", "Write the contract with devices: one JSON Schema a topic, one AsyncAPI file."
+        "schema",
+        "Write the contracts: with devices one JSON Schema a topic and one AsyncAPI file, and the "
+        "OpenAPI file of the local API.",
     )
     parser.add_argument(
         "directory", type=Path, nargs="?", help="where to write; left out: AsyncAPI on stdout"
@@ -26,10 +29,12 @@ def main(argv: list[str]) -> int:
         for topic in TOPICS:
             text = json.dumps(json_schema(topic), indent=2)
             (args.directory / f"{topic.key}.schema.json").write_text(text + "\n")
-        (args.directory / "asyncapi.json").write_text(json.dumps(asyncapi(), indent=2) + "\n")
+        for name, document in (("asyncapi", asyncapi()), ("openapi", openapi())):
+            text = json.dumps(document, indent=2)
+            (args.directory / f"{name}.json").write_text(text + "\n")
     except OSError as error:
         why = "is no folder" if isinstance(error, FileExistsError) else error.strerror
         print(f"flatpeak-agent schema: {error.filename or args.directory}: {why}", file=sys.stderr)
         return EX_CANTCREAT
-    print(f"{len(TOPICS)} schemas and asyncapi.json in {args.directory}")
+    print(f"{len(TOPICS)} schemas, openapi.json and asyncapi.json in {args.directory}")
     return EX_OK

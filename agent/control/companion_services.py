@@ -12,11 +12,13 @@ from agent.control.site import Site
 from agent.dispatch.outbox import COMPANIONS, Outbox
 from agent.energy.instants import from_unix
 from agent.energy.rates import Direction
-from agent.energy.view import DeviceView, Problem, SiteView
+from agent.energy.view import DeviceView, EventView, Problem, SiteView
 from agent.health import Health, State
 from agent.home.grid_limit import FOR_EVER
-from agent.ports import OutgoingMessage, RatesProvider
+from agent.ports import OutgoingMessage, RatesProvider, TariffConnection
 from agent.records.device_store import DeviceStore
+from agent.report.event_queue import EventQueue
+from agent.store import Store
 
 TARIFF = "tariff"
 STALE = "prices are overdue; planning on what is known"
@@ -38,10 +40,13 @@ class AgentServices:
     rates: RatesProvider
     place: Site
     managed: DeviceManager
+    queue: EventQueue
     controller: Controller
     health: Health
+    database: Store
     is_trusted: Callable[[], bool]
     publish_status: Callable[[], Awaitable[None]]
+    tariff_connection: TariffConnection | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     @property
@@ -93,6 +98,9 @@ class AgentServices:
             f"the grid allows {limit_w:.0f} W{end}",
             "Nothing: appliances share what is allowed and the rest waits.",
         )
+
+    def events(self) -> Sequence[EventView]:
+        return tuple(self.queue.recent)
 
     def publish(self, *messages: OutgoingMessage) -> None:
         self.outbox.set(COMPANIONS, *messages)

@@ -40,6 +40,15 @@ MIGRATIONS = (
         PRIMARY KEY (since, device, name)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE web_sessions (
+        token_hash TEXT PRIMARY KEY, created_at INTEGER NOT NULL, seen_at INTEGER NOT NULL,
+        address TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE security_events (
+        id INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL
+    );
+    """,
 )
 VERSION = len(MIGRATIONS)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from agent.energy.plan import DevicePlan
@@ -69,6 +70,16 @@ class DeviceView:
     temperature_c: float | None
     planned: Planned
     problems: Mapping[str, Problem]
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """What has happened: `kind` is the wire's word, `device` None where it is of no device."""
+
+    at: datetime
+    kind: str
+    device: str | None
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,27 +1,34 @@
 """Events: what has just happened, told once. One device says one of a kind a minute."""
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from agent.clock import Clock
 from agent.energy.text import clean_text
+from agent.energy.view import EventView
 from agent.health import Health
 from agent.ports import OutgoingMessage
 from agent.report.documents import event_document
 
 SAME_KIND_EVERY = timedelta(minutes=1)
 MOST_TEXT = 300
+MOST_KEPT = 100
 
 
 @dataclass(slots=True)
 class EventQueue:
-    """`publish` brings a message out. What comes too often is counted, not said."""
+    """`publish` brings a message out. What comes too often is counted, not said.
+
+    `recent` are the last that were said since the start.
+    """
 
     clock: Clock
     health: Health
     topic: str
     publish: Callable[[OutgoingMessage], None]
+    recent: deque[EventView] = field(default_factory=lambda: deque(maxlen=MOST_KEPT), init=False)
     _last: dict[tuple[str, str], float] = field(default_factory=dict, init=False)
 
     def event(self, kind: str, device: str | None, text: str) -> None:
@@ -34,5 +41,7 @@ class EventQueue:
             self.health.count("events_not_repeated")
             return
         self._last[key] = now.timestamp()
-        document = event_document(now, kind, device, clean_text(text, MOST_TEXT))
+        text = clean_text(text, MOST_TEXT)
+        self.recent.append(EventView(now, kind, device, text))
+        document = event_document(now, kind, device, text)
         self.publish(OutgoingMessage(self.topic, document, retain=False))

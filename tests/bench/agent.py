@@ -7,17 +7,20 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import aiohttp
 import aiomqtt
 
+from agent.web.claim_code import issue_claim_code
 from integrations.sandbox.appliances.link import NO_DELAY, open_link
-from integrations.sandbox.broker import HOST, Broker, open_broker
+from integrations.sandbox.broker import HOST, Broker, free_port, open_broker
 from integrations.sandbox.household import DEVICES, build_appliances
 from integrations.sandbox.server import FlatPeakSandbox
 from tests.bench.child import SharedClock
+from tests.fakes.web_home import visitor
 
 Row = tuple[str, float, float, str]
 BASE = "flatpeak/home"
@@ -46,8 +49,13 @@ class Bench:
     speed: float
 
     async def agent(
-        self, database: Path, seconds: float, devices: Sequence[object] = DEVICES
+        self,
+        database: Path,
+        seconds: float,
+        devices: Sequence[object] = DEVICES,
+        sections: Mapping[str, object] | None = None,
     ) -> dict[str, float]:
+        """`sections` of the config besides those of every house."""
         task = {
             "start": START.timestamp(),
             "epoch": self.epoch,
@@ -68,6 +76,7 @@ class Bench:
                     "protocol": self.broker.protocol,
                 },
                 "devices": list(devices),
+                **(sections or {}),
             },
         }
         process = await asyncio.create_subprocess_exec(
@@ -92,7 +101,9 @@ class Bench:
         return aiomqtt.Client(HOST, self.broker.port, socket_options=NO_DELAY)
 
 
-async def _life(folder: Path, days: float) -> dict[str, float]:
+async def _life(
+    folder: Path, days: float, sections: Mapping[str, object] | None = None
+) -> dict[str, float]:
     """Simulated days with all appliances."""
     async with Bench.open(speed=SPEED) as bench, contextlib.AsyncExitStack() as stack:
         links = {
@@ -104,7 +115,8 @@ async def _life(folder: Path, days: float) -> dict[str, float]:
         zone = next(iter(bench.sandbox.locations.values())).zone
         appliances = build_appliances(BASE, bench.clock, zone, lambda name: links[name])
         jobs = [asyncio.create_task(appliance.run()) for appliance in appliances]
-        figures = await bench.agent(folder / f"{days}.sqlite", days * 86_400 / SPEED)
+        database = folder / f"{days}-{len(sections or {})}.sqlite"
+        figures = await bench.agent(database, days * 86_400 / SPEED, sections=sections)
         for job in jobs:
             job.cancel()
         await asyncio.gather(*jobs, return_exceptions=True)
@@ -118,6 +130,41 @@ async def _day(folder: Path) -> list[Row]:
         ("resident memory after a simulated day", figures["resident_mb"], 60, "MB"),
         ("written to disk on a simulated first day", figures["disk_mb"], 0.5, "MB"),
     ]
+
+
+async def _pages(folder: Path) -> list[Row]:
+    """The same day while somebody looks at the local pages all the time."""
+    port = free_port()
+    state = folder / "pages"
+    pages = {"enabled": True, "host": HOST, "port": port}
+    visits = asyncio.create_task(_visits(f"http://{HOST}:{port}", state))
+    try:
+        figures = await _life(folder, 1, {"web": pages, "state": {"directory": str(state)}})
+    finally:
+        visits.cancel()
+        await asyncio.gather(visits, return_exceptions=True)
+    return [
+        (
+            "the same with pages looked at, after an hour",
+            figures["resident_after_hour_mb"],
+            70,
+            "MB",
+        ),
+        ("the same with pages looked at, after a day", figures["resident_mb"], 70, "MB"),
+    ]
+
+
+async def _visits(url: str, state: Path) -> None:
+    """Never ends: whoever comes before the agent is there tries again."""
+    async with visitor(url) as owner:
+        claimed = False
+        while True:
+            with contextlib.suppress(aiohttp.ClientError):
+                if not claimed:
+                    claimed = (await owner.claim(issue_claim_code(state))).status == 303
+                for path in ("/", "/health", "/events", "/api/v1/devices", "/api/v1/plan"):
+                    await owner.get(path)
+            await asyncio.sleep(0.5)
 
 
 async def _fortnight(folder: Path) -> list[Row]:
@@ -154,6 +201,6 @@ def rows() -> list[Row]:
     """Each: what, measured, target, unit."""
     out: list[Row] = []
     with tempfile.TemporaryDirectory() as name:
-        for measure in (_warm_start, _day, _fortnight):
+        for measure in (_warm_start, _day, _pages, _fortnight):
             out += asyncio.run(measure(Path(name)))
     return out

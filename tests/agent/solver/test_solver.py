@@ -46,7 +46,9 @@ def test_a_process_plans_and_stays_for_the_next_plan() -> None:
         assert float(plan_with(solver, shop()).objective) == pytest.approx(-0.30, abs=1e-5)
         first = solver.pid
         assert first is not None
-        assert os.getpriority(os.PRIO_PROCESS, first) > os.getpriority(os.PRIO_PROCESS, 0)
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        # 19 is the lowest there is.
+        assert os.getpriority(os.PRIO_PROCESS, first) > min(own, 18)
         assert plan_with(solver, shop()).engine is Engine.JOINT
         assert solver.pid == first
     assert solver.pid is None

@@ -1,0 +1,27 @@
+"""The one account of the house: unclaimed, or with a password."""
+
+from agent.store import Store
+from agent.web.access.passwords import Passwords
+
+PASSWORD = "web.password"
+
+
+class Account:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._passwords = Passwords()
+        self._stored = store.get_value(PASSWORD) or ""
+
+    @property
+    def claimed(self) -> bool:
+        return bool(self._stored)
+
+    async def set_password(self, password: str) -> bool:
+        """True where it is on the disk, False where it holds until the next start. Raises Busy."""
+        self._stored = await self._passwords.hash(password)
+        replace = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
+        return await self._store.write((replace, (PASSWORD, self._stored)))
+
+    async def is_right(self, password: str) -> bool:
+        """Raises Busy."""
+        return self.claimed and await self._passwords.fits(password, self._stored)

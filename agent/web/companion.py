@@ -1,0 +1,224 @@
+"""The companion: opens the port, keeps it open, says in health where it is not."""
+
+import asyncio
+import hashlib
+import json
+import logging
+import ssl
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import cast
+
+from aiohttp import web
+
+from agent.clock import Clock
+from agent.config import Config
+from agent.energy.text import clean_text
+from agent.ports import CompanionServices, Message
+from agent.web.claim_code import discard_claim_code, issue_claim_code
+from agent.web.context import make_context
+from agent.web.guard.connections import Connections
+from agent.web.routes import make_application, prepare
+from agent.web.settings import WebSection
+
+log = logging.getLogger(__name__)
+
+PART = "web"
+RETRY_S = 30.0
+# A renewed certificate is used without a restart.
+LOOK_AT_FILES_S = 600.0
+KEEPALIVE_S = 15.0
+# Who does not take an answer by then is not waited for.
+SHUTDOWN_S = 1.0
+MOST_HEADER_BYTES = 8190
+OWN_ERROR = "ended by an error of their own; begun anew in a moment"
+CONFIG_SEEN = "web.config_seen"
+
+
+class WebServer:
+    """A Companion. It publishes nothing on MQTT and hears nothing there."""
+
+    topics: Collection[str] = ()
+    subscriptions: Sequence[str] = ()
+
+    def __init__(
+        self, section: WebSection, config: Config, services: CompanionServices, clock: Clock
+    ) -> None:
+        self._section = section
+        self._services = services
+        self.context = make_context(section, config, services, clock)
+
+    def receive(self, message: Message) -> None:
+        """Nothing is subscribed to."""
+
+    async def run(self) -> None:
+        """Never ends."""
+        while True:
+            try:
+                await self._live()
+            except Exception:
+                # The last door: whatever is wrong with the pages, the appliances go on.
+                log.error("the local pages failed", exc_info=True)
+                self._services.health.failed(PART, OWN_ERROR, "maintainer: the log says more")
+            await asyncio.sleep(RETRY_S)
+
+    async def _live(self) -> None:
+        await asyncio.to_thread(prepare, self.context)
+        await self._prepare_claim()
+        self._note_config()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._count_changes(), name="web-changes")
+            group.create_task(self._serve(), name="web-server")
+
+    async def _count_changes(self) -> None:
+        changed, changes = self._services.changed, self.context.changes
+        while True:
+            await changed.wait()
+            changed.clear()
+            changes.set(changes.value + 1)
+
+    # --- the first visit --------------------------------------------------------------------------
+
+    async def _prepare_claim(self) -> None:
+        """Codes of an earlier life are dead; a new one is said where nobody has set a password."""
+        folder = self.context.state_folder
+        if self.context.account.claimed:
+            await asyncio.to_thread(discard_claim_code, folder)
+            return
+        try:
+            code = await asyncio.to_thread(issue_claim_code, folder)
+        except OSError as error:
+            log.error("no code for the local pages: %s", clean_text(str(error)))
+            return
+        log.warning(
+            "the local pages wait for their owner: code %s, good for 15 minutes, at %s",
+            code,
+            _address(self._section),
+        )
+
+    def _note_config(self) -> None:
+        """Which sections of the config are others than at the last start, by their hashes."""
+        store, found = self._services.database, {}
+        config = self.context.config.model_dump(mode="json")
+        for name, section in config.items():
+            found[name] = hashlib.sha256(json.dumps(section).encode()).hexdigest()[:16]
+        try:
+            seen = json.loads(store.get_value(CONFIG_SEEN) or "null")
+        except ValueError:
+            seen = None
+        if isinstance(seen, dict):
+            changed = sorted(name for name in found if found[name] != seen.get(name))
+            if changed:
+                self.context.security_log.record("config_changed", ", ".join(changed))
+        text = json.dumps(found)
+        if seen != found:
+            sql = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
+            store.submit((sql, (CONFIG_SEEN, text)))
+
+    # --- the port ---------------------------------------------------------------------------------
+
+    async def _serve(self) -> None:
+        while True:
+            try:
+                await self._serve_once()
+            except (OSError, UnicodeError) as error:
+                why, action = _explained(error, self._section)
+                self._services.health.failed(PART, why, action)
+            # Real seconds: it waits for the machine, not for the house.
+            await asyncio.sleep(RETRY_S)
+
+    async def _serve_once(self) -> None:
+        """Until it is cancelled. Raises OSError where the port or a file is not to be had."""
+        section = self._section
+        context = await asyncio.to_thread(_tls, section)
+        runner = web.AppRunner(
+            make_application(self.context),
+            access_log=None,
+            keepalive_timeout=KEEPALIVE_S,
+            shutdown_timeout=SHUTDOWN_S,
+            max_line_size=MOST_HEADER_BYTES,
+            max_field_size=MOST_HEADER_BYTES,
+        )
+        await runner.setup()
+        assert runner.server is not None
+        connections = Connections(
+            cast("type[asyncio.Protocol]", runner.server), lan_only=section.lan_only
+        )
+        server: asyncio.Server | None = None
+        try:
+            loop = asyncio.get_running_loop()
+            server = await loop.create_server(
+                connections, section.host, section.port, ssl=context, backlog=64
+            )
+            self._services.health.ok(PART, f"at {_address(section)}")
+            await self._renew(context)
+        finally:
+            if server is not None:
+                server.close()
+            connections.abort_all()
+            await runner.cleanup()
+
+    async def _renew(self, context: ssl.SSLContext | None) -> None:
+        """Never ends. A certificate that cannot be read leaves the old one in its place."""
+        section = self._section
+        seen = await asyncio.to_thread(_changed_at, section)
+        while True:
+            await asyncio.sleep(LOOK_AT_FILES_S)
+            found = await asyncio.to_thread(_changed_at, section)
+            if context is None or found == seen:
+                continue
+            seen = found
+            try:
+                await asyncio.to_thread(_load, context, section)
+            except OSError as error:
+                why, action = _explained(error, section)
+                self._services.health.degraded(PART, why, action)
+            else:
+                self._services.health.ok(PART, f"at {_address(section)}")
+
+
+def _changed_at(section: WebSection) -> tuple[float, ...]:
+    files = (section.certificate_file, section.key_file)
+    return tuple(_mtime(path) for path in files if path is not None)
+
+
+def _mtime(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _load(context: ssl.SSLContext, section: WebSection) -> None:
+    """Raises OSError. What connects from now on is given the new certificate."""
+    assert section.certificate_file is not None
+    # A key with a passphrase is refused: else OpenSSL would ask for it on the terminal.
+    context.load_cert_chain(section.certificate_file, section.key_file, password="")
+
+
+def _tls(section: WebSection) -> ssl.SSLContext | None:
+    """Raises OSError (ssl's errors are some) where a file is missing or no certificate."""
+    if section.certificate_file is None or section.key_file is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _load(context, section)
+    return context
+
+
+def _explained(error: OSError | UnicodeError, section: WebSection) -> tuple[str, str]:
+    """Why the pages are not there, and who acts."""
+    strerror = error.strerror if isinstance(error, OSError) else None
+    text = clean_text(strerror or str(error))
+    if isinstance(error, ssl.SSLError):
+        return f"the certificate cannot be used: {text}", "owner: mend web.certificate_file"
+    if isinstance(error, FileNotFoundError | PermissionError) and section.certificate_file:
+        return f"{section.certificate_file} or its key: {text}", "owner: mend web.certificate_file"
+    where = f"port {section.port}" + (f" of {section.host}" if section.host else "")
+    return f"{where} cannot be opened: {text}", "owner: free it, or give another web.port"
+
+
+def _address(section: WebSection) -> str:
+    scheme = "https" if section.certificate_file else "http"
+    host = section.names[0] if section.names else section.host or "<this machine>"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{section.port}"

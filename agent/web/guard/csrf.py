@@ -1,0 +1,27 @@
+"""That a form was sent from a page of ours: a token that only our pages hold, and the origin.
+
+The token follows from the cookie's secret by a hash, so nothing has to be kept for it.
+"""
+
+import hashlib
+import secrets
+from urllib.parse import urlsplit
+
+
+def token_for(secret: str) -> str:
+    return hashlib.sha256(f"csrf:{secret}".encode("utf-8", "replace")).hexdigest()
+
+
+def fits(token: str, secret: str) -> bool:
+    given = token.encode("utf-8", "replace")
+    return bool(secret) and secrets.compare_digest(given, token_for(secret).encode())
+
+
+def same_origin(origin: str | None, host: str) -> bool:
+    """Does the browser say that another site asks? Programs without a browser say nothing.
+
+    Only host and port are compared: before us there may be somebody who speaks TLS.
+    """
+    if origin is None:
+        return True
+    return urlsplit(origin).netloc.lower() == host.lower() != ""

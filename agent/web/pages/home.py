@@ -1,0 +1,65 @@
+"""The home page: what a kWh costs now and next, what each appliance does, boost and pause."""
+
+from aiohttp import web
+
+from agent.errors import Refused, Unavailable
+from agent.web.api.house import import_rates, next_cheaper, price_now, tariff_status
+from agent.web.pages.appliance import appliance_card
+from agent.web.pages.page import Handler, Page
+from agent.web.pages.price_chart import price_chart
+from agent.web.visit import Visit
+from agent.web.wishes import ask
+from agent.web.words import device_name
+
+DURATIONS_MIN = (30, 60, 120, 240, 480)
+USUAL_MIN = 60
+
+
+async def show(visit: Visit) -> web.Response:
+    context, now = visit.context, visit.now
+    services = context.services
+    rates = import_rates(context, now)
+    tariff = tariff_status(context)
+    currency = str(tariff["currency"] or "")
+    values = {
+        "currency": currency,
+        "price": price_now(rates, now),
+        "cheaper": next_cheaper(rates, now),
+        "chart": price_chart(rates, now, visit.words, currency),
+        "clock_trusted": services.clock_trusted,
+        "problems": services.site().problems,
+        "devices": [appliance_card(visit, view) for view in services.devices()],
+        "durations": DURATIONS_MIN,
+        "usual": USUAL_MIN,
+    }
+    return await visit.page("home.html", values)
+
+
+def _mode(name: str) -> Handler:
+    async def do(visit: Visit) -> web.Response:
+        device = visit.form.get("device", "")
+        if all(view.id != device for view in visit.context.services.devices()):
+            return visit.redirect("/", visit.words("home.no_device"), is_error=True)
+        request: dict[str, object] = {"mode": name}
+        if name != "auto":
+            minutes = visit.form.get("minutes", "")
+            known = [str(value) for value in DURATIONS_MIN]
+            request["for_s"] = 60 * (int(minutes) if minutes in known else USUAL_MIN)
+        try:
+            await ask(visit.context, device, request)
+        except Refused as refusal:
+            text = visit.words("home.refused", reason=str(refusal))
+            return visit.redirect("/", text, is_error=True)
+        except Unavailable:
+            return visit.redirect("/", visit.words("home.late"), is_error=True)
+        return visit.redirect("/", visit.words(f"home.done_{name}", device=device_name(device)))
+
+    return do
+
+
+PAGE = Page(
+    "home",
+    "/",
+    show,
+    actions={name: _mode(name) for name in ("boost", "pause", "auto")},
+)

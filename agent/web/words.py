@@ -1,0 +1,79 @@
+"""One language as a visitor reads it: texts, numbers, prices, local times."""
+
+from datetime import datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from agent.web.languages import texts
+
+# Prices a kWh are read in the hundredth of the currency where it has one with a short name.
+HUNDREDTHS = {
+    "EUR": "ct",
+    "GBP": "p",
+    "USD": "¢",
+    "AUD": "c",
+    "SEK": "öre",
+    "NOK": "øre",
+    "DKK": "øre",
+}
+
+
+def device_name(device: str) -> str:
+    """The id of a device as people write a name."""
+    return device.upper() if len(device) <= 3 else device.replace("_", " ").capitalize()
+
+
+class Words:
+    """Called with a key and the values of its places gives the text.
+
+    A key that the language lacks is given in English, one that nobody knows as it is.
+    """
+
+    def __init__(self, language: str, zone: ZoneInfo) -> None:
+        self.language = language
+        self.zone = zone
+        self._texts = texts(language)
+
+    def __call__(self, key: str, /, **values: object) -> str:
+        text = self._texts.get(key, key)
+        return text.format_map(values) if values else text
+
+    def has(self, key: str) -> bool:
+        return key in self._texts
+
+    def number(self, value: Decimal | float, digits: int = 1) -> str:
+        text = f"{value:,.{digits}f}"
+        if self("words.decimal_comma") == "yes":
+            text = text.translate(str.maketrans(",.", ".,"))
+        return text
+
+    def price(self, per_kwh: Decimal | float, currency: str) -> str:
+        """Such as `31.4 ct/kWh`."""
+        small = HUNDREDTHS.get(currency)
+        if small is None:
+            return f"{self.number(per_kwh, 4)} {currency}/kWh"
+        return f"{self.number(Decimal(str(per_kwh)) * 100, 1)} {small}/kWh"
+
+    def money(self, value: Decimal | float, currency: str) -> str:
+        return f"{self.number(value, 2)} {currency}"
+
+    def power(self, power_w: float) -> str:
+        if abs(power_w) < 1000:
+            return f"{power_w:.0f} W"
+        return f"{self.number(power_w / 1000, 1)} kW"
+
+    def clock(self, when: datetime) -> str:
+        return f"{when.astimezone(self.zone):%H:%M}"
+
+    def moment(self, when: datetime, now: datetime) -> str:
+        """Local time, with the day where it is another than today."""
+        local, today = when.astimezone(self.zone), now.astimezone(self.zone).date()
+        days = (local.date() - today).days
+        if days == 0:
+            return f"{local:%H:%M}"
+        if days in (1, -1):
+            day = self("words.tomorrow" if days == 1 else "words.yesterday")
+        else:
+            weekday = self(f"words.weekday_{local.weekday()}")
+            day = self("words.date", weekday=weekday, day=local.day, month=local.month)
+        return self("words.day_and_time", day=day, time=f"{local:%H:%M}")

@@ -1,0 +1,145 @@
+"""The pages in a real Chromium, as the people of the house use them."""
+
+from pathlib import Path
+
+from playwright.async_api import Page, expect
+
+from tests.fakes.browser import assert_good_for_everybody, chromium, chromium_context
+from tests.fakes.web_home import PASSWORD, WebHome, running
+
+
+async def claim(page: Page, house: WebHome) -> None:
+    await page.goto(house.url)
+    await page.get_by_label("One-time code").fill(house.code())
+    await page.get_by_label("New password").fill(PASSWORD)
+    await page.get_by_label("The same once more").fill(PASSWORD)
+    await page.get_by_role("button", name="Set the password").click()
+    await expect(page.get_by_role("heading", name="Appliances")).to_be_visible()
+
+
+async def test_every_page_is_good_for_everybody(tmp_path: Path) -> None:
+    async with running(tmp_path) as house, chromium() as browser:
+        async with chromium_context(browser) as context:
+            page = await context.new_page()
+            await page.goto(f"{house.url}/claim")
+            await assert_good_for_everybody(page)
+            await claim(page, house)
+            await house.home.say("device/ev/state", {"plugged": True}, retain=True)
+            await house.home.say("device/ev/request", {"mode": "sprint"})
+            await house.home.until("device/ev/wish", accepted=False)
+            for path in ("/", "/health", "/events", "/nothing", "/claim"):
+                await page.goto(house.url + path)
+                for summary in await page.locator("summary").all():
+                    await summary.click()
+                await assert_good_for_everybody(page)
+            await page.get_by_role("button", name="Log out").click()
+            await page.get_by_label("Password").fill("not this one")
+            await page.get_by_role("button", name="Log in").click()
+            await expect(page.get_by_role("alert")).to_have_text("This password is not right.")
+            await assert_good_for_everybody(page)
+        async with chromium_context(browser, locale="de-DE") as context:
+            page = await context.new_page()
+            await page.goto(f"{house.url}/login")
+            await expect(page.locator("html")).to_have_attribute("lang", "de")
+            await expect(page.get_by_label("Passwort")).to_be_visible()
+            await page.get_by_role("link", name="English").click()
+            await page.goto(f"{house.url}/login")
+            await expect(page.get_by_label("Password")).to_be_visible()
+
+
+async def test_locked_after_five_wrong_codes(tmp_path: Path) -> None:
+    async with (
+        running(tmp_path) as house,
+        chromium() as browser,
+        chromium_context(browser) as context,
+    ):
+        page = await context.new_page()
+        await page.goto(house.url)
+        for _ in range(5):
+            await page.get_by_label("One-time code").fill("2222-2222")
+            await page.get_by_label("New password").fill(PASSWORD)
+            await page.get_by_label("The same once more").fill(PASSWORD)
+            await page.get_by_role("button", name="Set the password").click()
+            await expect(page.get_by_role("alert")).to_be_visible()
+        await expect(page.get_by_role("alert")).to_contain_text("Five wrong codes")
+        await expect(page.get_by_role("button")).to_have_count(0)
+        await assert_good_for_everybody(page)
+
+
+async def test_three_wrong_passwords_then_the_right_one_back_and_two_tabs(tmp_path: Path) -> None:
+    async with (
+        running(tmp_path) as house,
+        chromium() as browser,
+        chromium_context(browser) as context,
+    ):
+        first = await context.new_page()
+        await claim(first, house)
+        await first.get_by_role("button", name="Log out").click()
+        second = await context.new_page()
+        await second.goto(f"{house.url}/health")
+        await expect(second.get_by_role("heading", name="Log in")).to_be_visible()
+        for number in range(3):
+            await first.get_by_label("Password").fill(f"wrong {number}")
+            await first.get_by_role("button", name="Log in").click()
+            await expect(first.get_by_role("alert")).to_contain_text("not right")
+        # By keyboard alone: after the error the field has the focus.
+        await first.keyboard.type(PASSWORD)
+        await first.keyboard.press("Enter")
+        await expect(first.get_by_role("heading", name="Appliances")).to_be_visible()
+        # The other tab's form is older than the session and still good.
+        await second.get_by_label("Password").fill(PASSWORD)
+        await second.get_by_role("button", name="Log in").click()
+        await expect(second.get_by_role("heading", name="Health")).to_be_visible()
+        await first.reload()
+        await expect(first.get_by_role("heading", name="Appliances")).to_be_visible()
+        # Logged out in one tab, the other does nothing any more and shows nothing by "back".
+        await second.get_by_role("button", name="Log out").click()
+        await second.go_back()
+        await expect(second.get_by_role("heading", name="Log in")).to_be_visible()
+        await first.get_by_role("button", name="Pause EV").click()
+        await expect(first.get_by_role("heading", name="Log in")).to_be_visible()
+
+
+async def test_a_double_click_asks_once_and_the_page_follows_by_itself(tmp_path: Path) -> None:
+    async with (
+        running(tmp_path) as house,
+        chromium() as browser,
+        chromium_context(browser) as context,
+    ):
+        page = await context.new_page()
+        await claim(page, house)
+        before = len(house.home.watcher.payloads("flatpeak/home/device/boiler/wish"))
+        await page.get_by_role("button", name="Boost Boiler").dblclick()
+        await expect(page.get_by_text("Boost until")).to_be_visible()
+        await house.home.until("device/boiler/wish", mode="boost")
+        await page.get_by_role("button", name="Back to the plan Boiler").click()
+        await expect(page.get_by_role("status").first).to_contain_text("Back to the plan")
+        await house.home.until("device/boiler/wish", after=before, mode="auto")
+        wishes = house.home.watcher.payloads("flatpeak/home/device/boiler/wish")
+        assert sum(b'"mode":"boost"' in item for item in wishes) == 1
+        # Somebody asks over MQTT: the page shows it without being touched.
+        await house.home.say("device/boiler/request", {"mode": "pause", "for_s": 3600})
+        await expect(page.get_by_text("Paused until")).to_be_visible(timeout=30_000)
+
+
+async def test_without_scripts_everything_can_be_done(tmp_path: Path) -> None:
+    async with (
+        running(tmp_path) as house,
+        chromium() as browser,
+        chromium_context(browser, java_script_enabled=False) as context,
+    ):
+        page = await context.new_page()
+        await claim(page, house)
+        await page.get_by_label("How long: Boiler").select_option("for 2 hours")
+        await page.get_by_role("button", name="Pause Boiler").click()
+        await expect(page.get_by_text("Paused until")).to_be_visible()
+        await page.get_by_role("button", name="Log out").click()
+        await expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
+async def test_a_gateway_that_is_gone_is_said(tmp_path: Path) -> None:
+    async with chromium() as browser, chromium_context(browser) as context:
+        page = await context.new_page()
+        async with running(tmp_path) as house:
+            await claim(page, house)
+        await expect(page.get_by_text("No connection to the gateway")).to_be_visible(timeout=30_000)

@@ -1,0 +1,74 @@
+"""A real headless Chromium, and the checks that every page of ours has to pass in it."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import AsyncIterator
+from itertools import product
+from typing import Literal
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT, AxeResults
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+
+SIZES = ((360, 740), (1280, 800))
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+def chromium_program() -> str:
+    """The program; without it the test is skipped, but not in CI, which installs it."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        if os.environ.get("CI"):
+            pytest.fail("chromium is not installed: see .ci/run")
+        pytest.skip("chromium is not installed")
+    return program
+
+
+@contextlib.asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
+    program = chromium_program()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program, args=arguments)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@contextlib.asynccontextmanager
+async def chromium_context(browser: Browser, **more: object) -> AsyncIterator[BrowserContext]:
+    """Cookies of its own. Whatever a page asks of another host, or complains of, is a failure."""
+    context = await browser.new_context(**{"locale": "en-GB", **more})  # type: ignore[arg-type]
+    complaints: list[str] = []
+    context.on(
+        "console",
+        lambda message: complaints.append(message.text) if message.type == "error" else None,
+    )
+    context.on("weberror", lambda error: complaints.append(str(error.error)))
+    foreign: list[str] = []
+    context.on("request", lambda request: foreign.append(request.url))
+    try:
+        yield context
+    finally:
+        await context.close()
+    hosts = {url.split("/")[2] for url in foreign if url.startswith("http")}
+    assert len(hosts) <= 1, hosts
+    # That an answer was an error is said by the page, and by the test that wanted it.
+    assert [text for text in complaints if "Failed to load resource" not in text] == []
+
+
+async def assert_good_for_everybody(page: Page) -> None:
+    """axe finds nothing and nothing is wider than the screen: phone and desk, light and dark."""
+    for (width, height), scheme in product(SIZES, SCHEMES):
+        await page.set_viewport_size({"width": width, "height": height})
+        await page.emulate_media(color_scheme=scheme)
+        where = f"{page.url} at {width} px, {scheme}"
+        scroll = await page.evaluate("document.documentElement.scrollWidth")
+        assert scroll <= width, f"{where}: {scroll} px wide"
+        if not await page.evaluate("Boolean(window.axe)"):
+            await page.evaluate(AXE_SCRIPT)
+        found = AxeResults(await page.evaluate("options => axe.run(document, options)", RULES))
+        assert found.violations_count == 0, f"{where}\n{found.generate_report()}"

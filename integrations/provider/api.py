@@ -52,40 +52,53 @@ class Api:
     async def tariff(self, request: web.Request) -> web.Response:
         """At least the next 24 hours of the contract whose access token comes along."""
         now, address = self._clock.now(), self._address(request)
-        async with self._database.writing() as connection:
+        async with self._database.reading() as connection:
             found = await connection.run_sync(
                 lambda sync: TokenServer(self._config, sync, now, address).bearer(request.headers)
             )
-            if isinstance(found, Answer):
-                return _response(found)
-            least = self._config.polling.min_interval_s
-            now_s = int(now.timestamp())
-            counted = await connection.execute(
-                update(GRANT)
-                .where(
-                    GRANT.c.id == found["grant_id"],
-                    or_(GRANT.c.polled_at.is_(None), GRANT.c.polled_at <= now_s - least),
-                )
-                .values(polled_at=now_s)
-            )
-            if counted.rowcount != 1:
-                await record(connection, now, _entry("POLLED_TOO_OFTEN", found, address))
-                wait_s = max(1, (found["polled_at"] or now_s) + least - now_s)
-                return _error(429, "rate_limit", "polled too often", {"Retry-After": str(wait_s)})
+        if isinstance(found, Answer):
+            detail = str(found.body.get("error", ""))
+            await self._record(Entry(event="TOKEN_REFUSED", address=address, detail=detail))
+            return _response(found)
+        now_s, least = int(now.timestamp()), self._config.polling.min_interval_s
+        if found["polled_at"] is not None and found["polled_at"] > now_s - least:
+            return await self._too_often(found, address, found["polled_at"] + least - now_s)
         # To the hour, so that what is answered can be compared.
         start = now.replace(minute=0, second=0, microsecond=0)
         end = start + timedelta(hours=self._config.polling.horizon_hours + 1)
         tariff = await self._customers.tariff(found["contract_id"], start, end, now)
         if tariff is None:
             return _error(404, "not_found", "there is no such contract any more", {})
-        document = tariff_document(tariff, start, end, now)
         until = tariff.contract.end
         soon = min(now + NEXT_DAY, until) if until else now + NEXT_DAY
         last = tariff.rates[-1].end if tariff.rates else start
         event = "TARIFF_READ" if last >= soon or soon <= now else "TARIFF_INCOMPLETE"
         async with self._database.writing() as connection:
-            await record(connection, now, _entry(event, found, address))
+            # Of polls at the same moment one alone counts, whichever worker has it.
+            counted = await connection.execute(
+                update(GRANT)
+                .where(
+                    GRANT.c.id == found["grant_id"],
+                    GRANT.c.revoked_at.is_(None),
+                    or_(GRANT.c.polled_at.is_(None), GRANT.c.polled_at <= now_s - least),
+                )
+                .values(polled_at=now_s)
+            )
+            if counted.rowcount == 1:
+                await record(connection, now, _entry(event, found, address))
+        if counted.rowcount != 1:
+            return await self._too_often(found, address, least)
+        document = tariff_document(tariff, start, end, now)
         return web.json_response(document, headers={"Cache-Control": "no-store"})
+
+    async def _too_often(self, row: Mapping[str, Any], address: str, wait_s: int) -> web.Response:
+        await self._record(_entry("POLLED_TOO_OFTEN", row, address))
+        headers = {"Retry-After": str(max(1, wait_s))}
+        return _error(429, "rate_limit", "polled too often", headers)
+
+    async def _record(self, entry: Entry) -> None:
+        async with self._database.writing() as connection:
+            await record(connection, self._clock.now(), entry)
 
     def _address(self, request: web.Request) -> str:
         return client_address(request, self._config.http.proxies)

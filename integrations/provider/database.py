@@ -1,5 +1,7 @@
 """One database for all worker processes: SQLite in a file, or PostgreSQL. And its schema."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -40,6 +42,9 @@ class Database:
         if self.is_sqlite:
             event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
+        self._writer: contextlib.AbstractAsyncContextManager[object] = (
+            asyncio.Lock() if self.is_sqlite else contextlib.nullcontext()
+        )
         self._reading = self._engine.execution_options(read_only=True)
 
     @asynccontextmanager
@@ -50,9 +55,10 @@ class Database:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
-        with _translated():
-            async with self._engine.begin() as connection:
-                yield connection
+        # SQLite waits for another writer by sleeping and looking again, which is not fair.
+        async with self._writer, contextlib.AsyncExitStack() as stack:
+            stack.enter_context(_translated())
+            yield await stack.enter_async_context(self._engine.begin())
 
     async def migrate(self) -> int:
         """Bring the schema to this program's version; the version from which it came.

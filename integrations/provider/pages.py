@@ -63,6 +63,7 @@ class Pages:
         form_token: str,
         said: Said | None,
         things: Mapping[str, Any],
+        typed: str = "",
     ) -> web.Response:
         context = session.context
         return self._render(
@@ -72,6 +73,7 @@ class Pages:
             context=context,
             form_token=form_token,
             said=said,
+            typed=typed,
             is_apps=session.kind == sessions.APPS_KIND,
             account=context.account_name if context else "",
             **things,

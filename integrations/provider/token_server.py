@@ -151,7 +151,6 @@ class TokenServer(AuthorizationServer):
         try:
             token: StoredToken = protector.validate_request([SCOPE], request)
         except OAuth2Error as error:
-            self.record("TOKEN_REFUSED", detail=str(error.error))
             return self.handle_error_response(request, error)  # type: ignore[no-any-return]  # untyped
         return token.row
 

@@ -163,7 +163,7 @@ class Website:
         if said is None:
             raise web.HTTPSeeOther(f"/s/{visit.session.id}")
         visit = await self._visit(request) or visit
-        return await self._page(request, visit, said)
+        return await self._page(request, visit, said, form.get("login", "")[:254])
 
     async def _do(self, request: web.Request, visit: Visit, form: Mapping[str, str]) -> Said | None:
         session, flow, address = visit.session, self._flow, self.address(request)
@@ -187,7 +187,7 @@ class Website:
         return None
 
     async def _page(
-        self, request: web.Request, visit: Visit, said: Said | None
+        self, request: web.Request, visit: Visit, said: Said | None, typed: str = ""
     ) -> web.StreamResponse:
         session, now = visit.session, self._clock.now()
         if session.kind == sessions.CONNECT:
@@ -209,6 +209,7 @@ class Website:
             sessions.form_token(visit.secret),
             said,
             await self._things(session),
+            typed,
         )
 
     async def _things(self, session: Session) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
-from sqlalchemy import or_, update
+from sqlalchemy import literal, or_, update
 
 from agent.clock import Clock
 from integrations.provider.audit import Entry, record
@@ -61,7 +61,7 @@ class Api:
             await self._record(Entry(event="TOKEN_REFUSED", address=address, detail=detail))
             return _response(found)
         now_s, least = int(now.timestamp()), self._config.polling.min_interval_s
-        if found["polled_at"] is not None and found["polled_at"] > now_s - least:
+        if least and found["polled_at"] is not None and found["polled_at"] > now_s - least:
             return await self._too_often(found, address, found["polled_at"] + least - now_s)
         # To the hour, so that what is answered can be compared.
         start = now.replace(minute=0, second=0, microsecond=0)
@@ -80,7 +80,11 @@ class Api:
                 .where(
                     GRANT.c.id == found["grant_id"],
                     GRANT.c.revoked_at.is_(None),
-                    or_(GRANT.c.polled_at.is_(None), GRANT.c.polled_at <= now_s - least),
+                    or_(
+                        literal(not least),
+                        GRANT.c.polled_at.is_(None),
+                        GRANT.c.polled_at <= now_s - least,
+                    ),
                 )
                 .values(polled_at=now_s)
             )

@@ -15,8 +15,8 @@ from agent.energy.situation import PowerSpan, PreviousPlan
 from agent.home.planning_input import OVERRIDE_REASONS
 
 SAME_EDGE_S = 120
-# A program's schedule says less than its plan; what a battery and a roof do is no switching.
-PLANNED_OTHERWISE = (DeviceType.PROGRAM, DeviceType.BATTERY, DeviceType.PV_INVERTER)
+# A program's schedule says less than its plan; what a roof may give follows from what others take.
+PLANNED_OTHERWISE = (DeviceType.PROGRAM, DeviceType.PV_INVERTER)
 
 
 @dataclass(slots=True)
@@ -62,8 +62,13 @@ def _runs_of(schedule: Schedule) -> list[PowerSpan]:
     return [
         PowerSpan(slot.start, slot.end, Decimal(slot.power_w))
         for slot in schedule.slots
-        if slot.power_w > 0 and slot.reason not in OVERRIDE_REASONS
+        if slot.reason not in OVERRIDE_REASONS and (slot.power_w > 0 or _is_battery(schedule))
     ]
+
+
+def _is_battery(schedule: Schedule) -> bool:
+    """What it is told is no switching, and where it is told nothing its own logic holds."""
+    return schedule.device_type is DeviceType.BATTERY
 
 
 def _is_same(old: PowerSpan, new: PowerSpan, now: int) -> bool:

@@ -1,7 +1,7 @@
 """Plans so plain that nobody has to search for them.
 
-The plan in force, cut to what is left of it; on until done; one block; each demand in the best time
-of its own window. A candidate that breaks a rule is dropped by whoever judges it.
+The plan in force, cut to what is left of it; and alone: on until done, one block, each demand in
+the best time of its own window. A candidate that breaks a rule is dropped by whoever judges it.
 """
 
 from collections.abc import Iterator
@@ -17,9 +17,6 @@ from agent.planning.segments import Run, Schedule, Segment, joined
 
 
 def plain_candidates(problem: Problem, deadline: Deadline) -> Iterator[Schedule]:
-    old = clipped_incumbent(problem)
-    if old is not None:
-        yield old
     if problem.coupled or len(problem.models) != 1:
         return
     model = problem.models[0]

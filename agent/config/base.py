@@ -106,6 +106,11 @@ def _zone(value: object) -> str:
     raise ValueError("expected a time zone such as Europe/Berlin")
 
 
+def end_time(value: object) -> object:
+    """`24:00` as `00:00`, anything else as it came."""
+    return "00:00" if value == "24:00" else value
+
+
 def _name(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,31}", value):
         raise ValueError(
@@ -134,6 +139,8 @@ def matching(pattern: str, expected: str) -> AfterValidator:
 ClockTime = Annotated[
     time, BeforeValidator(clock_time), PlainSerializer(lambda value: value.strftime("%H:%M"))
 ]
+# Where a span of the day ends; midnight may be written as the end of the day that it ends.
+EndTime = Annotated[ClockTime, BeforeValidator(end_time)]
 Zone = Annotated[str, BeforeValidator(_zone)]
 # The service begins in another folder than the person who tries it, and nobody expands a tilde.
 WholePath = Annotated[Path, AfterValidator(_whole_path)]

@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from agent.config.base import ClockTime, Name, Section, Watts, clock_time
+from agent.config.base import ClockTime, Name, Section, Watts, clock_time, end_time
 from agent.config.calendar_words import days_of
 
 Energy = Annotated[Decimal, Field(gt=0, le=1000)]
@@ -57,7 +57,7 @@ class Window(Section):
     """A span of the local day. An end that is not after the start lies on the next day."""
 
     start: WindowEdge = "00:00"
-    end: WindowEdge = "00:00"
+    end: Annotated[WindowEdge, BeforeValidator(end_time)] = "00:00"
     days: Days = EVERY_DAY
 
 

@@ -89,7 +89,7 @@ def _unknown_choice(path: str, key: str, section: object, expected: str) -> Faul
     if value is None:
         return Fault(path, f"is missing; {expected}")
     names = re.split(", | or ", expected.removeprefix("expected "))
-    near = get_close_matches(str(value).strip().lower(), names, 1)
+    near = get_close_matches(str(value).strip().lower(), names, 1, MEANT)
     meant = f"did you mean {near[0]}? " if near else ""
     return Fault(path, f"is {_shown(path, value) or 'a section'}; {meant}{expected}")
 

@@ -12,12 +12,11 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from agent.config.base import ClockTime, Section, Watts
+from agent.config.base import ClockTime, EndTime, Section, Watts
 from agent.config.devices import EVERY_DAY, Days, DeviceSection, Seconds
 from agent.energy.curve import interpolated
 
 Celsius = Annotated[float, Field(ge=0, le=95, allow_inf_nan=False)]
-Outdoors = Annotated[float, Field(ge=-50, le=50, allow_inf_nan=False)]
 CopCurve = tuple[tuple[float, float], ...]
 DAY_MINUTES = 24 * 60
 COP_EXPECTED = (
@@ -79,7 +78,7 @@ class ComfortBand(Band):
     """The band of a span of the local day; an end that is not after the start is the next day's."""
 
     start: ClockTime
-    end: ClockTime
+    end: EndTime
     days: Days = EVERY_DAY
 
     def minutes(self) -> Iterator[tuple[int, int]]:

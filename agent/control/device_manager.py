@@ -30,14 +30,8 @@ from agent.home.kinds import KINDS
 from agent.home.model import stored
 from agent.home.model.device_model import PERSISTED_KINDS, DeviceModel
 from agent.home.planning_input import PlanningContext, PlanningInput
-from agent.home.wishes import (
-    RequestContext,
-    Wish,
-    apply_request,
-    echoed_id,
-    expired,
-    read_request,
-)
+from agent.home.requests import RequestContext, apply_request, echoed_id, read_request
+from agent.home.wishes import Wish, expired
 from agent.ports import Decoded, OutgoingMessage, UnknownKeys, UntimedReading
 from agent.records.bookkeeper import Bookkeeper
 from agent.records.device_store import UNBELIEVABLE, DeviceStore

@@ -36,9 +36,9 @@ from agent.home.grid_limit import (
 )
 from agent.home.kinds import KINDS
 from agent.home.planning_input import PlanningContext
+from agent.home.requests import check_length, echoed_id
 from agent.home.situation import PriceForecast
 from agent.home.windows import SiteLocation
-from agent.home.wishes import check_length, echoed_id
 from agent.ports import Message, OutgoingMessage, RatesProvider
 from agent.records.device_store import UNBELIEVABLE, DeviceStore
 from agent.records.limit_log import LimitLog

@@ -133,7 +133,10 @@ async def _iotcore(folder: Path) -> AsyncIterator[Broker]:
         + IOTCORE_LISTENER.format(version="v5", port=v5_port)
     )
     broker = iotcore.Broker(config_path=str(config))
-    await asyncio.to_thread(_spawn_ignoring_signals, broker.start)
+    try:
+        await asyncio.to_thread(_spawn_ignoring_signals, broker.start)
+    except RuntimeError as error:
+        raise Unavailable(f"the embedded broker does not start on {HOST}: {error}") from error
     try:
         await _wait_until_ready("iotcore", port)
         yield Broker("iotcore", port, v5_port, protocol="3.1.1")

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from agent.clock import Clock
-from agent.config.base import ClockTime, Section, Zone, clock_time
+from agent.config.base import ClockTime, EndTime, Section, Zone
 from agent.config.calendar_words import DAYS, MONTHS, days_of, months_of
 from agent.config.tariff import TariffSection
 from agent.energy.rates import Direction
@@ -16,11 +16,6 @@ from agent.ports import TariffSource
 from integrations.tariffs.fixed import FixedTariff, PriceRule
 
 MAX_PRICE = 1_000_000
-
-
-def _end_time(value: object) -> time:
-    """`24:00` is the end of the day."""
-    return time(0) if value == "24:00" else clock_time(value)
 
 
 def _currency(value: object) -> str:
@@ -52,7 +47,7 @@ class PriceRuleConfig(Section):
     days: Annotated[frozenset[int], BeforeValidator(_days)] = frozenset(range(7))
     months: Annotated[frozenset[int], BeforeValidator(_months)] = frozenset(range(1, 13))
     start: ClockTime = Field(default=time(0), alias="from")
-    end: Annotated[ClockTime, BeforeValidator(_end_time)] = Field(default=time(0), alias="to")
+    end: EndTime = Field(default=time(0), alias="to")
 
     @model_validator(mode="after")
     def _check_span(self) -> "PriceRuleConfig":

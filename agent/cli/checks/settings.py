@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from agent.cli.checks.commands import check_commands
 from agent.cli.checks.result import CheckResult, failed, passed, warning
+from agent.cli.checks.units import check_units
 from agent.config import Config
 from agent.config.base import Section
 from agent.config.devices import DeviceSection, EnergyNeed
@@ -39,7 +40,9 @@ def check_settings(config: Config, path: Path) -> Iterator[CheckResult]:
     yield passed("config", f"{path}; topics below {config.base_topic}, in {zone}")
     yield from _check_placeholders(config)
     yield from _check_limits(config)
+    yield from _check_scope(config)
     yield from _check_export(config)
+    yield from check_units(config)
     if not config.devices:
         yield warning("devices", "none; only prices are published", "add some to devices:")
     for device in config.devices:
@@ -130,6 +133,23 @@ def _check_limits(config: Config) -> Iterator[CheckResult]:
                 f"below site.{name} of {limit} W there is no room for {', '.join(too_big)}",
                 f"check site.{name} and site.base_load_w; they are in W, 11 kW are 11000",
             )
+
+
+def _check_scope(config: Config) -> Iterator[CheckResult]:
+    site = config.site
+    scoped = site.limit_scope is LimitScope.CONTROLLABLE
+    if scoped and site.failsafe_limit_w is None:
+        yield warning(
+            "limit",
+            "site.limit_scope: controllable does nothing: no limit of the grid is expected",
+            "give site.failsafe_limit_w, such as 4200",
+        )
+    if site.controllable_devices is not None and not scoped:
+        yield warning(
+            "limit",
+            "site.controllable_devices does nothing: a limit binds the whole house",
+            "site.limit_scope: controllable",
+        )
 
 
 def _check_export(config: Config) -> Iterator[CheckResult]:

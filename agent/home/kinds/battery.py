@@ -20,8 +20,9 @@ from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import DefaultCommand, DeviceType, Goal, OfflineRule, ScheduleSlot
 from agent.energy.situation import ZERO, Availability, Storage, StorageTarget
 from agent.errors import Refused
-from agent.home.kinds.kind import SIX_DIGITS, DeviceKind
-from agent.home.model.device_model import DeviceModel, Traits
+from agent.home.kinds.kind import SIX_DIGITS, DeviceKind, told_slot
+from agent.home.model.device_model import DeviceModel
+from agent.home.model.traits import Traits
 from agent.home.planning_input import (
     NO_GOAL,
     PLANNED_AHEAD,
@@ -198,18 +199,7 @@ class BatteryKind(DeviceKind[Battery]):
                 continue
             if not power:
                 mode = "hold"
-            energy = Decimal(power) * (slot.end - slot.start) / 3_600_000
-            out.append(
-                ScheduleSlot(
-                    slot.start,
-                    slot.end,
-                    mode,
-                    power,
-                    energy.quantize(SIX_DIGITS),
-                    slot.price,
-                    slot.reason,
-                )
-            )
+            out.append(told_slot(slot, mode, power))
         return out
 
 

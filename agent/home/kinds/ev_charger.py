@@ -16,7 +16,8 @@ from agent.energy.readings import DeviceInfo
 from agent.energy.schedule import DefaultCommand, DeviceType, Goal, OfflineRule
 from agent.energy.situation import ZERO, Flexible
 from agent.home.kinds.kind import DeviceKind
-from agent.home.model.device_model import FULL_PERCENT, FULL_WHEN_IDLE_FOR, DeviceModel, Traits
+from agent.home.model.device_model import FULL_PERCENT, FULL_WHEN_IDLE_FOR, DeviceModel
+from agent.home.model.traits import Traits
 from agent.home.planning_input import (
     SATISFIED_TOLERANCE_KWH,
     WITHOUT_DEADLINE,

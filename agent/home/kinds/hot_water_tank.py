@@ -64,7 +64,7 @@ class HotWaterTank(HeatStoreSection):
             lost_w = self.store.loss_w_per_c * max(0.0, band.min_c - self.room_c)
             if lost_w + needed_w > heat_w:
                 raise ValueError(
-                    f"{name}.min_c is {band.min_c:g}, but power_w {self.power_w} makes "
+                    f"{name}.min_c is {band.min_c:g}, but {self.power_w} W of power_w make "
                     f"{heat_w:.0f} W of heat and {needed_w + lost_w:.0f} W are drawn and lost; "
                     "expected more power_w or fewer persons"
                 )

@@ -53,9 +53,9 @@ class HouseHeatPump(HeatStoreSection):
         for name, band in self.named_bands():
             if band.min_c > reaches_c:
                 raise ValueError(
-                    f"{name}.min_c is {band.min_c:g}, but power_w {self.power_w} warms this house "
-                    f"to {reaches_c:.1f} °C at most while it is {MILD_C:g} outdoors; expected a "
-                    "lower min_c, a smaller loss of the house or more power_w"
+                    f"{name}.min_c is {band.min_c:g}, but {self.power_w} W of power_w warm "
+                    f"this house to {reaches_c:.1f} °C at most while it is {MILD_C:g} outdoors; "
+                    "expected a lower min_c, a smaller loss of the house or more power_w"
                 )
         return self
 

@@ -9,12 +9,13 @@ from typing import ClassVar, Generic, TypeVar
 from agent.config.devices import DeviceSection
 from agent.config.document import Config
 from agent.contracts.wire import Request
-from agent.energy.plan import DevicePlan, Plan
+from agent.energy.plan import DevicePlan, Plan, Slot
 from agent.energy.profile import DeviceProfile
 from agent.energy.readings import DeviceInfo
 from agent.energy.schedule import ScheduleSlot
 from agent.energy.situation import ZERO, Situation
-from agent.home.model.device_model import DeviceModel, Traits
+from agent.home.model.device_model import DeviceModel
+from agent.home.model.traits import Traits
 from agent.home.planning_input import PlanningContext, PlanningInput
 from agent.home.wishes import MODE_KEYS, Wish
 
@@ -94,18 +95,7 @@ class DeviceKind(ABC, Generic[S]):
             power = max(int(slot.power_w), most_w or 0)
             if slot.power_w <= 0 or power < profile.min_power_w:
                 continue
-            energy = slot.power_w * (slot.end - slot.start) / 3_600_000
-            out.append(
-                ScheduleSlot(
-                    slot.start,
-                    slot.end,
-                    profile.on_mode,
-                    power,
-                    energy.quantize(SIX_DIGITS),
-                    slot.price,
-                    slot.reason,
-                )
-            )
+            out.append(told_slot(slot, profile.on_mode, power, slot.power_w))
         return out
 
     def site_slots(
@@ -113,6 +103,15 @@ class DeviceKind(ABC, Generic[S]):
     ) -> Sequence[ScheduleSlot]:
         """The slots of one that is no device of the plan, from its site's part."""
         return ()
+
+
+def told_slot(
+    slot: Slot, mode: str, power_w: int, expected_w: Decimal | None = None
+) -> ScheduleSlot:
+    """A plan's slot as it is told; `expected_w` where another power is told than is expected."""
+    watts = Decimal(power_w) if expected_w is None else expected_w
+    energy = (watts * (slot.end - slot.start) / 3_600_000).quantize(SIX_DIGITS)
+    return ScheduleSlot(slot.start, slot.end, mode, power_w, energy, slot.price, slot.reason)
 
 
 def one_slot(profile: DeviceProfile, plan: DevicePlan) -> list[ScheduleSlot]:

@@ -23,7 +23,8 @@ from agent.energy.schedule import DefaultCommand, DeviceType, OfflineRule, Sched
 from agent.energy.situation import ZERO, PowerSpan, RateSpan, Situation
 from agent.home.kinds.kind import SIX_DIGITS, DeviceKind
 from agent.home.kinds.meter import MeterRole
-from agent.home.model.device_model import DeviceModel, Traits
+from agent.home.model.device_model import DeviceModel
+from agent.home.model.traits import Traits
 from agent.home.planning_input import PlanningContext, PlanningInput
 from agent.home.wishes import Wish
 

@@ -67,9 +67,6 @@ W = TypeVar("W", bound=Switched)
 
 
 class SwitchedKind(DeviceKind[W]):
-    """`takes_once`: more of it can be asked for once, as with hot water."""
-
-    takes_once = False
     rests_while_away = False
 
     @abstractmethod

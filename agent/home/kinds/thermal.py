@@ -18,7 +18,7 @@ from agent.contracts.wire import Request
 from agent.energy.instants import format_instant, to_unix_floor
 from agent.energy.plan import DevicePlan
 from agent.energy.profile import DeviceProfile
-from agent.energy.schedule import DefaultCommand, DeviceType, Goal, OfflineRule, ScheduleSlot
+from agent.energy.schedule import DeviceType, Goal, ScheduleSlot
 from agent.energy.situation import Hygiene, PowerSpan, TemperatureSpan, Thermal
 from agent.errors import Refused
 from agent.home.comfort import (
@@ -30,9 +30,11 @@ from agent.home.comfort import (
     with_absence,
     with_wish,
 )
-from agent.home.kinds.kind import SIX_DIGITS, DeviceKind
-from agent.home.model.device_model import DeviceModel, Traits
+from agent.home.kinds.heat import heat_profile
+from agent.home.kinds.kind import DeviceKind, told_slot
+from agent.home.model.device_model import DeviceModel
 from agent.home.model.thermal import Surroundings, ThermalState, ThermalTraits
+from agent.home.model.traits import Traits
 from agent.home.planning_input import (
     PLANNED_AHEAD,
     PlanningContext,
@@ -86,18 +88,9 @@ class ThermalKind(DeviceKind[T]):
     # --- what it is -----------------------------------------------------------------------------
 
     def profile(self, section: T) -> DeviceProfile:
-        return DeviceProfile(
-            id=section.id,
-            type=self.device_type,
-            on_mode="boost",
-            pause_mode="block",
-            max_power_w=section.power_w,
+        return replace(
+            heat_profile(section, self.device_type),
             min_power_w=section.least_power_w,
-            default=DefaultCommand("normal", 0),
-            offline=OfflineRule(section.offline_after_s, "normal", 0),
-            priority=section.priority,
-            min_on_s=section.min_on_s,
-            min_off_s=section.min_off_s,
             block_max_s=section.block_max_s,
             force_above_c=max(band.max_c for band in section.bands) if section.force else None,
         )
@@ -302,18 +295,7 @@ class ThermalKind(DeviceKind[T]):
                 continue
             elif force_above_c is not None and reached_c is not None and reached_c > force_above_c:
                 mode = "force"
-            energy = Decimal(power) * (slot.end - slot.start) / 3_600_000
-            out.append(
-                ScheduleSlot(
-                    slot.start,
-                    slot.end,
-                    mode,
-                    power,
-                    energy.quantize(SIX_DIGITS),
-                    slot.price,
-                    slot.reason,
-                )
-            )
+            out.append(told_slot(slot, mode, power))
         return out
 
 

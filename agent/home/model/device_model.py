@@ -6,7 +6,6 @@ The rules are those of the wire contract's section 1a. Everything is given `now`
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from agent.energy.instants import from_unix
 from agent.energy.readings import Acknowledgement, AckStatus, Reading, Unreadable, Value
@@ -26,7 +25,8 @@ from agent.home.model.plug import PlugContact
 from agent.home.model.problems import problems_of
 from agent.home.model.session import Session, Stay
 from agent.home.model.soc import STEP_PERCENT, SocEstimate
-from agent.home.model.thermal import ThermalState, ThermalTraits
+from agent.home.model.thermal import ThermalState
+from agent.home.model.traits import Traits
 
 # A retained reading without a time of its own may be this old.
 UNTIMED_RETAINED_AGE = timedelta(days=1)
@@ -53,34 +53,6 @@ REPLAN_THRESHOLDS = {
 # A battery's charge moves all the time; what is not as expected by so much is worth a new plan.
 UNEXPECTED_SOC_PERCENT = 2.0
 PERSISTED_KINDS = ("plugged", "soc_percent", SESSION, TOTAL, "mode", "error")
-
-
-@dataclass(frozen=True, slots=True)
-class Traits:
-    """What the configuration says of the device. `has_stays`: it comes and goes, like a car.
-
-    `max_discharge_w` above 0: it gives back too, and its power and energy carry a sign.
-    `produces`: it gives only, as an inverter; its power is what it gives, and nobody pays for it.
-    `thermal`: it heats a store whose temperature is followed.
-    """
-
-    max_power_w: float
-    battery_kwh: float | None = None
-    charge_efficiency: float = 1.0
-    has_stays: bool = False
-    max_discharge_w: float = 0.0
-    discharge_efficiency: float = 1.0
-    thermal: ThermalTraits | None = None
-    produces: bool = False
-
-    @property
-    def gives_back(self) -> bool:
-        return self.max_discharge_w > 0
-
-    @property
-    def round_trip_efficiency(self) -> Decimal:
-        """The share of what is charged that can be given."""
-        return Decimal(repr(self.charge_efficiency)) * Decimal(repr(self.discharge_efficiency))
 
 
 @dataclass(slots=True)

@@ -103,11 +103,6 @@ class Highs:
             return self.solve(cost, seconds, gap=gap, absolute=absolute)
         return found
 
-    def begin_like(self, other: "Highs") -> None:
-        """Starts from where another solved the same programme without whole numbers."""
-        self._tell(relaxed=True)
-        self._highs.setBasis(other._highs.getBasis())
-
     def _found(
         self, costs: "np.ndarray[tuple[int], np.dtype[np.float64]]", whole: bool
     ) -> Solution:

@@ -69,11 +69,6 @@ class Milp:
     def equal(self, terms: Iterable[Term], value: float) -> int:
         return self.row(value, terms, value)
 
-    def forget_rows(self, count: int) -> None:
-        """Keeps the first `count` rows; only for rows that no solver but a passing one was told."""
-        del self.row_lower[count:], self.row_upper[count:], self.row_begin[count + 1 :]
-        del self.row_columns[self.row_begin[-1] :], self.row_values[self.row_begin[-1] :]
-
     def enter(self, column: int, rows: Sequence[int], values: Sequence[float]) -> None:
         """Puts a column that no solver was told yet into rows that are there; no column without
         such entries may follow."""

@@ -10,24 +10,21 @@ OWN_LOGIC = ("auto", "own")
 
 
 class Inverter(Appliance):
-    """Its `power_w` is what it gives; `kept_back_kwh` what the sun offered beyond its limit."""
+    """Its `power_w` is what it gives."""
 
     def __init__(self, setup: Setup, premises: Premises, *, max_power_w: float) -> None:
         super().__init__(setup)
         self.max_power_w = max_power_w
         self.limit_w = max_power_w
-        self.kept_back_kwh = 0.0
         self._premises = premises
-        self._offered_w = 0.0
         premises.limit_roof(lambda: self.limit_w)
 
     def advance(self, seconds: float) -> None:
-        self.kept_back_kwh += max(0.0, self._offered_w - self.power_w) * seconds / 3_600_000
+        """The roof has no memory."""
 
     def apply_command(self, command: Command, now: datetime) -> tuple[str, float]:
         free = command.mode in OWN_LOGIC
         self.limit_w = self.max_power_w if free else min(command.power_w, self.max_power_w)
-        self._offered_w = self._premises.sun_w(now)
         return "auto" if free else "limit", float(round(self._premises.pv_w(now)))
 
     def state(self) -> dict[str, object]:

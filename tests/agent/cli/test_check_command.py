@@ -390,3 +390,50 @@ def test_as_service_it_reads_what_the_service_reads(tmp_path: Path) -> None:
     assert "http://127.0.0.1:9" in done.stdout
     closed = "failed   service      /etc/flatpeak-agent/config.yaml may not be read by others"
     assert done.stdout.count(closed) == 1
+
+
+@pytest.mark.parametrize(
+    ("section", "written", "part", "said"),
+    [
+        (
+            "devices",
+            "[{id: roof, type: pv_inverter, max_power_w: 6}]",
+            "roof",
+            "warning: devices[0].max_power_w is 6 W; powers are in W: 6 kW are 6000",
+        ),
+        (
+            "devices",
+            "[{id: ev, type: ev_charger, max_power_w: 7400, battery_kwh: 9, "
+            "target_soc_percent: 0.8}]",
+            "ev",
+            "warning: devices[0].target_soc_percent is 0.8 %; it is in percent, of 0 to 100: 80 "
+            "for a share of 0.8",
+        ),
+        (
+            "site",
+            "{latitude: 51, longitude: 0, pv: {peak_w: 6}}",
+            "site",
+            "warning: site.pv.peak_w is 6 W; powers are in W: 6 kW are 6000",
+        ),
+        (
+            "site",
+            "{limit_scope: controllable}",
+            "limit",
+            "warning: site.limit_scope: controllable does nothing: no limit of the grid is "
+            "expected; give site.failsafe_limit_w, such as 4200",
+        ),
+        (
+            "site",
+            "{failsafe_limit_w: 11000, controllable_devices: [ev]}",
+            "limit",
+            "warning: site.controllable_devices does nothing: a limit binds the whole house; "
+            "site.limit_scope: controllable",
+        ),
+    ],
+)
+async def test_what_is_allowed_but_cannot_be_meant_is_doubted(
+    sandbox: FlatPeakSandbox, tmp_path: Path, section: str, written: str, part: str, said: str
+) -> None:
+    path = write_config(tmp_path, sandbox, free_port(), tariff=FIXED, **{section: written})
+    _, found = await check(path)
+    assert said in found[part]

@@ -21,7 +21,8 @@ from agent.home.kinds import KINDS
 from agent.home.kinds.battery import Battery
 from agent.home.model.device_model import DeviceModel
 from agent.home.planning_input import PlanningInput
-from agent.home.wishes import RequestContext, Wish, apply_request, read_request
+from agent.home.requests import RequestContext, apply_request, read_request
+from agent.home.wishes import Wish
 from tests.agent.home.test_kinds import EVENING, MINUTE, ask, boost, model_of, section
 
 KIND = KINDS["battery"]

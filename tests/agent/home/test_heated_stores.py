@@ -24,8 +24,9 @@ from agent.home.kinds import KINDS
 from agent.home.model import stored
 from agent.home.model.device_model import DeviceModel
 from agent.home.planning_input import PlanningInput
+from agent.home.requests import RequestContext, apply_request, read_request
 from agent.home.stored_wishes import from_text, to_text
-from agent.home.wishes import ModeWish, RequestContext, Wish, apply_request, expired, read_request
+from agent.home.wishes import ModeWish, Wish, expired
 from integrations.registry import AgentConfig
 from tests.agent.home.test_kinds import EVENING, MINUTE, ask, boost, model_of, section
 
@@ -459,7 +460,7 @@ BANDS = [{"start": "06:00", "end": "22:00", "min_c": 20, "max_c": 22}]
             "overlap on mon at 06:00",
         ),
         ({"comfort": [{**BANDS[0], "min_c": 50, "max_c": 60}]}, "", "expected a room of 5 to 35"),
-        ({"power_w": 300}, "", "comfort[0].min_c is 20, but power_w 300 warms this house to"),
+        ({"power_w": 300}, "", "comfort[0].min_c is 20, but 300 W of power_w warm this house to"),
         ({"house": {"type": "castle"}}, "house.type", "detached_1990"),
         ({"house": {"design_loss_kw": 0}}, "house.design_loss_kw", "is 0; expected more than 0"),
         ({"house": {"area": 100}}, "house.area", "did you mean area_m2"),

@@ -22,7 +22,8 @@ from agent.errors import Refused
 from agent.home.kinds import KINDS, profile_of
 from agent.home.model.device_model import DeviceModel
 from agent.home.planning_input import PlanningInput
-from agent.home.wishes import RequestContext, Wish, apply_request, read_request
+from agent.home.requests import RequestContext, apply_request, read_request
+from agent.home.wishes import Wish
 from agent.planning import make_plan
 from integrations.devices.native import NativeDevice
 from integrations.registry import AgentConfig

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agent.config.devices import ReadyBy, Window
+from agent.config.heat import ComfortBand
 from agent.home.windows import SiteLocation, next_ready_by, occurrences, resolve_edge
 
 BERLIN = SiteLocation(ZoneInfo("Europe/Berlin"), 52.5, 13.4)
@@ -63,6 +64,13 @@ def test_ready_by_takes_weekdays_and_exceptions() -> None:
 def test_a_skipped_ready_by_is_the_end_of_the_gap() -> None:
     ready = ReadyBy(every_day=time(2, 30))
     assert next_ready_by(ready, at("2025-03-29T12:00"), BERLIN.zone) == at("2025-03-30T01:00")
+
+
+def test_what_ends_with_the_day_may_say_so() -> None:
+    assert Window(start="20:00", end="24:00") == Window(start="20:00", end="00:00")
+    comfort = {"start": "20:00", "min_c": 20, "max_c": 22}
+    [(begin, end), *_] = ComfortBand.model_validate({**comfort, "end": "24:00"}).minutes()
+    assert (begin, end) == (20 * 60, 24 * 60)
 
 
 @pytest.mark.parametrize("edge", ["24:00", "7:00", "noon", "sunset-1", "sunrise+00:99", ""])

@@ -9,7 +9,8 @@ from agent.energy.instants import to_unix_floor
 from agent.energy.readings import Acknowledgement, AckStatus, Reading, Unreadable
 from agent.energy.schedule import DefaultCommand, DeviceType, OfflineRule, Schedule, ScheduleSlot
 from agent.home.model import stored
-from agent.home.model.device_model import DeviceModel, Traits
+from agent.home.model.device_model import DeviceModel
+from agent.home.model.traits import Traits
 
 NOW = datetime(2026, 1, 16, 20, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

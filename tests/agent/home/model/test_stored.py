@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.home.model import stored
-from agent.home.model.device_model import DeviceModel, Traits
+from agent.home.model.device_model import DeviceModel
 from agent.home.model.meter import Counter
 from agent.home.model.session import Session
 from agent.home.model.soc import Told
+from agent.home.model.traits import Traits
 
 NOW = datetime(2026, 1, 16, 20, tzinfo=UTC)
 WHEN = st.integers(0, 200_000).map(lambda s: NOW - timedelta(seconds=s))

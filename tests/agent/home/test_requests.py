@@ -11,8 +11,9 @@ import pytest
 
 from agent.errors import Refused
 from agent.home.kinds import KINDS
+from agent.home.requests import RequestContext, apply_request, echoed_id, read_request
 from agent.home.stored_wishes import from_text, to_text
-from agent.home.wishes import RequestContext, Wish, apply_request, echoed_id, expired, read_request
+from agent.home.wishes import Wish, expired
 
 NOW = datetime(2026, 1, 16, 20, tzinfo=UTC)
 LONDON = ZoneInfo("Europe/London")

@@ -1,0 +1,35 @@
+"""Numbers that stand in another unit than was meant: kW for W, a share for percent."""
+
+from collections.abc import Iterator
+
+from pydantic import BaseModel
+
+from agent.cli.checks.result import CheckResult, warning
+from agent.config import Config
+
+# No appliance and no roof is so small, and no home has a charger of so many kW.
+LEAST_W = 25
+POWERS = frozenset(
+    {"power_w", "max_power_w", "max_charge_w", "max_discharge_w", "peak_w", "offline_power_w"}
+)
+# A goal of one percent is no goal.
+SHARES = frozenset({"target_soc_percent", "max_soc_percent", "assumed_soc_percent"})
+
+
+def check_units(config: Config) -> Iterator[CheckResult]:
+    """One warning for each number of the devices and of the roof that cannot be meant so."""
+    if config.site.pv is not None:
+        yield from _doubtful("site", "site.pv.", config.site.pv)
+    for index, device in enumerate(config.devices):
+        yield from _doubtful(device.id, f"devices[{index}].", device)
+
+
+def _doubtful(part: str, path: str, section: BaseModel) -> Iterator[CheckResult]:
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if name in POWERS and value and value < LEAST_W:
+            hint = f"powers are in W: {value:g} kW are {value * 1000:g}"
+            yield warning(part, f"{path}{name} is {value:g} W", hint)
+        if name in SHARES and 0 < value <= 1:
+            hint = f"it is in percent, of 0 to 100: {value * 100:g} for a share of {value:g}"
+            yield warning(part, f"{path}{name} is {value:g} %", hint)

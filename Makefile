@@ -22,7 +22,7 @@ $(VENV)/.demo: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	$(BIN)/python -m $(PIP) install -c constraints.txt -e '.[demo,dev]'
+	$(BIN)/python -m $(PIP) install -c constraints.txt -e '.[demo,dev,provider]'
 	@touch $@
 
 demo: $(VENV)/.demo
@@ -62,7 +62,7 @@ wheels: $(VENV)/.dev
 lock:
 	rm -rf $(VENV)/lock
 	$(PYTHON) -m venv $(VENV)/lock
-	$(VENV)/lock/bin/python -m $(PIP) install -e '.[demo,dev]'
+	$(VENV)/lock/bin/python -m $(PIP) install -e '.[demo,dev,provider]'
 	sed '/^[^#]/d' constraints.txt > $(VENV)/constraints.txt
 	$(VENV)/lock/bin/python -m $(PIP) freeze --exclude-editable >> $(VENV)/constraints.txt
 	mv $(VENV)/constraints.txt constraints.txt

@@ -34,7 +34,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest -m 'not full'
+	$(BIN)/python -m pytest -m 'not full' --numprocesses auto --maxprocesses 4 --dist worksteal
 
 test-full: lint
 	$(BIN)/python -m pytest

@@ -99,11 +99,6 @@ class Store:
     def problem(self) -> DiskProblem | None:
         return self._passing or self._lasting
 
-    @property
-    def idle(self) -> bool:
-        """Is everything that was submitted on the disk or refused?"""
-        return self._writer is None or self._writer.idle
-
     # --- reading ----------------------------------------------------------------------------------
 
     def rows(self, sql: str, values: Sequence[object], parse: Callable[[Any], T]) -> list[T]:
@@ -159,13 +154,6 @@ class Store:
         self._set_passing(HANGS)
         return False
 
-    async def write_value(self, name: str, value: str) -> bool:
-        """Store one named value; nothing is written where it stands already."""
-        # What is still on its way may say otherwise.
-        if self.idle and self.get_value(name) == value:
-            return self.durable
-        return await self.write(("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value)))
-
     def _write_to_memory(self, statements: Sequence[Statement]) -> bool:
         try:
             execute(self.connection, statements)
@@ -198,7 +186,7 @@ class Store:
         self._worked()
 
     def set_value(self, name: str, value: str) -> None:
-        """As `write_value`, at once. Raises sqlite3.Error."""
+        """Store one named value at once, where it is another. Raises sqlite3.Error."""
         if self.get_value(name) != value:
             with self.transaction() as connection:
                 connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))

@@ -23,6 +23,9 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+NUMBER = re.compile(r"\b(int|float|Decimal|Literal)\b")
+BOOLEAN = re.compile(r"\bbool\b|\b(True|False)\b")
+
 
 class Section(BaseModel):
     """One section of the file; an empty one is all defaults.
@@ -60,8 +63,14 @@ class Section(BaseModel):
             if type(None) in get_args(field.annotation)
         }
         known = set(cls.keys())
+        numbers = {
+            field.alias or name
+            for name, field in cls.model_fields.items()
+            if NUMBER.search(str(field.annotation)) and not BOOLEAN.search(str(field.annotation))
+        }
         return {
-            key: inner
+            # A yes is no 1, whatever pydantic makes of it; a text gets its words for no number.
+            key: str(inner).lower() if isinstance(inner, bool) and key in numbers else inner
             for key, inner in value.items()
             if inner is not None or key in says or key not in known
         }

@@ -41,7 +41,7 @@ from agent.report.event_queue import EventQueue
 log = logging.getLogger(__name__)
 
 # After a power cut a device that tells no meter runs at most so much longer; the SD card is spared.
-STATE_SAVED_EVERY = timedelta(minutes=30)
+STATE_SAVED_EVERY = timedelta(minutes=45)
 # A state after this silence is answered with the time, for devices without a clock.
 SILENCE_BEFORE_TIME = timedelta(seconds=60)
 # A person at a dashboard asks a few times in a row, a program gone wild all the time.
@@ -106,7 +106,8 @@ class DeviceManager:
                     self.health.count("unreadable_rows")
                     text = None
             device = ManagedDevice(section, profiles[name], model, self._stored_wish(name))
-            device.stored_text = text or ""
+            # Of a row only what was believed, so that what is compared with it later can be read.
+            device.stored_text = stored.to_text(model) if text is not None else ""
             self._by_id[name] = device
             self._complete(name, DeviceInfo(phases=self.store.told_phases(name)))
             traits = model.traits

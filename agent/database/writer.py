@@ -55,11 +55,6 @@ class Writer:
     def __post_init__(self) -> None:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=THREAD_NAME)
 
-    @property
-    def idle(self) -> bool:
-        """Is everything that was submitted on the disk or refused?"""
-        return not self._waiting and not self._in_work
-
     def submit(self, statements: Sequence[Statement]) -> "asyncio.Future[bool]":
         """All of these or none, after what was submitted before; True once they are on the disk.
 

@@ -12,7 +12,6 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from agent.clock import Clock
@@ -28,9 +27,7 @@ from integrations.tariffs.flatpeak_parse import (
     parse_object,
     parse_rates,
 )
-
-if TYPE_CHECKING:
-    from integrations.tariffs.http_client import HttpClient, Response
+from integrations.tariffs.http_client import HttpClient, Response
 
 BASE_URL = "https://api.flatpeak.com"
 VERSION = "2024-08-24.zero"
@@ -104,8 +101,7 @@ class FlatPeakTariff:
         self._base_url = base_url.rstrip("/")
         self._version = version
         self._include_carbon = include_carbon
-        self._timeout_s = timeout_s
-        self._http: HttpClient | None = None
+        self._http = HttpClient(timeout_s)
         self._token: _Token | None = None
         self._login_lock = asyncio.Lock()
 
@@ -123,7 +119,7 @@ class FlatPeakTariff:
             },
         )
         fetched = parse_rates(response.text, direction, self._location_id)
-        return replace(fetched, server_time=parse_http_date(response.headers.get("Date", "")))
+        return replace(fetched, server_time=parse_http_date(response.headers.get("date", "")))
 
     async def fetch_events(self) -> Sequence[TariffEvent]:
         """The newest events of the location's contract. Raises the errors of `agent.errors`."""
@@ -134,11 +130,9 @@ class FlatPeakTariff:
         return parse_events(response.text, self._location_id)
 
     async def close(self) -> None:
-        if self._http is not None:
-            await self._http.close()
-            self._http = None
+        """Nothing is kept open between calls."""
 
-    async def _get_authorised(self, url: str, params: Mapping[str, str]) -> "Response":
+    async def _get_authorised(self, url: str, params: Mapping[str, str]) -> Response:
         """A success, with a fresh token where the one at hand is not accepted."""
         token = await self._bearer()
         response = await self._get(url, params, token)
@@ -193,7 +187,7 @@ class FlatPeakTariff:
 
     async def _get(
         self, url: str, params: Mapping[str, str], token: str = "", authorization: str = ""
-    ) -> "Response":
+    ) -> Response:
         headers = {"Accept": "application/json"}
         if token:
             authorization = f"Bearer {token}"
@@ -201,14 +195,9 @@ class FlatPeakTariff:
             headers["Authorization"] = authorization
         if self._version:
             headers["Flatpeak-Version"] = self._version
-        client = self._http
-        if client is None:
-            # In a thread: on a small gateway the import takes a second, and setpoints do not wait.
-            make_client = await asyncio.to_thread(_import_client)
-            self._http = client = self._http or make_client(self._timeout_s)
-        return await client.get(url, params, headers)
+        return await self._http.get(url, params, headers)
 
-    def _raise_for(self, response: "Response") -> None:
+    def _raise_for(self, response: Response) -> None:
         """Say who acts on an answer that is not a success."""
         status = response.status
         if 200 <= status < 300:
@@ -227,24 +216,17 @@ class FlatPeakTariff:
             raise Unavailable(f"HTTP {status}, {reason}", self._retry_at(response))
         raise Refused(f"HTTP {status}, {reason}", code or f"http_{status}")
 
-    def _retry_at(self, response: "Response") -> datetime | None:
+    def _retry_at(self, response: Response) -> datetime | None:
         """What Retry-After says, in our clock's time even where that clock is wrong."""
-        header = response.headers.get("Retry-After", "").strip()
+        header = response.headers.get("retry-after", "").strip()
         now = self._clock.now()
         if header.isascii() and header.isdigit():
             return now + timedelta(seconds=min(int(header[:12]), 86400))
         when = parse_http_date(header)
         if when is None:
             return None
-        wait = when - (parse_http_date(response.headers.get("Date", "")) or now)
+        wait = when - (parse_http_date(response.headers.get("date", "")) or now)
         return now + min(max(wait, timedelta(0)), timedelta(days=1))
-
-
-def _import_client() -> "type[HttpClient]":
-    """Imported where it is needed: a fixed tariff shall not pay for aiohttp."""
-    from integrations.tariffs.http_client import HttpClient
-
-    return HttpClient
 
 
 def _is_header_value(text: str) -> bool:

@@ -214,20 +214,6 @@ async def test_a_disk_that_hangs_holds_up_neither_the_loop_nor_reading(path: Pat
         assert store.problem is None
 
 
-async def test_a_value_that_is_changed_back_while_the_change_waits_ends_as_asked(
-    path: Path,
-) -> None:
-    with opened(path) as store:
-        assert await store.write_value("a", "1")
-        before = store.connection.execute("PRAGMA data_version").fetchone()
-        assert await store.write_value("a", "1")
-        assert store.connection.execute("PRAGMA data_version").fetchone() == before
-        changed = store.submit((PUT, ("a", "2")))
-        assert await store.write_value("a", "1")
-        assert changed.done()
-        assert store.get_value("a") == "1"
-
-
 async def test_what_waits_for_a_disk_that_hangs_is_bounded(path: Path) -> None:
     with opened(path) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

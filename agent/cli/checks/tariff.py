@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 from agent.cli.checks.result import CheckResult, failed, passed, warning
+from agent.cli.checks.units import PLAUSIBLE_PER_KWH, check_amounts
 from agent.clock import SystemClock
 from agent.clockmonitor import MAX_CLOCK_OFFSET
 from agent.config import Config
@@ -14,17 +14,12 @@ from agent.ports import FetchedRates
 from integrations.registry import tariff_source
 
 ASKED_AHEAD = timedelta(hours=48)
-# A household's kWh has never cost more, nor paid more: beyond it somebody wrote cents or MWh.
-# Currencies of other sizes are not judged.
-PLAUSIBLE_PER_KWH = {
-    **dict.fromkeys(("EUR", "GBP", "USD", "CHF", "CAD", "AUD", "NZD"), Decimal(5)),
-    **dict.fromkeys(("SEK", "NOK", "DKK", "CZK", "PLN"), Decimal(50)),
-}
 
 
 async def check_tariff(config: Config) -> AsyncIterator[CheckResult]:
     """One question a direction, as the agent asks it."""
     source = tariff_source(config.tariff, SystemClock())
+    currency = ""
     start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     try:
         for direction in source.directions:
@@ -33,10 +28,13 @@ async def check_tariff(config: Config) -> AsyncIterator[CheckResult]:
             except AgentError as error:
                 yield _no_prices(config, direction, error)
                 continue
+            currency = currency or fetched.currency
             for result in _check_answer(direction, fetched):
                 yield result
     finally:
         await source.close()
+    for result in check_amounts(config, currency):
+        yield result
 
 
 def _no_prices(config: Config, direction: Direction, error: AgentError) -> CheckResult:

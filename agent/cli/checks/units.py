@@ -1,6 +1,7 @@
-"""Numbers that stand in another unit than was meant: kW for W, a share for percent."""
+"""Numbers that stand in another unit than was meant: kW for W, a share for percent, cents."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from pydantic import BaseModel
 
@@ -14,6 +15,14 @@ POWERS = frozenset(
 )
 # A goal of one percent is no goal.
 SHARES = frozenset({"target_soc_percent", "max_soc_percent", "assumed_soc_percent"})
+# A household's kWh has never cost more, nor paid more: beyond it somebody wrote cents or MWh.
+# Currencies of other sizes are not judged.
+PLAUSIBLE_PER_KWH = {
+    **dict.fromkeys(("EUR", "GBP", "USD", "CHF", "CAD", "AUD", "NZD"), Decimal(5)),
+    **dict.fromkeys(("SEK", "NOK", "DKK", "CZK", "PLN"), Decimal(50)),
+}
+# Money a kWh, and money a start: neither is more than a kWh can be worth.
+AMOUNTS = frozenset({"price_cap", "wear_per_kwh", "start_cost"})
 
 
 def check_units(config: Config) -> Iterator[CheckResult]:
@@ -22,6 +31,18 @@ def check_units(config: Config) -> Iterator[CheckResult]:
         yield from _doubtful("site", "site.pv.", config.site.pv)
     for index, device in enumerate(config.devices):
         yield from _doubtful(device.id, f"devices[{index}].", device)
+
+
+def check_amounts(config: Config, currency: str) -> Iterator[CheckResult]:
+    """One warning for each amount of the devices that no kWh of that currency is worth."""
+    most = PLAUSIBLE_PER_KWH.get(currency)
+    for index, device in enumerate(config.devices):
+        for name in sorted(AMOUNTS.intersection(type(device).model_fields)):
+            value = getattr(device, name)
+            if most is not None and value is not None and abs(value) > most:
+                hint = f"amounts are in whole {currency}: 20 cents are 0.20"
+                text = f"devices[{index}].{name} is {value:g} {currency}"
+                yield warning(device.id, text, hint)
 
 
 def _doubtful(part: str, path: str, section: BaseModel) -> Iterator[CheckResult]:

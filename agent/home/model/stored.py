@@ -10,7 +10,7 @@ import math
 from datetime import datetime
 from typing import Any
 
-from agent.energy.instants import format_instant, parse_instant
+from agent.energy.instants import format_instant, parse_instant, to_unix_floor
 from agent.home.estimates.heat_loss import believable
 from agent.home.model.device_model import DeviceModel
 from agent.home.model.meter import Counter
@@ -22,6 +22,11 @@ from agent.home.model.thermal import ThermalState
 FORMER_NAMES = {"met_at": "satisfied_at"}
 THERMAL_INSTANTS = ("at", "told_at", "hot_since", "hygiene_at")
 SESSION_INSTANTS = ("since", "satisfied_at", "opted_out_at", "started_at", "deviated_at")
+# These change seldom, and a restart must not forget them.
+URGENT = ("confirmed", "soc_known", "learned_power_w", "block_since", "block_ended")
+# A time that has moved within so many seconds is not worth a write of its own: a car that stays
+# full was full until now, a switch told a little later when it really happened.
+SAME_WITHIN_S = {"satisfied_at": 6 * 3600, "on_since": 600, "off_since": 600}
 MAX_KWH = 1e9
 
 
@@ -31,7 +36,7 @@ def progress_key(start: datetime, index: int) -> str:
 
 
 def to_text(model: DeviceModel) -> str:
-    """Session first: what follows it changes all the time and is stored now and then."""
+    """What a restart needs; most of it changes all the time and is stored now and then."""
     session = {
         name: format_instant(when)
         for name in SESSION_INSTANTS
@@ -66,9 +71,15 @@ def to_text(model: DeviceModel) -> str:
     )
 
 
-def urgent_part(text: str) -> str:
-    """What of the text has to be stored at once: the session, and what was learned."""
-    return text.partition('"progress"')[0].partition('"total_kwh"')[0]
+def urgent_part(text: str) -> object:
+    """What of the text has to be stored at once: the session, and what was learned.
+
+    While a need stays met the time at which it last was moves on with the clock.
+    """
+    raw = json.loads(text or "{}")
+    session = raw.pop("session", {})
+    session["satisfied_at"] = "satisfied_at" in session
+    return session, {name: value for name, value in raw.items() if name in URGENT}
 
 
 def substance(text: str) -> object:
@@ -76,10 +87,14 @@ def substance(text: str) -> object:
     raw = json.loads(text or "{}")
     for name in ("integrated_to", "since_counter_kwh"):
         raw.pop(name, None)
+    session = raw.pop("session", {})
+    for times, name in ((session, "satisfied_at"), (raw, "on_since"), (raw, "off_since")):
+        if name in times:
+            times[name] = to_unix_floor(parse_instant(times[name])) // SAME_WITHIN_S[name]
     counters = {kind: round(kwh, 2) for kind, (kwh, _) in raw.pop("counters", {}).items()}
     energies = {name: round(raw.pop(name, 0.0), 2) for name in ("total_kwh", "session_kwh")}
     thermal = {k: v for k, v in raw.pop("thermal", {}).items() if k not in ("at", "told_at")}
-    return raw, counters, energies, thermal
+    return raw, session, counters, energies, thermal
 
 
 def restore(model: DeviceModel, text: str) -> None:

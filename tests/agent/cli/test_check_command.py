@@ -410,6 +410,12 @@ def test_as_service_it_reads_what_the_service_reads(tmp_path: Path) -> None:
             "for a share of 0.8",
         ),
         (
+            "devices",
+            "[{id: pump, type: heat_pump, power_w: 900, needs: [{hours: 3}], price_cap: 20}]",
+            "pump",
+            "warning: devices[0].price_cap is 20 EUR; amounts are in whole EUR: 20 cents are 0.20",
+        ),
+        (
             "site",
             "{latitude: 51, longitude: 0, pv: {peak_w: 6}}",
             "site",

@@ -203,6 +203,15 @@ def test_a_config_does_not_print_its_secrets(tmp_path: Path) -> None:
         ("mqtt: {protocol: 4}", "mqtt.protocol: is 4; expected 'auto', '5' or '3.1.1'"),
         ("mqtt: {tls: {key_file: /k}}", "mqtt.tls: certificate_file and key_file are given"),
         ("devices: {}", "devices: expected a list"),
+        ("mqtt: {port: true}", "mqtt.port: is 'true'; expected a whole number"),
+        (
+            "devices: [{id: a, type: ev_charger, max_power_w: 7400, energy_kwh: 9, phases: yes}]",
+            "devices[0].phases: is 'yes'; expected 1, 3 or 'switched'",
+        ),
+        (
+            "devices: [{id: a, type: ev_charger, max_power_w: 7400, energy_kwh: 9, phases: true}]",
+            "devices[0].phases: is 'true'; expected 1, 3 or 'switched'",
+        ),
         (
             "devices: [{id: a, type: ev_charger, adapter: x, max_power_w: 7400, energy_kwh: 9}]",
             "devices[0].adapter.family: is 'x'; expected native, esphome",

@@ -29,6 +29,8 @@ LEAST_STAKE = 0.01
 # What capped demands would miss without caps is found in this share of the time.
 ALLOWANCE_SHARE = 0.25
 PLAIN_SHARE = 0.1
+# What a run that moves leaves where it was, each a change.
+EDGES_OF_A_RUN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,7 @@ class _Race:
             self.proved_aims = judged.aims
 
     def _worth_it(self, best: Judged) -> Judged:
-        """The plan in force, where a better one saves less than a change costs.
+        """The plan in force, where a better one saves less than moving one run costs: two edges.
 
         In a house whose devices touch each other many plans are nearly as good; each reading makes
         another one the best, and what storage does and how much a car takes has no edges that cost.
@@ -170,7 +172,7 @@ class _Race:
         if kept is None or not self.problem.coupled or kept.misses_more(best.aims) > 0:
             return best
         cost = self.problem.units.money(self.problem.situation.planner.change_cost)
-        return kept if kept.objective - best.objective < cost else best
+        return kept if kept.objective - best.objective < EDGES_OF_A_RUN * cost else best
 
     def verdict(self) -> Verdict:
         assert self.best is not None, "the rule always has a plan"

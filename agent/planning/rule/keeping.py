@@ -121,17 +121,26 @@ def _flexible(
             if left[index] > 0:
                 own[k] = fill_cell(house, device, index, k, power, left[index])
                 left[index] -= own[k].power * (own[k].end - own[k].start)
-        if left[index] <= 0 or not demand.hard:
-            continue
-
-        for k in sorted(usable, key=_rank_of(house, demand, usable, planned)):
+        more = sorted(usable, key=_rank_of(house, demand, usable, planned)) if demand.hard else ()
+        for k in more:
             if left[index] <= 0:
                 break
             before = own.pop(k, None)
             had = 0 if before is None else before.power * (before.end - before.start)
             own[k] = fill_cell(house, device, index, k, usable[k], left[index] + had)
             left[index] += had - own[k].power * (own[k].end - own[k].start)
+        _take_back(device, own, index, -left[index])
     return joined(own.values())
+
+
+def _take_back(device: ScaledDevice, own: dict[int, Segment], index: int, above: int) -> None:
+    """What whole seconds at its least power bring above a demand, from where it has more power."""
+    for k, one in list(own.items()):
+        seconds = one.end - one.start
+        less = min(above // seconds, one.power - device.min_power)
+        if one.demand == index and less > 0:
+            own[k] = one._replace(power=one.power - less)
+            above -= less * seconds
 
 
 def _rank_of(

@@ -66,7 +66,6 @@ class FlatPeakSandbox:
         providers: Sequence[ConnectedProvider] = (),
         poll_interval: timedelta = INTERVAL,
     ) -> None:
-        self.clock = clock
         self.account_id = ACCOUNT_ID
         self.api_key = API_KEY
         self._state = SandboxState(clock, built_in() if locations is None else locations)
@@ -125,6 +124,10 @@ class FlatPeakSandbox:
     def integrate(self, provider: ConnectedProvider) -> None:
         """Let Connect offer this provider from now on, by redirect to its own pages."""
         self._providers[provider.name.id] = provider
+
+    @property
+    def clock(self) -> Clock:
+        return self._state.clock
 
     @property
     def faults(self) -> Faults:

@@ -208,6 +208,7 @@ def build(
         power,
         on_stricter=lambda: controller.on_stricter_limit(),
         on_change=lambda: controller.on_site_change(),
+        on_weather=lambda: controller.on_weather(),
         on_refresh=signals.refresh_wanted.set,
     )
     profiles = _profiles(config, site, health)

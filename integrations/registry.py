@@ -18,8 +18,10 @@ from agent.config.tariff import TariffSection
 from agent.home.kinds import KINDS, READ_ONLY
 from agent.ports import Companion, CompanionServices, DeviceAdapter, TariffSource
 from agent.web import settings as web
-from integrations.devices import native, template
+from integrations.devices import home_assistant, native, template
+from integrations.devices.entities import EntitiesSection, EntityReader
 from integrations.devices.profile import load_profiles
+from integrations.devices.supplemented import SupplementedDevice
 from integrations.homeassistant import settings as homeassistant
 from integrations.tariffs import fixed_settings, flatpeak_settings
 
@@ -58,6 +60,7 @@ TARIFFS: Mapping[str, TariffKind] = {
 # How devices are spoken to: a file of code a family, or a profile as data.
 ADAPTERS: Mapping[str, AdapterKind] = {
     "native": AdapterKind(native.NativeSection, native.build),
+    "home_assistant": AdapterKind(home_assistant.HomeAssistantSection, home_assistant.build),
 } | {
     profile.family: AdapterKind(profile.section(), partial(template.TemplateDevice, profile))
     for profile in load_profiles()
@@ -83,7 +86,13 @@ def load_config(path: Path) -> Config:
 
 
 def device_adapter(section: DeviceSection, base_topic: str) -> DeviceAdapter:
-    return ADAPTERS[section.adapter.family].build(section, base_topic)
+    """How the device is spoken to, and all that is read of it, whoever tells it."""
+    adapter = ADAPTERS[section.adapter.family].build(section, base_topic)
+    spoken_to = section.adapter
+    if not isinstance(spoken_to, EntitiesSection):
+        return adapter
+    state_topic = f"{base_topic}/device/{section.id}/state"
+    return SupplementedDevice(adapter, EntityReader(spoken_to), state_topic)
 
 
 def tariff_source(config: TariffSection, clock: Clock) -> TariffSource:

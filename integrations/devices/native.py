@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Literal
 
-from agent.config.devices import AdapterSection, DeviceSection
+from agent.config.devices import DeviceSection
 from agent.contracts.schedule import (
     MAX_COMPACT_BYTES,
     MAX_COMPACT_PAIRS,
@@ -25,13 +25,14 @@ from agent.energy.readings import Presence, Reading
 from agent.energy.schedule import DeviceType, Schedule, ScheduleSlot, Setpoint
 from agent.errors import Malformed
 from agent.ports import Decoded, Message, OutgoingMessage, UnknownKeys, UntimedReading
+from integrations.devices.entities import EntitiesSection
 
 MAX_BYTES = 2048
 FORMS = ("schedule", "schedule/compact", "setpoint")
 STORAGE_STEP_W = 100
 
 
-class NativeSection(AdapterSection):
+class NativeSection(EntitiesSection):
     family: Literal["native"] = "native"
 
 
@@ -60,17 +61,7 @@ class NativeDevice:
             return [read_info(payload, topic)]
         if name == "status":
             return [Presence(read_presence(payload, topic))]
-        state = ReadState(payload, topic)
-        out: list[Decoded] = list(state.unreadable)
-        values = state.values | dict.fromkeys(state.cleared, "")
-        for kind, value in values.items():
-            if state.at is None:
-                out.append(UntimedReading(kind, value))
-            else:
-                out.append(Reading(kind, value, state.at))
-        if state.unknown:
-            out.append(UnknownKeys(state.unknown))
-        return out
+        return read_state(payload, topic)
 
     def fit(self, schedule: Schedule) -> Schedule:
         """The schedule, cut at the end until all its forms fit; the earlier cut counts for all."""
@@ -114,6 +105,21 @@ class NativeDevice:
 
     def withdraw(self) -> Sequence[OutgoingMessage]:
         return [OutgoingMessage(f"{self._topic}/{form}", "") for form in FORMS]
+
+
+def read_state(payload: bytes, topic: str) -> list[Decoded]:
+    """What a message on `state` says. Raises Malformed."""
+    state = ReadState(payload, topic)
+    out: list[Decoded] = list(state.unreadable)
+    values = state.values | dict.fromkeys(state.cleared, "")
+    for kind, value in values.items():
+        if state.at is None:
+            out.append(UntimedReading(kind, value))
+        else:
+            out.append(Reading(kind, value, state.at))
+    if state.unknown:
+        out.append(UnknownKeys(state.unknown))
+    return out
 
 
 def build(section: DeviceSection, base_topic: str) -> NativeDevice:

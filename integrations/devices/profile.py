@@ -10,12 +10,13 @@ from functools import cached_property
 from importlib.resources import files
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, create_model, model_validator
+from pydantic import AfterValidator, Field, create_model, model_validator
 
 from agent.config.base import Name, Section
-from agent.config.devices import AdapterSection
 from agent.contracts.state import KEYS
+from integrations.devices.entities import EntitiesSection
 from integrations.devices.payloads import Conversion, Payload, Scalar, names_in
+from integrations.devices.topic_text import TopicText
 
 # What a setpoint and the agent give besides a profile's own parameters.
 # `watchdog_s`: so long without a word of ours means that the agent is gone. `switch_phases`: the
@@ -23,24 +24,6 @@ from integrations.devices.payloads import Conversion, Payload, Scalar, names_in
 VALUES = frozenset(
     {"mode", "power_w", "current_a", "phases", "switch_phases", "watchdog_s", "base", "device"}
 )
-MAX_TOPIC_BYTES = 128
-
-
-def _topic(value: object) -> object:
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if isinstance(value, str):
-        too_long = len(value.encode()) > MAX_TOPIC_BYTES
-        if not value or too_long or value.startswith(("/", "$")) or value.endswith("/"):
-            raise ValueError(
-                "expected a topic such as shellyplus1pm-441793d6b0ac, without / at its ends"
-            )
-        if any(character in value for character in "+#{}\0"):
-            raise ValueError("expected one exact topic, without + # { }")
-    return value
-
-
-TopicText = Annotated[str, BeforeValidator(_topic)]
 TYPES: Mapping[str, Any] = {
     "topic": TopicText,
     "seconds": Annotated[int, Field(ge=60, le=64_800)],
@@ -182,14 +165,14 @@ class Profile(Section):
         for place in places:
             yield from names_in(place)
 
-    def section(self) -> type[AdapterSection]:
+    def section(self) -> type[EntitiesSection]:
         """What the config may say of a device of this family."""
         word: Any = Literal[self.family]
         fields: dict[str, Any] = {"family": (word, ...)}
         fields |= {name: parameter.field() for name, parameter in self.parameters.items()}
-        model: type[AdapterSection] = create_model(
+        model: type[EntitiesSection] = create_model(
             "".join(part.title() for part in self.family.split("-")) + "Adapter",
-            __base__=AdapterSection,
+            __base__=EntitiesSection,
             __module__=__name__,
             **fields,
         )

@@ -16,7 +16,7 @@ from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.rates import Direction
 from agent.energy.view import DeviceView
 from agent.ports import CompanionServices, Message, OutgoingMessage
-from integrations.homeassistant import appliance, controls, forecast, hub, plan
+from integrations.homeassistant import appliance, chart, controls, forecast, hub, plan
 from integrations.homeassistant.memory import from_text
 from integrations.homeassistant.message import Announcement, components, messages
 from integrations.homeassistant.names import HUB, Names
@@ -29,12 +29,17 @@ ANEW_EVERY = timedelta(seconds=60)
 KEPT_S = 600
 # What changes many times in a moment is looked at once; real seconds, whatever the clock.
 SETTLES_S = 0.3
+# What of the hub stands on topics of its own.
+LISTS = ("prices", "export", "outlook", "chart", "parts")
 AHEAD = timedelta(hours=48)
 # Whoever hears Home Assistant's birth waits a while, so that not all speak at once.
 BIRTH_SPREAD_S = 10.0
 # Home Assistant makes the entities of a message before it listens to their states.
 STATES_AFTER_S = 1.0
 BORN = b"online"
+# What the broker keeps of ours comes just after the connect. Real seconds, whatever the clock.
+KEPT_COMES_WITHIN_S = 10.0
+KEPT_IS_WHOLE_AFTER_S = 2.0
 
 
 class HomeAssistant:
@@ -55,12 +60,18 @@ class HomeAssistant:
         self._random = random or Random()
         self._memory = from_text(services.recall())
         self._remembered = self._memory.to_text()
+        # What the config no longer has was taken back: it may come anew.
+        for topic in self._memory.entities.keys() - set(self._config_topics()):
+            del self._memory.entities[topic]
         self._said: dict[str, str] = {}
         self._bodies: dict[str, dict[str, object]] = {}
         self._said_at: datetime | None = None
         self._born = asyncio.Event()
         self._announced: list[str] = []
         self._shape: object = None
+        self._kept: set[str] = set()
+        self._kept_heard = asyncio.Event()
+        self._settled = False
         self._lists: tuple[object, dict[str, str]] = (None, {})
 
     # --- what it publishes and hears ------------------------------------------------------------
@@ -71,20 +82,18 @@ class HomeAssistant:
         out = set(self._config_topics())
         for device in (HUB, *self._devices):
             out.add(names.state(device))
-        out |= {names.attributes(HUB, name) for name in ("prices", "export", "outlook", "parts")}
+        out |= {names.attributes(HUB, name) for name in LISTS}
         out |= {names.attributes(device, "plan") for device in self._devices}
         return frozenset(out)
 
     def _config_topics(self) -> list[str]:
-        names = self._names
-        out = [names.config(device) for device in (HUB, *self._devices)]
-        out += [names.later_config(kind, HUB, key) for key, kind in hub.LATER.items()]
-        out += [
-            names.later_config(kind, device, key)
-            for device in self._devices
-            for key, kind in controls.LATER.items()
-        ]
-        return out
+        return [topic for device in (HUB, *self._devices) for topic in self._topics_of(device)]
+
+    def _topics_of(self, device: str) -> list[str]:
+        """Its device message first."""
+        later = hub.LATER if device == HUB else controls.LATER
+        own = [self._names.later_config(kind, device, key) for key, kind in later.items()]
+        return [self._names.config(device), *own]
 
     @property
     def subscriptions(self) -> Sequence[str]:
@@ -99,7 +108,10 @@ class HomeAssistant:
             if payload.strip() == BORN and not message.retain:
                 self._born.set()
         elif topic in self._config_topics():
-            if not payload and not message.retain:
+            if payload and message.retain:
+                self._kept.add(topic)
+                self._kept_heard.set()
+            elif not payload and not message.retain:
                 self._deleted(topic)
         elif not message.retain:
             self._command(topic, payload)
@@ -138,8 +150,40 @@ class HomeAssistant:
     async def run(self) -> None:
         """Never ends."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._settle(), name="homeassistant-kept")
             group.create_task(self._keep_true(), name="homeassistant-states")
             group.create_task(self._greet(), name="homeassistant-birth")
+
+    async def _settle(self) -> None:
+        """Before anything is announced: what did a person delete while we were away?
+
+        Home Assistant empties the message of a device that is deleted. So where the broker has kept
+        some of what an earlier life announced, what is missing was deleted; where it has kept
+        nothing, it has lost its store. One that comes too late counts as the latter.
+        """
+        earlier = [name for name in (HUB, *self._devices) if self._was_announced(name)]
+        if earlier and await self._heard_within(KEPT_COMES_WITHIN_S):
+            while await self._heard_within(KEPT_IS_WHOLE_AFTER_S):
+                pass
+            for device in earlier:
+                if self._names.config(device) not in self._kept:
+                    for topic in self._topics_of(device):
+                        self._deleted(topic)
+        self._settled = True
+        self._services.changed.set()
+
+    def _was_announced(self, device: str) -> bool:
+        topic = self._names.config(device)
+        return topic in self._memory.entities and topic not in self._memory.deleted
+
+    async def _heard_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._kept_heard.wait()
+        except TimeoutError:
+            return False
+        self._kept_heard.clear()
+        return True
 
     async def _keep_true(self) -> None:
         changed = self._services.changed
@@ -167,7 +211,8 @@ class HomeAssistant:
         prices = self._prices(now)
         said = self._services.snapshot()
         ledger = appliance.document(said, f"{self._names.topics.base}/ledger")
-        self._announce(views)
+        if self._settled:
+            self._announce(views)
         anew = self._said_at is None or not timedelta(0) <= now - self._said_at < ANEW_EVERY
         if anew:
             self._said_at = now
@@ -178,6 +223,10 @@ class HomeAssistant:
         self._say(names.attributes(HUB, "parts"), health)
         for name, text in self._price_lists(now).items():
             self._say(names.attributes(HUB, name), text)
+        unit = f"{self._memory.currency}/kWh"
+        picture = chart.price_chart(prices.imported, views, now, zone, unit)
+        if picture and self._memory.currency:
+            self._say(names.attributes(HUB, "chart"), picture)
         for view in views:
             body = appliance.state(view, names, said, ledger, zone, now)
             self._say_state(view.id, body, now, anew=anew)

@@ -168,5 +168,11 @@ def event(topic: str, kinds: Sequence[str], device: str | None) -> Entity:
     )
 
 
+def picture(key: str, name: str, topic: str) -> Entity:
+    """An SVG that stands on the topic as it is."""
+    options = {"image_topic": topic, "content_type": "image/svg+xml"}
+    return Entity("image", key, name, options)
+
+
 def _of(value: str) -> str:
     return f"{{{{ value_json.{value} }}}}"

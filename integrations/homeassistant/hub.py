@@ -24,6 +24,7 @@ from integrations.homeassistant.entities import (
     energy,
     event,
     money,
+    picture,
     price,
     problem,
     sensor,
@@ -107,6 +108,7 @@ def _prices(names: Names, currency: str, extras: set[str]) -> Iterator[Entity]:
         entity_category=DIAGNOSTIC,
         json_attributes_topic=names.attributes(HUB, "outlook"),
     )
+    yield picture("chart", "Prices and plan", names.attributes(HUB, "chart"))
     if EXPORT in extras:
         yield price("export_price", "Export price", "export", currency)
         yield sensor(

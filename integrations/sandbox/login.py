@@ -57,6 +57,10 @@ class Login:
         return web.json_response(answer)
 
 
+def basic_header(user: str, password: str) -> str:
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
 def basic_pair(header: str) -> tuple[str, str]:
     """User and password of an Authorization header; empty where it has none."""
     scheme, _, encoded = header.partition(" ")

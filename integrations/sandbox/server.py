@@ -5,6 +5,8 @@ both shapes of errors) and can be made to misbehave: `GET` and `POST /_sandbox/f
 comes from a Clock, so a day may pass in a minute. It never listens on anything but loopback.
 """
 
+import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, time, timedelta
@@ -13,6 +15,8 @@ from email.utils import format_datetime
 from aiohttp import web
 
 from agent.clock import Clock
+from integrations.sandbox.connect.dialogue import Dialogue
+from integrations.sandbox.connect.host import WEB_PATH, ConnectHost, cors_headers
 from integrations.sandbox.connect.sessions import SESSION_LIFE_S, Sessions
 from integrations.sandbox.connect.token_api import TokenApi
 from integrations.sandbox.control import ControlApi
@@ -20,6 +24,8 @@ from integrations.sandbox.faults import Faults
 from integrations.sandbox.locations import Location, built_in
 from integrations.sandbox.login import Login
 from integrations.sandbox.objects_api import ObjectsApi
+from integrations.sandbox.provider_api.api import PATHS, ProviderApi
+from integrations.sandbox.provider_api.poller import INTERVAL, ConnectedProvider, Poller
 from integrations.sandbox.rates_api import Publication, RatesApi
 from integrations.sandbox.responses import BadRequestError, plain
 from integrations.sandbox.state import (
@@ -57,6 +63,8 @@ class FlatPeakSandbox:
         token_life_s: int = TOKEN_LIFE_S,
         session_life_s: float = SESSION_LIFE_S,
         processing_s: float = 30,
+        providers: Sequence[ConnectedProvider] = (),
+        poll_interval: timedelta = INTERVAL,
     ) -> None:
         self.clock = clock
         self.account_id = ACCOUNT_ID
@@ -64,6 +72,9 @@ class FlatPeakSandbox:
         self._state = SandboxState(clock, built_in() if locations is None else locations)
         self._login = Login(self._state, token_life_s)
         self.sessions = Sessions(self._state, life_s=session_life_s, processing_s=processing_s)
+        self.poller = Poller(self._state, clock, poll_interval)
+        self._providers = {provider.name.id: provider for provider in providers}
+        self._polling: asyncio.Task[None] | None = None
         self._publication = Publication(publish_at, predictions, strict_offsets)
         self._port = port
         self._runner: web.AppRunner | None = None
@@ -88,8 +99,14 @@ class FlatPeakSandbox:
             await runner.cleanup()
             raise
         self._runner = runner
+        self._polling = asyncio.create_task(self.poller.run(), name="sandbox poller")
 
     async def stop(self) -> None:
+        if self._polling is not None:
+            self._polling.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._polling
+            self._polling = None
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -99,6 +116,15 @@ class FlatPeakSandbox:
         if self._runner is None:
             raise RuntimeError("the sandbox is not started")
         return f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+
+    @property
+    def connect_web_url(self) -> str:
+        """The sandbox's own Connect pages; the Connect host itself is at `/`."""
+        return f"{self.url}{WEB_PATH}"
+
+    def integrate(self, provider: ConnectedProvider) -> None:
+        """Let Connect offer this provider from now on, by redirect to its own pages."""
+        self._providers[provider.name.id] = provider
 
     @property
     def faults(self) -> Faults:
@@ -135,6 +161,16 @@ class FlatPeakSandbox:
                 *RatesApi(self._state, self._login, self._publication).routes(),
                 *ObjectsApi(self._state, self._login).routes(),
                 *TokenApi(self._state, self._login, self.sessions).routes(),
+                *ProviderApi(
+                    self._state,
+                    self.sessions,
+                    self._providers,
+                    self.poller,
+                    lambda: self.connect_web_url,
+                ).routes(),
+                *ConnectHost(
+                    Dialogue(self._state, self.sessions, self._providers, self.poller)
+                ).routes(),
                 *ControlApi(self._state, self.sessions).routes(),
             ]
         )
@@ -163,6 +199,7 @@ class FlatPeakSandbox:
             at = self.clock.now()
             self.calls.append(Call(at, request.method, request.path, query, response.status))
             ahead = timedelta(hours=5 if self.faults.consume("clock_wrong") else 0)
+            response.headers.update(cors_headers(request))
             response.headers["Date"] = format_datetime(at + ahead, usegmt=True)
         return response
 
@@ -172,6 +209,9 @@ class FlatPeakSandbox:
         broken = await transport_fault(request, self.faults, self.clock)
         if broken is not None:
             return broken
+        # Here the connect token, or the provider's own password, is the credential.
+        if request.path == "/" or request.path.startswith((*PATHS, WEB_PATH)):
+            return await handler(request)
         if self.faults.consume("token_lapses"):
             self._login.forget()
         if self._login.live_mode_of(request) is None:

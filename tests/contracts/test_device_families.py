@@ -61,7 +61,9 @@ class Recorded:
 
 NAMES = sorted(file.stem for file in FOLDER.glob("*.json"))
 ALL = {name: Recorded(**json.loads((FOLDER / f"{name}.json").read_text())) for name in NAMES}
-FOREIGN = [name for name, item in ALL.items() if item.adapter != "native"]
+# These obey what stands on our own topics.
+OURS = ("native", "home-assistant")
+FOREIGN = [name for name in ALL if name not in OURS]
 TOLD = [name for name in FOREIGN if ALL[name].device["type"] != "meter"]
 
 

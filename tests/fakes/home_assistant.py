@@ -9,8 +9,8 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +41,15 @@ onboarding:
 recorder:
 history:
 energy:
+frontend:
+{more}
 logger:
   default: warning
   logs:
     homeassistant.components.mqtt: info
 """
+# Whom a line of its log concerns; what it says of its own house is not ours.
+OURS = ("mqtt", "template", "blueprint", "automation", "script", "lovelace", "recorder", "sensor")
 ENTRY = "01MQTTTESTENTRY0000000000A"
 CREATED = "2026-01-01T00:00:00+00:00"
 
@@ -88,20 +92,19 @@ class HomeAssistantProcess:
     session: aiohttp.ClientSession
     process: asyncio.subprocess.Process
     token: str = ""
-    _number: int = field(default=0, init=False)
+    refresh_token: str = ""
 
     @property
     def log(self) -> str:
         return (self.folder / "home-assistant.log").read_text()
 
     def complaints(self) -> list[str]:
-        """Every line of its log about MQTT or a template at WARNING or above."""
+        """Every line of its log at WARNING or above about what is ours."""
         levels = (" WARNING ", " ERROR ", " CRITICAL ")
         return [
             line
             for line in self.log.splitlines()
-            if ("mqtt" in line.lower() or "template" in line.lower())
-            and any(level in line for level in levels)
+            if any(level in line for level in levels) and any(word in line.lower() for word in OURS)
         ]
 
     async def states(self) -> dict[str, dict[str, Any]]:
@@ -131,10 +134,14 @@ class HomeAssistantProcess:
 
     async def call(self, service: str, entity: str, **data: object) -> None:
         """A service such as `select/select_option`. Raises where it is refused."""
-        url = f"{self.url}/api/services/{service}"
-        body = {"entity_id": entity, **data}
+        await self.post(f"services/{service}", {"entity_id": entity, **data})
+
+    async def post(self, path: str, body: object) -> Any:
+        """Something of the REST API; its answer."""
+        url = f"{self.url}/api/{path}"
         async with self.session.post(url, json=body, headers=self._auth()) as answer:
             answer.raise_for_status()
+            return await answer.json()
 
     async def ask(self, kind: str, **more: object) -> Any:
         async with self.session.ws_connect(f"{self.url}/api/websocket") as link:
@@ -147,9 +154,7 @@ class HomeAssistantProcess:
             return answer["result"]
 
     async def reload(self) -> None:
-        url = f"{self.url}/api/config/config_entries/entry/{ENTRY}/reload"
-        async with self.session.post(url, headers=self._auth()) as answer:
-            answer.raise_for_status()
+        await self.post(f"config/config_entries/entry/{ENTRY}/reload", {})
 
     def _auth(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}
@@ -179,40 +184,83 @@ class HomeAssistantProcess:
         form = {"grant_type": "authorization_code", "client_id": client, "code": code}
         async with self.session.post(f"{self.url}/auth/token", data=form) as answer:
             answer.raise_for_status()
-            self.token = (await answer.json())["access_token"]
+            told = await answer.json()
+            self.token, self.refresh_token = told["access_token"], told["refresh_token"]
+        # The rest of what a person is asked at the first start.
+        for step in ("core_config", "analytics", "integration"):
+            body = {"client_id": client, "redirect_uri": client} if step == "integration" else {}
+            await self.post(f"onboarding/{step}", body)
+        async with asyncio.timeout(STARTS_WITHIN_S):
+            while not await self.is_running():
+                await asyncio.sleep(0.1)
+
+    async def stop(self, number: int = signal.SIGTERM) -> None:
+        """Ends it; a kill leaves its last will to the broker."""
+        os.killpg(self.process.pid, number)
+        await self.process.wait()
+
+    async def start(self) -> None:
+        """Again, after it was stopped; back once it answers."""
+        self.process = await _started(self.folder)
+        async with asyncio.timeout(STARTS_WITHIN_S):
+            while True:
+                with contextlib.suppress(aiohttp.ClientError):
+                    if await self.is_running():
+                        return
+                await asyncio.sleep(0.1)
+
+    async def is_running(self) -> bool:
+        """Has everything in it started?"""
+        async with self.session.get(f"{self.url}/api/config", headers=self._auth()) as answer:
+            return answer.status == 200 and (await answer.json())["state"] == "RUNNING"
+
+
+async def _started(folder: Path) -> asyncio.subprocess.Process:
+    program = hass_program()
+    with (folder / "output.log").open("ab") as output:
+        return await asyncio.create_subprocess_exec(
+            str(program),
+            "-c",
+            str(folder),
+            stdout=output,
+            stderr=output,
+            env={**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"},
+            start_new_session=True,
+        )
 
 
 @contextlib.asynccontextmanager
-async def home_assistant(folder: Path, broker_port: int) -> AsyncIterator[HomeAssistantProcess]:
-    """One that is connected to the broker on that port, until the block ends."""
-    program, port = hass_program(), free_port()
+async def home_assistant(
+    folder: Path,
+    broker_port: int,
+    more: str = "",
+    more_entries: Sequence[Mapping[str, object]] = (),
+) -> AsyncIterator[HomeAssistantProcess]:
+    """One that is connected to the broker on that port, until the block ends.
+
+    `more` is added to its configuration, `more_entries` to its integrations; what lies in the
+    folder already stays there.
+    """
+    port = free_port()
     storage = folder / ".storage"
     storage.mkdir(parents=True)
-    (folder / "configuration.yaml").write_text(CONFIGURATION.format(port=port))
+    (folder / "configuration.yaml").write_text(CONFIGURATION.format(port=port, more=more))
     entries = {
         "version": 1,
         "minor_version": 5,
         "key": "core.config_entries",
-        "data": {"entries": [_entry(broker_port)]},
+        "data": {"entries": [_entry(broker_port), *more_entries]},
     }
     (storage / "core.config_entries").write_text(json.dumps(entries))
-    output = (folder / "output.log").open("wb")
-    process = await asyncio.create_subprocess_exec(
-        str(program),
-        "-c",
-        str(folder),
-        stdout=output,
-        stderr=output,
-        env={**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"},
-        start_new_session=True,
-    )
+    process = await _started(folder)
+    found = None
     try:
         async with aiohttp.ClientSession() as session:
             found = HomeAssistantProcess(folder, f"http://{HOST}:{port}", session, process)
             await found.onboard()
             yield found
     finally:
+        process = process if found is None else found.process
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
-        output.close()

@@ -101,10 +101,20 @@ SITE_INPUTS = {
 }
 
 
-async def test_home_assistant_may_ask_limit_and_foretell(broker: Mosquitto) -> None:
+async def test_home_assistant_may_ask_limit_foretell_and_tell_of_devices(broker: Mosquitto) -> None:
     got_through = await heard_of(broker, "homeassistant", all_topics("ev", "tank"))
-    asks = {"device/ev/request", "device/tank/request", "site/request"}
-    assert got_through == asks | SITE_INPUTS
+    asks = {f"device/{name}/{what}" for name in ("ev", "tank") for what in ("request", "state")}
+    assert got_through == asks | {"site/request"} | SITE_INPUTS
+
+
+async def test_the_agent_hears_what_home_assistant_streams(broker: Mosquitto) -> None:
+    topic = "statestream/sensor/car/state"
+    async with (
+        watching(broker.port, "statestream/#", **login(AGENT)) as agent,
+        watching(broker.port, "none", **login("homeassistant")) as speaker,
+    ):
+        await speaker.client.publish(topic, "45", qos=1, retain=True)
+        await agent.until_heard(topic, b"45")
 
 
 async def test_home_assistant_presses_its_own_buttons_and_shows_what_only_the_agent_says(

@@ -147,6 +147,13 @@ class Sessions:
         self._end(session, DISCONNECT, session.tariff_id)
         return session
 
+    def keep(self, token: str) -> Session:
+        """End the session with the tariff as it was."""
+        session = self.get(token)
+        if not session.complete_action:
+            self._end(session, SAVE, session.tariff_id)
+        return session
+
     def is_processed(self, session: Session) -> bool:
         place = self._state.locations.get(session.location_id)
         tariff = place.tariffs.get(session.kind) if place else None

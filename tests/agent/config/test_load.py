@@ -214,7 +214,7 @@ def test_a_config_does_not_print_its_secrets(tmp_path: Path) -> None:
         ),
         (
             "devices: [{id: a, type: ev_charger, adapter: x, max_power_w: 7400, energy_kwh: 9}]",
-            "devices[0].adapter.family: is 'x'; expected native, esphome",
+            "devices[0].adapter.family: is 'x'; expected native, home_assistant, esphome",
         ),
         (
             "devices: [{id: a, type: load, power_w: 1, needs: [{hours: 1}], "

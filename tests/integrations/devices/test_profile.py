@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from integrations.devices.entities import EntitiesSection
 from integrations.devices.payloads import Conversion, Placeholder, at_path, fill, render
 from integrations.devices.profile import Profile
 
@@ -22,7 +23,7 @@ PLUG: dict[str, Any] = {
 
 
 def test_a_whole_one_loads() -> None:
-    assert Profile.model_validate(PLUG).section().keys() == ["family", "topic"]
+    assert Profile.model_validate(PLUG).section().keys() == [*EntitiesSection.keys(), "topic"]
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ PLATFORMS: dict[str, tuple[set[str], set[str]]] = {
     "text": ({"value_template", "pattern"}, {"command_template", "command_topic"}),
     "switch": ({"value_template", "payload_on", "payload_off", "state_on", "state_off"}, set()),
     "button": ({"payload_press"}, {"command_topic"}),
+    "image": ({"image_topic", "content_type"}, set()),
     "event": ({"state_topic", "event_types", "value_template"}, set()),
 }
 # With 2026.5: on topics of their own.

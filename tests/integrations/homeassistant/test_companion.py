@@ -235,7 +235,11 @@ def format_utc(local: str) -> str:
     return datetime.fromisoformat(local).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def test_controls_show_what_holds_and_a_refused_one_the_old_value() -> None:
+def test_controls_show_what_holds_and_a_refused_one_the_old_value(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+
     async def story(home: Home) -> None:
         await plug_in(home)
         request = f"{BASE}/device/ev/request"
@@ -246,6 +250,9 @@ def test_controls_show_what_holds_and_a_refused_one_the_old_value() -> None:
         assert (now["settings"]["target_soc_percent"], now["mode"]) == (90, "boost")
         assert 59 <= now["boost_min"] <= 60
         assert now["request"] == "accepted"
+        # By then the boost is in the plan.
+        await home.clock.sleep(20)
+        schedule = home.body("device/ev/schedule")
         for wrong, word in (
             ({"ready_by": "25:00", "keep": True}, "25:00"),
             ({"target_soc_percent": 30, "keep": True}, "below the present"),
@@ -259,7 +266,11 @@ def test_controls_show_what_holds_and_a_refused_one_the_old_value() -> None:
             assert word in after["request"]
             assert after["settings"] == now["settings"]
             assert after["mode"] == "boost"
-            assert home.body("device/ev/wish")["accepted"] is False
+            assert home.body("device/ev/schedule") == schedule
+            answer = home.body("device/ev/wish")
+            assert answer["accepted"] is False
+            assert word in str(answer["reason"])
+            assert f"ev: request refused: {answer['reason']}" in caplog.text
         events = [json.loads(body) for body in home.broker.bodies(f"{BASE}/event")]
         assert "request_refused" in {event["type"] for event in events}
 
@@ -379,3 +390,24 @@ def test_states_come_anew_so_that_what_expires_was_lost() -> None:
         assert len(set(times)) == len(times)
 
     live(([EV], {}, story))
+
+
+def test_what_a_person_deleted_while_the_agent_was_away_stays_away() -> None:
+    async def deleting(home: Home) -> None:
+        await home.clock.sleep(3600 + 60)
+        # Home Assistant's way of saying so.
+        home.broker.publish(config_of("ev"), b"", retain=True)
+
+    home = live(([EV, TANK], {}, deleting), ([EV, TANK], {}, nothing))
+    assert config_of("ev") not in home.broker.retained
+    assert config_of("tank") in home.broker.retained
+
+
+def test_a_broker_that_lost_everything_is_no_deletion() -> None:
+    async def losing(home: Home) -> None:
+        await home.clock.sleep(3600 + 60)
+        for topic in announced(home):
+            home.broker.publish(topic, b"", retain=True)
+
+    home = live(([EV, TANK], {}, losing), ([EV, TANK], {}, nothing))
+    assert {config_of("ev"), config_of("tank"), HUB} <= announced(home)

@@ -1,4 +1,7 @@
-"""The whole agent and a real Home Assistant on one Mosquitto; runs where HASS names the program."""
+"""The whole agent and a real Home Assistant on one Mosquitto; runs where HASS names the program.
+
+The one such run that is short enough for `make test`.
+"""
 
 import asyncio
 import contextlib
@@ -22,8 +25,6 @@ from tests.fakes.home_assistant import (
     home_assistant,
 )
 from tests.fakes.real_home import BASE, RealHome, real_home
-
-pytestmark = pytest.mark.full
 
 EVENING = datetime(2026, 1, 15, 16, 0)  # noqa: DTZ001 - local time of the house
 # What a person looks for first: unit, device class, state class.

@@ -171,3 +171,18 @@ def test_later_releases_give_the_same_prices_in_their_own_shape(release: str) ->
                 assert len(parse_rates(await response.text(), Direction.EXPORT).rates) == 5
 
     run_virtual(story, NOW)
+
+
+def test_a_status_can_have_errors_or_the_older_shape() -> None:
+    async def story(clock: SteppedClock) -> None:
+        async with calling(clock) as caller:
+            path = f"/locations/{GERMANY}/status"
+            caller.sandbox.faults.on("status_error", 1)
+            _, status = await caller.get(path)
+            assert status["tariff_status"]["commodity_import"]["status"] == "ERROR"
+            caller.sandbox.faults.on("status_flat", 1)
+            _, status = await caller.get(path)
+            assert status["commodity_import"]["status"] == "CONNECTED"
+            assert "tariff_status" not in status
+
+    run_virtual(story, NOW)

@@ -160,3 +160,19 @@ def test_faults_of_the_exchange(fault: str, expected: tuple[int, str | None]) ->
             assert (status, answer.get("code")) == expected
 
     run_virtual(story, NOW)
+
+
+def test_an_exchange_can_be_about_another_session_or_say_little() -> None:
+    async def story(clock: SteppedClock) -> None:
+        async with calling(clock) as caller:
+            token = await begin(caller)
+            caller.sandbox.sessions.complete(token)
+            caller.sandbox.faults.on("exchange_foreign", 1)
+            _, answer = await caller.get(TOKEN_PATH, connect_token=token)
+            assert answer["id"] != token
+            caller.sandbox.faults.on("exchange_old", 1)
+            _, answer = await caller.get(TOKEN_PATH, connect_token=token)
+            assert answer["location_id"]
+            assert not {"complete_action", "is_tariff_processed"} & set(answer)
+
+    run_virtual(story, NOW)

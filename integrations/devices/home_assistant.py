@@ -1,0 +1,25 @@
+"""A device that only Home Assistant can reach: read from its entities, switched by its automation.
+
+The automation (integrations/homeassistant/blueprints/automation/follow_setpoint.yaml) does what
+stands on `setpoint`, and nothing else of the contract: it never acknowledges.
+"""
+
+from typing import ClassVar, Literal
+
+from agent.config.devices import DeviceSection
+from integrations.devices.entities import EntitiesSection
+from integrations.devices.native import NativeDevice
+
+
+class HomeAssistantSection(EntitiesSection):
+    without_agent: ClassVar[str] = "what the automation in Home Assistant that follows it says"
+
+    family: Literal["home_assistant"] = "home_assistant"
+
+
+class HomeAssistantDevice(NativeDevice):
+    acknowledges = False
+
+
+def build(section: DeviceSection, base_topic: str) -> HomeAssistantDevice:
+    return HomeAssistantDevice(base_topic, section.id)

@@ -18,7 +18,6 @@ from agent.cli.common import (
     read_config,
 )
 from agent.cli.connect_access import (
-    NO_SOURCE,
     Access,
     NotWritableError,
     StoreInUse,
@@ -189,6 +188,3 @@ async def _connect(line: _Line, args: argparse.Namespace, direction: Direction) 
 def _fail(text: str, code: int) -> int:
     print(f"flatpeak-agent connect: {text}", file=sys.stderr)
     return code
-
-
-__all__ = ["NO_SOURCE", "main"]

@@ -90,11 +90,6 @@ class FlatPeakClient:
         self._token: _Token | None = None
         self._login_lock = asyncio.Lock()
 
-    @property
-    def is_test(self) -> bool:
-        """Whether the account key is one for tests."""
-        return isinstance(self._auth, BasicLogin) and self._auth.api_key.startswith("sk_test_")
-
     def use_token(self, token: str) -> None:
         """What pairing gave, as the gateway's own bearer; other ways to log in stay as they are."""
         if isinstance(self._auth, Bearer):

@@ -32,6 +32,7 @@ class ConnectSandbox(FlatPeakSandbox):
         super().__init__(clock, processing_s=processing_s, session_life_s=life_s)
         self.place: Location = built_in()[0]
         self.contract_end: datetime | None = None
+        self.gateway_token = GATEWAY_TOKEN
         self.silent = self.down = self.keeps_tariffs = False
         self._pages: web.AppRunner | None = None
 
@@ -122,7 +123,7 @@ class ConnectSandbox(FlatPeakSandbox):
     async def _pair(self, request: web.Request) -> web.Response:
         if (await request.json()).get("pairing_code") != PAIRING_CODE:
             return plain(404, "Not Found")
-        return web.json_response({"token": GATEWAY_TOKEN})
+        return web.json_response({"token": self.gateway_token} if self.gateway_token else {})
 
     # --- pages ------------------------------------------------------------------------------------
 

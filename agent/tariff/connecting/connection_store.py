@@ -19,7 +19,8 @@ from agent.tariff.records import Record, Records
 
 SUMMARY = "summary"
 SUMMARY_FIELDS = ("status", "name", "provider", "structure", "contract_start", "contract_end")
-LOCATION, REMINDED, TOKEN = "location", "reminded", "tariff.pairing_token"
+LOCATION, PAIRED, REMINDED = "location", "paired", "reminded"
+TOKEN = "tariff.pairing_token"
 
 
 class ConnectionStore:
@@ -32,6 +33,7 @@ class ConnectionStore:
                 self._sessions[direction] = session
         self._location = _location(kept.get_record(LOCATION))
         self._token = kept.get_value(TOKEN) or ""
+        self._paired = kept.get_record(PAIRED).instant("at") is not None
 
     @property
     def sessions(self) -> Mapping[Direction, ConnectSession]:
@@ -58,9 +60,15 @@ class ConnectionStore:
         values = {"id": location.location_id, "directions": [*location.directions]}
         self._kept.set_record(LOCATION, values)
 
-    def set_pairing_token(self, token: str) -> None:
-        self._token = token
+    @property
+    def paired(self) -> bool:
+        return self._paired
+
+    def set_paired(self, token: str, now: datetime) -> None:
+        """`token` is empty where the backend knows this gateway without one."""
+        self._token, self._paired = token, True
         self._kept.set_value(TOKEN, token)
+        self._kept.set_record(PAIRED, {"at": now})
 
     @property
     def summary_at(self) -> datetime | None:

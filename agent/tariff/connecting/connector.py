@@ -94,7 +94,7 @@ class TariffConnector:
 
     @property
     def paired(self) -> bool:
-        return bool(self._store.pairing_token)
+        return self._store.paired
 
     @property
     def conflict(self) -> str:
@@ -171,7 +171,7 @@ class TariffConnector:
         """Raises the errors of `agent.errors`."""
         async with self._lock:
             token = await self.api.pair(code)
-            self._store.set_pairing_token(token)
+            self._store.set_paired(token, self._clock.now())
             self.api.use_token(token)
         log.info("paired with the backend")
         self._on_location()

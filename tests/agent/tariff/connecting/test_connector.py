@@ -21,7 +21,7 @@ from agent.tariff.connecting.connector import PART, TariffConnector
 from agent.tariff.rate_cache import RateCache
 from agent.tariff.records import Records
 from integrations.sandbox.server import ACCOUNT_ID, API_KEY
-from integrations.tariffs.flatpeak import BasicLogin, Bearer, FlatPeakTariff
+from integrations.tariffs.flatpeak import BasicLogin, Bearer, FlatPeakTariff, NoAuth
 from integrations.tariffs.flatpeak_client import Auth
 from tests.fakes.connect_sandbox import PAIRING_CODE, ConnectSandbox
 from tests.fakes.virtual_loop import run_virtual
@@ -380,6 +380,19 @@ def test_a_makers_backend_by_pairing_code() -> None:
                 assert house.connector.paired
                 await house.cache.refresh_now()
                 assert house.has_prices()
+
+    run_virtual(story, START)
+
+
+def test_a_backend_that_needs_no_token_is_paired_too() -> None:
+    async def story(clock: SteppedClock) -> None:
+        async with home(clock) as house:
+            house.sandbox.gateway_token = ""
+            async with house.life(auth=NoAuth(), pairing=True):
+                assert not house.connector.paired
+                await house.connector.pair(PAIRING_CODE)
+            async with house.life(auth=NoAuth(), pairing=True):
+                assert house.connector.paired
 
     run_virtual(story, START)
 

@@ -18,7 +18,7 @@ help:
 
 $(VENV)/.demo: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m $(PIP) install -c constraints.txt -e '.[demo]'
+	$(BIN)/python -m $(PIP) install -c constraints.txt -e '.[demo,provider]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo

@@ -6,6 +6,7 @@ import dataclasses
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
+from pathlib import Path
 from time import perf_counter
 
 from agent.app_ports import BrokerConnection, ConnectionFactory
@@ -24,6 +25,8 @@ from agent.records.ledger import Ledger
 from agent.solver import SolverClient
 from agent.store import Store
 from agent.systemd import announce_ready, feed_watchdog, notify
+from agent.tariff.connecting.connector import TariffConnector
+from agent.tariff.connecting.control_socket import serve
 from agent.tasks import cancel_all
 from agent.wiring import Rooms, build
 
@@ -87,7 +90,7 @@ async def run_agent(
     )
     try:
         async with asyncio.TaskGroup() as group:
-            jobs = _jobs(rooms, trusted_clock=trusted_clock)
+            jobs = _jobs(rooms, store.folder, trusted_clock=trusted_clock)
             tasks = [group.create_task(job, name=name) for name, job in jobs.items()]
             on_ready()
             await stop.wait()
@@ -103,7 +106,9 @@ async def run_agent(
         await source.close()
 
 
-def _jobs(rooms: Rooms, *, trusted_clock: bool) -> Mapping[str, Coroutine[None, None, None]]:
+def _jobs(
+    rooms: Rooms, folder: Path | None, *, trusted_clock: bool
+) -> Mapping[str, Coroutine[None, None, None]]:
     jobs: dict[str, Coroutine[None, None, None]] = {
         "rate-cache": rooms.rate_cache.run(),
         "rates": _on_new_rates(rooms),
@@ -121,6 +126,11 @@ def _jobs(rooms: Rooms, *, trusted_clock: bool) -> Mapping[str, Coroutine[None, 
     }
     for number, companion in enumerate(rooms.companions):
         jobs[f"companion-{number}"] = companion.run()
+    if rooms.connector is not None:
+        jobs["connect"] = rooms.connector.run()
+        jobs["location"] = _on_location(rooms, rooms.connector)
+        if folder is not None:
+            jobs["connect-command"] = serve(rooms.connector, folder)
     if not trusted_clock:
         jobs |= {
             "clock": rooms.clock_monitor.run(),
@@ -181,6 +191,14 @@ async def _refresh_on_demand(rooms: Rooms) -> None:
         if again is not None:
             text = f"prices were asked for a moment ago; again from {format_instant(again)}"
             rooms.events.event("request_refused", None, text)
+
+
+async def _on_location(rooms: Rooms, connector: TariffConnector) -> None:
+    while True:
+        await rooms.signals.location_changed.wait()
+        rooms.signals.location_changed.clear()
+        found = connector.location
+        await rooms.rate_cache.use_connection(found.location_id, found.directions)
 
 
 async def _time_of_the_source(rooms: Rooms) -> None:

@@ -99,6 +99,11 @@ class Store:
     def problem(self) -> DiskProblem | None:
         return self._passing or self._lasting
 
+    @property
+    def folder(self) -> Path | None:
+        """Where the file is; None for one that was always in memory."""
+        return None if self._path is None else self._path.parent
+
     # --- reading ----------------------------------------------------------------------------------
 
     def rows(self, sql: str, values: Sequence[object], parse: Callable[[Any], T]) -> list[T]:

@@ -1,9 +1,10 @@
 """Builds the rooms and connects them: with `agent.app` the only file that knows them all."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
+from zoneinfo import ZoneInfo
 
 from agent.app_ports import BrokerConnection, ConnectionFactory
 from agent.clock import Clock
@@ -42,6 +43,7 @@ from agent.home.kinds.pv_inverter import PvInverter
 from agent.liveness import Liveness
 from agent.ports import (
     Companion,
+    ConnectableSource,
     Decoded,
     DeviceAdapter,
     OutgoingMessage,
@@ -56,7 +58,10 @@ from agent.records.limit_log import LimitLog
 from agent.report.event_queue import EventQueue
 from agent.report.publisher import Publisher
 from agent.store import Store
+from agent.tariff.connecting.connection_store import ConnectionStore
+from agent.tariff.connecting.connector import TariffConnector
 from agent.tariff.rate_cache import RateCache
+from agent.tariff.records import Records
 from integrations.registry import companions, device_adapter
 
 OFFLINE = "offline"
@@ -73,6 +78,7 @@ class Signals:
     time_wanted: asyncio.Event = field(default_factory=asyncio.Event)
     refresh_wanted: asyncio.Event = field(default_factory=asyncio.Event)
     confirmation_wanted: asyncio.Event = field(default_factory=asyncio.Event)
+    location_changed: asyncio.Event = field(default_factory=asyncio.Event)
     clock_trusted: asyncio.Event = field(default_factory=asyncio.Event)
     online: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -98,6 +104,7 @@ class Rooms:
     inbox: Inbox
     used_topics: UsedTopics
     companions: tuple[Companion, ...]
+    connector: TariffConnector | None
     signals: Signals
     liveness: Liveness
 
@@ -131,6 +138,16 @@ def build(
     monitor.on_confirmation_wanted = signals.confirmation_wanted.set
     monitor.on_confirmed_instant = device_store.save_newest_confirmed
     liveness = Liveness(health)
+    connector = _connector(
+        source,
+        Records(store, health),
+        clock,
+        health,
+        zone=lambda: site.location().zone,
+        on_location=signals.location_changed.set,
+        on_event=lambda kind, text: events.event(kind, None, text),
+        on_change=lambda: something_changed(),
+    )
     rate_cache = RateCache(
         source,
         store,
@@ -191,6 +208,7 @@ def build(
         power,
         on_stricter=lambda: controller.on_stricter_limit(),
         on_change=lambda: controller.on_site_change(),
+        on_weather=lambda: controller.on_weather(),
         on_refresh=signals.refresh_wanted.set,
     )
     profiles = _profiles(config, site, health)
@@ -307,6 +325,7 @@ def build(
             store,
             lambda: monitor.trusted,
             publish_status,
+            connector,
         )
         return services[name]
 
@@ -383,8 +402,38 @@ def build(
         inbox=inbox,
         used_topics=used_topics,
         companions=others,
+        connector=connector,
         signals=signals,
         liveness=liveness,
+    )
+
+
+def _connector(
+    source: TariffSource,
+    kept: Records,
+    clock: Clock,
+    health: Health,
+    *,
+    zone: Callable[[], ZoneInfo],
+    on_location: Callable[[], None],
+    on_event: Callable[[str, str], None],
+    on_change: Callable[[], None],
+) -> TariffConnector | None:
+    """For a source whose tariff a person connects, which is told what was connected before."""
+    if not isinstance(source, ConnectableSource):
+        return None
+    connections = ConnectionStore(kept)
+    source.use_connection(connections.location.location_id, connections.location.directions)
+    return TariffConnector(
+        source.connect_api,
+        connections,
+        clock,
+        health,
+        configured_location=source.configured_location,
+        zone=zone,
+        on_location=on_location,
+        on_event=on_event,
+        on_change=on_change,
     )
 
 

@@ -67,6 +67,17 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("integrations.devices", SHELL | {"agent.config", "agent.contracts"}),
     ("integrations.tariffs", SHELL | {"agent.config"}),
     ("integrations.firmware", set()),
+    (
+        "integrations.provider",
+        SHELL
+        | {
+            "agent.__version__",
+            "agent.config.base",
+            "agent.config.load",
+            "agent.paths",
+            "agent.systemd",
+        },
+    ),
     ("integrations.sandbox", SHELL | {"integrations.firmware"}),
 ]
 # What is nobody's room: only the packages themselves, with nothing in them.
@@ -96,6 +107,8 @@ PURE = (
     "agent.report.documents",
     "agent.report.ledger_document",
     "agent.tariff.answer",
+    "agent.tariff.connecting.contract_end",
+    "agent.tariff.connecting.session",
     "agent.tariff.estimates",
     "agent.tariff.feed",
     "agent.tariff.health",

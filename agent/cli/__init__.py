@@ -16,12 +16,14 @@ COMMANDS = {
     "demo": "see it at work: sandbox, broker and simulated appliances embedded",
     "plan": "plan one Situation, or one a line, without a running agent",
     "check": "read the configuration, try broker, tariff, folder and clock, say what is wrong",
+    "connect": "connect your tariff, show it, or end the connection",
     "claim": "print a one-time code for the local pages: the first password, or a forgotten one",
     "savings": "what each device took, cost and saved: in all, by day, by session, also as CSV",
     "limits": "what the grid operator allowed and what came of it, also as CSV",
     "schema": "write JSON Schemas and AsyncAPI of all topics, and OpenAPI of the local pages' API",
     "dashboard": "a dashboard and the blueprints for Home Assistant, made for the config",
     "uninstall-discovery": "take back from Home Assistant all that was ever announced",
+    "provider": "the energy supplier's side: customers connect their tariff, FlatPeak reads it",
     "sandbox": "a FlatPeak that lives on this machine, with real prices",
 }
 EX_USAGE = 64
@@ -32,7 +34,7 @@ EX_PIPE = 128 + signal.SIGPIPE
 GONE = (errno.EPIPE, errno.EIO)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # Commands that end well when they are told to stop, however early.
-UNTIL_STOPPED = ("run", "demo", "sandbox")
+UNTIL_STOPPED = ("run", "demo", "sandbox", "provider")
 
 
 def usage() -> str:

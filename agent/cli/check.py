@@ -28,7 +28,7 @@ from agent.cli.common import (
 )
 from agent.cli.service import Service, find_service
 from agent.config import Config
-from agent.paths import config_file
+from agent.paths import config_file, state_directory
 
 EX_TERMINATED = 128 + signal.SIGTERM
 
@@ -87,5 +87,7 @@ async def _results(
         yield result
     # With the example's values there is nothing to ask.
     if not placeholders(config.tariff):
-        async for result in check_tariff(config):
+        environ = {} if service is None else {"environ": service.environ}
+        folder = state_directory(config.state.directory, **environ)
+        async for result in check_tariff(config, folder):
             yield result

@@ -20,6 +20,7 @@ from agent.cli.common import (
     set_up_logging,
     stop_on_signals,
 )
+from agent.cli.demo_connect import demo_energy, invite, pages_section
 from agent.cli.demo_display import DemoDisplay
 from agent.cli.demo_summary import Course, is_good, summary_document, summary_text
 from agent.cli.paced_clock import PacedClock
@@ -38,7 +39,7 @@ from integrations.registry import AgentConfig, tariff_source
 from integrations.sandbox.appliances.link import open_link
 from integrations.sandbox.broker import HOST, Broker, open_broker
 from integrations.sandbox.household import HOUSEHOLDS, Household
-from integrations.sandbox.locations import Location
+from integrations.sandbox.locations import Location, built_in
 from integrations.sandbox.server import FlatPeakSandbox
 
 BEGINS_AT = time(16, 0)
@@ -57,7 +58,10 @@ def main(argv: list[str]) -> int:
         "demo", "The agent at work in fast motion, with real prices and nothing to install."
     )
     parser.add_argument(
-        "--speed", type=number_to(MOST_SPEED), default=DEFAULT_SPEED, help="times real time"
+        "--speed",
+        type=number_to(MOST_SPEED),
+        default=None,
+        help=f"times real time ({DEFAULT_SPEED:g}; with --connect 1)",
     )
     parser.add_argument(
         "--days",
@@ -76,12 +80,22 @@ def main(argv: list[str]) -> int:
         default="flat",
         help="flat: appliances alone; full: with a battery, a roof, a second car",
     )
+    parser.add_argument(
+        "--connect",
+        action="store_true",
+        help="in real time with nothing connected yet: click through it in a browser; no end",
+    )
     args = parser.parse_args(argv)
+    if args.connect and args.json:
+        parser.error("--connect waits for a person: it goes without --json")
     set_up_logging("error")
-    days = None if args.forever else args.days or DEFAULT_DAYS
+    endless = args.forever or args.connect
+    days = args.days or (None if endless else DEFAULT_DAYS)
+    speed = args.speed or (1.0 if args.connect else DEFAULT_SPEED)
+    house = HOUSEHOLDS[args.house]
     try:
         return run_until_stopped(
-            _demo(args.speed, days, args.broker, HOUSEHOLDS[args.house], as_json=args.json)
+            _demo(speed, days, args.broker, house, as_json=args.json, connect=args.connect)
         )
     except (Unavailable, FileNotFoundError) as error:
         # The second: there is no folder for temporary files that can be written.
@@ -90,23 +104,31 @@ def main(argv: list[str]) -> int:
 
 
 async def _demo(
-    speed: float, days: float | None, choice: str, house: Household, *, as_json: bool
+    speed: float,
+    days: float | None,
+    choice: str,
+    house: Household,
+    *,
+    as_json: bool,
+    connect: bool,
 ) -> int:
     stop = asyncio.Event()
     stop_on_signals(stop)
     async with open_broker(choice) as broker, contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="flatpeak-demo-")))
         library = await asyncio.to_thread(compile_follower, folder)
-        system_clock = SystemClock()
-        sandbox = await stack.enter_async_context(FlatPeakSandbox(system_clock))
-        location = next(iter(sandbox.locations.values()))
-        start = local_instant(
-            system_clock.now().astimezone(location.zone).date(), BEGINS_AT, location.zone
-        )
-        sandbox.clock = clock = PacedClock(start, speed)
+        locations = built_in()
+        location = locations[0]
+        start = SystemClock().now()
+        if not connect:
+            # Who clicks has a browser, whose cookies go by its own clock.
+            today = start.astimezone(location.zone).date()
+            start = local_instant(today, BEGINS_AT, location.zone)
+        clock = PacedClock(start, speed)
+        sandbox = await stack.enter_async_context(FlatPeakSandbox(clock, locations=locations))
         loop = asyncio.get_running_loop()
         began = loop.time()
-        config = _config(sandbox, location, broker, house)
+        config = _config(sandbox, location, broker, house, folder if connect else None)
         ledger, store = Ledger(), Store.in_memory()
         display = DemoDisplay(
             clock,
@@ -117,6 +139,7 @@ async def _demo(
             quiet=as_json,
             broker=broker.name,
             on_gone=stop.set,
+            in_place=not connect,
         )
         watch = await stack.enter_async_context(open_link(HOST, broker.port, "demo-watch"))
         await watch.subscribe([f"{BASE}/#"], display.receive)
@@ -139,6 +162,9 @@ async def _demo(
         pacing = clock.follow(lambda: pulse_link.publish(PULSE, "", retain=False), pulse)
         jobs.append(asyncio.create_task(pacing, name="pulse"))
         jobs.append(asyncio.create_task(display.run(), name="display"))
+        if connect:
+            login = await stack.enter_async_context(demo_energy(sandbox, clock, folder))
+            jobs.append(asyncio.create_task(invite(config, folder, login), name="invitation"))
         end = None if days is None else start + timedelta(days=days)
         jobs.append(asyncio.create_task(_end(stop, clock, end, ledger), name="end"))
 
@@ -183,18 +209,27 @@ async def _demo(
 
 
 def _config(
-    sandbox: FlatPeakSandbox, location: Location, broker: Broker, house: Household
+    sandbox: FlatPeakSandbox,
+    location: Location,
+    broker: Broker,
+    house: Household,
+    pages_in: Path | None,
 ) -> Config:
+    """With `pages_in`, a folder for their state: nothing is connected, and the pages are on."""
+    tariff: dict[str, object] = {
+        "source": "flatpeak",
+        "base_url": sandbox.url,
+        "account_id": sandbox.account_id,
+        "api_key": sandbox.api_key,
+        "connect_url": sandbox.connect_web_url,
+    }
+    if pages_in is None:
+        tariff["location_id"] = location.id
     return AgentConfig.model_validate(
         {
             "site": {"id": "home", **house.site},
-            "tariff": {
-                "source": "flatpeak",
-                "base_url": sandbox.url,
-                "account_id": sandbox.account_id,
-                "api_key": sandbox.api_key,
-                "location_id": location.id,
-            },
+            "tariff": tariff,
+            **({} if pages_in is None else pages_section(pages_in)),
             "mqtt": {"host": HOST, "port": broker.port, "protocol": broker.protocol},
             "devices": list(house.devices),
             # Nobody else can reach the demo's broker.

@@ -43,6 +43,7 @@ class DemoDisplay:
         quiet: bool,
         broker: str,
         on_gone: Callable[[], None],
+        in_place: bool = True,
         out: TextIO = sys.stdout,
     ) -> None:
         self._clock = clock
@@ -55,7 +56,7 @@ class DemoDisplay:
         self._on_gone = on_gone
         self._out = out
         self._signs = signs_for(out)
-        self._live = not quiet and out.isatty() and os.environ.get("TERM") != "dumb"
+        self._live = in_place and not quiet and out.isatty() and os.environ.get("TERM") != "dumb"
         self._asked_speed = clock.speed
         self._said_slow = False
         self._prices: list[dict[str, Any]] = []

@@ -101,6 +101,10 @@ def _welcome(sandbox: FlatPeakSandbox, locations: tuple[Location, ...], now: dat
         '  curl -s -H "Authorization: Bearer $TOKEN"'
         f" '{url}/tariffs/rates/{first}?end_time={end}'",
         "",
+        f"  Connect     {sandbox.connect_web_url}?fp_cot=TOKEN, its host is {url}/",
+        f"  sessions:   curl -s {url}/_sandbox/connect",
+        f"              curl -s {url}/_sandbox/connect -d"
+        ' \'{"connect_token": "TOKEN", "action": "SAVE"}\'   (or DISCONNECT, EXPIRE)',
         f"  faults: curl -s {url}/_sandbox/faults",
         f'          curl -s {url}/_sandbox/faults -d \'{{"name": "server_error", "times": 2}}\'',
         "",

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from agent.errors import Fault
 
-SECRET_KEYS = {"api_key", "password", "token"}
+SECRET_KEYS = {"api_key", "client_secret", "password", "token"}
 SHOWN_CHARACTERS = 60
 # How alike a name has to be to be offered: "toaster" is no meter.
 MEANT = 0.75

@@ -5,19 +5,20 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from agent.config.document import Config
+from agent.config.base import Section
 from agent.config.faults import faults_of
 from agent.errors import ConfigError, Fault
 from agent.paths import credentials_directory
 
 PREFIX = "FLATPEAK_AGENT__"
+Model = TypeVar("Model", bound=Section)
 # What the YAML library says and what people have done.
 YAML_HINTS = (
     ("found character '\\t'", "there is a tab here: use spaces"),
@@ -59,21 +60,23 @@ class _Given:
 
 def load_config(
     path: Path,
-    model: type[Config],
+    model: type[Model],
     *,
     environ: Mapping[str, str] = os.environ,
     secrets: Mapping[str, Path] | None = None,
-) -> Config:
+    prefix: str = PREFIX,
+) -> Model:
     """The config at `path`, read by `model`. Raises ConfigError with every fault.
 
     `secrets` are files by name, such as `mqtt__password`; left out, those that systemd laid out.
+    Variables whose names begin with `prefix` are laid over the file.
     """
     document = _read_yaml(path)
     sections = set(model.model_fields)
     origins: dict[str, str] = {}
     if secrets is None:
         secrets = _files_in(credentials_directory(environ))
-    for given in (_from_files(secrets, sections), _from_environment(environ)):
+    for given in (_from_files(secrets, sections), _from_environment(environ, prefix)):
         document = _laid_over(document, given.values)
         origins |= given.origins
     try:
@@ -94,13 +97,13 @@ def _with_origin(fault: Fault, origins: Mapping[str, str]) -> Fault:
     return Fault(fault.path, f"{fault.message} ({', '.join(below)})") if below else fault
 
 
-def _from_environment(environ: Mapping[str, str]) -> _Given:
+def _from_environment(environ: Mapping[str, str], prefix: str) -> _Given:
     """`FLATPEAK_AGENT__MQTT__HOST=broker.lan`; lists and sections as JSON."""
     out = _Given()
     for name, text in sorted(environ.items()):
-        if not name.upper().startswith(PREFIX):
+        if not name.upper().startswith(prefix):
             continue
-        keys = name[len(PREFIX) :].lower().split("__")
+        keys = name[len(prefix) :].lower().split("__")
         value: Any = text
         if text[:1] in ("[", "{"):
             try:

@@ -15,7 +15,7 @@ from agent.energy.rates import Direction
 from agent.energy.view import DeviceView, EventView, Problem, SiteView
 from agent.health import Health, State
 from agent.home.grid_limit import FOR_EVER
-from agent.ports import OutgoingMessage, RatesProvider
+from agent.ports import OutgoingMessage, RatesProvider, TariffConnection
 from agent.records.device_store import DeviceStore
 from agent.report.event_queue import EventQueue
 from agent.store import Store
@@ -46,6 +46,7 @@ class AgentServices:
     database: Store
     is_trusted: Callable[[], bool]
     publish_status: Callable[[], Awaitable[None]]
+    tariff_connection: TariffConnection | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     @property

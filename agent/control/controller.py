@@ -131,6 +131,10 @@ class Controller:
         self._user_triggered |= set(self.devices)
         self._plan_again(self._due_after(SITE))
 
+    def on_weather(self) -> None:
+        """It is warmer or colder outdoors: one more measurement, that nobody asked about."""
+        self._plan_again(self._due_after(SITE))
+
     def _due_after(self, who: str) -> datetime:
         """When whoever has caused a plan may cause the next."""
         now = self.clock.now()

@@ -62,7 +62,8 @@ FORECASTS = (*POWER_FORECASTS, OUTDOOR, "import", "export")
 class Site:
     """`on_stricter()` is called when less may be drawn than before, `on_change()` when anything
 
-    changed that a plan depends on, `on_refresh()` when a person wants fresh prices.
+    changed that a plan depends on, `on_weather()` when it got warmer or colder outdoors,
+    `on_refresh()` when a person wants fresh prices.
     """
 
     config: Config
@@ -77,6 +78,7 @@ class Site:
     power: HousePower
     on_stricter: Callable[[], None]
     on_change: Callable[[], None]
+    on_weather: Callable[[], None]
     on_refresh: Callable[[], None]
     outdoor: Outdoor = field(init=False)
     away_until: datetime | None = field(default=None, init=False)
@@ -117,7 +119,7 @@ class Site:
             self.receive_request(message.payload)
         elif message.topic in self.outdoor.subscriptions:
             if self.outdoor.receive(message.payload, message.topic):
-                self.on_change()
+                self.on_weather()
         else:
             self._receive_forecast(message)
 

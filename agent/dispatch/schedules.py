@@ -32,8 +32,10 @@ SAME_RUN_S = 120
 # Far ahead an edge may drift more before it is told: a tenth of the way there, at most this.
 FAR_EDGE_S = 900
 STORAGE_DRIFT_W = LIMIT_DRIFT_W = 300
+# What a load is told by the watt so that it has its energy to the second.
+LOAD_DRIFT_W = 100
 # A plan for later than so soon may change for so long before it is told.
-SOON_S, SETTLES_S = 3600, 3600
+SOON_S, SETTLES_S = 3600, 4 * 3600
 # Where one takes less and less, how its slot goes on is told when its end is so near.
 TAPERS_TOLD_S = 600
 SIX_DIGITS = Decimal("1e-6")
@@ -148,8 +150,8 @@ def needs_publishing(
     if left < FOLLOWS_BEFORE_S and longer >= SAME_EDGE_S:
         return True
     # The power of a store is cut to fit what is left to fill: readings move it a little each time.
-    drifts = ignore_drift and wanted.device_type in (DeviceType.BATTERY, *HEAT)
-    power_drift_w = STORAGE_DRIFT_W if drifts else 0
+    stores = wanted.device_type in (DeviceType.BATTERY, *HEAT)
+    power_drift_w = (STORAGE_DRIFT_W if stores else LOAD_DRIFT_W) if ignore_drift else 0
     until = min(held.valid_until, wanted.valid_until)
     if ignore_drift and settles and now - held.issued_at < SETTLES_S:
         until = min(until, now + SOON_S)
@@ -160,7 +162,8 @@ def needs_publishing(
         until = min(until, now + TAPERS_TOLD_S)
     if ignore_drift and wanted.device_type is DeviceType.PV_INVERTER:
         return _limits_differ(held, wanted, now, until)
-    old, new = _remaining_slots(held, now, until), _remaining_slots(wanted, now, until)
+    old = _remaining_slots(held, now, until, power_drift_w)
+    new = _remaining_slots(wanted, now, until, power_drift_w)
     if len(old) != len(new):
         return True
     return any(
@@ -201,8 +204,10 @@ def _moved(old: int, new: int, now: int, *, ignore_drift: bool) -> bool:
     return abs(old - new) > drift
 
 
-def _remaining_slots(schedule: Schedule, now: int, until: int) -> list[ScheduleSlot]:
-    """Slots between now and `until`, touching ones of equal mode and power as one."""
+def _remaining_slots(
+    schedule: Schedule, now: int, until: int, power_drift_w: int
+) -> list[ScheduleSlot]:
+    """Slots between now and `until`, touching ones of equal mode and nearly equal power as one."""
     out: list[ScheduleSlot] = []
     for slot in schedule.slots:
         if slot.end <= now or slot.start >= until:
@@ -211,7 +216,8 @@ def _remaining_slots(schedule: Schedule, now: int, until: int) -> list[ScheduleS
         if (
             last is not None
             and last.end == slot.start
-            and (last.mode, last.power_w, last.phases) == (slot.mode, slot.power_w, slot.phases)
+            and (last.mode, last.phases) == (slot.mode, slot.phases)
+            and abs(last.power_w - slot.power_w) <= power_drift_w
         ):
             out[-1] = replace(last, end=min(slot.end, until))
         else:

@@ -17,6 +17,7 @@ class DeviceProfile:
     `min_power_w` is the least that it can run at; `min_on_s` and `min_off_s` the least times that
     a run and a pause last. `run_s` is how long a program runs. `surplus_only`:
     a battery that may not be charged from the grid. `roof_share`: an inverter's part of the roof.
+    `empties_to_kwh`: so far a battery on its own logic covers the house, whatever is planned.
     `block_max_s` is how long in a row heat may be blocked; above `force_above_c` it is told to run
     with all it has (None: never).
     """
@@ -35,6 +36,7 @@ class DeviceProfile:
     min_off_s: int = 0
     run_s: int = 0
     surplus_only: bool = False
+    empties_to_kwh: Decimal = Decimal(0)
     block_max_s: int = 7200
     force_above_c: float | None = None
     roof_share: Decimal = Decimal(1)

@@ -9,14 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from agent.energy.plan import Plan
+from agent.energy.plan import DevicePlan, Plan
 from agent.energy.schedule import DeviceType, Schedule
 from agent.energy.situation import PowerSpan, PreviousPlan
 from agent.home.planning_input import OVERRIDE_REASONS
 
 SAME_EDGE_S = 120
-# A program's schedule says less than its plan; what a battery and a roof do is no switching.
-PLANNED_OTHERWISE = (DeviceType.PROGRAM, DeviceType.BATTERY, DeviceType.PV_INVERTER)
 
 
 @dataclass(slots=True)
@@ -28,42 +26,51 @@ class PlansInForce:
     def of(
         self, held: Mapping[str, Schedule], plan: Plan | None, now: int
     ) -> tuple[PreviousPlan, ...]:
-        """By what devices hold, so also after a restart; a program by its plan's powers.
+        """The last plan, of devices that hold a schedule; after a restart what they hold.
 
-        What a person asked for at once was no plan.
+        What is told later than in an hour may wait, so that schedules alone are parts of several
+        plans, and together none. What a person asked for at once was no plan; what a roof may give
+        follows from what others take.
         """
-        self._runs = {
-            device: self._settled(device, _runs_of(schedule), now)
-            for device, schedule in held.items()
-            if schedule.device_type not in PLANNED_OTHERWISE
-        }
-        out = [PreviousPlan(device, runs) for device, runs in self._runs.items()]
-        programs = {
-            device
-            for device, schedule in held.items()
-            if schedule.device_type is DeviceType.PROGRAM
-        }
-        out += [
-            PreviousPlan(
-                device.id,
-                tuple(PowerSpan(slot.start, slot.end, slot.power_w) for slot in device.slots),
-            )
-            for device in (plan.devices if plan else ())
-            if device.id in programs
-        ]
-        return tuple(out)
+        planned = {device.id: device for device in plan.devices} if plan else {}
+        found: dict[str, tuple[PowerSpan, ...]] = {}
+        for device, schedule in held.items():
+            if schedule.device_type is DeviceType.PV_INVERTER:
+                continue
+            if device in planned:
+                found[device] = _spans_of(planned[device])
+            elif schedule.device_type is not DeviceType.PROGRAM:
+                # A program's schedule says less than its plan.
+                found[device] = _told(schedule)
+        self._runs = {device: self._settled(device, runs, now) for device, runs in found.items()}
+        return tuple(PreviousPlan(device, runs) for device, runs in self._runs.items())
 
     def _settled(self, device: str, runs: Sequence[PowerSpan], now: int) -> tuple[PowerSpan, ...]:
         before = self._runs.get(device, ())
         return tuple(next((old for old in before if _is_same(old, run, now)), run) for run in runs)
 
 
-def _runs_of(schedule: Schedule) -> list[PowerSpan]:
-    return [
+def _spans_of(plan: DevicePlan) -> tuple[PowerSpan, ...]:
+    """Where it runs; of a battery also where it holds, and nothing where its own logic does."""
+    spans: list[PowerSpan] = []
+    for slot in plan.slots:
+        if slot.mode == "auto" or (slot.mode == "block" and not slot.power_w):
+            continue
+        last = spans[-1] if spans else None
+        if last is not None and last.end == slot.start and last.power_w == slot.power_w:
+            spans[-1] = PowerSpan(last.start, slot.end, slot.power_w)
+        else:
+            spans.append(PowerSpan(slot.start, slot.end, slot.power_w))
+    return tuple(spans)
+
+
+def _told(schedule: Schedule) -> tuple[PowerSpan, ...]:
+    own_logic = schedule.device_type is DeviceType.BATTERY
+    return tuple(
         PowerSpan(slot.start, slot.end, Decimal(slot.power_w))
         for slot in schedule.slots
-        if slot.power_w > 0 and slot.reason not in OVERRIDE_REASONS
-    ]
+        if slot.reason not in OVERRIDE_REASONS and (slot.power_w > 0 or own_logic)
+    )
 
 
 def _is_same(old: PowerSpan, new: PowerSpan, now: int) -> bool:

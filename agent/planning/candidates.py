@@ -1,25 +1,22 @@
 """Plans so plain that nobody has to search for them.
 
-The plan in force, cut to what is left of it; on until done; one block; each demand in the best time
-of its own window. A candidate that breaks a rule is dropped by whoever judges it.
+The plan in force, cut to what is left of it; and alone: on until done, one block, each demand in
+the best time of its own window. A candidate that breaks a rule is dropped by whoever judges it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from agent.planning.devices.flexible import ScaledDevice
-from agent.planning.devices.program import ScaledProgram
 from agent.planning.engine import Deadline
 from agent.planning.exact.objectives import ServedSpan, Task, segments_of
 from agent.planning.exact.own_windows import own_window_plans
-from agent.planning.exact.until_done import assigned, by_deadline, merged_runs, until_done
+from agent.planning.exact.until_done import assigned, merged_runs, until_done
 from agent.planning.problem import Problem
+from agent.planning.rule.keeping import kept_plan, old_slots
 from agent.planning.segments import Run, Schedule, Segment, joined
 
 
 def plain_candidates(problem: Problem, deadline: Deadline) -> Iterator[Schedule]:
-    old = clipped_incumbent(problem)
-    if old is not None:
-        yield old
     if problem.coupled or len(problem.models) != 1:
         return
     model = problem.models[0]
@@ -34,47 +31,18 @@ def plain_candidates(problem: Problem, deadline: Deadline) -> Iterator[Schedule]
 
 def clipped_incumbent(problem: Problem) -> Schedule | None:
     """What is left of the plan in force; None where there is none."""
-    now = problem.situation.now
-    previous = {plan.id: plan.slots for plan in problem.situation.planner.previous}
-    if not any(model.id in previous for model in problem.models):
+    if all(old_slots(problem, model) is None for model in problem.models):
         return None
+    if problem.coupled:
+        return kept_plan(problem)
     schedule: dict[str, tuple[Segment, ...]] = {}
     for model in problem.models:
-        own = [
-            Segment(max(0, slot.start - now), slot.end - now, problem.units.power(slot.power_w))
-            for slot in previous.get(model.id, ())
-            if slot.end > now
-        ]
+        own = joined(one for one in old_slots(problem, model) or () if one.power > 0)
         if isinstance(model, ScaledDevice):
-            runs = [(one.start, one.end) for one in joined(own) if one.power > 0]
-            if problem.coupled:
-                schedule[model.id] = _served(model, own)
-            else:
-                schedule[model.id] = segments_of(model, _refitted(model, merged_runs(runs)))
-        elif isinstance(model, ScaledProgram):
-            schedule[model.id] = joined(one for one in own if one.power)
-        else:
-            schedule[model.id] = joined(own)
+            runs = [(one.start, one.end) for one in own]
+            own = segments_of(model, _refitted(model, merged_runs(runs)))
+        schedule[model.id] = own
     return schedule
-
-
-def _served(device: ScaledDevice, segments: Sequence[Segment]) -> tuple[Segment, ...]:
-    """Segments of several powers, each for the demand that is due first and not yet full."""
-    left = {i: demand.energy for i, demand in enumerate(device.demands)}
-    out = []
-    for start, end, power, _ in segments:
-        at = start
-        for i in by_deadline(device):
-            if at >= end or not power:
-                break
-            demand = device.demands[i]
-            begin = max(at, demand.earliest)
-            until = min(end, begin - (-left[i] // power))
-            if until > begin and left[i] > 0:
-                out.append(Segment(begin, until, power, i))
-                left[i] -= power * (until - begin)
-                at = until
-    return joined(out)
 
 
 def _refitted(device: ScaledDevice, runs: list[Run]) -> list[ServedSpan]:

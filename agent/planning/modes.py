@@ -72,8 +72,18 @@ def blocked_pieces(judged: Judged, model: ScaledThermal) -> set[int]:
             continue
         days[day] = days.get(day, 0) + pieces.cells[k].length
         taken.add(k)
-    # A compressor that is let go again at once has only been annoyed.
-    return {k for k in taken if _row_s(pieces, taken, k) >= SHORTEST_BLOCK_S}
+    # A compressor that is let go again at once has only been annoyed; what is off counts from when
+    # it went off, or a block would be over as soon as it has begun.
+    off_s = 0 if model.running or model.off_since is None else -model.off_since
+    return {
+        k
+        for k in taken
+        if _row_s(pieces, taken, k) + off_s * _begins_now(taken, k) >= SHORTEST_BLOCK_S
+    }
+
+
+def _begins_now(taken: set[int], k: int) -> bool:
+    return all(before in taken for before in range(k))
 
 
 def _row_s(pieces: Pieces, taken: set[int], k: int) -> int:
@@ -89,9 +99,10 @@ def _row_s(pieces: Pieces, taken: set[int], k: int) -> int:
 def _of_storage(judged: Judged, model: ScaledStorage, piece: int, power: int) -> str:
     units = judged.problem.units
     same = SAME_W * units.power_scale
-    by_itself = self_use(judged, model, piece)
-    if abs(by_itself - power) <= same:
-        return "auto"
+    if abs(self_use(judged, model, piece) - power) <= same:
+        # Of the minimum that the plan keeps its own logic knows nothing.
+        emptied = abs(power) <= same < _missing(judged, model, piece)
+        return "hold" if emptied else "auto"
     if power == 0:
         return "hold"
     return "charge" if power > 0 else "discharge"
@@ -99,14 +110,9 @@ def _of_storage(judged: Judged, model: ScaledStorage, piece: int, power: int) ->
 
 def self_use(judged: Judged, model: ScaledStorage, piece: int) -> int:
     """The power with which it would take in surplus or cover what is missing in a cell."""
-    site, units = judged.site, judged.problem.units
-    cell = site.pieces.cells[piece]
-    others = sum(
-        energy[piece]
-        for id, energy in site.energy.items()
-        if id != model.id and not _under_way(judged, id)
-    )
-    net = cell.base - cell.pv + others // cell.length
+    units = judged.problem.units
+    cell = judged.site.pieces.cells[piece]
+    net = _missing(judged, model, piece)
     level = judged.devices[model.id].levels[piece]
     came = model.arrives[piece]
     level = level if came is None else came
@@ -116,6 +122,18 @@ def self_use(judged: Judged, model: ScaledStorage, piece: int) -> int:
         return min(-net, model.charge, round(room * 1000 * units.power_scale))
     spare = max(0.0, level - model.min_kwh) / hours * model.discharge_efficiency
     return -min(net, model.discharge, round(spare * 1000 * units.power_scale))
+
+
+def _missing(judged: Judged, model: ScaledStorage, piece: int) -> int:
+    """What house and other devices draw beyond the roof; below 0: surplus."""
+    site = judged.site
+    cell = site.pieces.cells[piece]
+    others = sum(
+        energy[piece]
+        for id, energy in site.energy.items()
+        if id != model.id and not _under_way(judged, id)
+    )
+    return cell.base - cell.pv + others // cell.length
 
 
 def _under_way(judged: Judged, id: str) -> bool:

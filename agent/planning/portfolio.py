@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from agent.energy.plan import Engine as EngineName
 from agent.energy.plan import Status
 from agent.planning.aims import Aims
-from agent.planning.candidates import plain_candidates
+from agent.planning.candidates import clipped_incumbent, plain_candidates
 from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.engine import Deadline, Engine, Proposal
 from agent.planning.exact import ExactEngine
@@ -29,6 +29,8 @@ LEAST_STAKE = 0.01
 # What capped demands would miss without caps is found in this share of the time.
 ALLOWANCE_SHARE = 0.25
 PLAIN_SHARE = 0.1
+# What a run that moves leaves where it was, each a change.
+EDGES_OF_A_RUN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,9 @@ def best_plan(problem: Problem, deadline: Deadline, engines: Sequence[Entry] = E
     """Plain candidates first, then each engine with the best plan so far as its incumbent."""
     problem = with_allowances(problem, deadline.share(ALLOWANCE_SHARE))
     found = _Race(problem)
+    old = clipped_incumbent(problem)
+    if old is not None:
+        found.kept = found.consider(old)
     for schedule in plain_candidates(problem, deadline.share(PLAIN_SHARE)):
         found.consider(schedule)
     for entry in engines:
@@ -133,6 +138,8 @@ class _Race:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.best: Judged | None = None
+        # What is left of the plan in force.
+        self.kept: Judged | None = None
         self.bound: int | None = None
         self.prover = EngineName.RULE
         self.proved_aims: Aims | None = None
@@ -155,9 +162,21 @@ class _Race:
         if judged is not None and proposal.aims_proved:
             self.proved_aims = judged.aims
 
+    def _worth_it(self, best: Judged) -> Judged:
+        """The plan in force, where a better one saves less than moving one run costs: two edges.
+
+        In a house whose devices touch each other many plans are nearly as good; each reading makes
+        another one the best, and what storage does and how much a car takes has no edges that cost.
+        """
+        kept = self.kept
+        if kept is None or not self.problem.coupled or kept.misses_more(best.aims) > 0:
+            return best
+        cost = self.problem.units.money(self.problem.situation.planner.change_cost)
+        return kept if kept.objective - best.objective < EDGES_OF_A_RUN * cost else best
+
     def verdict(self) -> Verdict:
         assert self.best is not None, "the rule always has a plan"
-        best, bound = self.best, self.bound
+        best, bound = self._worth_it(self.best), self.bound
         if bound is not None:
             bound = min(bound, best.objective)
         unproved = self.proved_aims is None or best.misses_more(self.proved_aims) > 0

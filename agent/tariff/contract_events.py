@@ -53,6 +53,12 @@ class ContractEvents:
             if now - CURRENT_FOR < at <= now + MAX_AHEAD
         ]
 
+    def forget(self) -> None:
+        """Another contract's events from now on."""
+        self._day = self._tried_at = self._newest = None
+        self._newest_ids.clear()
+        self._standing.clear()
+
     def is_due(self, now: datetime, day: date) -> bool:
         if self._source is None or self._day == day:
             return False

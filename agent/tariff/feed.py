@@ -182,6 +182,17 @@ class Feed:
         retry_at = self.failure.retry_after
         return retry_at if retry_at is not None and retry_at <= now + MAX_PLAUSIBLE_AHEAD else None
 
+    def ask_anew(self, now: datetime) -> None:
+        """What failed may be mended, what is known may be another's: due now, whatever came before.
+
+        A person has acted, so no rule of patience holds but what the other side said.
+        """
+        self.failure = FailureState(retry_after=self.failure.retry_after)
+        self.last_attempt_at, self.next_update, self.retries = None, None, 0
+        self.late, self.warnings = False, ()
+        self.last_backfill_day = None
+        self.due, self.due_as = max(now, self.retry_after(now) or now), Due.SCHEDULED
+
     def clamp_due(self, now: datetime) -> None:
         """Move `due` out of the time in which no call is allowed."""
         self.due = max(self.due, self.earliest_attempt(now), self.retry_after(now) or now)

@@ -4,7 +4,8 @@ from datetime import datetime
 
 from agent.health import State
 from agent.tariff.feed import OUTCOMES, YEAR, BackfillState, Due, FailureState, Feed
-from agent.tariff.rate_store import RateStore, Record
+from agent.tariff.rate_store import RateStore
+from agent.tariff.records import Record
 
 
 def load(feed: Feed, store: RateStore, now: datetime) -> None:

@@ -21,12 +21,7 @@ class TariffIdentity:
 
     def __init__(self, store: RateStore, identity: str, timezone: str, currency: str) -> None:
         self._store = store
-        if store.get_value(IDENTITY) not in (None, identity):
-            log.info("the rates on disk belong to another tariff; they are deleted")
-            store.forget_everything()
-            for name in (CURRENCY, TIMEZONE):
-                store.set_value(name, "")
-        store.set_value(IDENTITY, identity)
+        self._begin_anew_for(identity)
         stored_zone, stored_currency = _zone(store.get_value(TIMEZONE)), store.get_value(CURRENCY)
         configured = _zone(timezone)
         self._is_configured = configured is not None
@@ -35,6 +30,28 @@ class TariffIdentity:
         self._currency_is_known = bool(stored_currency and is_currency(stored_currency))
         self.currency = (stored_currency or "") if self._currency_is_known else currency
         self._unconfirmed_currency: tuple[str, datetime] | None = None
+
+    def change(self, identity: str) -> bool:
+        """Another tariff from now on? Then all that was kept of the old one is gone.
+
+        Its zone stays in use until the new one's is told, its currency does not.
+        """
+        if not self._begin_anew_for(identity):
+            return False
+        self._zone_is_known = self._currency_is_known = False
+        self.currency, self._unconfirmed_currency = "", None
+        return True
+
+    def _begin_anew_for(self, identity: str) -> bool:
+        store = self._store
+        changed = store.get_value(IDENTITY) not in (None, identity)
+        if changed:
+            log.info("the rates on disk belong to another tariff; they are deleted")
+            store.forget_everything()
+            for name in (CURRENCY, TIMEZONE):
+                store.set_value(name, "")
+        store.set_value(IDENTITY, identity)
+        return changed
 
     def learn_currency(self, received: str, now: datetime) -> str:
         """The currency that held until now where another one is believed from now on; else empty.

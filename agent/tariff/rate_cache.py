@@ -14,7 +14,7 @@ from agent.clock import Clock
 from agent.energy.rates import Direction, Rate, Rates, merged
 from agent.health import Health, State
 from agent.latest import LatestValue
-from agent.ports import TariffSource
+from agent.ports import ConnectableSource, TariffSource
 from agent.store import Store
 from agent.tariff import feed_record, refresh
 from agent.tariff.contract_events import ContractEvents
@@ -69,6 +69,7 @@ class RateCache:
         now = clock.now()
         random = random or Random()
         rate_store = RateStore(store, health)
+        self._source = source
         self._identity = TariffIdentity(rate_store, source.identity, timezone, currency)
         self._events = ContractEvents(source, rate_store, on_event)
         self._feeds = {direction: Feed(direction, now) for direction in source.directions}
@@ -115,6 +116,29 @@ class RateCache:
     async def ask_the_time(self) -> None:
         """One call, for the Date that its answer carries: somebody doubts the clock."""
         await self._refresher.ask_the_time()
+
+    async def use_connection(self, location_id: str, directions: Sequence[Direction]) -> None:
+        """Another tariff was connected, or none is any more: what is new is fetched at once.
+
+        Prices of another contract are gone; those of a direction that stays are good until the
+        answer says otherwise. What the config gives stays as it is.
+        """
+        await self._refresher.change(lambda: self._begin_anew(location_id, directions))
+
+    def _begin_anew(self, location_id: str, directions: Sequence[Direction]) -> None:
+        if not isinstance(self._source, ConnectableSource):
+            return
+        now = self._clock.now()
+        self._source.use_connection(location_id, directions)
+        if self._identity.change(self._source.identity):
+            self._events.forget()
+            self._feeds.clear()
+            self._profiles.clear()
+            self._on_prices(now)
+        for gone in {*self._feeds} - {*self._source.directions}:
+            del self._feeds[gone]
+        for direction in self._source.directions:
+            self._feeds.setdefault(direction, Feed(direction, now)).ask_anew(now)
 
     def set_forecast(self, direction: Direction, spans: Sequence[Rate] | None) -> None:
         """Somebody's price forecast, instead of our own estimate as far as it reaches.

@@ -63,7 +63,7 @@ class Refresher:
         while True:
             self._rescheduled.clear()
             self.on_alive()
-            for feed in self.feeds.values():
+            for feed in [*self.feeds.values()]:
                 await self._attend(feed)
             self.on_change()
             await self._poll_events()
@@ -92,17 +92,24 @@ class Refresher:
             not_before = max(allowed, default=now)
             if not_before > now:
                 return not_before
-            for feed in self.feeds.values():
+            for feed in [*self.feeds.values()]:
                 await self._refresh(feed)
         self.on_change()
         self._rescheduled.set()
         return None
 
+    async def change(self, apply: Callable[[], None]) -> None:
+        """Apply what changes source and feeds, while no call is under way."""
+        async with self._fetch_lock:
+            apply()
+        self.on_change()
+        self._rescheduled.set()
+
     async def ask_the_time(self) -> None:
         """One call, for the Date that its answer carries; none while the source said to wait."""
         async with self._fetch_lock:
             now = self.clock.now()
-            for feed in self.feeds.values():
+            for feed in [*self.feeds.values()]:
                 if (feed.retry_after(now) or now) <= now:
                     await self._refresh(feed)
                     break

@@ -31,6 +31,7 @@ KEEPALIVE_S = 15.0
 # Who does not take an answer by then is not waited for.
 SHUTDOWN_S = 1.0
 MOST_HEADER_BYTES = 8190
+OWN_ERROR = "ended by an error of their own; begun anew in a moment"
 CONFIG_SEEN = "web.config_seen"
 
 
@@ -52,6 +53,16 @@ class WebServer:
 
     async def run(self) -> None:
         """Never ends."""
+        while True:
+            try:
+                await self._live()
+            except Exception:
+                # The last door: whatever is wrong with the pages, the appliances go on.
+                log.error("the local pages failed", exc_info=True)
+                self._services.health.failed(PART, OWN_ERROR, "maintainer: the log says more")
+            await asyncio.sleep(RETRY_S)
+
+    async def _live(self) -> None:
         await asyncio.to_thread(prepare, self.context)
         await self._prepare_claim()
         self._note_config()
@@ -110,7 +121,7 @@ class WebServer:
         while True:
             try:
                 await self._serve_once()
-            except OSError as error:
+            except (OSError, UnicodeError) as error:
                 why, action = _explained(error, self._section)
                 self._services.health.failed(PART, why, action)
             # Real seconds: it waits for the machine, not for the house.
@@ -181,7 +192,8 @@ def _mtime(path: Path) -> float:
 def _load(context: ssl.SSLContext, section: WebSection) -> None:
     """Raises OSError. What connects from now on is given the new certificate."""
     assert section.certificate_file is not None
-    context.load_cert_chain(section.certificate_file, section.key_file)
+    # A key with a passphrase is refused: else OpenSSL would ask for it on the terminal.
+    context.load_cert_chain(section.certificate_file, section.key_file, password="")
 
 
 def _tls(section: WebSection) -> ssl.SSLContext | None:
@@ -194,9 +206,10 @@ def _tls(section: WebSection) -> ssl.SSLContext | None:
     return context
 
 
-def _explained(error: OSError, section: WebSection) -> tuple[str, str]:
+def _explained(error: OSError | UnicodeError, section: WebSection) -> tuple[str, str]:
     """Why the pages are not there, and who acts."""
-    text = clean_text(error.strerror or str(error))
+    strerror = error.strerror if isinstance(error, OSError) else None
+    text = clean_text(strerror or str(error))
     if isinstance(error, ssl.SSLError):
         return f"the certificate cannot be used: {text}", "owner: mend web.certificate_file"
     if isinstance(error, FileNotFoundError | PermissionError) and section.certificate_file:

@@ -24,6 +24,23 @@ from agent.web.settings import WebSection
 from agent.web.templating import Templates
 
 EVERYBODY = "everybody"
+# Passwords that one network may try at once, and all together; the first pause after that.
+TRIES_OF_ONE, TRIES_OF_ALL = 5, 50
+PAUSE_OF_ONE_S, PAUSE_OF_ALL_S = 5.0, 2.0
+# Requests that one network may make at once, and a second for ever.
+REQUESTS_AT_ONCE, REQUESTS_PER_S = 150.0, 15.0
+
+
+def _throttle_of_one() -> Throttle:
+    return Throttle(TRIES_OF_ONE, PAUSE_OF_ONE_S, most_s=900)
+
+
+def _throttle_of_all() -> Throttle:
+    return Throttle(TRIES_OF_ALL, PAUSE_OF_ALL_S, most_s=60)
+
+
+def _rates() -> RequestRates:
+    return RequestRates(REQUESTS_AT_ONCE, REQUESTS_PER_S)
 
 
 @dataclass(slots=True)
@@ -46,9 +63,9 @@ class WebContext:
     templates: Templates = field(default_factory=Templates)
     changes: LatestValue[int] = field(default_factory=lambda: LatestValue(0))
     repeats: Repeats = field(default_factory=Repeats)
-    rates: RequestRates = field(default_factory=RequestRates)
-    by_one: Throttle = field(default_factory=lambda: Throttle(free=5, base_s=5, most_s=900))
-    by_all: Throttle = field(default_factory=lambda: Throttle(free=50, base_s=2, most_s=60))
+    rates: RequestRates = field(default_factory=_rates)
+    by_one: Throttle = field(default_factory=_throttle_of_one)
+    by_all: Throttle = field(default_factory=_throttle_of_all)
 
     @property
     def state_folder(self) -> Path:

@@ -15,12 +15,18 @@ LANGUAGES = tuple(sorted(path.name for path in TEXTS.iterdir() if path.is_dir())
 
 @cache
 def catalogue(language: str) -> Mapping[str, str]:
-    """All texts of one language. Reads files: the first call is not for the event loop."""
+    """All texts of one language. Reads files at the first call, which `routes.prepare` makes."""
     out: dict[str, str] = {}
     for path in sorted((TEXTS / language).glob("*.json")):
         texts = json.loads(path.read_text(encoding="utf-8"))
         out |= {f"{path.stem}.{key}": text for key, text in texts.items()}
     return out
+
+
+@cache
+def texts(language: str) -> Mapping[str, str]:
+    """The same, with what the language lacks in English."""
+    return {**catalogue(ENGLISH), **catalogue(language)}
 
 
 def preferred(accept_language: str) -> str:

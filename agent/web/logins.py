@@ -19,6 +19,8 @@ async def log_in(visit: Visit, password: str) -> str | None:
     context.by_one.tried(visit.network)
     context.by_all.tried(EVERYBODY)
     if not await context.account.is_right(password):
+        context.by_one.failed(visit.network)
+        context.by_all.failed(EVERYBODY)
         context.security_log.record("login_failed", visit.remote)
         return None
     context.by_one.succeeded(visit.network)

@@ -12,7 +12,7 @@ from agent.web.context import WebContext
 from agent.web.guard import csrf
 from agent.web.guard.connections import Connection
 from agent.web.guard.headers import add_headers
-from agent.web.languages import ENGLISH, LANGUAGES, catalogue, preferred
+from agent.web.languages import LANGUAGES, preferred
 from agent.web.settings import AUTO
 from agent.web.visit import LANGUAGE_COOKIE, Visit
 from agent.web.words import Words
@@ -33,7 +33,7 @@ def middleware(context: WebContext) -> Middleware:
         connection = request.transport.get_protocol() if request.transport else None
         if isinstance(connection, Connection):
             connection.request_begun()
-        visit = await _visit(request, context)
+        visit = _visit(request, context)
         response = await _answer(visit, handler)
         visit.finish(response)
         return response
@@ -41,25 +41,18 @@ def middleware(context: WebContext) -> Middleware:
     return handle
 
 
-async def _visit(request: web.Request, context: WebContext) -> Visit:
+def _visit(request: web.Request, context: WebContext) -> Visit:
     asked = request.query.get("language", "")
     chosen = asked if asked in LANGUAGES else request.cookies.get(LANGUAGE_COOKIE, "")
     if chosen not in LANGUAGES:
         configured = context.section.language
         header = request.headers.get("Accept-Language", "")
         chosen = preferred(header) if configured == AUTO else configured
-    # Their files are read once.
-    await asyncio.to_thread(_load, chosen)
     visit = Visit(request, context, Words(chosen, context.services.zone))
     if asked in LANGUAGES:
         visit.remember_language(asked)
     visit.make_current()
     return visit
-
-
-def _load(language: str) -> None:
-    catalogue(ENGLISH)
-    catalogue(language)
 
 
 async def _answer(visit: Visit, handler: Handler) -> web.StreamResponse:

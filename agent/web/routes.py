@@ -1,6 +1,5 @@
 """The table of all addresses: pages, their actions, the API, the few files they load."""
 
-import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from functools import cache
@@ -31,7 +30,10 @@ AioHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def prepare(context: WebContext) -> None:
-    """What all pages have in common. Reads files: not for the event loop."""
+    """What all pages have in common.
+
+    Reads every file of texts and `static` once, so that no request does: not for the event loop.
+    """
     context.templates.everywhere = {
         "menu": MENU,
         "version": files_version(),
@@ -119,9 +121,10 @@ async def _file(request: web.Request) -> web.StreamResponse:
     name = request.match_info["name"]
     if name not in FILES:
         raise web.HTTPNotFound
-    body = await asyncio.to_thread(_content, name)
     headers = {"Cache-Control": f"public, max-age={FILE_LASTS_S}, immutable"}
-    return web.Response(body=body, content_type=FILES[name], charset="utf-8", headers=headers)
+    return web.Response(
+        body=_content(name), content_type=FILES[name], charset="utf-8", headers=headers
+    )
 
 
 @cache

@@ -1,11 +1,10 @@
 """One language as a visitor reads it: texts, numbers, prices, local times."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from agent.web.languages import ENGLISH, catalogue
+from agent.web.languages import texts
 
 # Prices a kWh are read in the hundredth of the currency where it has one with a short name.
 HUNDREDTHS = {
@@ -33,7 +32,7 @@ class Words:
     def __init__(self, language: str, zone: ZoneInfo) -> None:
         self.language = language
         self.zone = zone
-        self._texts: Mapping[str, str] = {**catalogue(ENGLISH), **catalogue(language)}
+        self._texts = texts(language)
 
     def __call__(self, key: str, /, **values: object) -> str:
         text = self._texts.get(key, key)

@@ -1,47 +1,16 @@
 """The sandbox's own pages under `/_sandbox`: what it is, who called, what goes wrong."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
-
 from aiohttp import web
 
-from agent.clock import Clock
-from integrations.sandbox.faults import Faults
-from integrations.sandbox.locations import Location
-from integrations.sandbox.rates_answer import BadRequestError
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request that came in, the sandbox's own pages left out."""
-
-    at: datetime
-    method: str
-    path: str
-    query: Mapping[str, str]
-    status: int
-
-
-class SandboxState(Protocol):
-    """What the pages need of the sandbox."""
-
-    clock: Clock
-    account_id: str
-    api_key: str
-    locations: dict[str, Location]
-    faults: Faults
-
-    @property
-    def calls(self) -> Iterable[Call]: ...
-
-    def raise_event(self, kind: str, location_id: str) -> None: ...
+from integrations.sandbox.connect.sessions import Sessions
+from integrations.sandbox.responses import BadRequestError, json_object
+from integrations.sandbox.state import ACCOUNT_ID, API_KEY, SandboxState
 
 
 class ControlApi:
-    def __init__(self, sandbox: SandboxState) -> None:
+    def __init__(self, sandbox: SandboxState, sessions: Sessions) -> None:
         self._sandbox = sandbox
+        self._sessions = sessions
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -51,14 +20,16 @@ class ControlApi:
             web.post("/_sandbox/faults", self._set_fault),
             web.delete("/_sandbox/faults", self._clear_faults),
             web.post("/_sandbox/events", self._raise_event),
+            web.get("/_sandbox/connect", self._connect_sessions),
+            web.post("/_sandbox/connect", self._end_session),
         ]
 
     async def _about(self, _request: web.Request) -> web.Response:
         return web.json_response(
             {
                 "now": self._sandbox.clock.now().isoformat(),
-                "account_id": self._sandbox.account_id,
-                "api_key": self._sandbox.api_key,
+                "account_id": ACCOUNT_ID,
+                "api_key": API_KEY,
                 "locations": {
                     location.id: {
                         "name": location.name,
@@ -116,3 +87,31 @@ class ControlApi:
     async def _clear_faults(self, request: web.Request) -> web.Response:
         self._sandbox.faults.clear()
         return await self._faults(request)
+
+    async def _connect_sessions(self, _request: web.Request) -> web.Response:
+        return web.json_response(
+            [
+                {
+                    "connect_token": session.token,
+                    "direction": session.direction,
+                    "route": session.route,
+                    "location_id": session.location_id,
+                    "complete_action": session.complete_action,
+                }
+                for session in self._sessions.all()
+            ]
+        )
+
+    async def _end_session(self, request: web.Request) -> web.Response:
+        """`{"connect_token": …, "action": "SAVE"}`, `DISCONNECT` or `EXPIRE`: without any page."""
+        body = json_object(await request.read())
+        token, action = str(body.get("connect_token")), body.get("action")
+        actions = {
+            "SAVE": self._sessions.complete,
+            "DISCONNECT": self._sessions.disconnect,
+            "EXPIRE": self._sessions.expire,
+        }
+        if action not in actions:
+            raise BadRequestError("action_invalid", f"action is one of {', '.join(actions)}")
+        actions[action](token)
+        return await self._connect_sessions(request)

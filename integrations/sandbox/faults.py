@@ -104,6 +104,23 @@ FAULTS = {
     "zone_missing": FaultSpec("location", "there is no time zone"),
     "other_location": FaultSpec("location", "the answer is about another location"),
     "no_export": FaultSpec("location", "the second direction is not connected"),
+    "status_error": FaultSpec("location", "every tariff's status is ERROR"),
+    "status_flat": FaultSpec("location", "the kinds stand beside the status, not in tariff_status"),
+    # connect
+    "connect_expired": FaultSpec("connect", "the connect token has expired before its time"),
+    "exchange_422": FaultSpec("connect", "the exchange before the end answers 422, not 404"),
+    "exchange_foreign": FaultSpec("connect", "the exchange answers about another session"),
+    "redirect_url_only": FaultSpec("connect", "session_redirect has redirect_url alone"),
+    "redirect_uri_only": FaultSpec("connect", "session_redirect has redirect_uri alone"),
+    "redirect_without_token": FaultSpec("connect", "the provider's address has no token"),
+    "callback_other_name": FaultSpec("connect", "the token comes back as connect_token"),
+    "exchange_old": FaultSpec("connect", "the exchange says neither action nor whether processed"),
+    # provider
+    "context_older": FaultSpec("provider", "the session context is the older guide's"),
+    "context_refused": FaultSpec("provider", "the provider's password is not accepted: 403"),
+    "submit_fails": FaultSpec("provider", "what a provider submits is answered by 500"),
+    "provider_error": FaultSpec("provider", "whatever the provider submits counts as ERROR"),
+    "poll_fails": FaultSpec("provider", "the provider's tariff cannot be read"),
 }
 
 

@@ -2,17 +2,35 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from integrations.sandbox.series import FileSeries, Flat, PriceFile, RepeatedYear, Series, TimeOfDay
+from integrations.sandbox.series import (
+    FileSeries,
+    Flat,
+    PriceFile,
+    RepeatedYear,
+    Scaled,
+    Series,
+    TimeOfDay,
+)
 
 PRICES = Path(__file__).parent / "prices"
 # The first eight digits of an id are a Unix time; here 1 January 2024 for all of them.
 CREATED_AT = 0x65920080
+# Round numbers, so that prices have the right size; not a rate of any day.
+PER_EURO = {
+    "AUD": Decimal("1.65"),
+    "CHF": Decimal("0.95"),
+    "DKK": Decimal("7.45"),
+    "GBP": Decimal("0.85"),
+    "NOK": Decimal("11.5"),
+    "SEK": Decimal("11.2"),
+    "USD": Decimal("1.1"),
+}
 
 ZONES = {
     "AU-NSW": "Australia/Sydney",
@@ -36,10 +54,43 @@ def object_id(prefix: str, number: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderName:
+    """An energy provider as it stands in a location's status."""
+
+    id: str = object_id("prv", 1)
+    name: str = "Sandbox Energy"
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """What is known of one tariff of a location besides its prices.
+
+    `connection_type` is DIRECT, LIBRARY, MARKET or MANUAL; `structure_type` FIXED, TIME_OF_DAY,
+    MARKET or DYNAMIC. Until `ready_at` FlatPeak is still working on it.
+    """
+
+    number: int
+    display_name: str
+    connection_type: str
+    structure_type: str
+    provider: ProviderName = ProviderName()
+    contract_start: datetime = datetime(2024, 1, 1, tzinfo=UTC)
+    contract_end: datetime = datetime(2099, 12, 31, tzinfo=UTC)
+    status: str = "CONNECTED"
+    ready_at: datetime | None = None
+    tiered: bool = False
+
+    @property
+    def id(self) -> str:
+        return object_id("trf", self.number)
+
+
+@dataclass(frozen=True, slots=True)
 class Location:
     """One location: what FlatPeak knows about a home, and the prices it would serve.
 
-    `series` by direction in FlatPeak's spelling, `IMPORT` and `EXPORT`.
+    `series` by direction in FlatPeak's spelling, `IMPORT` and `EXPORT`. `connected` holds what was
+    connected later, by kind such as `commodity_import`; other series have a tariff made for them.
     """
 
     number: int
@@ -49,6 +100,24 @@ class Location:
     series: Mapping[str, Series] = field(repr=False)
     country: str = ""
     city: str = ""
+    connected: Mapping[str, Tariff] = field(default_factory=dict, repr=False)
+    reference_id: str = ""
+    customer_id: str = object_id("cus", 1)
+    postal_address: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def tariffs(self) -> dict[str, Tariff]:
+        """Every tariff by kind such as `commodity_import`."""
+        made = {
+            f"commodity_{direction.lower()}": Tariff(
+                10 * self.number + number,
+                self.name,
+                "MARKET" if series.market else "MANUAL",
+                series.structure,
+            )
+            for number, (direction, series) in enumerate(self.series.items(), start=1)
+        }
+        return {**made, **self.connected}
 
     @property
     def id(self) -> str:
@@ -134,7 +203,22 @@ def built_in() -> tuple[Location, ...]:
             "AU",
             "Sydney",
         ),
+        Location(
+            8,
+            "hourly market in pounds",
+            "Europe/London",
+            "GBP",
+            {"IMPORT": market_prices(ZoneInfo("Europe/London"), "GBP")},
+            "GB",
+            "London",
+        ),
     )
+
+
+def market_prices(zone: ZoneInfo, currency: str) -> Series:
+    """Hourly market prices by this zone's clock: the German ones, at a fixed exchange."""
+    germany = _packaged("prices_DE-LU_EUR_PT1H_2024_day-ahead.csv.gz")
+    return Scaled(RepeatedYear(germany, zone), PER_EURO.get(currency, Decimal(1)))
 
 
 def from_file(path: Path, timezone: str = "") -> Location:

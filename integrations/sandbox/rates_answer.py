@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from integrations.sandbox.locations import Location, object_id
+from integrations.sandbox.responses import BadRequestError
 from integrations.sandbox.series import PriceSlot, Series
 
 DAY = timedelta(days=1)
@@ -22,15 +23,6 @@ SHORT_HORIZON = timedelta(hours=6)
 FIVE_DECIMALS = Decimal("0.00001")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _FRACTION = re.compile(r"\.\d+")
-
-
-class BadRequestError(Exception):
-    """The request makes no sense; `code` as in FlatPeak's error object."""
-
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
-        self.code = code
-        self.status = status
-        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +52,7 @@ class ResponseOptions:
 
     `prices_late`: 20 minutes after the time, though `next_update` names the next publication at
     once. `withdrawn`: nothing after this local day; `short_horizon`: nothing after six hours.
+    `updates`: the last and the next fetch of a tariff that comes from its provider.
     """
 
     publish_at: time = time(13)
@@ -69,6 +62,7 @@ class ResponseOptions:
     prices_late: bool = False
     withdrawn: bool = False
     short_horizon: bool = False
+    updates: tuple[datetime, datetime] | None = None
 
 
 def parse_request(query: Mapping[str, str], now: datetime, strict_offsets: bool) -> RatesRequest:
@@ -109,6 +103,8 @@ def rates_answer(
     if options.prices_late and series.market:
         last, _ = publications(now - LATE_BY, location.zone, options.publish_at)
     horizon = _midnight(last, location.zone, days=2)
+    if options.updates is not None:
+        last, following = options.updates
     utc_offset = request.utc_offset
     return {
         "id": object_id("rts", location.number),

@@ -1,110 +1,162 @@
 """The objects around the rates: customers, locations, tariff elements, events, and paged lists."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from agent.energy.instants import format_instant
-from integrations.sandbox.locations import Location, object_id
-from integrations.sandbox.rates_answer import BadRequestError
+from integrations.sandbox.locations import Location, Tariff, object_id
+from integrations.sandbox.responses import BadRequestError
+from integrations.sandbox.state import ACCOUNT_ID, Customer, Event
 
 CREATED_AT_TEXT = "2024-01-01T00:00:00Z"
-CUSTOMER = object_id("cus", 1)
+KINDS = (
+    "commodity_import",
+    "commodity_export",
+    "non_commodity_import",
+    "non_commodity_export",
+    "local",
+)
+NOT_SUPPORTED = {"local"}
 Object = dict[str, Any]
 
 
-def customers(locations: Sequence[Location], live: bool) -> list[Object]:
-    return [
-        {
-            **_head(CUSTOMER, "customer", live),
-            "reference_id": "household",
-            "locations": [location.id for location in locations],
-        }
-    ]
+def customer_object(customer: Customer, locations: Sequence[Location], live: bool) -> Object:
+    return {
+        **_head(customer.id, "customer", live),
+        "reference_id": customer.reference_id,
+        "locations": [place.id for place in locations if place.customer_id == customer.id],
+    }
 
 
 def location_object(location: Location, live: bool) -> Object:
+    tariffs = location.tariffs
+    address = location.postal_address or {
+        "city": location.city,
+        "country_code": location.country,
+    }
     return {
         **_head(location.id, "location", live),
-        "reference_id": f"home-{location.number}",
-        "customer_id": CUSTOMER,
+        "reference_id": location.reference_id or f"home-{location.number}",
+        "customer_id": location.customer_id,
         "timezone": location.timezone,
         "currency_code": location.currency,
-        "postal_address": {"city": location.city, "country_code": location.country},
-        "tariff_status": {
-            f"{kind}_{direction}": "connected"
-            if kind == "commodity" and direction.upper() in location.series
-            else "not_connected"
-            for kind in ("commodity", "non_commodity")
-            for direction in ("import", "export")
-        },
-        "tariff_elements": [element["id"] for element in elements(location, live)],
+        "postal_address": dict(address),
+        "tariff_status": {kind: _status(kind, tariffs) for kind in KINDS},
+        "tariff_elements": [tariff.id for tariff in tariffs.values()],
     }
 
 
 def location_status_object(location: Location, live: bool) -> Object:
+    """Every kind under `tariff_status`, also those that are not connected."""
+    tariffs = location.tariffs
     return {
         **_head(location.id, "location_status", live),
-        **{
-            f"commodity_{element['direction'].lower()}": {
-                "status": element["status"],
-                "connection_type": element["connection_type"],
-                "tariff": {"id": element["id"], "display_name": element["display_name"]},
-            }
-            for element in elements(location, live)
-        },
+        "location_id": location.id,
+        "tariff_status": {kind: _kind_status(kind, tariffs) for kind in KINDS},
     }
 
 
 def elements(location: Location, live: bool) -> list[Object]:
-    """The tariffs of one location, a direction each."""
-    return [
-        {
-            **_head(object_id("trf", 10 * location.number + number), "tariff", live),
+    """The tariffs of one location, a kind each."""
+    out = []
+    for kind, tariff in location.tariffs.items():
+        type_name, _, direction = kind.rpartition("_")
+        market = tariff.structure_type == "MARKET"
+        element = {
+            **_head(tariff.id, "tariff", live),
             "location_id": location.id,
-            "direction": direction,
-            "type": "COMMODITY",
-            "display_name": location.name,
-            "is_linked": series.market,
-            "connection_type": "MARKET" if series.market else "MANUAL",
-            "status": "connected",
+            "direction": direction.upper(),
+            "type": type_name.upper(),
+            "display_name": tariff.display_name,
+            "provider_id": tariff.provider.id,
+            "market_rates": market,
+            "is_linked": tariff.connection_type in ("MARKET", "DIRECT", "LIBRARY"),
+            "connection_type": tariff.connection_type,
+            "status": tariff.status,
             "timezone": location.timezone,
-            "contract_start_date": "2024-01-01",
-            "contract_end_date": "2099-12-31",
+            "contract_start_date": format_instant(tariff.contract_start),
+            "contract_end_date": format_instant(tariff.contract_end),
         }
-        for number, (direction, series) in enumerate(location.series.items(), start=1)
+        if market:
+            element["market_rate_source_id"] = object_id("mrs", location.number)
+        out.append(element)
+    return out
+
+
+def events(
+    customers: Sequence[Customer],
+    locations: Sequence[Location],
+    happened: Sequence[Event],
+    live: bool,
+) -> list[Object]:
+    """What happened so far: the customer and each packaged location were made, then the rest.
+
+    An event keeps its id when more happen: packaged ones are numbered by what they are about.
+    """
+    made: list[tuple[str, str, dict[str, str], str]] = [
+        (
+            object_id("evt", 1),
+            "customer.create",
+            {"customer_id": customers[0].id},
+            CREATED_AT_TEXT,
+        )
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class Happened:
-    """An event of a location, `kind` in FlatPeak's spelling such as `tariff.expiring`."""
-
-    kind: str
-    location_id: str
-    at: datetime
-
-
-def events(locations: Sequence[Location], happened: Sequence[Happened], live: bool) -> list[Object]:
-    """What happened so far: the customer and each location were made, then the rest."""
-    made = [("customer.create", {"customer_id": CUSTOMER}, CREATED_AT_TEXT)]
+    told = {event.location_id for event in happened if event.kind == "location.create"}
     made += [
-        ("location.create", {"location_id": location.id}, CREATED_AT_TEXT) for location in locations
+        (
+            object_id("evt", 1 + location.number),
+            "location.create",
+            {"location_id": location.id},
+            CREATED_AT_TEXT,
+        )
+        for location in locations
+        if location.id not in told
     ]
-    made += [
-        (event.kind, {"location_id": event.location_id}, format_instant(event.at))
-        for event in happened
-    ]
+    owners = {location.id: location.customer_id for location in locations}
+    for number, event in enumerate(happened, start=10_000):
+        data = {"location_id": event.location_id}
+        if event.tariff_id:
+            data["tariff_id"] = event.tariff_id
+        if event.location_id in owners:
+            data["customer_id"] = owners[event.location_id]
+        made.append((object_id("evt", number), event.kind, data, format_instant(event.at)))
     return [
         {
-            **_head(object_id("evt", number), "event", live),
+            **_head(identity, "event", live),
             "type": kind,
             "time_created": created,
-            "data": {**data, "live_mode": live},
+            "data": {**data, "live_mode": live, "account_id": ACCOUNT_ID},
         }
-        for number, (kind, data, created) in enumerate(made, start=1)
+        for identity, kind, data, created in made
     ]
+
+
+def _status(kind: str, tariffs: Mapping[str, Tariff]) -> str:
+    if kind in NOT_SUPPORTED:
+        return "NOT_SUPPORTED"
+    return tariffs[kind].status if kind in tariffs else "NOT_CONNECTED"
+
+
+def _kind_status(kind: str, tariffs: Mapping[str, Tariff]) -> Object:
+    tariff = tariffs.get(kind)
+    status: Object = {"status": _status(kind, tariffs)}
+    if tariff is None:
+        return status
+    return {
+        **status,
+        "connection_type": tariff.connection_type,
+        "provider": {
+            "id": tariff.provider.id,
+            "display_name": tariff.provider.name,
+            "logo_url": "",
+        },
+        "tariff": {
+            "id": tariff.id,
+            "display_name": tariff.display_name,
+            "structure_type": tariff.structure_type,
+            "contract_end_date": format_instant(tariff.contract_end),
+        },
+    }
 
 
 def page(items: Sequence[Object], query: Mapping[str, str], url: str, default: int) -> Object:
@@ -140,5 +192,5 @@ def _head(identity: str, kind: str, live: bool) -> Object:
         "object": kind,
         "live_mode": live,
         "time_created": CREATED_AT_TEXT,
-        "account_id": object_id("acc", 1),
+        "account_id": ACCOUNT_ID,
     }

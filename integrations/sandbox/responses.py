@@ -1,8 +1,34 @@
 """Answers that are no success: both shapes of FlatPeak's errors, and a web page."""
 
+import json
 from datetime import datetime
+from typing import Any
 
 from aiohttp import web
+
+
+class BadRequestError(Exception):
+    """The request makes no sense; what FlatPeak's error object says of it."""
+
+    def __init__(
+        self, code: str, message: str, status: int = 400, context: str = "", connect_token: str = ""
+    ) -> None:
+        self.code = code
+        self.status = status
+        self.context = context
+        self.connect_token = connect_token
+        super().__init__(message)
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """Raises BadRequestError."""
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadRequestError("data_json_invalid", "the body is not JSON", 422) from error
+    if not isinstance(parsed, dict):
+        raise BadRequestError("data_json_invalid", "the body is not a JSON object", 422)
+    return parsed
 
 
 def plain(status: int, message: str) -> web.Response:
@@ -10,20 +36,29 @@ def plain(status: int, message: str) -> web.Response:
     return web.json_response({"message": message}, status=status)
 
 
-def error_object(status: int, kind: str, code: str, message: str, created: str) -> web.Response:
+def error_object(
+    status: int,
+    kind: str,
+    code: str,
+    message: str,
+    created: str,
+    *,
+    context: str = "",
+    connect_token: str = "",
+) -> web.Response:
     """FlatPeak's error object, the newer of its two shapes; `created` as spelled."""
-    return web.json_response(
-        {
-            "object": "error",
-            "live_mode": False,
-            "context": "api.sandbox",
-            "type": kind,
-            "code": code,
-            "message": message,
-            "time_created": created,
-        },
-        status=status,
-    )
+    answer = {
+        "object": "error",
+        "live_mode": False,
+        "context": context or "api.sandbox",
+        "type": kind,
+        "code": code,
+        "message": message,
+        "time_created": created,
+    }
+    if connect_token:
+        answer["connect_token"] = connect_token
+    return web.json_response(answer, status=status)
 
 
 def html(status: int, title: str) -> web.Response:

@@ -4,12 +4,12 @@ import csv
 import gzip
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, DecimalException
 from itertools import pairwise
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
 from agent.energy.instants import parse_instant
@@ -28,12 +28,26 @@ class PriceSlot:
 
 
 class Series(Protocol):
-    """Prices over a window, in order, clipped to it. A `market` publishes a day at a time."""
+    """Prices over a window, in order, clipped to it. A `market` publishes a day at a time.
+
+    `structure` is FlatPeak's structure_type.
+    """
 
     @property
     def market(self) -> bool: ...
 
+    @property
+    def structure(self) -> str: ...
+
     def slots(self, start: datetime, end: datetime) -> list[PriceSlot]: ...
+
+
+@runtime_checkable
+class Updated(Protocol):
+    """A series that is fetched: when it last was and when it will be."""
+
+    @property
+    def updates(self) -> tuple[datetime, datetime]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +89,7 @@ class FileSeries:
 
     file: PriceFile
     market: bool = True
+    structure: str = "MARKET"
 
     def slots(self, start: datetime, end: datetime) -> list[PriceSlot]:
         file = self.file
@@ -99,6 +114,7 @@ class RepeatedYear:
     zone: ZoneInfo
     step: timedelta = timedelta(hours=1)
     market: bool = True
+    structure: str = "MARKET"
 
     def slots(self, start: datetime, end: datetime) -> list[PriceSlot]:
         first_day = self.file.starts[0].astimezone(self.zone).date()
@@ -120,11 +136,35 @@ class RepeatedYear:
 
 
 @dataclass(frozen=True, slots=True)
+class Scaled:
+    """Another series' prices times `factor`, plus `fixed` before it (per kWh)."""
+
+    series: Series
+    factor: Decimal
+    fixed: Decimal = Decimal(0)
+
+    @property
+    def market(self) -> bool:
+        return self.series.market
+
+    @property
+    def structure(self) -> str:
+        return self.series.structure
+
+    def slots(self, start: datetime, end: datetime) -> list[PriceSlot]:
+        return [
+            replace(slot, price=(slot.price + self.fixed) * self.factor)
+            for slot in self.series.slots(start, end)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
 class Flat:
     """One price for all time: one slot for any window."""
 
     price: Decimal
     market: bool = False
+    structure: str = "FIXED"
 
     def slots(self, start: datetime, end: datetime) -> list[PriceSlot]:
         return [PriceSlot(start, end, self.price)]
@@ -138,6 +178,7 @@ class TimeOfDay:
     weekday: tuple[tuple[time, Decimal], ...]
     weekend: tuple[tuple[time, Decimal], ...]
     market: bool = False
+    structure: str = "TIME_OF_DAY"
 
     def slots(self, start: datetime, end: datetime) -> list[PriceSlot]:
         day = start.astimezone(self.zone).date() - DAY

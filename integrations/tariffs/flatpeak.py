@@ -1,85 +1,47 @@
-"""FlatPeak's HTTP API, release Zero, as a tariff source.
+"""The rates of a FlatPeak location as a tariff source, by any of the releases of its HTTP API.
 
-`base_url` and `auth` are settings, so that a device maker's backend can stand between: the account
-key is a business customer's and does not belong on every gateway.
-
-Every answer and every failure becomes a result or one of `agent.errors`; no key or token is ever
-logged or put into a message.
+Release Zero is asked by `GET /tariffs/rates/{location}`, Anode by `POST /prices/{location}`, Busbar
+by `POST /prices`; which one, `version` says. The later ones name no `next_update`.
 """
 
-import asyncio
-import base64
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from urllib.parse import quote
 
 from agent.clock import Clock
 from agent.energy.instants import format_instant
 from agent.energy.rates import Direction
-from agent.errors import Malformed, Refused, Unavailable
+from agent.errors import Refused
 from agent.ports import FetchedRates, TariffEvent
-from integrations.tariffs.flatpeak_parse import (
-    parse_error,
-    parse_events,
-    parse_http_date,
-    parse_number,
-    parse_object,
-    parse_rates,
+from integrations.tariffs.flatpeak_client import (
+    BASE_URL,
+    TIMEOUT_S,
+    Auth,
+    BasicLogin,
+    Bearer,
+    FlatPeakClient,
+    NoAuth,
 )
-from integrations.tariffs.http_client import HttpClient, Response
+from integrations.tariffs.flatpeak_connect import CONNECT_WEB, FlatPeakConnect
+from integrations.tariffs.flatpeak_parse import parse_events, parse_http_date, parse_rates
+from integrations.tariffs.flatpeak_release import Release, release_of
+from integrations.tariffs.http_client import Response
 
-BASE_URL = "https://api.flatpeak.com"
 VERSION = "2024-08-24.zero"
-TIMEOUT_S = 20.0
-# 422 codes that pass by themselves; FlatPeak asks not to repeat these calls sooner than this.
-TRANSIENT_CODES = ("pending_connect", "no_price_data")
-TRANSIENT_WAIT = timedelta(minutes=15)
-# Answers that pass by themselves, besides every 5xx: a slow network, a replay, too many calls.
-TRANSIENT_STATUSES = (408, 425, 429)
-TOKEN_MARGIN_S = 60.0
-TOKEN_MARGIN_SHARE = 0.1
-DEFAULT_TOKEN_LIFE_S = 600.0
-MAX_TOKEN_LIFE_S = 86400.0
-MAX_TOKEN_CHARACTERS = 8192
 EVENTS_LIMIT = 100
-
-
-@dataclass(frozen=True, slots=True)
-class BasicLogin:
-    """Account id and API key, turned into a bearer token by `GET /login`."""
-
-    account_id: str
-    api_key: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Bearer:
-    """A fixed `token`; or, with `token_url`, a backend that answers like `/login` does.
-
-    The backend is shown `token`, where there is one, as the gateway's own bearer.
-    """
-
-    token: str = field(default="", repr=False)
-    token_url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class NoAuth:
-    """Whoever stands at `base_url` knows this gateway without credentials."""
-
-
-Auth = BasicLogin | Bearer | NoAuth
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    value: str = field(repr=False)
-    renew_at: datetime
+NOT_CONNECTED = (
+    "no tariff is connected yet: connect one on the page Tariff or by flatpeak-agent connect"
+)
 
 
 class FlatPeakTariff:
-    """The rates of one FlatPeak location, for each connected direction."""
+    """The rates of one FlatPeak location, for each connected direction.
+
+    `location_id` and `directions` are the owner's, from the config, and win; what they leave open
+    (empty, None) is what was connected, told by `use_connection`. Nothing connected: every call is
+    refused with the code `not_connected`, without any request.
+    """
 
     def __init__(
         self,
@@ -87,150 +49,78 @@ class FlatPeakTariff:
         auth: Auth,
         clock: Clock,
         *,
-        directions: Sequence[Direction] = (Direction.IMPORT,),
+        directions: Sequence[Direction] | None = (Direction.IMPORT,),
         base_url: str = BASE_URL,
         version: str = VERSION,
         include_carbon: bool = False,
         timeout_s: float = TIMEOUT_S,
+        connect_url: str = CONNECT_WEB,
+        callback_url: str = "",
+        pairing: bool = False,
     ) -> None:
-        self.identity = f"flatpeak:{location_id}"
-        self.directions = tuple(directions)
+        self.configured_location = location_id
+        self._configured_directions = directions
         self._location_id = location_id
-        self._auth = auth
-        self._clock = clock
-        self._base_url = base_url.rstrip("/")
-        self._version = version
+        self.directions: Sequence[Direction] = tuple(directions or (Direction.IMPORT,))
         self._include_carbon = include_carbon
-        self._http = HttpClient(timeout_s)
-        self._token: _Token | None = None
-        self._login_lock = asyncio.Lock()
+        self._release = release_of(version)
+        self._client = FlatPeakClient(auth, clock, base_url, version, timeout_s)
+        self.connect_api = FlatPeakConnect(
+            self._client,
+            self._release,
+            connect_url=connect_url,
+            callback_url=callback_url,
+            pairing=pairing,
+        )
+
+    @property
+    def identity(self) -> str:
+        return f"flatpeak:{self._location_id}"
+
+    def use_connection(self, location_id: str, directions: Sequence[Direction]) -> None:
+        """What was connected; no effect on what the config gives."""
+        self._location_id = self.configured_location or location_id
+        chosen = self._configured_directions
+        if chosen is None and self._location_id == location_id:
+            chosen = directions
+        self.directions = tuple(chosen or (Direction.IMPORT,))
 
     async def fetch(self, direction: Direction, start: datetime, end: datetime) -> FetchedRates:
         """The rates over `[start, end)`, asked for in `Z`. Raises the errors of `agent.errors`."""
-        url = f"{self._base_url}/tariffs/rates/{quote(self._location_id, safe='')}"
-        response = await self._get_authorised(
-            url,
-            {
-                "start_time": format_instant(start),
-                "end_time": format_instant(end),
-                "direction": direction.name,
-                "include_tariff": "true",
-                "include_carbon": "true" if self._include_carbon else "false",
-            },
-        )
+        response = await self._ask_rates(direction, self._location(), start, end)
         fetched = parse_rates(response.text, direction, self._location_id)
         return replace(fetched, server_time=parse_http_date(response.headers.get("date", "")))
 
+    async def _ask_rates(
+        self, direction: Direction, location_id: str, start: datetime, end: datetime
+    ) -> Response:
+        window = {"start_time": format_instant(start), "end_time": format_instant(end)}
+        place = quote(location_id, safe="")
+        if self._release is Release.ZERO:
+            carbon = "true" if self._include_carbon else "false"
+            params = {"direction": direction.name, "include_tariff": "true"}
+            return await self._client.get(
+                f"/tariffs/rates/{place}", {**window, **params, "include_carbon": carbon}
+            )
+        body = {**window, "tariff_direction": direction.name}
+        if self._release is Release.ANODE:
+            return await self._client.call("POST", f"/prices/{place}", body=body)
+        return await self._client.call("POST", "/prices", body={"location_id": location_id, **body})
+
     async def fetch_events(self) -> Sequence[TariffEvent]:
         """The newest events of the location's contract. Raises the errors of `agent.errors`."""
-        response = await self._get_authorised(
-            f"{self._base_url}/events",
-            {"object_id": self._location_id, "limit": str(EVENTS_LIMIT)},
-        )
-        return parse_events(response.text, self._location_id)
+        location_id = self._location()
+        params = {"object_id": location_id, "limit": str(EVENTS_LIMIT)}
+        response = await self._client.get("/events", params)
+        return parse_events(response.text, location_id)
 
     async def close(self) -> None:
         """Nothing is kept open between calls."""
 
-    async def _get_authorised(self, url: str, params: Mapping[str, str]) -> Response:
-        """A success, with a fresh token where the one at hand is not accepted."""
-        token = await self._bearer()
-        response = await self._get(url, params, token)
-        if response.status in (401, 403) and self._can_log_in:
-            # The token lapsed before its time, or the account's keys were changed.
-            if self._token is not None and self._token.value == token:
-                self._token = None
-            response = await self._get(url, params, await self._bearer())
-        self._raise_for(response)
-        return response
-
-    @property
-    def _can_log_in(self) -> bool:
-        return isinstance(self._auth, BasicLogin) or (
-            isinstance(self._auth, Bearer) and bool(self._auth.token_url)
-        )
-
-    async def _bearer(self) -> str:
-        """A token good for a while yet; empty where none is needed."""
-        if isinstance(self._auth, NoAuth):
-            return ""
-        if isinstance(self._auth, Bearer) and not self._auth.token_url:
-            return self._auth.token
-        async with self._login_lock:
-            if self._token is None or self._clock.now() >= self._token.renew_at:
-                self._token = await self._log_in()
-            return self._token.value
-
-    async def _log_in(self) -> _Token:
-        if isinstance(self._auth, BasicLogin):
-            pair = f"{self._auth.account_id}:{self._auth.api_key}"
-            basic = f"Basic {base64.b64encode(pair.encode()).decode()}"
-            response = await self._get(f"{self._base_url}/login", {}, authorization=basic)
-        elif isinstance(self._auth, Bearer):
-            response = await self._get(self._auth.token_url, {}, self._auth.token)
-        if response.status == 404:
-            raise Refused("there is no login at this address; is base_url right?", "no_login")
-        self._raise_for(response)
-        try:
-            parsed = parse_object(response.text)
-        except Malformed as error:
-            # Without the text: it may hold a token.
-            raise Malformed("the login's answer is not a JSON object") from error
-        token = parsed.get("bearer_token")
-        if not isinstance(token, str) or not _is_header_value(token):
-            raise Malformed("the login's answer has no bearer_token")
-        stated_s = parse_number(parsed.get("expires_in"))
-        life_s = DEFAULT_TOKEN_LIFE_S if stated_s is None else float(stated_s)
-        life_s = min(max(life_s, 0.0), MAX_TOKEN_LIFE_S)
-        good_for_s = life_s - max(TOKEN_MARGIN_S, TOKEN_MARGIN_SHARE * life_s)
-        return _Token(token, self._clock.now() + timedelta(seconds=good_for_s))
-
-    async def _get(
-        self, url: str, params: Mapping[str, str], token: str = "", authorization: str = ""
-    ) -> Response:
-        headers = {"Accept": "application/json"}
-        if token:
-            authorization = f"Bearer {token}"
-        if authorization:
-            headers["Authorization"] = authorization
-        if self._version:
-            headers["Flatpeak-Version"] = self._version
-        return await self._http.get(url, params, headers)
-
-    def _raise_for(self, response: Response) -> None:
-        """Say who acts on an answer that is not a success."""
-        status = response.status
-        if 200 <= status < 300:
-            return
-        code, message = parse_error(response.text)
-        reason = ": ".join(part for part in (code, message) if part) or "no reason given"
-        if status in (401, 403):
-            raise Refused(
-                f"the credentials were not accepted (HTTP {status}, {reason})", "forbidden"
-            )
-        if status == 404:
-            raise Refused("the location is not known; connect it again", "not_found")
-        if status == 422 and code in TRANSIENT_CODES:
-            raise Unavailable(reason, self._clock.now() + TRANSIENT_WAIT)
-        if status in TRANSIENT_STATUSES or status >= 500 or status < 400:
-            raise Unavailable(f"HTTP {status}, {reason}", self._retry_at(response))
-        raise Refused(f"HTTP {status}, {reason}", code or f"http_{status}")
-
-    def _retry_at(self, response: Response) -> datetime | None:
-        """What Retry-After says, in our clock's time even where that clock is wrong."""
-        header = response.headers.get("retry-after", "").strip()
-        now = self._clock.now()
-        if header.isascii() and header.isdigit():
-            return now + timedelta(seconds=min(int(header[:12]), 86400))
-        when = parse_http_date(header)
-        if when is None:
-            return None
-        wait = when - (parse_http_date(response.headers.get("date", "")) or now)
-        return now + min(max(wait, timedelta(0)), timedelta(days=1))
-
-
-def _is_header_value(text: str) -> bool:
-    return 0 < len(text) <= MAX_TOKEN_CHARACTERS and text.isascii() and text.isprintable()
+    def _location(self) -> str:
+        if not self._location_id:
+            raise Refused(NOT_CONNECTED, "not_connected")
+        return self._location_id
 
 
 __all__ = ["Auth", "BasicLogin", "Bearer", "FlatPeakTariff", "NoAuth", "parse_rates"]

@@ -28,11 +28,25 @@ Version = Annotated[str, matching(r"[!-~]*", "a version such as 2024-08-24.zero"
 
 
 class FlatPeakConfig(TariffSection):
-    """A location at FlatPeak: the home whose tariff was connected there."""
+    """A location at FlatPeak: the home whose tariff was connected there.
+
+    `location_id` and `directions` win over what was connected by the page Tariff or the command
+    connect, and are left out where those shall count.
+
+    `pairing`: `base_url` is a device maker's backend that knows this gateway only once its owner
+    has typed the code that the maker's app or letter gave. FlatPeak's public documents leave that
+    interface open; assumed is `POST <base_url>/pair` with `{"pairing_code": "..."}`, without
+    credentials; 2xx, with auth bearer `{"token": "..."}`, from then on shown as the gateway's own
+    bearer (to `token_url`, where there is one); any 4xx for a code that is not good. All other
+    paths are FlatPeak's, below `base_url`.
+
+    `connect_url`: Connect's own pages, or a copy of them. `callback_url`: where the person ends up
+    when the session was not begun on the page Tariff.
+    """
 
     source: Literal["flatpeak"]
-    location_id: str = Field(min_length=1)
-    directions: tuple[Direction, ...] = (Direction.IMPORT,)
+    location_id: str = ""
+    directions: tuple[Direction, ...] | None = None
     base_url: Url = "https://api.flatpeak.com"
     auth: Literal["basic", "bearer", "none"] = "basic"
     account_id: str = ""
@@ -43,6 +57,9 @@ class FlatPeakConfig(TariffSection):
     include_carbon: bool = False
     timeout_s: float = Field(default=20.0, ge=1, le=300)
     contract_start: date | None = None
+    pairing: bool = False
+    connect_url: Url = "https://connect-web.flatpeak.com/"
+    callback_url: Url | None = None
 
     @property
     def address(self) -> str:
@@ -54,14 +71,18 @@ class FlatPeakConfig(TariffSection):
 
     @model_validator(mode="after")
     def _check_credentials(self) -> "FlatPeakConfig":
-        if not self.directions or len(set(self.directions)) < len(self.directions):
+        chosen = self.directions
+        if chosen is not None and (not chosen or len(set(chosen)) < len(chosen)):
             raise ValueError("directions: expected import, export or both, each once")
         if self.auth == "basic" and not (self.account_id and self.api_key.get_secret_value()):
             raise ValueError(
                 "auth basic needs account_id and api_key; other ways are auth bearer and auth none"
             )
-        if self.auth == "bearer" and not (self.token.get_secret_value() or self.token_url):
-            raise ValueError("auth bearer needs token or token_url, or both")
+        has_token = bool(self.token.get_secret_value() or self.token_url)
+        if self.auth == "bearer" and not (has_token or self.pairing):
+            raise ValueError("auth bearer needs token or token_url, or both, or pairing")
+        if self.auth == "basic" and self.pairing:
+            raise ValueError("pairing is for auth bearer and auth none: a maker's backend")
         return self
 
 
@@ -83,4 +104,7 @@ def build(config: FlatPeakConfig, clock: Clock) -> TariffSource:
         version=config.version,
         include_carbon=config.include_carbon,
         timeout_s=config.timeout_s,
+        connect_url=config.connect_url,
+        callback_url=config.callback_url or "",
+        pairing=config.pairing,
     )

@@ -4,7 +4,7 @@ import argparse
 import platform
 from pathlib import Path
 
-from tests.bench import agent, joint, latency, planning, prices
+from tests.bench import agent, joint, latency, planning, prices, provider
 
 
 def machine() -> str:
@@ -30,6 +30,7 @@ def main() -> None:
         joint.rows,
         latency.rows,
         agent.rows,
+        provider.rows,
     )
     for rows in parts:
         for label, measured, target, unit in rows():

@@ -86,7 +86,7 @@ class Bench:
             json.dumps(task),
             stdout=asyncio.subprocess.PIPE,
             # As the systemd unit starts it.
-            env={**os.environ, "MALLOC_ARENA_MAX": "1"},
+            env={**os.environ, "MALLOC_ARENA_MAX": "1", "PYTHONNODEBUGRANGES": "1"},
         )
         try:
             out, _ = await process.communicate()

@@ -40,6 +40,7 @@ class WebHome:
     folder: Path
     port: int
     web: Mapping[str, object] = field(default_factory=dict)
+    sections: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -52,7 +53,9 @@ class WebHome:
     async def agent(self, store: Store | None = None, state: str = "ok") -> AsyncIterator[None]:
         """`state`: that of its pages which is waited for."""
         section = {"enabled": True, "host": HOST, "port": self.port, **self.web}
-        config = self.home.config(DEVICES, web=section, state={"directory": str(self.folder)})
+        config = self.home.config(
+            DEVICES, web=section, state={"directory": str(self.folder)}, **self.sections
+        )
         after = len(self.home.watcher.heard)
         async with self.home.agent(config, store or Store.in_memory()):
             await self.until_part("web", state)

@@ -11,25 +11,28 @@ from agent.database.writer import CLOSE_TIMEOUT_S
 from agent.systemd import READY_AFTER_S
 from agent.wiring import ALIVE_WITHIN_S, MQTT
 
-UNIT = Path(__file__).parents[2] / "systemd" / "flatpeak-agent.service"
+FOLDER = Path(__file__).parents[2] / "systemd"
+UNIT = FOLDER / "flatpeak-agent.service"
+UNITS = sorted(FOLDER.glob("*.service"))
 
 
-def service() -> dict[str, list[str]]:
+def service(unit: Path = UNIT) -> dict[str, list[str]]:
     """Values of the section [Service] by key; a key may come more than once."""
     found: dict[str, list[str]] = {}
-    lines = UNIT.read_text().partition("[Service]")[2].partition("[Install]")[0].splitlines()
+    lines = unit.read_text().partition("[Service]")[2].partition("[Install]")[0].splitlines()
     for key, value in (line.split("=", 1) for line in lines if "=" in line and line[0] != "#"):
         found.setdefault(key, []).append(value)
     return found
 
 
-def test_systemd_understands_every_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_systemd_understands_every_line(unit: Path, tmp_path: Path) -> None:
     program = shutil.which("systemd-analyze")
     if program is None:
         pytest.skip("systemd-analyze is not installed")
     # The program that it starts is not installed where tests run.
-    copy = tmp_path / UNIT.name
-    lines = UNIT.read_text().splitlines()
+    copy = tmp_path / unit.name
+    lines = unit.read_text().splitlines()
     copy.write_text(
         "\n".join(
             "ExecStart=/bin/true" if line.startswith("ExecStart=") else line for line in lines
@@ -39,14 +42,15 @@ def test_systemd_understands_every_line(tmp_path: Path) -> None:
     done = subprocess.run(
         [program, "verify", "--man=no", str(copy)], capture_output=True, text=True, check=False
     )
-    said = [line for line in (done.stdout + done.stderr).splitlines() if UNIT.stem in line]
+    said = [line for line in (done.stdout + done.stderr).splitlines() if unit.stem in line]
     assert said == []
 
 
-def test_it_is_started_again_except_where_that_mends_nothing() -> None:
-    unit = service()
-    assert unit["Restart"] == ["always"]
-    assert unit["RestartPreventExitStatus"] == [str(EX_CONFIG)]
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_it_is_started_again_except_where_that_mends_nothing(unit: Path) -> None:
+    values = service(unit)
+    assert values["Restart"] == ["always"]
+    assert values["RestartPreventExitStatus"] == [str(EX_CONFIG)]
 
 
 def test_its_times_leave_room_for_the_programs_own() -> None:

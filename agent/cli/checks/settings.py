@@ -155,6 +155,9 @@ def _check_scope(config: Config) -> Iterator[CheckResult]:
 def _check_export(config: Config) -> Iterator[CheckResult]:
     limited = [device.id for device in config.appliances if isinstance(device, PvInverter)]
     directions = getattr(config.tariff, "directions", ("export",))
+    if directions is None:
+        # Those that were connected, which the config does not know; of the owner's location one.
+        directions = () if getattr(config.tariff, "location_id", "") else ("export",)
     if limited and "export" not in directions:
         yield warning(
             limited[0],

@@ -1,24 +1,34 @@
 """The tariff source: does it give prices, and can they be right?"""
 
+import contextlib
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from agent.cli.checks.result import CheckResult, failed, passed, warning
 from agent.cli.checks.units import PLAUSIBLE_PER_KWH, check_amounts
+from agent.cli.common import DATABASE
 from agent.clock import SystemClock
 from agent.clockmonitor import MAX_CLOCK_OFFSET
 from agent.config import Config
+from agent.database.problem import READ_ERRORS, Damaged, NewerSchema
 from agent.energy.rates import Direction
 from agent.errors import AgentError, Malformed, Refused, Unavailable
-from agent.ports import FetchedRates
+from agent.health import Health
+from agent.ports import ConnectableSource, FetchedRates
+from agent.store import Store
+from agent.tariff.connecting.connection_store import ConnectionStore
+from agent.tariff.records import Records
 from integrations.registry import tariff_source
 
 ASKED_AHEAD = timedelta(hours=48)
 
 
-async def check_tariff(config: Config) -> AsyncIterator[CheckResult]:
-    """One question a direction, as the agent asks it."""
+async def check_tariff(config: Config, folder: Path) -> AsyncIterator[CheckResult]:
+    """One question a direction, as the agent asks it; `folder` is where its database lies."""
     source = tariff_source(config.tariff, SystemClock())
+    if isinstance(source, ConnectableSource):
+        _use_connection(source, folder / DATABASE)
     currency = ""
     start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     try:
@@ -37,7 +47,23 @@ async def check_tariff(config: Config) -> AsyncIterator[CheckResult]:
         yield result
 
 
+def _use_connection(source: ConnectableSource, database: Path) -> None:
+    """What was connected, where the database can be read: else what the config says alone."""
+    try:
+        store = Store.copy_of(database)
+    except (OSError, Damaged, NewerSchema, *READ_ERRORS):
+        return
+    with contextlib.closing(store):
+        kept = ConnectionStore(Records(store, Health(SystemClock())))
+    if kept.pairing_token:
+        source.connect_api.use_token(kept.pairing_token)
+    source.use_connection(kept.location.location_id, kept.location.directions)
+
+
 def _no_prices(config: Config, direction: Direction, error: AgentError) -> CheckResult:
+    if isinstance(error, Refused) and error.code == "not_connected":
+        text = f"{direction.value}: no tariff is connected yet"
+        return warning("tariff", text, "flatpeak-agent connect, or the page Tariff")
     hint = {
         Refused: "check account_id, api_key, location_id and directions",
         Unavailable: "try again later; check tariff.base_url and this machine's network",

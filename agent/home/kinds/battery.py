@@ -35,6 +35,10 @@ from agent.home.planning_input import (
 from agent.home.wishes import MODE_KEYS, Wish, WishValues
 
 # Inverters keep a power to about this; finer steps are only revisions.
+# What gauges are off by, and what its own logic gives beyond the minimum that is kept until it is
+# told to hold.
+GAUGE_PERCENT = 5
+ROUNDING_KWH = Decimal("0.001")
 POWER_STEP_W = 100
 # A boost ends here: gauges and the last hundredths are not worth charging for.
 FULL_PERCENT = 99.5
@@ -100,6 +104,7 @@ class BatteryKind(DeviceKind[Battery]):
             offline=OfflineRule(section.offline_after_s, "auto", 0),
             priority=section.priority,
             surplus_only=not section.grid_charge,
+            empties_to_kwh=section.kwh(section.min_soc_percent) + ROUNDING_KWH,
         )
 
     def traits(self, section: Battery) -> Traits:
@@ -154,7 +159,7 @@ class BatteryKind(DeviceKind[Battery]):
         now, values = context.now, wish.values
         soc = model.soc_percent(now)
         percent = section.assumed_soc_percent if soc is None else soc
-        stored = section.kwh(round(percent, 3))
+        stored = _as_kept(section.kwh(round(percent, 3)), section, values)
         full = percent >= FULL_PERCENT
         override = override_of(wish, model, section.max_charge_w, now)
         if full and wish.mode.name == "boost":
@@ -199,6 +204,10 @@ class BatteryKind(DeviceKind[Battery]):
                 continue
             if not power:
                 mode = "hold"
+            stored = slot.energy_kwh
+            if mode == "hold" and stored is not None and stored <= profile.empties_to_kwh:
+                # Its own logic stops here too, and takes in what surplus nobody expected.
+                continue
             out.append(told_slot(slot, mode, power))
         return out
 
@@ -206,6 +215,19 @@ class BatteryKind(DeviceKind[Battery]):
 def _calm(power_w: Decimal, max_w: int) -> int:
     power = int(power_w)
     return power if power == max_w else int(power / POWER_STEP_W) * POWER_STEP_W
+
+
+def _as_kept(stored: Decimal, section: Battery, values: WishValues) -> Decimal:
+    """What it holds; so little outside its limits as gauges are off by is at them, for outside it
+    would be moved inward at once, at whatever price."""
+    lowest, highest = (
+        section.kwh(_lowest_percent(section, values)),
+        section.kwh(section.max_soc_percent),
+    )
+    off = section.kwh(GAUGE_PERCENT)
+    if lowest - off <= stored < lowest:
+        return lowest
+    return highest if highest < stored <= highest + off else stored
 
 
 def _lowest_percent(section: Battery, values: WishValues) -> Decimal:

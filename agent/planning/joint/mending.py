@@ -36,7 +36,7 @@ def mended_values(
         for column, value in fixed.items():
             milp.fix(column, value)
         best: Solution | None = None
-        for powers in programme.roundings(values):
+        for powers in programme.roundings(values, fixed):
             kept = list(milp.lower), list(milp.upper)
             for column, (low, high) in powers.items():
                 milp.lower[column], milp.upper[column] = low, high
@@ -76,10 +76,9 @@ def patterned_values(
     left: Callable[[], float],
     enough: float,
 ) -> Sequence[float] | None:
-    """A plan with these columns as they are, by linear programmes alone; None where devices with
-    minimum times or blocks of their own ask for a search. `solution`: the programme with them;
-    `enough`: see `mended_values`."""
-    if any(device.switched or device.free_blocks for device in programme.flexible.values()):
+    """A plan with these columns as they are, by linear programmes alone; None where blocks of their
+    own ask for a search. `solution`: the programme with them; `enough`: see `mended_values`."""
+    if any(device.free_blocks for device in programme.flexible.values()):
         return None
     assert solution.values is not None, "solved"
     fixed = dict(on)

@@ -8,7 +8,13 @@ from agent.planning.joint.columns import ColumnGeneration, Mixture
 from agent.planning.joint.highs import Highs, Solution
 from agent.planning.joint.mending import mended_values
 from agent.planning.joint.paths import Path
-from agent.planning.joint.patterns import enter_patterns, pattern_of, patterns_of, search_rest
+from agent.planning.joint.patterns import (
+    enter_like,
+    enter_patterns,
+    pattern_of,
+    patterns_of,
+    search_rest,
+)
 from agent.planning.joint.programme import Programme
 from agent.planning.joint.recursion import Floats
 from agent.planning.joint.search import FINE_GAP, MIP_ROUNDS, Search, enter_values
@@ -33,6 +39,8 @@ def prove_relaxed(search: Search, programme: Programme, highs: Highs, relaxed: S
     programme.tighten_directions(relaxed.values)
     if search.closed or search.left() < LEAST_PATTERN_S:
         return
+    if search.aims_proved and not search.good:
+        enter_like(search, programme, highs)
     share = search.deadline.share(COLUMNS_SHARE)
     generation = ColumnGeneration(programme, relaxed, search.kernel, search.memory, share.left)
     if not generation.devices:

@@ -15,6 +15,8 @@ from agent.planning.joint.milp import INF
 from agent.planning.joint.paths import Path
 from agent.planning.joint.programme import Programme
 from agent.planning.joint.search import Search, enter_values
+from agent.planning.joint.starting import start_of
+from agent.planning.judge import Judged
 
 # On/off columns of thermal devices and their values.
 Pattern = dict[int, float]
@@ -60,6 +62,34 @@ def patterns_of(programme: Programme, mixture: Mixture) -> list[Pattern]:
             if weight > 0 and one not in found:
                 found.append(one)
     return found
+
+
+def pattern_like(programme: Programme, plan: Judged) -> Pattern:
+    """What is on and off, and what starts when, as in a plan."""
+    known = start_of(programme, plan)
+    columns = [column for heat in programme.thermal.values() for column in heat.on.values()]
+    columns += [column for one in programme.programs.values() for column in one.starts.values()]
+    for device in programme.flexible.values():
+        columns += [column for block in device.blocks for column in block.starts.values()]
+        if device.switched:
+            parts = [
+                part for split in device.splits for k in split.power for part in split.parts(k)
+            ]
+            columns += [*device.on.values(), *(part.on for part in parts)]
+    return {column: known[column] for column in columns if column in known}
+
+
+def enter_like(search: Search, programme: Programme, highs: Highs) -> None:
+    """The best plan so far, with everything else done as well as can be beside what is on."""
+    if search.best is None:
+        return
+    pattern = pattern_like(programme, search.best)
+    solution = fixed(programme, highs, pattern, search.left())
+    if solution.values is None:
+        return
+    values = patterned_values(programme, highs, pattern, solution, search.left, INF)
+    if values is not None:
+        enter_values(search, programme, values)
 
 
 def enter_patterns(

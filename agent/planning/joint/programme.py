@@ -1,6 +1,6 @@
 """The whole house as one programme, from the problem and back to what each device does."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from agent.planning.aims import Aims
 from agent.planning.devices.flexible import ScaledDevice
@@ -97,13 +97,17 @@ class Programme:
         self.fresh = self.house.milp.whole - before
         return broken
 
-    def roundings(self, values: Sequence[float]) -> list[dict[int, tuple[float, float]]]:
-        """Bounds that keep devices without on/off off or between their powers, in several ways."""
+    def roundings(
+        self, values: Sequence[float], known: Container[int] = ()
+    ) -> list[dict[int, tuple[float, float]]]:
+        """Bounds that keep devices off or between their powers, in several ways; not those whose
+        on/off is `known`, as columns."""
         found: list[dict[int, tuple[float, float]]] = []
         for round_up in ROUND_UP:
             one: dict[int, tuple[float, float]] = {}
             for device in self.flexible.values():
-                one |= rounded_powers(device, values, round_up)
+                if not (device.switched and any(on in known for on in device.on.values())):
+                    one |= rounded_powers(device, values, round_up)
             if one not in found:
                 found.append(one)
         return found

@@ -10,9 +10,9 @@ def rounded_powers(
     device: FlexibleDevice, values: Sequence[float], round_up: float
 ) -> dict[int, tuple[float, float]]:
     """Sum-up rounding: power below the least adds up until it is worth a cell of it, and is
-    rounded up from the share `round_up` on."""
+    rounded up from the share `round_up` on. Minimum times are not looked at."""
     out: dict[int, tuple[float, float]] = {}
-    if device.switched or device.least <= 0:
+    if device.least <= 0:
         return out
     for split in device.splits:
         low: dict[int, float] = {}
@@ -47,7 +47,17 @@ def rounded_powers(
             part = split.first[free]
             out[split.power[free]] = out[device.on[free]] = (0.0, 0.0)
             out[part.on], out[part.share] = (1.0, 1.0), (0.0, 1.0)
+    if device.switched:
+        _switch(device, out)
     return out
+
+
+def _switch(device: FlexibleDevice, out: dict[int, tuple[float, float]]) -> None:
+    """On where a demand has power by these bounds, and where it goes on for nobody."""
+    for k, on in device.on.items():
+        bounds = [out[split.power[k]] for split in device.splits if split.power.get(k) in out]
+        is_on = float(k in device.nobody or any(low > 0 for low, _ in bounds))
+        out[on] = (is_on, is_on)
 
 
 def tighten(device: FlexibleDevice, values: Sequence[float]) -> bool:

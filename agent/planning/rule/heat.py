@@ -1,8 +1,12 @@
 """Heat by rule: as late as comfort lets it, so early as the limit makes it.
 
 Backwards over the cells: how warm the store must be for the powers that are left to hold comfort
-from then on. Forwards: just so much power that this holds, minimum times kept.
+from then on. Forwards: just so much power that this holds, minimum times kept; where a plan is to
+be kept, its powers too as long as they make nothing too hot.
 """
+
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from agent.planning.devices.thermal import ScaledThermal
 from agent.planning.rule.allocation import Allocation
@@ -13,7 +17,10 @@ SPARE_C = 1e-4
 FREEZING = -1e9
 
 
-def place_heat(house: Allocation, device: ScaledThermal) -> tuple[Segment, ...]:
+def place_heat(
+    house: Allocation, device: ScaledThermal, planned: Mapping[int, int] = MappingProxyType({})
+) -> tuple[Segment, ...]:
+    """`planned`: power by cell of a plan that is to be kept."""
     cells = house.cells[: len(device.cells)]
     most = [_most(house, device, k) for k in range(len(cells))]
     required = _required(house, device, most)
@@ -32,9 +39,15 @@ def place_heat(house: Allocation, device: ScaledThermal) -> tuple[Segment, ...]:
         on = since is not None
         must = since is not None and cell.start < since + device.min_on_s
         barred = not on and (cell.start < off_since + device.min_off_s)
+        kept = _kept(device, k, idle, planned.get(k, 0), scale)
         power = 0
-        if wanted > 0 or must or (on and _cools_out(house, device, required, k, temperature)):
-            power = min(max(-int(-wanted * scale // 1), device.min_power), most[k])
+        if (
+            wanted > 0
+            or kept
+            or must
+            or (on and _cools_out(house, device, required, k, temperature))
+        ):
+            power = min(max(-int(-wanted * scale // 1), device.min_power, kept), most[k])
         if must:
             power = max(power, device.min_power)
         elif (
@@ -51,6 +64,16 @@ def place_heat(house: Allocation, device: ScaledThermal) -> tuple[Segment, ...]:
             own.append(Segment(cell.start, cell.end, power))
         temperature = idle + heat.rise_per_w * power / scale
     return joined(own)
+
+
+def _kept(device: ScaledThermal, k: int, idle_c: float, planned: int, scale: int) -> int:
+    """The planned power in cell k, or as much less as its comfort maximum asks for."""
+    heat = device.cells[k]
+    if planned <= 0 or heat.max_c is None or heat.rise_per_w <= 0 or device.hygiene_by is not None:
+        return max(0, min(planned, device.power))
+    most = int((heat.max_c - idle_c) / heat.rise_per_w * scale)
+    power = min(planned, device.power, most)
+    return power if power >= device.min_power else 0
 
 
 def _most(house: Allocation, device: ScaledThermal, k: int) -> int:

@@ -9,9 +9,12 @@ log-ins neither fills the memory nor takes the planner's cores.
 import asyncio
 import base64
 import contextlib
+import logging
 import secrets
 import sys
 import unicodedata
+
+log = logging.getLogger(__name__)
 
 SCHEME = "scrypt"
 COST_LOG2, BLOCK, PARALLEL = 14, 8, 5
@@ -19,10 +22,14 @@ SALT_BYTES = KEY_BYTES = 32
 LEAST_LENGTH, MOST_LENGTH = 10, 200
 MOST_WAITING = 8
 TIMEOUT_S = 30.0
-# Salt and password come on stdin: what stands in a command line everybody on the machine can read.
+# A service's sandbox may forbid to be nicer. Salt and password come on stdin: what stands in a
+# command line everybody on the machine can read.
 PROGRAM = """
 import hashlib, os, sys
-os.nice(10)
+try:
+    os.nice(10)
+except OSError:
+    pass
 cost, block, parallel, salt_bytes, key_bytes = map(int, sys.argv[1:])
 given = sys.stdin.buffer.read()
 sys.stdout.buffer.write(hashlib.scrypt(given[salt_bytes:], salt=given[:salt_bytes], n=2**cost,
@@ -94,6 +101,7 @@ async def _derived(given: bytes) -> bytes:
                 process.kill()
             await process.wait()
     if len(key) != KEY_BYTES:
+        log.error("no password can be checked: Python ended with %s", process.returncode)
         raise Busy
     return key
 

@@ -40,6 +40,11 @@ class Throttle:
         while len(self._tries) > MOST_KEYS:
             self._tries.popitem(last=False)
 
+    def failed(self, key: str) -> None:
+        """The pause begins with the answer."""
+        if key in self._tries:
+            self._tries[key] = self._tries[key][0], self.now_s()
+
     def succeeded(self, key: str) -> None:
         self._tries.pop(key, None)
 

@@ -5,7 +5,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-BURST, PER_S = 150.0, 15.0
 MOST_KEYS = 256
 
 
@@ -13,8 +12,8 @@ MOST_KEYS = 256
 class RequestRates:
     """A bucket a network address; the least used is forgotten."""
 
-    burst: float = BURST
-    per_s: float = PER_S
+    burst: float
+    per_s: float
     now_s: Callable[[], float] = time.monotonic
     _left: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
 

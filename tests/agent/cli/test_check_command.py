@@ -322,7 +322,7 @@ async def test_the_examples_own_values_are_told_from_real_ones(tmp_path: Path) -
         code, found = await check(path, HOME=str(tmp_path))
     assert code == 69
     assert found["tariff"] == [
-        "failed: location_id, account_id, api_key: still as in the example; "
+        "failed: account_id, api_key: still as in the example; "
         "write your own in, as FlatPeak gave them to you"
     ]
 

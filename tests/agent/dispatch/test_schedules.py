@@ -157,7 +157,7 @@ def test_a_revision_is_due_when_less_than_twelve_hours_are_left() -> None:
     assert needs_publishing(held, little, NOW + 46 * HOUR)
 
 
-def test_a_plan_for_later_that_others_share_may_change_for_an_hour_before_it_is_told() -> None:
+def test_a_plan_for_later_that_others_share_may_change_for_hours_before_it_is_told() -> None:
     soon, later, elsewhere = (0, 1800, 5000), (5 * HOUR, 6 * HOUR, 5000), (7 * HOUR, 8 * HOUR, 5000)
     held = schedule(None, soon, later)
 
@@ -167,7 +167,8 @@ def test_a_plan_for_later_that_others_share_may_change_for_an_hour_before_it_is_
 
     assert not due(600, soon, elsewhere)
     assert due(600, soon, elsewhere, settles=False)
-    assert due(HOUR, soon, elsewhere)
+    assert not due(HOUR, soon, elsewhere)
+    assert due(4 * HOUR, elsewhere)
     assert due(600, later)
     assert needs_publishing(held, schedule(None, soon, elsewhere), NOW, settles=True)
 

@@ -96,7 +96,7 @@ def test_what_devices_hold_is_in_force_but_not_what_a_person_asked_for_at_once()
         "ev": schedule(
             DeviceType.EVSE, (0, HOUR, 7000, "boost"), (2 * HOUR, 3 * HOUR, 7000, "cheapest")
         ),
-        "battery": schedule(DeviceType.BATTERY, (0, HOUR, 5000, "cheapest")),
+        "inverter": schedule(DeviceType.PV_INVERTER, (0, HOUR, 3000, "cheapest")),
     }
     [previous] = PlansInForce().of(held, None, NOW)
     assert previous.id == "ev"
@@ -104,6 +104,16 @@ def test_what_devices_hold_is_in_force_but_not_what_a_person_asked_for_at_once()
     planner = situation({}, (previous,)).planner
     assert planner.change_cost == Decimal("0.01")
     assert planner.previous == (previous,)
+
+
+def test_of_a_battery_all_that_it_was_told_is_in_force() -> None:
+    told = ((0, 1, 5000), (1, 2, 0), (4, 5, -2000))
+    slots = [(a * HOUR, b * HOUR, power, "cheapest") for a, b, power in told]
+    held = {"battery": schedule(DeviceType.BATTERY, *slots)}
+    [previous] = PlansInForce().of(held, None, NOW)
+    assert previous.slots == tuple(
+        PowerSpan(NOW + a * HOUR, NOW + b * HOUR, Decimal(power)) for a, b, power in told
+    )
 
 
 def test_runs_that_wander_a_little_with_every_plan_do_not_get_far() -> None:

@@ -126,7 +126,7 @@ def test_tries_at_the_same_moment_are_no_free_ones() -> None:
 
 def test_many_addresses_do_not_fill_the_memory() -> None:
     throttle = Throttle(free=3, base_s=5, most_s=900, now_s=Seconds())
-    rates = RequestRates(now_s=Seconds())
+    rates = RequestRates(150, 15, now_s=Seconds())
     for number in range(5000):
         throttle.tried(str(number))
         assert rates.take(str(number))

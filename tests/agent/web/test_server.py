@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from agent.store import Store
 from agent.web.guard.connections import Connections
 from integrations.sandbox.broker import HOST, free_port
 from tests.fakes.brokers import PATIENCE_S, Authority
@@ -49,6 +50,42 @@ async def test_a_certificate_that_is_none_is_named(tmp_path: Path, content: str 
     async with web_home(tmp_path, **files) as house, house.agent(state="failed"):
         part = await house.until_part("web", "failed")
         assert "certificate" in part["who_acts"]
+
+
+async def test_an_address_that_is_none_is_named(tmp_path: Path) -> None:
+    async with web_home(tmp_path, host="a..b") as house, house.agent(state="failed"):
+        part = await house.until_part("web", "failed")
+        assert "of a..b cannot be opened" in part["why"]
+
+
+async def test_an_error_of_the_pages_own_leaves_the_agent_at_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_context: object) -> None:
+        raise RuntimeError("a template is missing")
+
+    monkeypatch.setattr("agent.web.companion.RETRY_S", 0.05)
+    async with web_home(tmp_path) as house:
+        with monkeypatch.context() as patch:
+            patch.setattr("agent.web.companion.prepare", fail)
+            async with house.agent(state="failed"):
+                await house.home.say("device/boiler/request", {"id": "7", "mode": "pause"})
+                await house.home.until("device/boiler/wish", id="7", accepted=True)
+                patch.undo()
+                await house.until_part("web", "ok")
+
+
+async def test_a_config_that_changed_is_recorded(tmp_path: Path) -> None:
+    async with web_home(tmp_path) as house, visitor(house.url) as owner:
+        store = Store.in_memory()
+        async with house.agent(store):
+            await owner.claim(house.code())
+        async with house.agent(store):
+            assert "Config changed" not in (await owner.get("/events"))[1]
+        house.web = {"names": ["house.lan"]}
+        async with house.agent(store):
+            _, text = await owner.get("/events")
+            assert "<strong>Config changed</strong> web" in text
 
 
 async def test_a_renewed_certificate_is_used_without_a_restart(

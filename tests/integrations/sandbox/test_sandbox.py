@@ -1,67 +1,22 @@
 """The sandbox has FlatPeak's manners."""
 
-import base64
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from aiohttp import ClientSession, TCPConnector
 
 from agent.clock import SteppedClock
 from agent.energy.rates import Direction
 from integrations.sandbox.locations import PRICES, Location, built_in, from_file
 from integrations.sandbox.series import FileSeries, PriceFile
-from integrations.sandbox.server import ACCOUNT_ID, API_KEY, TEST_API_KEY, FlatPeakSandbox
+from integrations.sandbox.server import TEST_API_KEY
 from integrations.tariffs.flatpeak import parse_rates
+from tests.fakes.sandbox_caller import calling
 from tests.fakes.virtual_loop import run_virtual
 
-GERMANY, SWEDEN, QUARTERS, FLAT, BRITAIN, SYDNEY = (place.id for place in built_in())
-
-
-@dataclass
-class Caller:
-    session: ClientSession
-    url: str
-    token: str = ""
-
-    async def get(self, path: str, **query: str) -> tuple[int, Any]:
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        async with self.session.get(self.url + path, params=query, headers=headers) as response:
-            return response.status, await response.json()
-
-    async def rates(self, place: str, start: str, end: str, **more: str) -> dict[str, Any]:
-        path = f"/tariffs/rates/{place}"
-        status, answer = await self.get(path, start_time=start, end_time=end, **more)
-        assert status == 200, answer
-        return dict(answer)
-
-    async def post(self, path: str, body: object) -> tuple[int, Any]:
-        async with self.session.post(self.url + path, json=body) as response:
-            return response.status, await response.json()
-
-    async def log_in(self, key: str = API_KEY) -> dict[str, Any]:
-        pair = base64.b64encode(f"{ACCOUNT_ID}:{key}".encode()).decode()
-        headers = {"Authorization": f"Basic {pair}"}
-        async with self.session.get(self.url + "/login", headers=headers) as response:
-            answer = await response.json()
-        self.token = answer.get("bearer_token", "")
-        return dict(answer)
-
-
-@asynccontextmanager
-async def calling(clock: SteppedClock, **options: Any) -> AsyncIterator[Caller]:
-    async with (
-        FlatPeakSandbox(clock, **options) as sandbox,
-        ClientSession(connector=TCPConnector(force_close=True)) as session,
-    ):
-        caller = Caller(session, sandbox.url)
-        await caller.log_in()
-        yield caller
+GERMANY, SWEDEN, QUARTERS, FLAT, BRITAIN, SYDNEY, POUNDS = (place.id for place in built_in())
 
 
 WINTER = datetime(2026, 1, 16, 10, tzinfo=UTC)
@@ -250,7 +205,7 @@ def test_objects_and_their_pages() -> None:
             assert (len(first["data"]), first["has_more"]) == (4, True)
             last = first["data"][-1]["id"]
             _, second = await caller.get("/locations", limit="4", starting_after=last)
-            assert (len(second["data"]), second["has_more"]) == (2, False)
+            assert (len(second["data"]), second["has_more"]) == (3, False)
             seen = [place["id"] for place in first["data"] + second["data"]]
             assert seen == sorted(seen, reverse=True)
             _, back = await caller.get("/locations", ending_before=second["data"][0]["id"])
@@ -261,7 +216,7 @@ def test_objects_and_their_pages() -> None:
             _, location = await caller.get(f"/locations/{GERMANY}")
             assert location["timezone"] == "Europe/Berlin"
             _, state = await caller.get(f"/locations/{GERMANY}/status")
-            assert state["commodity_export"]["status"] == "connected"
+            assert state["tariff_status"]["commodity_export"]["status"] == "CONNECTED"
             _, tariffs = await caller.get(
                 "/tariffs/elements", location_id=GERMANY, direction="IMPORT"
             )

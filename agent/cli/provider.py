@@ -1,0 +1,155 @@
+"""`flatpeak-agent provider`: the energy supplier's side. Needs the extra `provider`."""
+
+import argparse
+import asyncio
+import csv
+import importlib.util
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.cli.arguments import CommandParser
+from agent.cli.common import (
+    EX_CONFIG,
+    EX_DATAERR,
+    EX_OK,
+    EX_UNAVAILABLE,
+    run_until_stopped,
+    set_up_logging,
+    stop_on_signals,
+)
+from agent.clock import SystemClock
+from agent.energy.instants import parse_instant
+from agent.errors import AgentError, ConfigError
+
+if TYPE_CHECKING:
+    from integrations.provider.settings import ProviderConfig
+
+PARTS = ("aiosqlite", "authlib", "psycopg", "pyotp", "sqlalchemy")
+
+
+def main(argv: list[str]) -> int:
+    """run, load, check or audit; the return value is the exit code."""
+    args = _parser().parse_args(argv)
+    missing = [name for name in PARTS if importlib.util.find_spec(name) is None]
+    if missing:
+        print(
+            f"flatpeak-agent provider: {', '.join(missing)} not installed. The supplier's side is "
+            "an extra: pip install 'flatpeak-edge-agent[provider]'",
+            file=sys.stderr,
+        )
+        return EX_UNAVAILABLE
+    from integrations.provider.settings import config_path, read_settings
+
+    path = config_path(args.config).absolute()
+    try:
+        config = read_settings(path)
+    except ConfigError as error:
+        return _say_faults(error, f"{path}: nothing was started")
+    set_up_logging(config.log.level)
+    return run_until_stopped(_run(args, config, path))
+
+
+async def _run(args: argparse.Namespace, config: "ProviderConfig", path: Path) -> int:
+    try:
+        if args.deed == "run":
+            return await _serve(args, config, path)
+        if args.deed == "load":
+            return await _load(args.files, config)
+        if args.deed == "audit":
+            return await _audit(args.since, config)
+        return await _check(config)
+    except ConfigError as error:
+        return _say_faults(error, "nothing was written")
+    except AgentError as error:
+        print(f"flatpeak-agent provider: {error}", file=sys.stderr)
+        return EX_UNAVAILABLE
+
+
+async def _serve(args: argparse.Namespace, config: "ProviderConfig", path: Path) -> int:
+    from integrations.provider.serving import serve, supervise
+
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    try:
+        if config.http.workers > 1 and not args.worker:
+            return await supervise(config, path, stop)
+        await serve(config, SystemClock(), stop, is_worker=args.worker)
+    except OSError as error:
+        where = f"{config.http.host} port {config.http.port}"
+        print(f"flatpeak-agent provider: {where}: {error.strerror}", file=sys.stderr)
+        return EX_UNAVAILABLE
+    return EX_OK
+
+
+async def _load(files: list[Path], config: "ProviderConfig") -> int:
+    from integrations.provider.loader import load_files
+    from integrations.provider.serving import open_database
+
+    database = open_database(config)
+    try:
+        await database.migrate()
+        loaded = await load_files(database, files)
+    finally:
+        await database.close()
+    print(
+        ", ".join(f"{count} {name}" for name, count in loaded.counts.items() if count) or "nothing"
+    )
+    return EX_OK
+
+
+async def _audit(since: datetime | None, config: "ProviderConfig") -> int:
+    from integrations.provider.audit import COLUMNS, entries
+    from integrations.provider.serving import open_database
+
+    database = open_database(config)
+    writer = csv.DictWriter(sys.stdout, COLUMNS)
+    try:
+        await database.migrate()
+        writer.writeheader()
+        async for entry in entries(database, since):
+            writer.writerow(entry)
+    finally:
+        await database.close()
+    return EX_OK
+
+
+async def _check(config: "ProviderConfig") -> int:
+    from integrations.provider.checks import check
+
+    results = await check(config, SystemClock().now())
+    for result in results:
+        print(f"{'ok  ' if result.good else 'FAIL'}  {result.what}: {result.found}")
+    return EX_OK if all(result.good for result in results) else EX_UNAVAILABLE
+
+
+def _say_faults(error: ConfigError, outcome: str) -> int:
+    for fault in error.faults:
+        print(f"  {fault}", file=sys.stderr)
+    print(outcome, file=sys.stderr)
+    return EX_CONFIG if "started" in outcome else EX_DATAERR
+
+
+def _parser() -> CommandParser:
+    parser = CommandParser("provider", "The energy supplier's side of FlatPeak Connect.")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--config", type=Path, metavar="FILE", help="provider.yaml")
+    deeds = parser.add_subparsers(dest="deed", required=True, parser_class=argparse.ArgumentParser)
+    run = deeds.add_parser("run", parents=[common], help="serve pages, tokens and tariffs")
+    run.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    load = deeds.add_parser("load", parents=[common], help="customers and tariffs from CSV files")
+    load.add_argument("files", nargs="+", type=Path, metavar="FILE.csv")
+    deeds.add_parser(
+        "check", parents=[common], help="database, FlatPeak and tariffs: what is wrong"
+    )
+    audit = deeds.add_parser("audit", parents=[common], help="the audit log as CSV")
+    audit.add_argument("--since", type=_instant, metavar="INSTANT", help="2026-04-01T00:00:00Z")
+    return parser
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected 2026-04-01T00:00:00Z, got {text!r}") from error

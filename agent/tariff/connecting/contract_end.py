@@ -1,0 +1,21 @@
+"""When a contract ends soon, and what to say then. Pure."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from agent.energy.connection import TariffStatus, TariffSummary
+
+REMIND_BEFORE = timedelta(days=14)
+
+
+def ended_soon(summary: TariffSummary, now: datetime, zone: ZoneInfo) -> str:
+    """A sentence from two weeks before the contract's end on; empty before, or with no end."""
+    end = summary.contract_end
+    if end is None or summary.status is TariffStatus.NOT_CONNECTED or end - now > REMIND_BEFORE:
+        return ""
+    name = f" {summary.name}" if summary.name else ""
+    day = end.astimezone(zone).date().isoformat()
+    which = f"the contract of the {summary.direction} tariff{name}"
+    if end <= now:
+        return f"{which} ended on {day}: connect the tariff again"
+    return f"{which} ends on {day}: connect the next one then"

@@ -1,0 +1,125 @@
+"""One database for all worker processes: SQLite in a file, or PostgreSQL. And its schema."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import event, insert, inspect, select, text, update
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from agent.errors import Refused, Unavailable
+from integrations.provider.schema import METADATA, VERSION
+
+BUSY_TIMEOUT_S = 20.0
+# Any number of its own; workers that start together lay the schema out one after the other.
+MIGRATION_LOCK = 7_283_190
+# Each leads from its index to the next version; 0 to 1 is METADATA as it was then.
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (METADATA.create_all,)
+
+
+class Database:
+    """Short transactions: `reading()` sees one state, `writing()` is alone and commits at its end.
+
+    Raises Unavailable where the database cannot be reached.
+    """
+
+    def __init__(self, url: str, connections: int = 8) -> None:
+        parsed = _driver(url)
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        # Errors that quote what was written would bring personal data into the log.
+        options: dict[str, Any] = {"pool_size": connections, "max_overflow": 0}
+        options["hide_parameters"] = True
+        if self.is_sqlite:
+            options["connect_args"] = {"timeout": BUSY_TIMEOUT_S, "isolation_level": None}
+        else:
+            options["pool_pre_ping"] = True
+        self._engine = create_async_engine(parsed, pool_timeout=BUSY_TIMEOUT_S, **options)
+        if self.is_sqlite:
+            event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
+            event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
+        self._writer: contextlib.AbstractAsyncContextManager[object] = (
+            asyncio.Lock() if self.is_sqlite else contextlib.nullcontext()
+        )
+        self._reading = self._engine.execution_options(read_only=True)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        with _translated():
+            async with self._reading.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        # SQLite waits for another writer by sleeping and looking again, which is not fair.
+        async with self._writer, contextlib.AsyncExitStack() as stack:
+            stack.enter_context(_translated())
+            yield await stack.enter_async_context(self._engine.begin())
+
+    async def migrate(self) -> int:
+        """Bring the schema to this program's version; the version from which it came.
+
+        Raises Refused where a newer program has written the database.
+        """
+        async with self.writing() as connection:
+            if not self.is_sqlite:
+                await connection.execute(
+                    text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK}
+                )
+            return await connection.run_sync(_migrate)
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+def _driver(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise Refused("the database's address cannot be read") from error
+    driver = "sqlite+aiosqlite" if parsed.get_backend_name() == "sqlite" else "postgresql+psycopg"
+    return parsed.set(drivername=driver)
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    # Readers do not wait for a writer, and a consent that was answered survives a power cut.
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads before it writes would fail where another wrote in between.
+    read_only = connection.get_execution_options().get("read_only")
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+class _translated:  # noqa: N801  # used as a function
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, PoolTimeout | OperationalError) or (
+            isinstance(error, DBAPIError) and error.connection_invalidated
+        ):
+            # SQLAlchemy's own text quotes the statement's values.
+            raise Unavailable(f"the database cannot be reached ({type(error).__name__})") from None
+
+
+def _migrate(connection: Connection) -> int:
+    known = inspect(connection).has_table(VERSION.name)
+    before = connection.execute(select(VERSION.c.version)).scalar_one() if known else 0
+    if before > len(MIGRATIONS):
+        raise Refused(f"the database is of a newer program (version {before})")
+    for step in MIGRATIONS[before:]:
+        step(connection)
+    if not known:
+        connection.execute(insert(VERSION).values(version=len(MIGRATIONS)))
+    else:
+        connection.execute(update(VERSION).values(version=len(MIGRATIONS)))
+    return int(before)

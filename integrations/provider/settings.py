@@ -1,0 +1,171 @@
+"""What a supplier sets: `provider.yaml`, or variables as FLATPEAK_PROVIDER__DATABASE__URL.
+
+What FlatPeak's public documents leave open (paths, names, envelope) has a default and can be set.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from agent.config.base import Section, WholePath
+from agent.config.load import load_config
+from agent.paths import APP
+
+PREFIX = "FLATPEAK_PROVIDER__"
+CONFIG_VARIABLE = "FLATPEAK_PROVIDER_CONFIG"
+TOKEN = "{connect_token}"
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def _origin(value: str) -> str:
+    url = urlsplit(value)
+    if url.scheme not in ("http", "https") or not url.hostname or url.path not in ("", "/"):
+        raise ValueError(
+            "expected an address without a path such as https://login.supplier.example"
+        )
+    return f"{url.scheme}://{url.netloc}"
+
+
+def _with_token(value: str) -> str:
+    if not value.startswith("/") or TOKEN not in value:
+        raise ValueError(f"expected a path with {TOKEN} in it, beginning with /")
+    return value
+
+
+def _database(value: str) -> str:
+    scheme = value.partition(":")[0]
+    if scheme not in ("sqlite", "postgresql"):
+        raise ValueError(
+            "expected sqlite:////var/lib/flatpeak-agent-provider/provider.sqlite or "
+            "postgresql://user:password@host/name"
+        )
+    return value
+
+
+def _plain_path(value: str) -> str:
+    if not value.startswith("/") or "{" in value:
+        raise ValueError("expected a path beginning with /")
+    return value
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
+TokenPath = Annotated[str, AfterValidator(_with_token)]
+UrlPath = Annotated[str, AfterValidator(_plain_path)]
+
+
+class BrandSection(Section):
+    """What customers read on the pages."""
+
+    name: str = Field(default="Energy supplier", min_length=1, max_length=60)
+    support_url: str = ""
+
+
+class HttpSection(Section):
+    """Where the pages and the tariff endpoint listen. Behind a load balancer, `proxies` says how
+    many of them add to X-Forwarded-For; 0 believes none of it."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8480, ge=0, le=65535)
+    workers: int = Field(default=1, ge=1, le=64)
+    proxies: int = Field(default=0, ge=0, le=5)
+    certificate: WholePath | None = None
+    key: WholePath | None = None
+    authentication_path: UrlPath = "/flatpeak"
+
+
+class DatabaseSection(Section):
+    url: Annotated[
+        SecretStr, AfterValidator(lambda value: SecretStr(_database(value.get_secret_value())))
+    ]
+    connections: int = Field(default=8, ge=1, le=100)
+
+
+class FlatPeakSection(Section):
+    """The FlatPeak API, with the credentials that FlatPeak gives at onboarding."""
+
+    url: Origin = "https://api.flatpeak.com"
+    username: str = Field(min_length=1)
+    password: SecretStr
+    # Tried in this order; the next one only where the one before does not know the path or token.
+    context_paths: tuple[TokenPath, ...] = Field(
+        default=(f"/connect/session/{TOKEN}", f"/connect/account-info/{TOKEN}"), min_length=1
+    )
+    submit_path: TokenPath = f"/connect/session/{TOKEN}"
+    submit_method: Literal["POST", "PUT", "PATCH"] = "POST"
+    contract_start_key: str = "start_date"
+    contract_end_key: str = "end_date"
+    return_parameter: str = Field(default="connect_token", pattern=r"^[a-z_]{1,40}$")
+    # Empty: the redirect after a refusal says nothing but the token.
+    failure_parameter: str = Field(default="error", pattern=r"^[a-z_]{0,40}$")
+    timeout_s: float = Field(default=10, gt=0, le=60)
+    attempts: int = Field(default=3, ge=1, le=5)
+    share_address: bool = True
+
+
+class OAuthSection(Section):
+    """With what FlatPeak renews its tokens at /oauth/token, and how long they live."""
+
+    client_id: str = Field(default="flatpeak", min_length=1)
+    client_secret: SecretStr = Field(min_length=16)
+    access_token_hours: float = Field(default=72, gt=0, le=24 * 366)
+    refresh_token_days: float = Field(default=400, gt=0, le=3660)
+    # A reply that was lost on its way may be asked for again so long.
+    reuse_grace_s: float = Field(default=120, ge=0, le=3600)
+
+
+class PollingSection(Section):
+    min_interval_s: int = Field(default=900, ge=0, le=7 * 86400)
+    horizon_hours: int = Field(default=48, ge=24, le=24 * 31)
+
+
+class LoginSection(Section):
+    wrong_per_session: int = Field(default=3, ge=1, le=20)
+    wrong_per_login: int = Field(default=10, ge=1, le=1000)
+    wrong_per_address: int = Field(default=100, ge=1, le=100_000)
+    window_minutes: int = Field(default=15, ge=1, le=24 * 60)
+    session_minutes: int = Field(default=30, ge=1, le=24 * 60)
+
+
+class LogSection(Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class ProviderConfig(Section):
+    public_url: Origin
+    brand: BrandSection = BrandSection()
+    http: HttpSection = HttpSection()
+    database: DatabaseSection
+    flatpeak: FlatPeakSection
+    oauth: OAuthSection
+    polling: PollingSection = PollingSection()
+    login: LoginSection = LoginSection()
+    log: LogSection = LogSection()
+
+    @model_validator(mode="after")
+    def _safe(self) -> "ProviderConfig":
+        for key, value in (("public_url", self.public_url), ("flatpeak.url", self.flatpeak.url)):
+            url = urlsplit(value)
+            if url.scheme != "https" and url.hostname not in LOOPBACK:
+                raise ValueError(f"{key}: passwords travel there: expected https://")
+        if (self.http.certificate is None) != (self.http.key is None):
+            raise ValueError("http.certificate and http.key come together")
+        return self
+
+
+def config_path(given: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
+    """The file to read: named, by variable, of the service, or in /etc."""
+    if given is not None:
+        return given
+    if named := environ.get(CONFIG_VARIABLE):
+        return Path(named)
+    folder = environ.get("CONFIGURATION_DIRECTORY", f"/etc/{APP}-provider").split(":")[0]
+    return Path(folder) / "provider.yaml"
+
+
+def read_settings(path: Path, environ: Mapping[str, str] = os.environ) -> ProviderConfig:
+    """Raises ConfigError with every fault."""
+    return load_config(path, ProviderConfig, environ=environ, prefix=PREFIX)

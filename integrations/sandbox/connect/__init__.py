@@ -1,0 +1,1 @@
+"""FlatPeak Connect: sessions, the dialogue that a browser leads, and its pages."""

@@ -1,0 +1,1 @@
+"""What an energy provider calls, and what calls an energy provider."""

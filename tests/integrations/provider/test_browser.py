@@ -1,0 +1,161 @@
+"""The whole way in a real Chromium: on a phone and at a desk, light and dark, in two languages."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from playwright.async_api import Browser, Page, expect
+
+from tests.fakes.browser import assert_good_for_everybody, chromium
+from tests.fakes.provider import ANNA, BEN, CLEO, DORA, MakeProvider, Provider
+
+# A folder to look at the pages in; left out, no pictures are made.
+PICTURES = os.environ.get("PROVIDER_PICTURES")
+
+
+@asynccontextmanager
+async def visitor(browser: Browser, provider: Provider, **options: str) -> AsyncIterator[Page]:
+    """A browser of its own. Nothing is asked of anybody but the provider and the app."""
+    context = await browser.new_context(**{"locale": "en-GB", **options})  # type: ignore[arg-type]
+    complaints: list[str] = []
+    hosts: set[str] = set()
+    context.on(
+        "console", lambda item: complaints.append(item.text) if item.type == "error" else None
+    )
+    context.on("request", lambda request: hosts.add("/".join(request.url.split("/")[:3])))
+    page = await context.new_page()
+    page.set_default_timeout(60_000)
+    try:
+        yield page
+    finally:
+        await context.close()
+    assert hosts <= {provider.url, provider.flatpeak.url}
+    assert [text for text in complaints if "Failed to load resource" not in text] == []
+
+
+async def arrive(page: Page, provider: Provider) -> str:
+    token = provider.flatpeak.new_token()
+    await page.goto(provider.arrival(token))
+    return token
+
+
+async def sign_in(page: Page, who: tuple[str, str]) -> None:
+    await page.get_by_label("E-mail address or customer number").fill(who[0])
+    await page.get_by_label("Password").fill(who[1])
+    await page.get_by_role("button", name="Sign in").click()
+
+
+async def good(page: Page, name: str) -> None:
+    await assert_good_for_everybody(page)
+    if PICTURES:
+        for width, scheme in ((360, "light"), (1280, "dark")):
+            await page.set_viewport_size({"width": width, "height": 740})
+            await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            await page.screenshot(path=Path(PICTURES) / f"{name}-{width}-{scheme}.png")
+
+
+async def back_in_the_app(page: Page, provider: Provider, query: str) -> None:
+    await expect(page.get_by_role("heading", name="Back in the app")).to_be_visible()
+    assert page.url == f"{provider.flatpeak.return_url}?{query}"
+
+
+async def test_login_second_factor_choice_consent_and_back(
+    sqlite_url: str, make_provider: MakeProvider
+) -> None:
+    provider = await make_provider(sqlite_url)
+    async with chromium() as browser:
+        async with visitor(browser, provider) as page:
+            token = await arrive(page, provider)
+            await good(page, "login")
+            await sign_in(page, ANNA)
+            await expect(page.get_by_role("heading", name="Which contract?")).to_be_visible()
+            await good(page, "choice")
+            # By keyboard alone.
+            await page.get_by_role("radio").first.focus()
+            await page.keyboard.press("Space")
+            await page.keyboard.press("Enter")
+            agree = page.get_by_role("button", name="Share my tariff")
+            await expect(agree).to_be_visible()
+            await good(page, "consent")
+            # Twice as fast as a hand can.
+            await agree.dblclick()
+            await back_in_the_app(page, provider, f"connect_token={token}")
+            assert provider.flatpeak.outcome(token)["data"]["auth_data"]["contract_id"] == "K-2001"
+            await page.go_back()
+            await back_in_the_app(page, provider, f"connect_token={token}")
+            assert len(provider.flatpeak.submitted[token]) == 1
+            await page.goto(f"{provider.url}/apps")
+            await sign_in(page, ANNA)
+            await good(page, "apps")
+            await page.get_by_role("button", name="Withdraw the consent given to Acme").click()
+            await expect(page.get_by_role("alert")).to_contain_text("Withdrawn.")
+            await expect(page.get_by_text("No app may read your tariff.")).to_be_visible()
+            await page.get_by_role("button", name="Sign out").click()
+            await expect(page.get_by_text("You are signed out.")).to_be_visible()
+            await good(page, "message")
+        async with visitor(browser, provider, locale="de-DE") as page:
+            token = await arrive(page, provider)
+            await expect(page.locator("html")).to_have_attribute("lang", "de")
+            await page.get_by_role("link", name="English").click()
+            await sign_in(page, BEN)
+            await good(page, "code")
+            await page.get_by_label("One-time code").fill("000000")
+            await page.get_by_role("button", name="Continue").click()
+            await expect(page.get_by_role("alert")).to_contain_text("not valid")
+            await good(page, "code-wrong")
+            await page.get_by_label("One-time code").fill(provider.code())
+            await page.get_by_role("button", name="Continue").click()
+            await page.get_by_role("button", name="Do not share").click()
+            await back_in_the_app(page, provider, f"connect_token={token}&error=DISMISS_CONSENT")
+
+
+async def test_cancel_wrong_passwords_and_links_that_are_over(
+    sqlite_url: str, make_provider: MakeProvider
+) -> None:
+    provider = await make_provider(sqlite_url)
+    cancel = "Cancel and go back"
+    async with chromium() as browser:
+        for who, button, outcome in (
+            (None, cancel, "DISMISS_LOGIN"),
+            (BEN, cancel, "DISMISS_LOGIN"),
+            (ANNA, cancel, "DISMISS_CONSENT"),
+            (CLEO, "Do not share", "DISMISS_CONSENT"),
+            (DORA, "Go back to Acme Heat Pumps", "ERROR"),
+        ):
+            async with visitor(browser, provider) as page:
+                token = await arrive(page, provider)
+                if who:
+                    await sign_in(page, who)
+                await page.get_by_role("button", name=button).click()
+                await back_in_the_app(page, provider, f"connect_token={token}&error={outcome}")
+                assert provider.flatpeak.outcome(token) == {"action": outcome}
+        async with visitor(browser, provider) as page:
+            token = await arrive(page, provider)
+            for _ in range(2):
+                await sign_in(page, (CLEO[0], "wrong"))
+                await expect(page.get_by_role("alert")).to_be_visible()
+            await good(page, "login-wrong")
+            await sign_in(page, (CLEO[0], "wrong"))
+            await back_in_the_app(page, provider, f"connect_token={token}&error=ERROR")
+            gone = provider.flatpeak.new_token()
+            provider.flatpeak.expire(gone)
+            await page.goto(provider.arrival(gone))
+            await expect(page.get_by_text("This link is no longer valid.")).to_be_visible()
+
+
+async def test_two_tabs(sqlite_url: str, make_provider: MakeProvider) -> None:
+    provider = await make_provider(sqlite_url)
+    async with chromium() as browser, visitor(browser, provider) as one:
+        token = await arrive(one, provider)
+        two = await one.context.new_page()
+        await two.goto(provider.arrival(token))
+        await sign_in(two, CLEO)
+        await expect(two.get_by_role("button", name="Share my tariff")).to_be_visible()
+        await one.get_by_role("button", name="Cancel and go back").click()
+        # That button was of a page that is over: nothing was cancelled.
+        await one.get_by_role("button", name="Share my tariff").click()
+        await back_in_the_app(one, provider, f"connect_token={token}")
+        await two.get_by_role("button", name="Do not share").click()
+        await back_in_the_app(two, provider, f"connect_token={token}")
+        assert len(provider.flatpeak.submitted[token]) == 1

@@ -1,0 +1,146 @@
+"""`flatpeak-agent provider` as a supplier runs it: config, CSV, worker processes, audit."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from agent.cli.provider import main
+from integrations.provider.demo import FOLDER
+from integrations.provider.settings import read_settings
+from tests.fakes.flatpeak_for_providers import PASSWORD, USERNAME, Poller, flatpeak_for_providers
+from tests.fakes.provider import CLEO, SECRET, Browser, sign_in
+
+FILES = [str(FOLDER / f"{name}.csv") for name in ("customers", "tariffs", "contracts")]
+
+
+def write_config(
+    folder: Path, url: str, flatpeak_url: str, port: int = 1, workers: int = 1
+) -> Path:
+    path = folder / "provider.yaml"
+    path.write_text(
+        f"public_url: http://127.0.0.1:{port}\n"
+        f"http: {{port: {port}, workers: {workers}}}\n"
+        f"database: {{url: '{url}'}}\n"
+        f"flatpeak: {{url: '{flatpeak_url}', username: {USERNAME}, password: {PASSWORD}}}\n"
+        f"oauth: {{client_secret: {SECRET}}}\n"
+        "polling: {min_interval_s: 0}\n"
+        "login: {wrong_per_login: 4, wrong_per_session: 20}\n"
+    )
+    return path
+
+
+def provider(deed: str, config: Path, *more: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "agent", "provider", deed, "--config", str(config), *more]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def running(config: Path, port: int) -> AsyncIterator[None]:
+    command = (sys.executable, "-m", "agent", "provider", "run", "--config", str(config))
+    process = await asyncio.create_subprocess_exec(
+        *command, env=os.environ | {"PYTHONWARNINGS": ""}
+    )
+    try:
+        async with aiohttp.ClientSession() as http:
+            while True:
+                assert process.returncode is None
+                try:
+                    async with http.get(f"http://127.0.0.1:{port}/healthz") as answer:
+                        assert answer.status == 200
+                        break
+                except aiohttp.ClientConnectionError:
+                    await asyncio.sleep(0.05)
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    "database_url", ["postgresql", pytest.param("sqlite", marks=pytest.mark.full)], indirect=True
+)
+async def test_several_workers_share_nothing_but_the_database(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Each request opens its own connection: the kernel gives it to any of the workers."""
+    async with flatpeak_for_providers() as flatpeak:
+        port = free_port()
+        config = write_config(tmp_path, database_url, flatpeak.url, port, workers=2)
+        loaded = await asyncio.to_thread(provider, "load", config, *FILES)
+        assert loaded.stdout == "4 customers, 4 contracts, 7 tariffs\n", loaded.stderr
+        async with running(config, port):
+            url = f"http://127.0.0.1:{port}"
+            pollers = []
+            for _ in range(4):
+                token = flatpeak.new_token()
+                browser = Browser(url, keeps_connections=False)
+                await browser.get(f"{url}/flatpeak?connect_token={token}")
+                await sign_in(browser, CLEO)
+                await browser.submit("consent")
+                assert browser.left_for.endswith(token)
+                pollers.append(Poller(flatpeak.outcome(token)["data"]["auth_data"], SECRET))
+                await browser.close()
+            connector = aiohttp.TCPConnector(force_close=True)
+            async with aiohttp.ClientSession(connector=connector) as http:
+                for poller in pollers:
+                    assert [(await poller.poll(http))[0], await poller.renew(http)] == [200, 200]
+            # Tries at different workers count together.
+            browser = Browser(url, keeps_connections=False)
+            page = await browser.get(f"{url}/flatpeak?connect_token={flatpeak.new_token()}")
+            tries = [browser.submit("login", page, login="x", password="y") for _ in range(10)]
+            found = [answer.status for answer in await asyncio.gather(*tries)]
+            assert sorted(found) == [200] * 4 + [429] * 6
+            await browser.close()
+        audit = await asyncio.to_thread(provider, "audit", config)
+        assert audit.stdout.count("CONSENT_GIVEN") == 4
+        assert audit.stdout.startswith("at,event,session,customer_id,")
+        check = await asyncio.to_thread(provider, "check", config)
+        assert "ok    FlatPeak: credentials are taken" in check.stdout
+        assert "FAIL  dynamic tariffs: no prices for the next 24 h: half-hourly" in check.stdout
+
+
+def test_a_wrong_config_is_said_with_its_key(tmp_path: Path) -> None:
+    config = write_config(tmp_path, "mysql://root:hunter2@x", "http://flatpeak.example")
+    config.write_text(config.read_text().replace(SECRET, "too-short"))
+    done = provider("run", config)
+    assert done.returncode == 78
+    assert "expected sqlite:////" in done.stderr
+    for secret in (PASSWORD, "hunter2", "too-short"):
+        assert secret not in done.stderr
+
+
+def test_a_wrong_file_is_said_with_its_line(tmp_path: Path) -> None:
+    config = write_config(tmp_path, f"sqlite:///{tmp_path}/p.sqlite", "http://127.0.0.1:9")
+    wrong = tmp_path / "c.csv"
+    wrong.write_text("customer,login,password,name\nC1,a@b,,A\n")
+    done = provider("load", config, str(wrong))
+    assert done.returncode == 65
+    assert f"{wrong}, line 2, column password: expected" in done.stderr
+    assert "nothing was written" in done.stderr
+
+
+def test_without_the_extra_one_sentence_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("agent.cli.provider.PARTS", ("not_installed_here",))
+    assert main(["check"]) == 69
+    assert "pip install 'flatpeak-edge-agent[provider]'" in capsys.readouterr().err
+
+
+def test_the_example_config_is_whole() -> None:
+    assert read_settings(FOLDER / "provider.yaml", {}).http.workers == 2

@@ -1,0 +1,205 @@
+"""The threat list of the README, each answer as whoever attacks would meet it."""
+
+import asyncio
+import logging
+import re
+
+import aiohttp
+import pytest
+from sqlalchemy import select
+
+from integrations.provider.flatpeak_client import context_of, is_target
+from integrations.provider.schema import METADATA
+from tests.fakes.provider import BEN, CLEO, MakeProvider, NewBrowser, Provider, sign_in
+
+EVIL = "<script>alert(1)</script>'\" OR 1=1; DROP TABLE customer; --"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "//evil.example/",
+        "/local",
+        "https://user@evil.example/",
+        "https://app.example/\r\nSet-Cookie: a=b",
+        "https://app.example/;default-src *",
+        "file:///etc/passwd",
+        "https://[::1",
+        "",
+    ],
+)
+def test_a_browser_is_not_sent_to_what_is_no_place(target: str) -> None:
+    assert not is_target(target)
+
+
+@pytest.mark.parametrize(
+    "target", ["https://a.example/x?y=1", "http://192.168.1.5:8080/", "acme://x"]
+)
+def test_apps_and_boxes_in_a_home_are_places(target: str) -> None:
+    assert is_target(target)
+
+
+def test_the_way_back_is_never_the_providers_own_address() -> None:
+    own = "https://login.supplier.example/flatpeak"
+    account = {"display_name": "Acme"}
+    current = {"account": account, "redirect_uri": own, "connect_web_uri": "https://app.example/"}
+    older = {"account": account, "redirect_uri": "https://app.example/"}
+    for body in (current, older):
+        assert context_of(body, own).return_url == "https://app.example/"
+
+
+async def test_no_query_of_the_browser_chooses_where_it_goes(
+    sqlite_url: str, make_provider: MakeProvider, new_browser: NewBrowser
+) -> None:
+    provider = await make_provider(sqlite_url)
+    browser, token = new_browser(provider), provider.flatpeak.new_token()
+    evil = "&redirect_uri=https://evil.example/&connect_web_uri=https://evil.example/"
+    await browser.get(provider.arrival(token) + evil)
+    await browser.submit("leave", redirect_uri="https://evil.example/")
+    assert browser.left_for.startswith(provider.flatpeak.return_url)
+
+
+async def test_a_form_of_another_site_does_nothing(
+    sqlite_url: str, make_provider: MakeProvider, new_browser: NewBrowser
+) -> None:
+    provider = await make_provider(sqlite_url)
+    browser, token = new_browser(provider), provider.flatpeak.new_token()
+    page = await browser.get(provider.arrival(token))
+    await sign_in(browser, CLEO)
+    address = f"{page.url}/consent"
+    forged = {"step": "CONSENT", "form": "0" * 64}
+    assert (await browser._go("POST", address, data=forged)).status == 403
+    found = re.search(r'name="form" value="(\w+)"', page.text)
+    assert found is not None
+    real = {"step": "CONSENT", "form": found[1]}
+    headers = {"Origin": "https://evil.example"}
+    assert (await browser._go("POST", address, data=real, headers=headers)).status == 403
+    assert (await browser._go("POST", address, json=real)).status == 415
+    assert token not in provider.flatpeak.submitted
+    assert (await provider.events()).count("FORGED_FORM") == 2
+
+
+async def test_sql_and_html_everywhere_are_but_text(
+    sqlite_url: str, make_provider: MakeProvider, new_browser: NewBrowser
+) -> None:
+    account = {"display_name": EVIL, "logo_url": "javascript:x", "terms_url": f"https://x/{EVIL}"}
+    provider = await make_provider(sqlite_url, {"account": account})
+    browser, token = new_browser(provider), provider.flatpeak.new_token()
+    page = await browser.get(provider.arrival(token))
+    assert "<script" not in page.text
+    for field in ("login", "password"):
+        fields = {"login": CLEO[0], "password": CLEO[1]} | {field: EVIL}
+        page = await browser.submit("login", None, **fields)
+        assert page.status == 200
+        assert "<script" not in page.text
+    page = await sign_in(browser, CLEO)
+    assert page.title.startswith("Share your tariff")
+    assert "<script" not in page.text
+    assert "javascript:" not in page.text
+    for address in (f"/s/{EVIL}", f"/static/{EVIL}", "/static/../settings.py", "/s/x/y"):
+        assert (await new_browser(provider).get(provider.url + address)).status in (403, 404, 405)
+
+
+async def test_headers_of_every_page(
+    sqlite_url: str, make_provider: MakeProvider, new_browser: NewBrowser
+) -> None:
+    provider = await make_provider(sqlite_url)
+    page = await new_browser(provider).get(provider.arrival(provider.flatpeak.new_token()))
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src" not in policy
+    assert f"form-action 'self' {provider.flatpeak.url};" in policy
+    assert page.headers["Cache-Control"] == "no-store"
+    assert page.headers["Referrer-Policy"] == "no-referrer"
+    async with aiohttp.ClientSession() as http:
+        url = provider.arrival(provider.flatpeak.new_token())
+        async with http.get(url, allow_redirects=False) as answer:
+            cookie = answer.headers["Set-Cookie"]
+            assert "HttpOnly" in cookie
+            assert "SameSite=Lax" in cookie
+
+
+async def test_oversized_bodies_are_refused(sqlite_url: str, make_provider: MakeProvider) -> None:
+    provider = await make_provider(sqlite_url)
+    async with aiohttp.ClientSession() as http:
+        data = {"grant_type": "x" * 100_000}
+        async with http.post(f"{provider.url}/oauth/token", data=data) as answer:
+            assert answer.status == 413
+
+
+async def test_brute_force_meets_a_lock_that_a_new_session_does_not_open(
+    sqlite_url: str, make_provider: MakeProvider, new_browser: NewBrowser
+) -> None:
+    provider = await make_provider(sqlite_url, login={"wrong_per_login": 4})
+    for number in range(2):
+        browser = new_browser(provider)
+        await browser.get(provider.arrival(provider.flatpeak.new_token()))
+        for _ in range(2):
+            await sign_in(browser, (CLEO[0].upper(), f"wrong {number}"))
+    browser = new_browser(provider)
+    await browser.get(provider.arrival(provider.flatpeak.new_token()))
+    page = await sign_in(browser, CLEO)
+    assert page.status == 429
+    assert page.headers["Retry-After"] == "900"
+    provider.clock.forward(minutes=15)
+    assert (await sign_in(browser, CLEO)).title.startswith("Share your tariff")
+    assert "LOGIN_LOCKED" in await provider.events()
+
+
+async def test_many_tries_at_once_are_no_more_than_the_limit(
+    database_url: str, make_provider: MakeProvider, new_browser: NewBrowser
+) -> None:
+    provider = await make_provider(
+        database_url, login={"wrong_per_login": 3, "wrong_per_session": 20}
+    )
+    browser = new_browser(provider)
+    page = await browser.get(provider.arrival(provider.flatpeak.new_token()))
+    tries = [browser.submit("login", page, login=BEN[0], password="wrong") for _ in range(12)]
+    found = [answer.status for answer in await asyncio.gather(*tries)]
+    assert sorted(found) == [200] * 3 + [429] * 9
+
+
+async def test_no_secret_in_the_log_or_the_database(
+    sqlite_url: str,
+    make_provider: MakeProvider,
+    new_browser: NewBrowser,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    provider = await make_provider(sqlite_url)
+    browser, token = new_browser(provider), provider.flatpeak.new_token()
+    await browser.get(provider.arrival(token))
+    await sign_in(browser, CLEO)
+    await browser.submit("consent")
+    poller = provider.poller(token)
+    first = poller.data["refresh_token"]
+    async with aiohttp.ClientSession() as http:
+        assert await poller.renew(http) == 200
+    secrets = [token, CLEO[1], first, poller.data["access_token"], poller.data["refresh_token"]]
+    said = "\n".join(record.getMessage() for record in caplog.records if record.name != "aiosqlite")
+    kept = await everything(provider)
+    for secret in secrets:
+        assert secret not in said
+        assert secret not in kept
+
+
+async def everything(provider: Provider) -> str:
+    async with provider.database.reading() as connection:
+        return "\n".join(
+            [
+                str((await connection.execute(select(table))).all())
+                for table in METADATA.sorted_tables
+            ]
+        )
+
+
+async def test_flatpeak_is_not_reached(
+    sqlite_url: str, make_provider: MakeProvider, new_browser: NewBrowser
+) -> None:
+    nobody = {"url": "http://127.0.0.1:9", "username": "x", "password": "y"}
+    provider = await make_provider(sqlite_url, load=False, flatpeak_section=nobody)
+    page = await new_browser(provider).get(provider.arrival("cot_0123456789"))
+    assert page.status == 503
+    assert page.headers["Retry-After"] == "5"

@@ -50,6 +50,8 @@ BASE = "flatpeak/home"
 PULSE = "demo/pulse"
 ANSWERS_WITHIN_S = 30.0
 ENDING_SPEED = 60.0
+# Who looks on shall not wait for a tariff to be read; FlatPeak takes minutes.
+PROCESSING_S = 5
 EX_MISSED = 1
 
 
@@ -125,7 +127,9 @@ async def _demo(
             today = start.astimezone(location.zone).date()
             start = local_instant(today, BEGINS_AT, location.zone)
         clock = PacedClock(start, speed)
-        sandbox = await stack.enter_async_context(FlatPeakSandbox(clock, locations=locations))
+        sandbox = await stack.enter_async_context(
+            FlatPeakSandbox(clock, locations=locations, processing_s=PROCESSING_S)
+        )
         loop = asyncio.get_running_loop()
         began = loop.time()
         config = _config(sandbox, location, broker, house, folder if connect else None)

@@ -14,10 +14,9 @@ from agent.clock import Clock
 from agent.config import Config
 from agent.errors import Unavailable
 from agent.web.claim_code import VALID_FOR_S, issue_claim_code
+from integrations.sandbox import ConnectedProvider, FlatPeakSandbox, ProviderName
 from integrations.sandbox.broker import HOST, free_port
-from integrations.sandbox.locations import ProviderName, object_id
-from integrations.sandbox.provider_api.poller import ConnectedProvider
-from integrations.sandbox.server import FlatPeakSandbox
+from integrations.sandbox.locations import object_id
 
 USERNAME = "demo-energy"
 LOOK_EVERY_S = 0.2

@@ -35,7 +35,7 @@ STORAGE_DRIFT_W = LIMIT_DRIFT_W = 300
 # What a load is told by the watt so that it has its energy to the second.
 LOAD_DRIFT_W = 100
 # A plan for later than so soon may change for so long before it is told.
-SOON_S, SETTLES_S = 3600, 4 * 3600
+SOON_S, SETTLES_S = 3600, 2 * 3600
 # Where one takes less and less, how its slot goes on is told when its end is so near.
 TAPERS_TOLD_S = 600
 SIX_DIGITS = Decimal("1e-6")

@@ -35,11 +35,11 @@ from agent.home.planning_input import (
 from agent.home.wishes import MODE_KEYS, Wish, WishValues
 
 # Inverters keep a power to about this; finer steps are only revisions.
+POWER_STEP_W = 100
 # What gauges are off by, and what its own logic gives beyond the minimum that is kept until it is
 # told to hold.
-GAUGE_PERCENT = 5
+GAUGE_PERCENT = 2
 ROUNDING_KWH = Decimal("0.001")
-POWER_STEP_W = 100
 # A boost ends here: gauges and the last hundredths are not worth charging for.
 FULL_PERCENT = 99.5
 HUNDRED = Decimal(100)

@@ -168,7 +168,7 @@ def test_a_plan_for_later_that_others_share_may_change_for_hours_before_it_is_to
     assert not due(600, soon, elsewhere)
     assert due(600, soon, elsewhere, settles=False)
     assert not due(HOUR, soon, elsewhere)
-    assert due(4 * HOUR, elsewhere)
+    assert due(2 * HOUR, elsewhere)
     assert due(600, later)
     assert needs_publishing(held, schedule(None, soon, elsewhere), NOW, settles=True)
 

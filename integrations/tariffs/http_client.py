@@ -6,12 +6,14 @@ client library keeps eight megabytes resident for them.
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 import h11
+from aiohappyeyeballs import start_connection
 
 from agent.energy.text import clean_text
 from agent.errors import Malformed, Unavailable
@@ -87,11 +89,13 @@ async def _exchange(
     request = h11.Request(method=method, target=target, headers=[*sent.items()])
     # Only for the call: the certificates of all authorities are megabytes, and read slowly.
     context = await asyncio.to_thread(ssl.create_default_context) if secure else None
+    loop = asyncio.get_running_loop()
+    port = parts.port or (443 if secure else 80)
+    addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    # Not asyncio's own race, which leaves a socket open where it is cancelled.
+    sock = await start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS_AFTER_S)
     reader, writer = await asyncio.open_connection(
-        host,
-        parts.port or (443 if secure else 80),
-        ssl=context,
-        happy_eyeballs_delay=NEXT_ADDRESS_AFTER_S,
+        sock=sock, ssl=context, server_hostname=host if secure else None
     )
     try:
         connection = h11.Connection(h11.CLIENT)

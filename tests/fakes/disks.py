@@ -1,11 +1,14 @@
-"""Disks that are full or may not be written, as the kernel makes them."""
+"""Disks that are full or may not be written, as the kernel makes them; files of older programs."""
 
 import contextlib
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from agent.database.schema import MIGRATIONS
 
 
 @contextlib.contextmanager
@@ -35,3 +38,11 @@ def read_only(folder: Path, *, yes: bool = True) -> None:
         ["mount", "-o", f"remount,{'ro' if yes else 'rw'}", str(folder)],
         check=True,
     )
+
+
+def database_of_version(path: Path, version: int) -> None:
+    """An empty file as an older program made it."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for script in MIGRATIONS[:version]:
+            connection.executescript(script)
+        connection.execute(f"PRAGMA user_version = {version}")

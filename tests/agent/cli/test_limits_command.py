@@ -1,7 +1,6 @@
 """`flatpeak-agent limits`: the record of the grid operator's limits, beside a running agent."""
 
 import asyncio
-import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from agent.store import Store
 from integrations.sandbox.broker import HOST
 from tests.fakes.brokers import Mosquitto, watching
 from tests.fakes.command import PATIENCE_S, command
+from tests.fakes.disks import database_of_version
 
 T = datetime(2026, 1, 16, 17, 0, tzinfo=UTC)
 CSV = """at,limit_w,sent_w,measured_w
@@ -84,12 +84,7 @@ async def test_beside_a_running_agent(tmp_path: Path) -> None:
 
 
 async def test_a_file_of_before_there_were_limits(tmp_path: Path) -> None:
-    await fill(tmp_path)
-    with sqlite3.connect(tmp_path / "agent.sqlite") as connection:
-        for table_name in ("limits", "ledger_days", "ledger_sessions"):
-            connection.execute(f"DROP TABLE {table_name}")
-        connection.execute("PRAGMA user_version = 1")
-    connection.close()
+    database_of_version(tmp_path / "agent.sqlite", 1)
     assert await limits("--state", tmp_path) == (0, "no limit has come yet\n", "")
 
 

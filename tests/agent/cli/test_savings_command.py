@@ -1,7 +1,6 @@
 """`flatpeak-agent savings`: what people and scripts read of the ledger, beside a running agent."""
 
 import asyncio
-import sqlite3
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,6 +11,7 @@ import pytest
 from agent.cli import main
 from agent.home.planning_input import ActiveNeed
 from agent.store import Store
+from tests.fakes.disks import database_of_version
 from tests.fakes.prices import HOUR, Books, PriceTable
 
 T = datetime(2026, 1, 31, 22, tzinfo=UTC)
@@ -112,11 +112,7 @@ def test_an_empty_database_says_so(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_a_file_of_before_there_was_a_ledger(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Store.open(tmp_path / "agent.sqlite", T).close()
-    with sqlite3.connect(tmp_path / "agent.sqlite") as connection:
-        connection.executescript("DROP TABLE ledger_days; DROP TABLE ledger_sessions;")
-        connection.execute("PRAGMA user_version = 2")
-    connection.close()
+    database_of_version(tmp_path / "agent.sqlite", 2)
     assert savings(capsys, "--state", tmp_path)[0].startswith("nothing has been booked yet")
 
 

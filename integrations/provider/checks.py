@@ -32,7 +32,7 @@ async def check(config: ProviderConfig, now: datetime) -> list[Result]:
         await database.migrate()
         out += await _tables(database, now)
     except AgentError as error:
-        out.append(Result("database", False, str(error)))
+        out.append(Result("database", False, f"{error}; database.url is {database.address}"))
     finally:
         await database.close()
     return out
@@ -48,7 +48,7 @@ async def _flatpeak(config: ProviderConfig) -> Result:
     except Malformed:
         pass
     except AgentError as error:
-        return Result("FlatPeak", False, str(error))
+        return Result("FlatPeak", False, f"{error}; flatpeak.url is {config.flatpeak.url}")
     finally:
         await client.close()
     return Result("FlatPeak", True, "answers")

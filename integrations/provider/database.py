@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from agent.energy.text import clean_text
 from agent.errors import Refused, Unavailable
 from integrations.provider.schema import METADATA, VERSION
 
@@ -72,6 +73,11 @@ class Database:
                 )
             return await connection.run_sync(_migrate)
 
+    @property
+    def address(self) -> str:
+        """Without its password."""
+        return self._engine.url.render_as_string(hide_password=True)
+
     async def close(self) -> None:
         await self._engine.dispose()
 
@@ -107,8 +113,13 @@ class _translated:  # noqa: N801  # used as a function
         if isinstance(error, PoolTimeout | OperationalError) or (
             isinstance(error, DBAPIError) and error.connection_invalidated
         ):
-            # SQLAlchemy's own text quotes the statement's values.
-            raise Unavailable(f"the database cannot be reached ({type(error).__name__})") from None
+            raise Unavailable(f"the database cannot be reached ({_reason(error)})") from None
+
+
+def _reason(error: BaseException) -> str:
+    """The driver's first line: SQLAlchemy's own text and what follows quote statements."""
+    said = str(error.orig).strip() if isinstance(error, DBAPIError) else ""
+    return clean_text(said.partition("\n")[0]) or type(error).__name__
 
 
 def _migrate(connection: Connection) -> int:

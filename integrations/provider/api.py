@@ -15,7 +15,7 @@ from integrations.provider.schema import GRANT
 from integrations.provider.settings import ProviderConfig
 from integrations.provider.tariff_document import tariff_document
 from integrations.provider.token_server import Answer, TokenServer
-from integrations.provider.web import client_address
+from integrations.provider.web import client_address, read_form
 
 NEXT_DAY = timedelta(hours=24)
 
@@ -36,9 +36,7 @@ class Api:
         app.router.add_get("/api/tariff", self.tariff)
 
     async def oauth(self, request: web.Request) -> web.Response:
-        if request.content_type != "application/x-www-form-urlencoded":
-            raise web.HTTPUnsupportedMediaType
-        form = {key: str(value) for key, value in (await request.post()).items()}
+        form = await read_form(request)
         endpoint = request.match_info["endpoint"]
         now, address = self._clock.now(), self._address(request)
         async with self._database.writing() as connection:

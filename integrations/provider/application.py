@@ -33,7 +33,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
-TEXTS = {404: "not_found", 405: "not_found", 413: "too_large", 415: "forged"}
+TEXTS = {400: "forged", 404: "not_found", 405: "not_found", 413: "too_large", 415: "forged"}
 
 
 def make_application(

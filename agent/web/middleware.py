@@ -95,10 +95,14 @@ async def refuse(
 
 async def read_form(visit: Visit) -> Mapping[str, str]:
     """The form of a POST. Raises HTTPException, TimeoutError."""
-    if visit.request.content_type != FORM:
+    request = visit.request
+    if request.content_type != FORM or (request.charset or "utf-8").lower() != "utf-8":
         raise web.HTTPUnsupportedMediaType
-    async with asyncio.timeout(BODY_TIMEOUT_S):
-        fields = await visit.request.post()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            fields = await request.post()
+    except UnicodeDecodeError:
+        raise web.HTTPBadRequest from None
     return {name: value for name, value in fields.items() if isinstance(value, str)}
 
 

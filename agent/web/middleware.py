@@ -67,6 +67,10 @@ async def _answer(visit: Visit, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except web.HTTPException as error:
         return await refuse(visit, error.status, f"status_{error.status}", error.headers)
+    except web.RequestPayloadError:
+        response = await refuse(visit, 400, "status_400")
+        response.force_close()
+        return response
     except TimeoutError:
         response = await refuse(visit, 408, "status_408")
         response.force_close()

@@ -80,6 +80,9 @@ def _guard(config: ProviderConfig, pages: Pages) -> Middleware:
             response = error
             if error.status >= 400:
                 response = _failed(request, pages, error.status)
+        except web.RequestPayloadError:
+            response = _failed(request, pages, 400)
+            response.force_close()
         except Unavailable as error:
             log.warning("%s", error)
             response = _failed(request, pages, 503)

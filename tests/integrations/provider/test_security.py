@@ -262,6 +262,7 @@ NO_TEXTS: tuple[tuple[str, str, bytes, dict[str, str], int], ...] = (
     ("POST", "/oauth/token", b"grant_type=\xff", {}, 400),
     ("POST", "/oauth/token", b"refresh_token=%00", {}, 400),
     ("POST", "/oauth/token", b"a=b", {"Content-Type": f"{FORM}; charset=zlib"}, 415),
+    ("POST", "/oauth/token", b"no deflate", {"Content-Encoding": "deflate"}, 400),
     ("POST", "/oauth/token", b"grant_type=refresh_token", {"Authorization": "Basic é"}, 401),
     ("POST", "/oauth/token", b"grant_type=refresh_token", {"Authorization": "Basic /w=="}, 401),
     ("POST", "/oauth/revocation", b"", {"Authorization": basic("flatpeak", SECRET)}, 400),

@@ -67,8 +67,18 @@ def set_up_logging(level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler])
     for noisy in ("asyncio", "aiohttp.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("aiohttp.server").addFilter(_is_no_strangers_nonsense)
     # What a lost connection means is said once by whoever holds it.
     logging.getLogger("mqtt").setLevel(logging.CRITICAL)
+
+
+def _is_no_strangers_nonsense(record: logging.LogRecord) -> bool:
+    """A request that is no HTTP is answered with 400 and not written down: megabytes a second of
+
+    it would wear out the disk. Told by the module, so that nobody has to import aiohttp for this.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    return not type(error).__module__.startswith("aiohttp.")
 
 
 def is_journal(stream: TextIO, environ: Mapping[str, str] = os.environ) -> bool:

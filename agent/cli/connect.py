@@ -79,6 +79,9 @@ def main(argv: list[str]) -> int:
         return _fail(str(error), EX_CONFIG if error.code == "no_source" else EX_DATAERR)
     except (Unavailable, Malformed) as error:
         return _fail(f"{config.tariff.address}: {error}", EX_UNAVAILABLE)
+    except BrokenPipeError:
+        # Not the folder's: whoever read our output has gone.
+        raise
     except (NotWritableError, OSError) as error:
         hint = "" if args.as_service else "; for the installed service: --as-service, with sudo"
         return _fail(f"{folder}: {error}{hint}", EX_CANTCREAT)

@@ -67,6 +67,10 @@ async def _answer(visit: Visit, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except web.HTTPException as error:
         return await refuse(visit, error.status, f"status_{error.status}", error.headers)
+    except web.RequestPayloadError:
+        response = await refuse(visit, 400, "status_400")
+        response.force_close()
+        return response
     except TimeoutError:
         response = await refuse(visit, 408, "status_408")
         response.force_close()
@@ -95,10 +99,14 @@ async def refuse(
 
 async def read_form(visit: Visit) -> Mapping[str, str]:
     """The form of a POST. Raises HTTPException, TimeoutError."""
-    if visit.request.content_type != FORM:
+    request = visit.request
+    if request.content_type != FORM or (request.charset or "utf-8").lower() != "utf-8":
         raise web.HTTPUnsupportedMediaType
-    async with asyncio.timeout(BODY_TIMEOUT_S):
-        fields = await visit.request.post()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            fields = await request.post()
+    except UnicodeDecodeError:
+        raise web.HTTPBadRequest from None
     return {name: value for name, value in fields.items() if isinstance(value, str)}
 
 

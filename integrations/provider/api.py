@@ -15,7 +15,7 @@ from integrations.provider.schema import GRANT
 from integrations.provider.settings import ProviderConfig
 from integrations.provider.tariff_document import tariff_document
 from integrations.provider.token_server import Answer, TokenServer
-from integrations.provider.web import client_address
+from integrations.provider.web import client_address, read_form
 
 NEXT_DAY = timedelta(hours=24)
 
@@ -36,9 +36,7 @@ class Api:
         app.router.add_get("/api/tariff", self.tariff)
 
     async def oauth(self, request: web.Request) -> web.Response:
-        if request.content_type != "application/x-www-form-urlencoded":
-            raise web.HTTPUnsupportedMediaType
-        form = {key: str(value) for key, value in (await request.post()).items()}
+        form = await read_form(request)
         endpoint = request.match_info["endpoint"]
         now, address = self._clock.now(), self._address(request)
         async with self._database.writing() as connection:
@@ -61,8 +59,10 @@ class Api:
             await self._record(Entry(event="TOKEN_REFUSED", address=address, detail=detail))
             return _response(found)
         now_s, least = int(now.timestamp()), self._config.polling.min_interval_s
-        if least and found["polled_at"] is not None and found["polled_at"] > now_s - least:
-            return await self._too_often(found, address, found["polled_at"] + least - now_s)
+        # A poll long after now was counted by a clock that was wrong.
+        polled_at = found["polled_at"]
+        if polled_at is not None and now_s - least < polled_at <= now_s + least:
+            return await self._too_often(found, address, polled_at + least - now_s)
         # To the hour, so that what is answered can be compared.
         start = now.replace(minute=0, second=0, microsecond=0)
         end = start + timedelta(hours=self._config.polling.horizon_hours + 1)
@@ -84,6 +84,7 @@ class Api:
                         literal(not least),
                         GRANT.c.polled_at.is_(None),
                         GRANT.c.polled_at <= now_s - least,
+                        GRANT.c.polled_at > now_s + least,
                     ),
                 )
                 .values(polled_at=now_s)

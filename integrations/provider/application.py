@@ -33,7 +33,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
-TEXTS = {404: "not_found", 405: "not_found", 413: "too_large", 415: "forged"}
+TEXTS = {400: "forged", 404: "not_found", 405: "not_found", 413: "too_large", 415: "forged"}
 
 
 def make_application(
@@ -80,6 +80,9 @@ def _guard(config: ProviderConfig, pages: Pages) -> Middleware:
             response = error
             if error.status >= 400:
                 response = _failed(request, pages, error.status)
+        except web.RequestPayloadError:
+            response = _failed(request, pages, 400)
+            response.force_close()
         except Unavailable as error:
             log.warning("%s", error)
             response = _failed(request, pages, 503)

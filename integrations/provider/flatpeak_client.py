@@ -102,8 +102,7 @@ class FlatPeakClient:
             async with self._session.request(
                 method, URL(address, encoded=True), json=body, allow_redirects=False
             ) as answer:
-                text = await answer.content.read(LARGEST_ANSWER)
-                return answer.status, _json(text)
+                return answer.status, _json(await _whole(answer.content))
         # Their texts hold the address, and with it the token.
         except TimeoutError:
             raise Unavailable("FlatPeak does not answer") from None
@@ -116,10 +115,20 @@ def basic(username: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
 
 
+async def _whole(content: aiohttp.StreamReader) -> bytes:
+    """All of the body, in however many pieces it comes; nothing where it is too long."""
+    body = bytearray()
+    async for piece in content.iter_chunked(LARGEST_ANSWER):
+        body += piece
+        if len(body) > LARGEST_ANSWER:
+            return b""
+    return bytes(body)
+
+
 def _json(text: bytes) -> Any:
     try:
         return json.loads(text or b"null")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

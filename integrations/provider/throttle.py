@@ -3,7 +3,7 @@
 A try is counted before it is made and given back when it was right: many at once get no further.
 """
 
-from sqlalchemy import case, delete, update
+from sqlalchemy import case, delete, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,7 +22,9 @@ async def take(
     """Count one try; None where it may be made, else the seconds until the next one may."""
     make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     fresh = make(THROTTLE).values(key=key, count=1, until=now_s + window_s)
-    over = THROTTLE.c.until <= now_s
+    # One that would last far longer than any can is of a clock that was wrong; workers' clocks
+    # may differ a little.
+    over = or_(THROTTLE.c.until <= now_s, THROTTLE.c.until > now_s + 2 * window_s)
     statement = fresh.on_conflict_do_update(
         index_elements=[THROTTLE.c.key],
         set_={

@@ -4,6 +4,7 @@ Authlib works synchronously: it is given a connection inside `run_sync`, so that
 transaction. Only hashes of tokens are stored.
 """
 
+import base64
 import hmac
 import json
 from collections.abc import Mapping
@@ -70,6 +71,14 @@ class _Client(ClientMixin):
         return SCOPE if scope in (None, "", SCOPE) else None
 
 
+class _FormRequest(OAuth2Request):
+    """Authlib's own has no form where the form is empty."""
+
+    @property
+    def form(self) -> dict[str, str]:
+        return dict(self.payload.data)
+
+
 class StoredToken(TokenMixin):
     """A row of `token` with its consent."""
 
@@ -130,10 +139,8 @@ class TokenServer(AuthorizationServer):
         path = f"/oauth/{endpoint}"
         # TLS may end at the load balancer; whether it is there at all, the settings have checked.
         host = urlsplit(self.config.public_url).netloc
-        request = OAuth2Request("POST", f"https://{host}{path}", headers=headers)
+        request = _FormRequest("POST", f"https://{host}{path}", headers=_readable(headers))
         request.payload = BasicOAuth2Payload(dict(form))
-        # Authlib's client check by form reads this one.
-        request._body = dict(form)
         if endpoint == "token":
             found = self.create_token_response(request)
         else:
@@ -266,3 +273,15 @@ class _Validator(BearerTokenValidator):
 
     def authenticate_token(self, token_string: str) -> StoredToken | None:
         return self._server.find(token_string, ACCESS)
+
+
+def _readable(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Without credentials that are no UTF-8 in Base64: Authlib fails on them, and they are none."""
+    scheme, _, credentials = headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return headers
+    try:
+        base64.b64decode(credentials.strip()).decode()
+    except ValueError:
+        return {}
+    return headers

@@ -20,6 +20,8 @@ from integrations.provider.sessions import Session
 from integrations.provider.settings import ProviderConfig
 
 APPS_OPENED_PER_WINDOW = 60
+# Signs of our own tokens alone: PostgreSQL takes no text with a zero byte.
+SESSION_PATH = "/s/{name:[A-Za-z0-9_-]+}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,8 @@ class Website:
     def add_to(self, app: web.Application) -> None:
         app.router.add_get(self._config.http.authentication_path, self.arrive)
         app.router.add_get("/apps", self.open_apps)
-        app.router.add_get("/s/{name}", self.show)
-        app.router.add_post("/s/{name}/{deed}", self.act)
+        app.router.add_get(SESSION_PATH, self.show)
+        app.router.add_post(f"{SESSION_PATH}/{{deed}}", self.act)
         app.router.add_get("/static/{file}", self._pages.static)
 
     async def arrive(self, request: web.Request) -> web.StreamResponse:
@@ -149,7 +151,7 @@ class Website:
         visit = await self._visit(request)
         if visit is None:
             return self._pages.message(request, "foreign", 403)
-        form = await self._form(request)
+        form = await read_form(request)
         origin = request.headers.get("Origin")
         if form.get("form") != sessions.form_token(visit.secret) or (
             origin not in (None, "null", self._config.public_url)
@@ -234,13 +236,6 @@ class Website:
             session = await sessions.find_session(connection, name[:64], secret, token)
         return None if session is None else Visit(session, secret, token)
 
-    async def _form(self, request: web.Request) -> dict[str, str]:
-        if request.content_type != "application/x-www-form-urlencoded":
-            raise web.HTTPUnsupportedMediaType
-        return {
-            key: value for key, value in (await request.post()).items() if isinstance(value, str)
-        }
-
     async def _forged(self, request: web.Request, session: Session) -> None:
         entry = Entry(event="FORGED_FORM", session=session.id, address=self.address(request))
         async with self._database.writing() as connection:
@@ -248,6 +243,20 @@ class Website:
 
     def address(self, request: web.Request) -> str:
         return client_address(request, self._config.http.proxies)
+
+
+async def read_form(request: web.Request) -> dict[str, str]:
+    """The fields of a form in UTF-8. Raises HTTPException where the body is anything else."""
+    is_form = request.content_type == "application/x-www-form-urlencoded"
+    if not is_form or (request.charset or "utf-8").lower() != "utf-8":
+        raise web.HTTPUnsupportedMediaType
+    try:
+        fields = await request.post()
+    except UnicodeDecodeError:
+        raise web.HTTPBadRequest from None
+    if any("\0" in text for pair in fields.items() for text in pair if isinstance(text, str)):
+        raise web.HTTPBadRequest
+    return {key: value for key, value in fields.items() if isinstance(value, str)}
 
 
 def client_address(request: web.Request, proxies: int) -> str:

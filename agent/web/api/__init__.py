@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -71,12 +72,20 @@ async def _body(request: web.Request) -> dict[str, Any]:
     if len(raw) > MOST_BODY_BYTES:
         raise web.HTTPRequestEntityTooLarge(MOST_BODY_BYTES, len(raw))
     try:
-        found = json.loads(raw)
+        found = json.loads(raw, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError):
         raise Refused("the body is no JSON") from None
     if not isinstance(found, dict):
         raise Refused("the body is no JSON object")
     return found
+
+
+def _finite(text: str) -> float:
+    """Raises ValueError for what JSON has no number for: NaN, Infinity, 1e999."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
 
 
 async def _openapi(request: web.Request) -> web.StreamResponse:

@@ -46,3 +46,35 @@ def test_the_journal_is_told_the_priority_of_each_line(tmp_path: Path) -> None:
 def test_elsewhere_there_are_no_priorities(tmp_path: Path) -> None:
     lines = logged(tmp_path / "log", "8:12345")
     assert lines[:2] == ["I x: all is well", "W x: two lines [31m"]
+
+
+NO_HTTP = """
+import asyncio
+from aiohttp import web
+from agent.cli.common import set_up_logging
+async def fails(request):
+    raise ValueError("a fault of ours")
+async def main():
+    app = web.Application()
+    app.router.add_get("/", fails)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    good = b"GET / HTTP/1.1\\r\\nHost: a"
+    for said in (good + b"\\r\\nHost: b", b"\\x16\\x03\\x01", good):
+        reader, writer = await asyncio.open_connection(*runner.addresses[0])
+        writer.write(said + b"\\r\\nConnection: close\\r\\n\\r\\n")
+        print((await reader.readline()).split()[1].decode())
+        writer.close()
+    await runner.cleanup()
+set_up_logging("info")
+asyncio.run(main())
+"""
+
+
+def test_what_strangers_send_that_is_no_http_fills_no_log() -> None:
+    command, env = [sys.executable, "-c", NO_HTTP], {"PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["400", "400", "500"]
+    assert ran.stderr.count("E aiohttp.server") == 1
+    assert "a fault of ours" in ran.stderr

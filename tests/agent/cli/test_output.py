@@ -35,6 +35,21 @@ def test_a_reader_that_has_seen_enough(args: tuple[str, ...]) -> None:
     assert (process.returncode, said) == (141, b"")
 
 
+def test_a_reader_that_goes_away_is_no_fault_of_the_state_folder(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    tariff = {"source": "flatpeak", "auth": "none", "base_url": "http://127.0.0.1:9"}
+    state = {"directory": str(tmp_path)}
+    mqtt = {"host": "127.0.0.1"}
+    text = {"tariff": tariff, "mqtt": mqtt, "state": state, "devices": []}
+    config.write_text(json.dumps(text))
+    with agent("connect", "--status", "--config", str(config)) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+    assert (process.returncode, said) == (141, b"")
+
+
 async def test_the_demos_reader_goes_away_in_the_middle() -> None:
     """The demo ends, its broker with it, and nothing is said."""
     async with command("demo", "--days", "9", "--speed", "3600") as demo:

@@ -153,6 +153,17 @@ async def test_more_than_a_form_is_refused(tmp_path: Path) -> None:
             assert answer.status == 415
         async with owner.session.post(f"{house.url}/login/check", data=b"\xff\xfe=\xff") as answer:
             assert answer.status == 415
+        packed = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Content-Encoding": "deflate",
+        }
+        url = f"{house.url}/login/check"
+        async with owner.session.post(url, data=b"no deflate", headers=packed) as answer:
+            assert answer.status == 400
+        for charset, wanted in (("zlib", 415), ("utf-16", 415), ("punycode", 415), ("UTF-8", 400)):
+            kind = {"Content-Type": f"application/x-www-form-urlencoded; charset={charset}"}
+            async with owner.session.post(url, data=b"password=\xff", headers=kind) as answer:
+                assert answer.status == wanted, charset
         assert (await owner.get("/claim"))[0] == 200
 
 

@@ -116,6 +116,27 @@ async def test_polling_faster_than_allowed(
         assert (await poller.poll(http))[0] == 200
 
 
+async def test_a_clock_that_was_ahead_locks_nobody_out(
+    sqlite_url: str, make_provider: MakeProvider, new_browser: NewBrowser
+) -> None:
+    provider = await make_provider(sqlite_url)
+    provider.clock.forward(days=30)
+    poller = await connect(new_browser(provider), provider)
+    guesser, token = new_browser(provider), provider.flatpeak.new_token()
+    while (await guesser.get(provider.arrival(token))).status == 200:
+        page = await sign_in(guesser, (CLEO[0], "wrong"))
+        if page.status == 429:
+            break
+        token = provider.flatpeak.new_token()
+    async with aiohttp.ClientSession() as http:
+        assert (await poller.poll(http))[0] == 200
+        provider.clock.forward(days=-30)
+        assert (await poller.poll(http))[0] == 200
+    browser = new_browser(provider)
+    await browser.get(provider.arrival(provider.flatpeak.new_token()))
+    assert (await sign_in(browser, CLEO)).title.startswith("Share your tariff")
+
+
 async def test_a_refresh_token_that_comes_again_ends_the_consent(
     sqlite_url: str, make_provider: MakeProvider, new_browser: NewBrowser
 ) -> None:

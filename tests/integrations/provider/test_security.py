@@ -6,11 +6,25 @@ import re
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from sqlalchemy import select
+from yarl import URL
 
-from integrations.provider.flatpeak_client import context_of, is_target
+from agent.errors import Malformed
+from integrations.provider.flatpeak_client import FlatPeakClient, basic, context_of, is_target
 from integrations.provider.schema import METADATA
-from tests.fakes.provider import BEN, CLEO, MakeProvider, NewBrowser, Provider, sign_in
+from integrations.provider.settings import FlatPeakSection
+from tests.fakes.provider import (
+    BEN,
+    CLEO,
+    SECRET,
+    MakeProvider,
+    NewBrowser,
+    Provider,
+    settings,
+    sign_in,
+)
 
 EVIL = "<script>alert(1)</script>'\" OR 1=1; DROP TABLE customer; --"
 
@@ -203,3 +217,68 @@ async def test_flatpeak_is_not_reached(
     page = await new_browser(provider).get(provider.arrival("cot_0123456789"))
     assert page.status == 503
     assert page.headers["Retry-After"] == "5"
+
+
+@pytest.mark.parametrize(
+    ("parts", "name"),
+    [
+        ((b'{"account": {"display_name": "Ac', b'me"}, "redirect_uri": "acme://x"}'), "Acme"),
+        ((b"[" * 60_000,), None),
+        ((b"{}" + b" " * 100_000,), None),
+    ],
+)
+async def test_a_context_counts_in_however_many_pieces_it_comes(
+    parts: tuple[bytes, ...], name: str | None
+) -> None:
+    async def context(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        for part in parts:
+            await answer.write(part)
+            # The reader, who is in the same loop, has its turn before the next one comes.
+            for _ in range(50):
+                await asyncio.sleep(0)
+        return answer
+
+    app = web.Application()
+    app.router.add_get("/connect/session/{token}", context)
+    async with TestServer(app, host="127.0.0.1") as server:
+        url = str(server.make_url("")).rstrip("/")
+        section = settings("https://login.example", "sqlite://", url)["flatpeak"]
+        client = FlatPeakClient(FlatPeakSection.model_validate(section), "https://login.example/")
+        try:
+            if name is None:
+                with pytest.raises(Malformed):
+                    await client.context("cot_12345678")
+            else:
+                assert (await client.context("cot_12345678")).account_name == name
+        finally:
+            await client.close()
+
+
+FORM = "application/x-www-form-urlencoded"
+NO_TEXTS: tuple[tuple[str, str, bytes, dict[str, str], int], ...] = (
+    ("GET", "/s/%00", b"", {}, 404),
+    ("POST", "/oauth/token", b"grant_type=\xff", {}, 400),
+    ("POST", "/oauth/token", b"refresh_token=%00", {}, 400),
+    ("POST", "/oauth/token", b"a=b", {"Content-Type": f"{FORM}; charset=zlib"}, 415),
+    ("POST", "/oauth/token", b"no deflate", {"Content-Encoding": "deflate"}, 400),
+    ("POST", "/oauth/token", b"grant_type=refresh_token", {"Authorization": "Basic é"}, 401),
+    ("POST", "/oauth/token", b"grant_type=refresh_token", {"Authorization": "Basic /w=="}, 401),
+    ("POST", "/oauth/revocation", b"", {"Authorization": basic("flatpeak", SECRET)}, 400),
+)
+
+
+async def test_what_is_no_text_is_refused_and_no_fault_of_ours(
+    database_url: str, make_provider: MakeProvider, new_browser: NewBrowser
+) -> None:
+    provider = await make_provider(database_url)
+    async with aiohttp.ClientSession() as http:
+        for method, path, body, headers, wanted in NO_TEXTS:
+            url = URL(provider.url + path, encoded=True)
+            sent = {"Content-Type": FORM} | headers
+            async with http.request(method, url, data=body, headers=sent) as answer:
+                assert answer.status == wanted, (path, body, headers)
+    browser = new_browser(provider)
+    await browser.get(provider.arrival(provider.flatpeak.new_token()))
+    assert (await browser.submit("login", login="\0", password="x")).status == 400

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.energy.instants import format_instant, from_unix
 from agent.energy.text import clean_text
+from integrations.provider import throttle
 from integrations.provider.database import Database
 from integrations.provider.schema import AUDIT
 
@@ -36,6 +37,10 @@ EVENTS = {
     "TARIFF_INCOMPLETE": "FlatPeak read a tariff whose rates do not cover the next 24 hours",
     "POLLED_TOO_OFTEN": "a tariff was asked for before its time",
 }
+REFUSALS = frozenset(
+    {"SESSION_REFUSED", "LOGIN_LOCKED", "FORGED_FORM", "TOKEN_REFUSED", "POLLED_TOO_OFTEN"}
+)
+REFUSALS_AN_HOUR, HOUR_S = 60, 3600
 COLUMNS = (
     "at",
     "event",
@@ -76,10 +81,20 @@ class Entry:
 
 
 async def record(connection: AsyncConnection, now: datetime, entry: Entry) -> None:
+    """Refusals of one address beyond a number an hour leave no row: anybody can cause them."""
+    if entry.event in REFUSALS:
+        key, now_s = throttle.key_of("refusals", entry.address), int(now.timestamp())
+        if await throttle.take(connection, key, REFUSALS_AN_HOUR, HOUR_S, now_s) is not None:
+            return
     await connection.execute(insert(AUDIT).values(entry.values(now)))
 
 
 def record_sync(connection: Connection, now: datetime, entry: Entry) -> None:
+    """As `record`, for what runs inside `run_sync`."""
+    if entry.event in REFUSALS:
+        key, now_s = throttle.key_of("refusals", entry.address), int(now.timestamp())
+        if throttle.take_sync(connection, key, REFUSALS_AN_HOUR, HOUR_S, now_s) is not None:
+            return
     connection.execute(insert(AUDIT).values(entry.values(now)))
 
 

@@ -282,3 +282,24 @@ async def test_what_is_no_text_is_refused_and_no_fault_of_ours(
     browser = new_browser(provider)
     await browser.get(provider.arrival(provider.flatpeak.new_token()))
     assert (await browser.submit("login", login="\0", password="x")).status == 400
+
+
+async def test_what_strangers_cause_to_be_written_is_bounded(
+    sqlite_url: str, make_provider: MakeProvider, new_browser: NewBrowser
+) -> None:
+    provider = await make_provider(sqlite_url)
+    stranger = new_browser(provider)
+
+    async def knock() -> int:
+        for _ in range(70):
+            await stranger.get(f"{provider.url}/flatpeak")
+        async with aiohttp.ClientSession() as http:
+            for _ in range(5):
+                headers = {"Authorization": "Bearer made-up"}
+                async with http.get(f"{provider.url}/api/tariff", headers=headers) as answer:
+                    assert answer.status == 401
+        return len(await provider.audit())
+
+    assert await knock() == 60
+    provider.clock.forward(seconds=3601)
+    assert await knock() == 120

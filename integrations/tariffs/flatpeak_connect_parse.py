@@ -3,6 +3,7 @@
 Both shapes of a location's status are understood: kinds nested in `tariff_status`, and beside it.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,6 +18,7 @@ from integrations.tariffs.flatpeak_parse import MAX_NAME, parse_number, parse_ob
 DEFAULT_LIFE_S = 3600.0
 MAX_TOKEN = 400
 DISCONNECT = "DISCONNECT"
+ID_OR_NONE = r"[!-~]{0,64}"
 STATUSES = {
     "connected": TariffStatus.CONNECTED,
     "not_connected": TariffStatus.NOT_CONNECTED,
@@ -80,7 +82,10 @@ def parse_result(text: str, token: str) -> SessionResult | None:
     about = answer.get("id") or answer.get("connect_token")
     if isinstance(about, str) and about.startswith("cot_") and about != token:
         raise Refused("the answer is about another session", "foreign_session")
-    location_id = parse_text(answer.get("location_id"), MAX_NAME)
+    location_id = answer.get("location_id") or ""
+    if not isinstance(location_id, str) or not re.fullmatch(ID_OR_NONE, location_id):
+        # Shortened or cleaned it would be another home's, or nobody's, and is kept for years.
+        raise Malformed("the answer's location_id is no id")
     action = parse_text(answer.get("complete_action"), MAX_NAME).upper()
     if "data_available" in answer and answer["data_available"] is not True:
         return None

@@ -68,10 +68,7 @@ def dashboard_text(config: Config, *, by_name: bool = False) -> str:
 
 def announcements(config: Config, names: Names) -> list[Announcement]:
     """What the running agent announces, as far as the config alone tells it."""
-    exports = "export" in getattr(config.tariff, "directions", ()) or bool(
-        getattr(config.tariff, "export_rules", None)
-    )
-    extras = {hub.EXPORT} if exports else set()
+    extras = {hub.EXPORT} if config.tariff.names_export else set()
     items = [hub.announcement(names, ANY_CURRENCY, extras)]
     views = [_view(section) for section in config.appliances]
     return items + [appliance.announcement(view, names, ANY_CURRENCY) for view in views]

@@ -19,3 +19,8 @@ class TariffSection(Section):
     def contract_since(self) -> date | None:
         """The first local day of the contract, where the owner gave it."""
         return None
+
+    @property
+    def names_export(self) -> bool:
+        """Does the config itself say that there are prices for what is fed in?"""
+        return False

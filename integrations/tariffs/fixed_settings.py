@@ -77,6 +77,10 @@ class FixedConfig(TariffSection):
     def address(self) -> str:
         return "fixed prices"
 
+    @property
+    def names_export(self) -> bool:
+        return bool(self.export_rules)
+
     @model_validator(mode="after")
     def _check_rules(self) -> "FixedConfig":
         for name, rules in (("import", self.import_rules), ("export", self.export_rules)):

@@ -69,6 +69,10 @@ class FlatPeakConfig(TariffSection):
     def contract_since(self) -> date | None:
         return self.contract_start
 
+    @property
+    def names_export(self) -> bool:
+        return Direction.EXPORT in (self.directions or ())
+
     @model_validator(mode="after")
     def _check_credentials(self) -> "FlatPeakConfig":
         chosen = self.directions

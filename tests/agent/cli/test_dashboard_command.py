@@ -115,3 +115,15 @@ def test_a_blueprint_uses_every_input_that_it_asks_for(path: Path) -> None:
     used = {word for word in inputs if f"!input {word}\n" in text}
     assert used == inputs
     assert text.count("!input") == sum(text.count(f"!input {word}\n") for word in inputs)
+
+
+@pytest.mark.parametrize(
+    ("directions", "shown"), [("", False), (", directions: [import, export]", True)]
+)
+def test_feeding_in_is_shown_where_the_config_names_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], directions: str, shown: bool
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(f"tariff: {{source: flatpeak, account_id: a, api_key: k{directions}}}\n")
+    assert main(["dashboard", "--config", str(path)]) == 0
+    assert ("export" in capsys.readouterr().out) is shown

@@ -8,15 +8,19 @@ from typing import NoReturn
 EX_USAGE = 64
 
 
-class CommandParser(argparse.ArgumentParser):
-    """The options of `flatpeak-agent COMMAND`. Wrong usage ends with 64, not argparse's 2."""
-
-    def __init__(self, command: str, description: str) -> None:
-        super().__init__(prog=f"flatpeak-agent {command}", description=description)
+class UsageParser(argparse.ArgumentParser):
+    """Wrong usage ends with 64, not argparse's 2."""
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
         self.exit(EX_USAGE, f"{self.prog}: {message}\n")
+
+
+class CommandParser(UsageParser):
+    """The options of `flatpeak-agent COMMAND`."""
+
+    def __init__(self, command: str, description: str) -> None:
+        super().__init__(prog=f"flatpeak-agent {command}", description=description)
 
 
 def number_to(most: float) -> Callable[[str], float]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.cli.arguments import CommandParser
+from agent.cli.arguments import CommandParser, UsageParser
 from agent.cli.common import (
     EX_CONFIG,
     EX_DATAERR,
@@ -133,9 +133,9 @@ def _say_faults(error: ConfigError, outcome: str) -> int:
 
 def _parser() -> CommandParser:
     parser = CommandParser("provider", "The energy supplier's side of FlatPeak Connect.")
-    common = argparse.ArgumentParser(add_help=False)
+    common = UsageParser(add_help=False)
     common.add_argument("--config", type=Path, metavar="FILE", help="provider.yaml")
-    deeds = parser.add_subparsers(dest="deed", required=True, parser_class=argparse.ArgumentParser)
+    deeds = parser.add_subparsers(dest="deed", required=True, parser_class=UsageParser)
     run = deeds.add_parser("run", parents=[common], help="serve pages, tokens and tariffs")
     run.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     load = deeds.add_parser("load", parents=[common], help="customers and tariffs from CSV files")

@@ -12,7 +12,7 @@ from integrations.devices.native import NativeDevice
 
 
 class HomeAssistantSection(EntitiesSection):
-    without_agent: ClassVar[str] = "what the automation in Home Assistant that follows it says"
+    without_agent: ClassVar[str] = "does what the automation in Home Assistant says"
 
     family: Literal["home_assistant"] = "home_assistant"
 

@@ -362,6 +362,8 @@ def _write(
     logins = {
         login: name for name, login in connection.execute(select(CUSTOMER.c.id, CUSTOMER.c.login))
     }
+    faults += _twice(rows["customers"], ("id",), "customer")
+    faults += _twice(rows["prices"], ("tariff_id", "start_at"), "start")
     for where, row in rows["customers"]:
         if logins.setdefault(row["login"], row["id"]) != row["id"]:
             faults.append(Fault(f"{where}, column login", "belongs to another customer already"))
@@ -397,6 +399,17 @@ def _write(
     if faults:
         # Raised within the transaction, which undoes it.
         raise ConfigError(faults[:MOST_FAULTS])
+
+
+def _twice(
+    rows: Sequence[tuple[str, dict[str, Any]]], keys: Sequence[str], column: str
+) -> Iterator[Fault]:
+    """Rows of which the later one would take the earlier one's place in silence."""
+    first: dict[tuple[Any, ...], str] = {}
+    for where, row in rows:
+        before = first.setdefault(tuple(row[key] for key in keys), where)
+        if before != where:
+            yield Fault(f"{where}, column {column}", f"stands already in {before}")
 
 
 def _put(

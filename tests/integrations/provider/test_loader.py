@@ -42,6 +42,10 @@ async def faults(database: Database, folder: Path, *lines: str) -> list[str]:
         ([CUSTOMERS, "C1,a@b,scrypt$1$1$1$x$y,A"], "file.csv, line 2, column password: begins as"),
         ([CUSTOMERS, "C1,a@b,x"], "file.csv, line 2: expected 4 columns"),
         ([CUSTOMERS, "C1,a@b,x,A", "C2,A@B,y,B"], "file.csv, line 3, column login: belongs"),
+        (
+            [CUSTOMERS, "C1,a@b,x,A", "C1,c@d,y,B"],
+            "file.csv, line 3, column customer: stands already in",
+        ),
         ([CUSTOMERS + ",salary", "C1,a@b,x,A,1"], "file.csv, line 1: unknown columns"),
         (["a,b", "1,2"], "file.csv, line 1: no known header"),
         ([TARIFFS, "t,T,FLAT,EUR,,,,,0.2,"], "file.csv, line 2, column structure: expected FIXED"),

@@ -72,3 +72,9 @@ async def assert_good_for_everybody(page: Page) -> None:
             await page.evaluate(AXE_SCRIPT)
         found = AxeResults(await page.evaluate("options => axe.run(document, options)", RULES))
         assert found.violations_count == 0, f"{where}\n{found.generate_report()}"
+
+
+async def go_back(page: Page) -> None:
+    """The back button; while a page is still being loaded Chromium has no history to go by."""
+    await page.wait_for_load_state("load")
+    await page.go_back()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from playwright.async_api import Page, expect
 
-from tests.fakes.browser import assert_good_for_everybody, chromium, chromium_context
+from tests.fakes.browser import assert_good_for_everybody, chromium, chromium_context, go_back
 from tests.fakes.web_home import PASSWORD, WebHome, running
 
 
@@ -94,7 +94,8 @@ async def test_three_wrong_passwords_then_the_right_one_back_and_two_tabs(tmp_pa
         await expect(first.get_by_role("heading", name="Appliances")).to_be_visible()
         # Logged out in one tab, the other does nothing any more and shows nothing by "back".
         await second.get_by_role("button", name="Log out").click()
-        await second.go_back()
+        await expect(second.get_by_role("heading", name="Log in")).to_be_visible()
+        await go_back(second)
         await expect(second.get_by_role("heading", name="Log in")).to_be_visible()
         await first.get_by_role("button", name="Pause EV").click()
         await expect(first.get_by_role("heading", name="Log in")).to_be_visible()

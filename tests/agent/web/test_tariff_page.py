@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import BrowserContext, Locator, Page, expect
 
-from tests.fakes.browser import assert_good_for_everybody, chromium
+from tests.fakes.browser import assert_good_for_everybody, chromium, go_back
 from tests.fakes.connect_home import ConnectHome, connect_home
 from tests.fakes.connect_sandbox import PAIRING_CODE
 from tests.fakes.web_home import PASSWORD, visitor
@@ -69,7 +69,7 @@ async def test_the_whole_way_from_the_page_to_prices_change_and_end(
             await card(page).get_by_role("button", name="Change").click()
             await expect(page.get_by_role("heading", name="Connect")).to_be_visible()
             assert house.sandbox.last.location_id == house.sandbox.home_id
-            await page.go_back()
+            await go_back(page)
             await page.goto(f"{house.url}/tariff")
             await expect(card(page)).to_contain_text("Waiting for you")
             await assert_good_for_everybody(page)

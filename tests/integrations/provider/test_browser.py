@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.async_api import Browser, Page, expect
 
-from tests.fakes.browser import assert_good_for_everybody, chromium
+from tests.fakes.browser import assert_good_for_everybody, chromium, go_back
 from tests.fakes.provider import ANNA, BEN, CLEO, DORA, MakeProvider, Provider
 
 # A folder to look at the pages in; left out, no pictures are made.
@@ -82,7 +82,7 @@ async def test_login_second_factor_choice_consent_and_back(
             await agree.dblclick()
             await back_in_the_app(page, provider, f"connect_token={token}")
             assert provider.flatpeak.outcome(token)["data"]["auth_data"]["contract_id"] == "K-2001"
-            await page.go_back()
+            await go_back(page)
             await back_in_the_app(page, provider, f"connect_token={token}")
             assert len(provider.flatpeak.submitted[token]) == 1
             await page.goto(f"{provider.url}/apps")

@@ -6,11 +6,9 @@ question a direction.
 
 import asyncio
 import logging
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 from agent.cli.arguments import CommandParser
 from agent.cli.checks.broker import check_broker
@@ -19,16 +17,13 @@ from agent.cli.checks.result import FAILED, CheckResult
 from agent.cli.checks.settings import check_import_names, check_settings, placeholders
 from agent.cli.checks.tariff import check_tariff
 from agent.cli.common import (
-    AS_SERVICE_HELP,
     EX_CONFIG,
     EX_OK,
     EX_UNAVAILABLE,
-    read_config,
     run_until_stopped,
 )
-from agent.cli.service import Service, find_service
-from agent.config import Config
-from agent.paths import config_file, state_directory
+from agent.cli.config_options import ConfigRead, add_config_options, read_chosen
+from agent.cli.service import find_service
 
 EX_TERMINATED = 128 + signal.SIGTERM
 
@@ -38,48 +33,44 @@ def main(argv: list[str]) -> int:
     parser = CommandParser(
         "check", "Read the config, then try what it names: broker, tariff, state folder, clock."
     )
-    parser.add_argument("--config", type=Path, help="the config file to read")
-    parser.add_argument("--as-service", action="store_true", help=AS_SERVICE_HELP)
+    add_config_options(parser)
     args = parser.parse_args(argv)
-    service = find_service() if args.as_service else None
-    config = read_config(args.config, service)
-    if config is None:
-        if service is None and (unit := find_service()).secrets:
+    read = read_chosen(args)
+    if read is None:
+        if not args.as_service and (unit := find_service()).secrets:
             hint = "has secrets of its own: sudo flatpeak-agent check --as-service reads them"
             print(f"  {unit.unit} {hint}", file=sys.stderr)
         return EX_CONFIG
     # What the connection would log is told here.
     logging.disable(logging.ERROR)
-    path = config_file(args.config, os.environ if service is None else service.environ)
     try:
-        return run_until_stopped(_check(config, path, service))
+        return run_until_stopped(_check(read))
     except asyncio.CancelledError:
         return EX_TERMINATED
 
 
-async def _check(config: Config, path: Path, service: Service | None) -> int:
+async def _check(read: ConfigRead) -> int:
     # As Ctrl-C does: what is under way is cleaned up, lest the broker keep a last will of ours.
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     worst = EX_OK
-    async for result in _results(config, path, service):
+    async for result in _results(read):
         print(result, flush=True)
         if result.verdict == FAILED:
             worst = EX_UNAVAILABLE
     return worst
 
 
-async def _results(
-    config: Config, path: Path, service: Service | None
-) -> AsyncIterator[CheckResult]:
+async def _results(read: ConfigRead) -> AsyncIterator[CheckResult]:
+    config, service = read.config, read.service
     if service is not None:
-        for result in check_service(service, path):
+        for result in check_service(service, read.path):
             yield result
     for result in (
-        *check_settings(config, path),
+        *check_settings(config, read.path),
         *check_import_names(),
-        check_state(config, service),
+        check_state(read.folder, service),
         check_clock(),
     ):
         yield result
@@ -87,7 +78,5 @@ async def _results(
         yield result
     # With the example's values there is nothing to ask.
     if not placeholders(config.tariff):
-        environ = {} if service is None else {"environ": service.environ}
-        folder = state_directory(config.state.directory, **environ)
-        async for result in check_tariff(config, folder):
+        async for result in check_tariff(config, read.folder):
             yield result

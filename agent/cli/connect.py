@@ -9,14 +9,13 @@ from typing import Any
 
 from agent.cli.arguments import CommandParser
 from agent.cli.common import (
-    AS_SERVICE_HELP,
     EX_CANTCREAT,
     EX_CONFIG,
     EX_DATAERR,
     EX_OK,
     EX_UNAVAILABLE,
-    read_config,
 )
+from agent.cli.config_options import add_config_options, read_chosen
 from agent.cli.connect_access import (
     Access,
     NotWritableError,
@@ -24,15 +23,14 @@ from agent.cli.connect_access import (
     open_access,
 )
 from agent.cli.connect_text import ENDED, failure_text, qr_code, status_text
-from agent.cli.service import find_service
 from agent.config import Config
 from agent.energy.rates import Direction
 from agent.errors import Malformed, Refused, Unavailable
-from agent.paths import state_directory
 
 EX_INTERRUPTED = 130
 # An agent that starts or ends meanwhile is found again within this.
 TRIES = 20
+TRY_EVERY_S = 0.25
 STILL_OPEN = (
     "\nThe session stays open: the same link is good, and this command goes on with it. "
     "A running agent goes on by itself."
@@ -60,15 +58,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--pair", metavar="CODE", help="the pairing code of a maker's backend")
     parser.add_argument("--yes", action="store_true", help="disconnect without being asked")
     parser.add_argument("--ascii", action="store_true", help="draw the code with # only")
-    parser.add_argument("--config", type=Path, help="the config file to read")
-    parser.add_argument("--as-service", action="store_true", help=AS_SERVICE_HELP)
+    add_config_options(parser)
     args = parser.parse_args(argv)
-    service = find_service() if args.as_service else None
-    config = read_config(args.config, service)
-    if config is None:
+    read = read_chosen(args)
+    if read is None:
         return EX_CONFIG
-    environ = {} if service is None else {"environ": service.environ}
-    folder = state_directory(config.state.directory, **environ)
+    config, folder = read.config, read.folder
     try:
         return asyncio.run(_run(args, config, folder))
     except KeyboardInterrupt:
@@ -83,8 +78,7 @@ def main(argv: list[str]) -> int:
         # Not the folder's: whoever read our output has gone.
         raise
     except (NotWritableError, OSError) as error:
-        hint = "" if args.as_service else "; for the installed service: --as-service, with sudo"
-        return _fail(f"{folder}: {error}{hint}", EX_CANTCREAT)
+        return _fail(f"{folder}: {error}{read.hint}", EX_CANTCREAT)
     except StoreInUse:
         return _fail(IN_USE, EX_UNAVAILABLE)
 
@@ -121,7 +115,7 @@ class _Line:
     async def _lost(self) -> None:
         await self.close()
         self._access = None
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(TRY_EVERY_S)
 
 
 async def _run(args: argparse.Namespace, config: Config, folder: Path) -> int:

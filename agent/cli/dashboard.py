@@ -6,8 +6,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from agent.cli.arguments import CommandParser
-from agent.cli.common import AS_SERVICE_HELP, EX_CANTCREAT, EX_CONFIG, EX_OK, read_config
-from agent.cli.service import find_service
+from agent.cli.common import EX_CANTCREAT, EX_CONFIG, EX_OK
+from agent.cli.config_options import add_config_options, read_chosen
 from agent.config import Config
 from agent.config.devices import DeviceSection
 from agent.contracts.wire import request_limits
@@ -32,17 +32,17 @@ def main(argv: list[str]) -> int:
         "dashboard.yaml there, and the blueprints beside it.",
     )
     parser.add_argument("directory", type=Path, nargs="?", help="left out: to stdout")
-    parser.add_argument("--config", type=Path, help="the config file to read")
-    parser.add_argument("--as-service", action="store_true", help=AS_SERVICE_HELP)
+    add_config_options(parser)
     parser.add_argument(
         "--before-2025-10",
         action="store_true",
         help="for a Home Assistant older than 2025.10, which names entities in another way",
     )
     args = parser.parse_args(argv)
-    config = read_config(args.config, find_service() if args.as_service else None)
-    if config is None:
+    read = read_chosen(args)
+    if read is None:
         return EX_CONFIG
+    config = read.config
     text = dashboard_text(config, by_name=args.before_2025_10)
     if args.directory is None:
         print(text, end="")

@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 from agent.cli.common import (
-    AS_SERVICE_HELP,
     DATABASE,
     EX_CONFIG,
     EX_NOINPUT,
     read_config,
 )
+from agent.cli.config_options import add_config_options
 from agent.cli.service import Service, find_service
 from agent.database.problem import READ_ERRORS, Damaged, NewerSchema
 from agent.paths import config_file, state_directory
@@ -19,8 +19,7 @@ from agent.store import Store
 
 def add_folder_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", type=Path, metavar="DIR", help="the folder of the database")
-    parser.add_argument("--config", type=Path, help="the config file that names the folder")
-    parser.add_argument("--as-service", action="store_true", help=AS_SERVICE_HELP)
+    add_config_options(parser, "the config file that names the folder")
 
 
 def copied(command: str, args: argparse.Namespace) -> Store | int:

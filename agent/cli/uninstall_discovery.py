@@ -8,22 +8,19 @@ from pathlib import Path
 
 from agent.cli.arguments import CommandParser
 from agent.cli.common import (
-    AS_SERVICE_HELP,
     DATABASE,
     EX_CONFIG,
     EX_NOINPUT,
     EX_OK,
     EX_UNAVAILABLE,
-    read_config,
 )
-from agent.cli.service import find_service
+from agent.cli.config_options import add_config_options, read_chosen
 from agent.clock import SystemClock
 from agent.config import Config
 from agent.database.opening import StoreInUse
 from agent.database.problem import READ_ERRORS, Damaged, NewerSchema
 from agent.health import Health
 from agent.mqtt.connection import MqttConnection
-from agent.paths import state_directory
 from agent.records.device_store import DeviceStore
 from agent.store import Store
 from agent.tasks import cancel_all
@@ -42,17 +39,14 @@ def main(argv: list[str]) -> int:
         "config or an earlier one. They stay away until homeassistant.enabled was false for one "
         "start.",
     )
-    parser.add_argument("--config", type=Path, help="the config file to read")
-    parser.add_argument("--as-service", action="store_true", help=AS_SERVICE_HELP)
+    add_config_options(parser)
     args = parser.parse_args(argv)
-    service = find_service() if args.as_service else None
-    config = read_config(args.config, service)
-    if config is None:
+    read = read_chosen(args)
+    if read is None:
         return EX_CONFIG
-    environ = {} if service is None else {"environ": service.environ}
-    path = state_directory(config.state.directory, **environ) / DATABASE
+    path = read.folder / DATABASE
     try:
-        return asyncio.run(_uninstall(config, path))
+        return asyncio.run(_uninstall(read.config, path))
     except (OSError, Damaged, NewerSchema, *READ_ERRORS) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or error
         print(f"flatpeak-agent uninstall-discovery: {path}: {why}", file=sys.stderr)

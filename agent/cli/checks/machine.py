@@ -13,9 +13,7 @@ from agent.cli.checks.result import CheckResult, failed, passed, warning
 from agent.cli.common import DATABASE
 from agent.cli.service import UNIT, Service
 from agent.clockmonitor import kernel_synchronised
-from agent.config import Config
 from agent.database.problem import READ_ERRORS, Damaged, NewerSchema
-from agent.paths import state_directory
 from agent.store import Store
 
 FREE_BYTES = 50_000_000
@@ -62,9 +60,7 @@ def _key(credential: str) -> str:
     return credential.replace("__", ".")
 
 
-def check_state(config: Config, service: Service | None) -> CheckResult:
-    environ = os.environ if service is None else service.environ
-    folder = state_directory(config.state.directory, environ)
+def check_state(folder: Path, service: Service | None) -> CheckResult:
     who = f"uid {os.getuid()}"
     may = f"{folder} can be written by {who}"
     try:

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiomqtt
-import pytest
 
 from agent.mqtt.connection import MqttConnection
 from integrations.sandbox.broker import HOST, find_mosquitto, free_port
+from tests.fakes.parts import lacking
 
 # Everything waited for is an event; this only ends a test that hangs, however busy the machine is.
 PATIENCE_S = 120.0
@@ -26,7 +26,7 @@ def mosquitto_program() -> str:
     """The program; the test is skipped where it is not installed."""
     program = find_mosquitto()
     if program is None:
-        pytest.skip("mosquitto is not installed")
+        lacking("mosquitto")
     return program
 
 

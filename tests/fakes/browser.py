@@ -1,15 +1,15 @@
 """A real headless Chromium, and the checks that every page of ours has to pass in it."""
 
 import contextlib
-import os
 import shutil
 from collections.abc import AsyncIterator
 from itertools import product
 from typing import Literal
 
-import pytest
 from axe_playwright_python.base import AXE_SCRIPT, AxeResults
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+
+from tests.fakes.parts import lacking
 
 SIZES = ((360, 740), (1280, 800))
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -17,12 +17,10 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "be
 
 
 def chromium_program() -> str:
-    """The program; without it the test is skipped, but not in CI, which installs it."""
+    """The program; see `lacking` where it is not there."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
-        if os.environ.get("CI"):
-            pytest.fail("chromium is not installed: see .ci/run")
-        pytest.skip("chromium is not installed")
+        lacking("chromium")
     return program
 
 

@@ -10,6 +10,7 @@ from agent.cli.common import EX_CONFIG
 from agent.database.writer import CLOSE_TIMEOUT_S
 from agent.systemd import READY_AFTER_S
 from agent.wiring import ALIVE_WITHIN_S, MQTT
+from tests.fakes.parts import lacking
 
 FOLDER = Path(__file__).parents[2] / "systemd"
 UNIT = FOLDER / "flatpeak-agent.service"
@@ -29,7 +30,7 @@ def service(unit: Path = UNIT) -> dict[str, list[str]]:
 def test_systemd_understands_every_line(unit: Path, tmp_path: Path) -> None:
     program = shutil.which("systemd-analyze")
     if program is None:
-        pytest.skip("systemd-analyze is not installed")
+        lacking("systemd-analyze")
     # The program that it starts is not installed where tests run.
     copy = tmp_path / unit.name
     lines = unit.read_text().splitlines()

@@ -17,6 +17,7 @@ from integrations.firmware.compiled import (
 from integrations.firmware.follower import OWN, Follower
 from integrations.firmware.rules import Source
 from tests.fakes.firmware import START, Both, write_compact
+from tests.fakes.parts import lacking
 
 # An ATmega328 has 2,048 bytes of RAM; a receive buffer takes 1,280 of them.
 MAX_FOLLOWER_BYTES = 512
@@ -43,7 +44,7 @@ def test_it_is_small_enough_for_small_firmware(both: Both, tmp_path: Path) -> No
 def test_it_compiles_as_cpp(tmp_path: Path) -> None:
     compiler = shutil.which("c++") or shutil.which("g++")
     if compiler is None:
-        pytest.skip("no C++ compiler")
+        lacking("a C++ compiler")
     flags = ["-x", "c++", "-std=c++11", "-Wall", "-Wextra", "-Werror", "-pedantic"]
     harness = Path(__file__).parent / "harness.c"
     for source in (*SOURCES, harness):

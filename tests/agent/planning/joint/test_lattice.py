@@ -18,6 +18,7 @@ from agent.planning.problem import Problem, problem_of
 from agent.planning.segments import Segment, joined
 from agent.solver.compiled import COMPILERS, Builder, CompiledKernel
 from tests.agent.planning.joint.homes import NOW, home, site, spans, tank
+from tests.fakes.parts import lacking
 
 CELLS = 8
 
@@ -57,7 +58,7 @@ def least_cost(problem: Problem, model: ScaledThermal, price: list[float], start
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> CompiledKernel:
     if not any(shutil.which(name) for name in COMPILERS):
-        pytest.skip("no compiler")
+        lacking("a C compiler")
     kernel = Builder(tmp_path_factory.mktemp("cache")).kernel(wait_s=60)
     assert isinstance(kernel, CompiledKernel)
     return kernel

@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 from playwright.async_api import BrowserContext, Locator, Page, expect
 
-from tests.fakes.browser import assert_good_for_everybody, chromium, go_back
+from tests.fakes.browser import (
+    assert_good_for_everybody,
+    chromium,
+    chromium_context,
+    go_back,
+)
 from tests.fakes.connect_home import ConnectHome, connect_home
 from tests.fakes.connect_sandbox import PAIRING_CODE
 from tests.fakes.web_home import PASSWORD, visitor
@@ -24,17 +29,11 @@ async def claim(page: Page, house: ConnectHome) -> None:
 
 
 @contextlib.asynccontextmanager
-async def browsing(locale: str = "en-GB") -> AsyncIterator[BrowserContext]:
-    """Nothing that a page of ours asks for is refused by its own content policy."""
-    async with chromium() as browser:
-        context = await browser.new_context(locale=locale)
-        complaints: list[str] = []
-        context.on("console", lambda message: complaints.append(message.text))
-        try:
-            yield context
-        finally:
-            await context.close()
-        assert [text for text in complaints if "Content Security Policy" in text] == []
+async def browsing(house: ConnectHome, locale: str = "en-GB") -> AsyncIterator[BrowserContext]:
+    """Our pages and Connect's, and nobody else."""
+    hosts = {house.url, house.sandbox.connect_url.rstrip("/")}
+    async with chromium() as browser, chromium_context(browser, hosts, locale=locale) as it:
+        yield it
 
 
 def card(page: Page, direction: str = "import") -> Locator:
@@ -45,7 +44,7 @@ async def test_the_whole_way_from_the_page_to_prices_change_and_end(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO):
-        async with connect_home(tmp_path) as house, browsing() as context, house.agent():
+        async with connect_home(tmp_path) as house, browsing(house) as context, house.agent():
             page = await context.new_page()
             await claim(page, house)
             await expect(card(page)).to_contain_text("No tariff is connected yet")
@@ -88,7 +87,7 @@ async def test_the_whole_way_from_the_page_to_prices_change_and_end(
 
 
 async def test_export_in_german(tmp_path: Path) -> None:
-    async with connect_home(tmp_path) as house, browsing("de-DE") as context, house.agent():
+    async with connect_home(tmp_path) as house, browsing(house, "de-DE") as context, house.agent():
         page = await context.new_page()
         async with visitor(house.url) as owner:
             await owner.claim(house.code())
@@ -110,7 +109,7 @@ GIVEN_UP = (
 
 
 async def test_given_up_at_the_provider_says_what_to_do(tmp_path: Path) -> None:
-    async with connect_home(tmp_path) as house, browsing() as context, house.agent():
+    async with connect_home(tmp_path) as house, browsing(house) as context, house.agent():
         page = await context.new_page()
         await claim(page, house)
         for click, said, button in GIVEN_UP:
@@ -121,7 +120,7 @@ async def test_given_up_at_the_provider_says_what_to_do(tmp_path: Path) -> None:
 
 
 async def test_two_tabs_and_a_double_submit_are_one_session(tmp_path: Path) -> None:
-    async with connect_home(tmp_path) as house, browsing() as context, house.agent():
+    async with connect_home(tmp_path) as house, browsing(house) as context, house.agent():
         first, second = await context.new_page(), await context.new_page()
         await claim(first, house)
         await second.goto(f"{house.url}/tariff")
@@ -137,7 +136,7 @@ async def test_two_tabs_and_a_double_submit_are_one_session(tmp_path: Path) -> N
 
 
 async def test_restarted_in_the_middle_and_no_way_back(tmp_path: Path) -> None:
-    async with connect_home(tmp_path) as house, browsing() as context:
+    async with connect_home(tmp_path) as house, browsing(house) as context:
         house.sandbox.silent = True
         page = await context.new_page()
         with house.disk() as store:
@@ -194,7 +193,7 @@ async def test_flatpeak_down_and_ways_back_that_are_not_ours(tmp_path: Path) -> 
 async def test_a_makers_backend_wants_its_code_first(tmp_path: Path) -> None:
     async with (
         connect_home(tmp_path, auth="bearer", pairing=True) as house,
-        browsing() as context,
+        browsing(house) as context,
         house.agent(),
     ):
         page = await context.new_page()

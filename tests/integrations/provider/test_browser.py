@@ -1,37 +1,29 @@
 """The whole way in a real Chromium: on a phone and at a desk, light and dark, in two languages."""
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from playwright.async_api import Browser, Page, expect
 
-from tests.fakes.browser import assert_good_for_everybody, chromium, go_back
+from tests.fakes.browser import (
+    assert_good_for_everybody,
+    chromium,
+    chromium_context,
+    go_back,
+)
 from tests.fakes.provider import ANNA, BEN, CLEO, DORA, MakeProvider, Provider
-
-# A folder to look at the pages in; left out, no pictures are made.
-PICTURES = os.environ.get("PROVIDER_PICTURES")
 
 
 @asynccontextmanager
-async def visitor(browser: Browser, provider: Provider, **options: str) -> AsyncIterator[Page]:
-    """A browser of its own. Nothing is asked of anybody but the provider and the app."""
-    context = await browser.new_context(**{"locale": "en-GB", **options})  # type: ignore[arg-type]
-    complaints: list[str] = []
-    hosts: set[str] = set()
-    context.on(
-        "console", lambda item: complaints.append(item.text) if item.type == "error" else None
-    )
-    context.on("request", lambda request: hosts.add("/".join(request.url.split("/")[:3])))
-    page = await context.new_page()
-    page.set_default_timeout(60_000)
-    try:
+async def visitor(
+    browser: Browser, provider: Provider, locale: str = "en-GB"
+) -> AsyncIterator[Page]:
+    """A browser of its own, for the provider's pages and the app's."""
+    hosts = {provider.url, provider.flatpeak.url}
+    async with chromium_context(browser, hosts, locale=locale) as context:
+        page = await context.new_page()
+        page.set_default_timeout(60_000)
         yield page
-    finally:
-        await context.close()
-    assert hosts <= {provider.url, provider.flatpeak.url}
-    assert [text for text in complaints if "Failed to load resource" not in text] == []
 
 
 async def arrive(page: Page, provider: Provider) -> str:
@@ -46,15 +38,6 @@ async def sign_in(page: Page, who: tuple[str, str]) -> None:
     await page.get_by_role("button", name="Sign in").click()
 
 
-async def good(page: Page, name: str) -> None:
-    await assert_good_for_everybody(page)
-    if PICTURES:
-        for width, scheme in ((360, "light"), (1280, "dark")):
-            await page.set_viewport_size({"width": width, "height": 740})
-            await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            await page.screenshot(path=Path(PICTURES) / f"{name}-{width}-{scheme}.png")
-
-
 async def back_in_the_app(page: Page, provider: Provider, query: str) -> None:
     await expect(page.get_by_role("heading", name="Back in the app")).to_be_visible()
     assert page.url == f"{provider.flatpeak.return_url}?{query}"
@@ -67,17 +50,17 @@ async def test_login_second_factor_choice_consent_and_back(
     async with chromium() as browser:
         async with visitor(browser, provider) as page:
             token = await arrive(page, provider)
-            await good(page, "login")
+            await assert_good_for_everybody(page)
             await sign_in(page, ANNA)
             await expect(page.get_by_role("heading", name="Which contract?")).to_be_visible()
-            await good(page, "choice")
+            await assert_good_for_everybody(page)
             # By keyboard alone.
             await page.get_by_role("radio").first.focus()
             await page.keyboard.press("Space")
             await page.keyboard.press("Enter")
             agree = page.get_by_role("button", name="Share my tariff")
             await expect(agree).to_be_visible()
-            await good(page, "consent")
+            await assert_good_for_everybody(page)
             # Twice as fast as a hand can.
             await agree.dblclick()
             await back_in_the_app(page, provider, f"connect_token={token}")
@@ -87,23 +70,23 @@ async def test_login_second_factor_choice_consent_and_back(
             assert len(provider.flatpeak.submitted[token]) == 1
             await page.goto(f"{provider.url}/apps")
             await sign_in(page, ANNA)
-            await good(page, "apps")
+            await assert_good_for_everybody(page)
             await page.get_by_role("button", name="Withdraw the consent given to Acme").click()
             await expect(page.get_by_role("alert")).to_contain_text("Withdrawn.")
             await expect(page.get_by_text("No app may read your tariff.")).to_be_visible()
             await page.get_by_role("button", name="Sign out").click()
             await expect(page.get_by_text("You are signed out.")).to_be_visible()
-            await good(page, "message")
+            await assert_good_for_everybody(page)
         async with visitor(browser, provider, locale="de-DE") as page:
             token = await arrive(page, provider)
             await expect(page.locator("html")).to_have_attribute("lang", "de")
             await page.get_by_role("link", name="English").click()
             await sign_in(page, BEN)
-            await good(page, "code")
+            await assert_good_for_everybody(page)
             await page.get_by_label("One-time code").fill("000000")
             await page.get_by_role("button", name="Continue").click()
             await expect(page.get_by_role("alert")).to_contain_text("not valid")
-            await good(page, "code-wrong")
+            await assert_good_for_everybody(page)
             await page.get_by_label("One-time code").fill(provider.code())
             await page.get_by_role("button", name="Continue").click()
             await page.get_by_role("button", name="Do not share").click()
@@ -135,7 +118,7 @@ async def test_cancel_wrong_passwords_and_links_that_are_over(
             for _ in range(2):
                 await sign_in(page, (CLEO[0], "wrong"))
                 await expect(page.get_by_role("alert")).to_be_visible()
-            await good(page, "login-wrong")
+            await assert_good_for_everybody(page)
             await sign_in(page, (CLEO[0], "wrong"))
             await back_in_the_app(page, provider, f"connect_token={token}&error=ERROR")
             gone = provider.flatpeak.new_token()

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from agent.planning.devices.flexible import ScaledDemand, ScaledDevice
 from agent.planning.grid import CUTTING_GRID_S
 from agent.planning.joint.blocks import Block, FreeBlock, add_block, add_free_block
-from agent.planning.joint.house import Draw, House
+from agent.planning.joint.house import Draw, House, Load
 from agent.planning.joint.milp import Term
 from agent.planning.joint.splits import SplitDemand, add_needs
 from agent.planning.joint.switching import (
@@ -88,6 +88,10 @@ class FlexibleDevice:
                 house.milp.at_most(here, self.most)
         if self.least > 0:
             self._draws(cells)
+        for k in cells:
+            drawn = [(split.power[k], 1.0) for split in self.splits if k in split.power]
+            drawn += [(p.share, self.least) for split in self.splits for p in split.parts(k)]
+            house.loads[k].append(Load(device.id, drawn, self.most))
         add_needs(house, device, self.least, self.splits)
         if self.switched:
             self._switch()
@@ -196,7 +200,7 @@ class FlexibleDevice:
                         parts.setdefault(split.index, []).append((column, 1.0))
                         part.append((column, most))
             on = self.on[k] if k in self.opened else None
-            house.draws[k].append(Draw(powers, self.least, self.most, on, part))
+            house.draws[k].append(Draw(self.device.id, powers, self.least, self.most, on, part))
         for terms in parts.values():
             milp.at_most(terms, 1.0)
 

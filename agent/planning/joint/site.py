@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agent.planning.joint.house import LIMITS, House
+from agent.planning.joint.inequalities import below_the_limit, uncovered
 from agent.planning.joint.milp import Term
 from agent.planning.joint.store import StorageDevice
 
@@ -61,8 +62,9 @@ class SiteBalance:
         self.rows.append(milp.equal([*flow, *drawn], -surplus))
         house.pay(imported, hours * house.price(cell.choice))
         house.pay(exported, -hours * house.price(cell.export_price))
-        self._uncovered(k, list(given))
+        uncovered(house, k, [imported, *given])
         self._import_limit(k)
+        below_the_limit(house, k, list(given))
         dearer = cell.export_price > cell.choice
         if most_out > 0 and most_in > 0 and (dearer or cell.choice < 0):
             way = flows.imports[k] = house.direction(urgent=dearer)
@@ -94,33 +96,6 @@ class SiteBalance:
             house.aim(LIMITS, above, house.hours[k])
             terms.append((above, -1.0))
         milp.at_most(terms, house.kw(limit))
-
-    def _uncovered(self, k: int, given: list[int]) -> None:
-        """What devices draw beyond the surplus of the roof comes from the grid or from a store: no
-        price says so, as they are on for a part of the time to a programme without whole numbers.
-
-        With S the surplus and y on or off, that is at least the sum of p - S y over any devices;
-        without a y, where p is off or at least L > S, S p / L in place of S y.
-        """
-        house, surplus = self.house, self.house.surplus(k)
-        if surplus <= 0:
-            return
-        sources = [(column, 1.0) for column in (self.flows.imported[k], *given)]
-        together: list[Term] = []
-        for draw in house.draws[k]:
-            if draw.least > surplus:
-                if draw.on is None:
-                    left = 1 - surplus / draw.least
-                    together += [(column, -left * share) for column, share in draw.power]
-                    together += draw.part
-                else:
-                    together += [(column, -share) for column, share in draw.power]
-                    together.append((draw.on, surplus))
-            elif draw.most > surplus and draw.on is not None:
-                powers = [(column, -share) for column, share in draw.power]
-                house.milp.at_least(0.0, [*sources, *powers, (draw.on, surplus)])
-        if together:
-            house.milp.at_least(0.0, [*sources, *together])
 
     def _one_way(self, k: int, way: int, given: list[int]) -> None:
         """Where nothing that is stored may be sold, the direction says too whether a store gives;

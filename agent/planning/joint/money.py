@@ -7,6 +7,7 @@ import numpy as np
 from agent.planning.joint.columns import ColumnGeneration, Mixture
 from agent.planning.joint.highs import Highs, Solution
 from agent.planning.joint.mending import mended_values
+from agent.planning.joint.milp import INF
 from agent.planning.joint.paths import Path
 from agent.planning.joint.patterns import (
     enter_like,
@@ -41,29 +42,50 @@ def prove_relaxed(search: Search, programme: Programme, highs: Highs, relaxed: S
         return
     if search.aims_proved and not search.good:
         enter_like(search, programme, highs)
-    share = search.deadline.share(COLUMNS_SHARE)
-    generation = ColumnGeneration(programme, relaxed, search.kernel, search.memory, share.left)
-    if not generation.devices:
-        return
+    generation = ColumnGeneration(programme, search.kernel, search.memory)
+    if generation.devices:
+        generation.begin(relaxed)
+        _prove_by_paths(search, programme, highs, generation)
+
+
+def prove_remembered(search: Search, programme: Programme, highs: Highs) -> bool:
+    """The same from what is known of the plan before, without solving the whole house first. False
+    where nothing is known, or where that led to no plan."""
+    if search.left() < LEAST_PATTERN_S:
+        return False
+    generation = ColumnGeneration(programme, search.kernel, search.memory)
+    if not generation.recall():
+        return False
+    _prove_by_paths(search, programme, highs, generation)
+    return search.aims_proved and search.bound > -INF
+
+
+def _prove_by_paths(
+    search: Search, programme: Programme, highs: Highs, generation: ColumnGeneration
+) -> None:
+    house = programme.house
 
     def first(paths: Mapping[str, Path]) -> None:
         pattern = pattern_of(programme, paths)
         enter_patterns(search, programme, highs, [pattern], quickly=True)
 
-    mixture = generation.run(search.stake, first)
+    share = search.deadline.share(COLUMNS_SHARE)
+    mixture = generation.run(search.stake, share.left, first)
     if house.exact:
         search.raise_bound(mixture.bound + house.constant)
     patterns = patterns_of(programme, mixture)
     cheapest = enter_patterns(search, programme, highs, patterns)
     if house.exact and not search.good and search.left() > LEAST_PATTERN_S:
         search.raise_bound(generation.prove() + house.constant)
-    _remember(search, programme, mixture)
+    _remember(search, programme, generation, mixture)
     if cheapest is not None and not search.good and search.left() > 0:
         search_rest(search, programme, highs, cheapest)
 
 
-def _remember(search: Search, programme: Programme, mixture: Mixture) -> None:
-    """The plan and the heaviest paths, for the next time."""
+def _remember(
+    search: Search, programme: Programme, generation: ColumnGeneration, mixture: Mixture
+) -> None:
+    """The plan, the heaviest paths and the best prices, for the next time."""
     found: dict[str, list[Floats]] = {}
     for id, paths in mixture.paths.items():
         mine = found.setdefault(id, [])
@@ -71,7 +93,8 @@ def _remember(search: Search, programme: Programme, mixture: Mixture) -> None:
             energy = search.best.site.energy[id][: programme.thermal[id].count]
             mine.append((np.array(energy) > 0).astype(np.float64))
         mine += [path.on for _, path in paths]
-    search.memory.keep(programme.problem, found)
+    rates = {id: one.rates(generation.best.prices[id]) for id, one in generation.devices.items()}
+    search.memory.keep(programme.problem, found, rates)
 
 
 def least_money(

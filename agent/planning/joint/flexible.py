@@ -190,17 +190,15 @@ class FlexibleDevice:
             powers = [(split.power[k], 1.0) for split in self.splits if k in split.power]
             if surplus <= 0 or not powers:
                 continue
-            part: list[Term] = []
-            if k not in self.opened and self.with_parts and surplus < self.least:
+            some: list[int] = []
+            if k not in self.opened and self.with_parts:
                 # Once per demand a part of a cell draws less than the least, as a mean.
-                most = surplus / self.least * (self.least - surplus)
                 for split in self.splits:
                     if k in split.power:
-                        column = milp.column(0.0, 1.0)
-                        parts.setdefault(split.index, []).append((column, 1.0))
-                        part.append((column, most))
+                        some.append(milp.column(0.0, 1.0))
+                        parts.setdefault(split.index, []).append((some[-1], 1.0))
             on = self.on[k] if k in self.opened else None
-            house.draws[k].append(Draw(self.device.id, powers, self.least, self.most, on, part))
+            house.draws[k].append(Draw(self.device.id, powers, self.least, self.most, on, some))
         for terms in parts.values():
             milp.at_most(terms, 1.0)
 

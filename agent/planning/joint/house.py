@@ -29,15 +29,15 @@ LATER_AIMS = (
 @dataclass(frozen=True, slots=True)
 class Draw:
     """What one device may draw in a cell: terms of its power, which is 0 or between `least` and
-    `most` kW. `on`: its on/off column, None where that is relaxed; `part`: terms by which it may be
-    below the least nevertheless, as a part of a cell."""
+    `most` kW. `on`: its on/off column, None where that is relaxed; `parts`: columns that are 1
+    where it may be below the least nevertheless, as a part of a cell."""
 
     id: str
     power: Sequence[Term]
     least: float
     most: float
     on: int | None
-    part: Sequence[Term] = ()
+    parts: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)

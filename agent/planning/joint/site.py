@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agent.planning.joint.house import LIMITS, House
-from agent.planning.joint.inequalities import below_the_limit, uncovered
+from agent.planning.joint.inequalities import below_the_limit, by_direction, uncovered
 from agent.planning.joint.milp import Term
 from agent.planning.joint.store import StorageDevice
 
@@ -70,8 +70,12 @@ class SiteBalance:
             way = flows.imports[k] = house.direction(urgent=dearer)
             milp.at_most([(imported, 1.0), (way, -most_in)], 0.0)
             milp.at_most([(exported, 1.0), (way, most_out)], most_out)
-            if dearer and not any(given.values()) and not self.freely:
-                self._one_way(k, way, list(given))
+            if dearer:
+                alone = not any(given.values()) and not self.freely
+                if alone:
+                    self._one_way(k, way, list(given))
+                freely = curtailed if self.freely else None
+                by_direction(house, k, way, imported, freely, given if alone else ())
         self._giving(k, [c for c, sells in given.items() if not sells and milp.upper[c] > 0])
         self._from_roof(k, most_in)
         if not self.freely and most_cut > 0:
@@ -107,12 +111,9 @@ class SiteBalance:
         for draw in house.draws[k]:
             if draw.on is not None and draw.least > surplus:
                 milp.at_most([(draw.on, 1.0), (way, -1.0)], 0.0)
-            if draw.most > surplus:
-                milp.at_most([*draw.power, (way, surplus - draw.most)], surplus)
-        for store in self.stores:
-            if k in store.charge and milp.upper[store.charge[k]] > surplus:
-                top = milp.upper[store.charge[k]]
-                milp.at_most([(store.charge[k], 1.0), (way, surplus - top)], surplus)
+            elif draw.least > surplus:
+                parts = [(column, -surplus) for column in draw.parts]
+                milp.at_most([*draw.power, *parts, (way, -draw.most)], 0.0)
 
     def _giving(self, k: int, given: list[int]) -> None:
         """Nothing leaves, and nothing is curtailed, while a store gives that may not sell."""

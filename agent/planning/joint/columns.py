@@ -31,8 +31,10 @@ MEET = (3e-4, 1e-4)
 LEAST_STAKE = 20.0
 # After so many rounds without a better bound a stage is over.
 PATIENCE = 6
-# Share of the time that may be gone when a stage ends.
-STAGE_SHARE = (0.5, 0.7)
+# Share of the time that may be gone when the first stage ends.
+FIRST_STAGE_SHARE = 0.5
+# How many of the paths that are remembered come into the first mixture.
+RECALLED = 3
 # The stage that begins where prices are known already.
 WARM_STAGE = 1
 # A path must be cheaper than the mixture by this to be one more.
@@ -59,7 +61,8 @@ class Mixture:
 
 
 class ColumnGeneration:
-    """`begin` or `recall`, then `run`; `devices`: those that are mixtures."""
+    """`begin` or `recall`, `start`, then `run` as often as there is time; `devices`: those that are
+    mixtures."""
 
     def __init__(self, programme: Programme, kernel: Kernel, memory: Memory) -> None:
         house = programme.house
@@ -72,6 +75,9 @@ class ColumnGeneration:
         self.paths: dict[str, list[tuple[int, Path]]] = {id: [] for id in self.devices}
         self.best = Dual({}, -INF)
         self.recalled = False
+        self.stage, self.near, self.patience = 0, NEAR, PATIENCE
+        # Of the paths in the last mixture.
+        self.weights: dict[str, list[float]] = {}
 
     def begin(self, solved: Solution) -> None:
         """At the prices of the relaxed programme's solution."""
@@ -99,70 +105,76 @@ class ColumnGeneration:
         self.recalled = bool(prices)
         return self.recalled
 
-    def run(
-        self, stake: float, left: Callable[[], float], first: Callable[[dict[str, Path]], None]
-    ) -> Mixture:
-        """Rounds until mixture and bound meet. `first` is told of the first paths at once."""
-        nothing = Mixture(-INF, {}, {})
-        paths, remembered = self._plans(self.best.prices), self._remembered()
-        if len(paths) < len(self.devices):
-            return nothing
-        first(paths | {id: found[0] for id, found in remembered.items()})
+    def start(self, left: Callable[[], float], first: Callable[[dict[str, Path]], None]) -> bool:
+        """The first paths and a bound; False where there are none. `first` is told of them, one of
+        each device."""
+        remembered = self._remembered()
+        paths = {} if len(remembered) == len(self.devices) else self._plans(self.best.prices)
+        begun = paths | {id: found[0] for id, found in remembered.items()}
+        if len(begun) < len(self.devices):
+            return False
+        first(begun)
         self.master = Master(self.programme, self.devices)
-        for id, path in paths.items():
-            for one in (*remembered.get(id, ()), path):
+        for id in self.devices:
+            for one in (*remembered.get(id, ()), *([paths[id]] if id in paths else ())):
                 self._add(id, one)
-        weights: dict[str, list[float]] = {}
-        stage, near = 0, NEAR
         if self.recalled:
-            begun_near = self._near_recalled(left())
-            if begun_near is None:
-                return nothing
-            stage, near, weights = WARM_STAGE, NEAR_REMEMBERED, begun_near.weights
-        if not self._raised(self.best.prices, self.best.rest, stage):
-            return nothing
-        patience, begun = PATIENCE, left()
-        while left() > 0:
+            self.stage, self.near = WARM_STAGE, NEAR_REMEMBERED
+            self._near_recalled(left())
+        return self._raised(self.best.prices, self.best.rest)
+
+    def run(self, stake: float, left: Callable[[], float]) -> Mixture:
+        """Rounds until mixture and bound meet, or until the time is over: then it may go on."""
+        begun, scale = left(), max(stake, LEAST_STAKE)
+        while left() > 0 and not self.finished:
             solved = self.master.solve(left())
             if solved is None:
                 break
-            weights = solved.weights
-            scale = max(stake, LEAST_STAKE)
-            late = left() < begun * (1 - STAGE_SHARE[stage])
-            if solved.value - self.best.bound < MEET[stage] * scale or not patience or late:
-                stage, patience, near = stage + 1, PATIENCE, NEAR
-                if stage == PROOF:
+            self.weights = solved.weights
+            late = self.stage == 0 and left() < begun * (1 - FIRST_STAGE_SHARE)
+            met = solved.value - self.best.bound < MEET[self.stage] * scale
+            if met or late or not self.patience:
+                self._next_stage()
+                if self.finished:
                     break
-                self._finer(stage)
             newest = self._prices_of(solved)
+            near = self.near
             prices = {id: mixed(self.best.prices[id], newest[id], near) for id in self.devices}
             rest = near * self.best.rest + (1 - near) * solved.rest
-            patience = PATIENCE if self._raised(prices, rest, stage) else patience - 1
+            self.patience = PATIENCE if self._raised(prices, rest) else self.patience - 1
             if not self._add_cheaper(self._plans(prices), solved):
                 if near <= 0:
-                    patience = 0
-                near = max(0.0, near - LESS_NEAR)
-        return Mixture(self.best.bound, self._weighted(weights), self.best.prices)
+                    self.patience = 0
+                self.near = max(0.0, near - LESS_NEAR)
+        return Mixture(self.best.bound, self._weighted(), self.best.prices)
 
-    def _near_recalled(self, seconds: float) -> Mixed | None:
-        """Prices near those that were recalled, with what everything else costs at them; None where
-        the time is over."""
+    @property
+    def finished(self) -> bool:
+        """Whether more rounds would bring nothing."""
+        return self.stage == PROOF
+
+    def _next_stage(self) -> None:
+        self.stage, self.patience, self.near = self.stage + 1, PATIENCE, NEAR
+        if not self.finished:
+            self._finer(self.stage)
+
+    def _near_recalled(self, seconds: float) -> None:
+        """Prices near those that were recalled, with what everything else costs at them."""
         for id, one in self.devices.items():
             self.master.loosen(one, self.best.prices[id])
         solved = self.master.solve(seconds)
         self.master.settle()
         if solved is not None:
-            self.best = Dual(self._prices_of(solved), solved.rest)
-        return solved
+            self.best, self.weights = Dual(self._prices_of(solved), solved.rest), solved.weights
 
     def _prices_of(self, solved: Mixed) -> dict[str, Prices]:
         known = self.best.prices
         return {id: one.prices(solved.duals, known[id].heat) for id, one in self.devices.items()}
 
-    def _raised(self, prices: dict[str, Prices], rest: float, stage: int) -> bool:
+    def _raised(self, prices: dict[str, Prices], rest: float) -> bool:
         """Whether these prices prove more than the best so far, and then they are the best."""
-        value = self._bound(prices, stage)
-        if value is None or rest + value <= self.best.bound + 1e-7:
+        value = self._bound(prices, self.stage)
+        if value is None or rest == -INF or rest + value <= self.best.bound + 1e-7:
             return False
         self.best = Dual(prices, rest, rest + value)
         return True
@@ -183,7 +195,7 @@ class ColumnGeneration:
         for id, one in self.devices.items():
             prices = self.best.prices[id]
             weight = LEANING * float(np.median(np.abs(prices.power))) * one.lattice.most
-            for on in self.memory.recall(self.programme.problem, id, one.count):
+            for on in self.memory.recall(self.programme.problem, id, one.count)[:RECALLED]:
                 power = one.lattice.plan(one.lattice.leaning(prices, on, weight))
                 if power is not None:
                     out.setdefault(id, []).append(one.path(power))
@@ -219,10 +231,10 @@ class ColumnGeneration:
     def _add(self, id: str, path: Path) -> None:
         self.paths[id].append((self.master.add(id, path), path))
 
-    def _weighted(self, weights: dict[str, list[float]]) -> dict[str, list[tuple[float, Path]]]:
+    def _weighted(self) -> dict[str, list[tuple[float, Path]]]:
         out: dict[str, list[tuple[float, Path]]] = {}
         for id, known in self.paths.items():
-            mine = weights.get(id, [])
+            mine = self.weights.get(id, [])
             pairs = [(weight, path) for weight, (_, path) in zip(mine, known, strict=False)]
             out[id] = sorted(pairs, key=lambda pair: -pair[0]) or [(1.0, p) for _, p in known]
         return out

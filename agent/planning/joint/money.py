@@ -10,6 +10,7 @@ from agent.planning.joint.mending import mended_values
 from agent.planning.joint.milp import INF
 from agent.planning.joint.paths import Path
 from agent.planning.joint.patterns import (
+    Pattern,
     enter_like,
     enter_patterns,
     pattern_of,
@@ -26,7 +27,7 @@ ROUGH_GAP, ROUGH_SHARE = 1e-4, 0.8
 # Of the time that is left, what prices and paths of thermal devices may take.
 COLUMNS_SHARE = 0.4
 # With less time than that no pattern is looked for, and a search is not begun again.
-LEAST_PATTERN_S, LEAST_SEARCH_S = 0.08, 0.3
+LEAST_PATTERN_S, LEAST_SEARCH_S = 0.06, 0.3
 
 
 def prove_relaxed(search: Search, programme: Programme, highs: Highs, relaxed: Solution) -> None:
@@ -69,15 +70,22 @@ def _prove_by_paths(
         pattern = pattern_of(programme, paths)
         enter_patterns(search, programme, highs, [pattern], quickly=True)
 
-    share = search.deadline.share(COLUMNS_SHARE)
-    mixture = generation.run(search.stake, share.left, first)
-    if house.exact:
-        search.raise_bound(mixture.bound + house.constant)
-    patterns = patterns_of(programme, mixture)
-    cheapest = enter_patterns(search, programme, highs, patterns)
-    if house.exact and not search.good and search.left() > LEAST_PATTERN_S:
+    if not generation.start(search.left, first):
+        return
+    cheapest, seen = None, list[Pattern]()
+    while search.left() > 0:
+        share = search.deadline.share(COLUMNS_SHARE)
+        mixture = generation.run(search.stake, share.left)
+        if house.exact:
+            search.raise_bound(mixture.bound + house.constant)
+        fresh = [one for one in patterns_of(programme, mixture) if one not in seen]
+        seen += fresh
+        cheapest = enter_patterns(search, programme, highs, fresh) or cheapest
+        _remember(search, programme, generation, mixture)
+        if generation.finished or search.good or search.left() < LEAST_PATTERN_S:
+            break
+    if house.exact and not search.good and search.left() > 0:
         search.raise_bound(generation.prove() + house.constant)
-    _remember(search, programme, generation, mixture)
     if cheapest is not None and not search.good and search.left() > 0:
         search_rest(search, programme, highs, cheapest)
 

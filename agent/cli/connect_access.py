@@ -14,9 +14,10 @@ from typing import Any, Protocol
 from agent.cli.common import DATABASE
 from agent.clock import SystemClock
 from agent.config import Config
+from agent.connect_ports import ConnectableSource
 from agent.errors import Refused
 from agent.health import Health
-from agent.ports import ConnectableSource, TariffSource
+from agent.ports import TariffSource
 from agent.store import Store, StoreInUse
 from agent.tariff.connecting.connection_store import ConnectionStore
 from agent.tariff.connecting.connector import TariffConnector

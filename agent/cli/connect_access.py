@@ -120,9 +120,10 @@ class BriefFacts:
 
 
 async def open_access(config: Config, folder: Path) -> Access:
-    """Raises Refused where the config's source cannot be connected, NotWritableError, and
+    """The connection, by the running agent or in its place.
 
-    StoreInUse where an agent runs that cannot be spoken to.
+    Raises Refused where the config's source cannot be connected, NotWritableError, and StoreInUse
+    where an agent runs that cannot be spoken to.
     """
     agent = RunningAgent(folder)
     try:

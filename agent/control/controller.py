@@ -75,9 +75,10 @@ class _Cycle:
 
 @dataclass(slots=True)
 class Controller:
-    """`clock_trusted()` says whether anything may be switched now; `on_turn(part)` hears that a
+    """The main loop: `run()` plans and keeps setpoints.
 
-    task is alive. Where the planner was not in time and nothing is in force its fallback plans.
+    `clock_trusted()` says whether anything may be switched now; `on_turn(part)` hears that a task
+    is alive. Where the planner was not in time and nothing is in force its fallback plans.
     """
 
     config: Config

@@ -42,14 +42,15 @@ SILENCE_BEFORE_TIME = timedelta(seconds=60)
 
 @dataclass(slots=True)
 class DeviceManager:
-    """`on_change(device, user_triggered)`: something matters for the plan; user-triggered where a
+    """Every appliance of the config, by its id.
 
-    person did something, so that even small changes are published. `on_asked(device)`: a person
-    has asked for something by a request. `on_reappeared` comes after a
-    silence, `on_take_back(device)` when its schedule is to be taken back before it is given anew.
-    `acknowledges(device)`: it is expected to confirm what it is told; `revision_problem(device)`:
-    what is wrong with the revision that it says it holds. `on_profile(device, profile)` hears what
-    it is where the config leaves that to it to say.
+    `on_change(device, user_triggered)`: something matters for the plan; user-triggered where a
+    person did something, so that even small changes are published. `on_asked(device)`: a person has
+    asked for something by a request. `on_reappeared` comes after a silence, `on_take_back(device)`
+    when its schedule is to be taken back before it is given anew. `acknowledges(device)`: it is
+    expected to confirm what it is told; `revision_problem(device)`: what is wrong with the revision
+    that it says it holds. `on_profile(device, profile)` hears what it is where the config leaves
+    that to it to say.
     """
 
     clock: Clock

@@ -1,7 +1,8 @@
 """A real Home Assistant of this machine, over its own API; skipped where there is none.
 
-`HASS` names the program `hass` of an installation of 2025.4 or later, such as
-`pip install homeassistant paho-mqtt` in a virtual environment of its own makes it.
+`.ci/home-assistant` installs one and leaves a link to its program `hass`; `HASS` names another one,
+of 2025.4 or later. The newest release (`.ci/home-assistant newest`, `HASS_NEWEST`) may need a
+Python of its own.
 """
 
 import asyncio
@@ -15,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
 
 from integrations.sandbox.broker import HOST, free_port
+from tests.fakes.parts import lacking
 
 STARTS_WITHIN_S = 240.0
 PATIENCE_S = 60.0
@@ -31,9 +32,7 @@ homeassistant:
   currency: EUR
   country: DE
   time_zone: Europe/Berlin
-http:
-  server_host: 127.0.0.1
-  server_port: {port}
+{http}
 api:
 websocket_api:
 config:
@@ -48,18 +47,32 @@ logger:
   logs:
     homeassistant.components.mqtt: info
 """
+HTTP = """
+http:
+  server_host: 127.0.0.1
+  server_port: {port}
+"""
+# From then on that section is only tried, for five minutes.
+HTTP_IN_STORAGE = (2026, 8)
 # Whom a line of its log concerns; what it says of its own house is not ours.
 OURS = ("mqtt", "template", "blueprint", "automation", "script", "lovelace", "recorder", "sensor")
+Version = tuple[int, int]
 ENTRY = "01MQTTTESTENTRY0000000000A"
 CREATED = "2026-01-01T00:00:00+00:00"
 
 
-def hass_program() -> Path:
-    """The program; the test is skipped where nobody has named one."""
-    found = os.environ.get("HASS")
-    if not found:
-        pytest.skip("HASS names no Home Assistant")
-    return Path(found)
+def hass_program(release: str = "") -> Path:
+    """The program `hass`, beside which stands its Python; of the newest release where it is so
+
+    asked for. The test is skipped where there is none.
+    """
+    word = "_".join(filter(None, ("HASS", release.upper())))
+    name = "-".join(filter(None, ("home-assistant", release)))
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    found = Path(os.environ.get(word) or cache / "flatpeak-edge-agent" / name)
+    if not found.exists():
+        lacking(f"Home Assistant (`.ci/home-assistant {release}`, or {word})")
+    return found.resolve()
 
 
 def _entry(broker_port: int) -> dict[str, object]:
@@ -87,6 +100,8 @@ def _entry(broker_port: int) -> dict[str, object]:
 class HomeAssistantProcess:
     """`state` and `states` read entities, `call` commands them, `ask` is the WebSocket API."""
 
+    program: Path
+    version: Version
     folder: Path
     url: str
     session: aiohttp.ClientSession
@@ -201,7 +216,7 @@ class HomeAssistantProcess:
 
     async def start(self) -> None:
         """Again, after it was stopped; back once it answers."""
-        self.process = await _started(self.folder)
+        self.process = await _started(self.program, self.folder)
         async with asyncio.timeout(STARTS_WITHIN_S):
             while True:
                 with contextlib.suppress(aiohttp.ClientError):
@@ -215,8 +230,43 @@ class HomeAssistantProcess:
             return answer.status == 200 and (await answer.json())["state"] == "RUNNING"
 
 
-async def _started(folder: Path) -> asyncio.subprocess.Process:
-    program = hass_program()
+async def version_of(program: Path) -> Version:
+    """Year and month of the release."""
+    process = await asyncio.create_subprocess_exec(
+        str(program), "--version", stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    year, month = out.decode().split(".")[:2]
+    return int(year), int(month)
+
+
+def _write_address(version: Version, storage: Path, port: int) -> str:
+    """Where it listens; what of that stands in its configuration."""
+    if version < HTTP_IN_STORAGE:
+        return HTTP.format(port=port)
+    stable = {
+        "server_port": port,
+        "server_host": [HOST],
+        "cors_allowed_origins": [],
+        "login_attempts_threshold": -1,
+        "ip_ban_enabled": True,
+        "ssl_profile": "intermediate_v6",
+        "use_x_frame_options": True,
+        "created_at": CREATED,
+        "error": None,
+        "error_message": None,
+    }
+    data = {"stable": stable, "pending": None, "yaml_migration_done": True}
+    _store(storage, "http", data, version=3, minor_version=1)
+    return ""
+
+
+def _store(storage: Path, key: str, data: object, *, version: int, minor_version: int) -> None:
+    document = {"version": version, "minor_version": minor_version, "key": key, "data": data}
+    (storage / key).write_text(json.dumps(document))
+
+
+async def _started(program: Path, folder: Path) -> asyncio.subprocess.Process:
     with (folder / "output.log").open("ab") as output:
         return await asyncio.create_subprocess_exec(
             str(program),
@@ -231,6 +281,7 @@ async def _started(folder: Path) -> asyncio.subprocess.Process:
 
 @contextlib.asynccontextmanager
 async def home_assistant(
+    program: Path,
     folder: Path,
     broker_port: int,
     more: str = "",
@@ -241,22 +292,19 @@ async def home_assistant(
     `more` is added to its configuration, `more_entries` to its integrations; what lies in the
     folder already stays there.
     """
-    port = free_port()
+    port, version = free_port(), await version_of(program)
     storage = folder / ".storage"
     storage.mkdir(parents=True)
-    (folder / "configuration.yaml").write_text(CONFIGURATION.format(port=port, more=more))
-    entries = {
-        "version": 1,
-        "minor_version": 5,
-        "key": "core.config_entries",
-        "data": {"entries": [_entry(broker_port), *more_entries]},
-    }
-    (storage / "core.config_entries").write_text(json.dumps(entries))
-    process = await _started(folder)
+    http = _write_address(version, storage, port)
+    (folder / "configuration.yaml").write_text(CONFIGURATION.format(http=http, more=more))
+    entries = {"entries": [_entry(broker_port), *more_entries]}
+    _store(storage, "core.config_entries", entries, version=1, minor_version=5)
+    process = await _started(program, folder)
     found = None
     try:
         async with aiohttp.ClientSession() as session:
-            found = HomeAssistantProcess(folder, f"http://{HOST}:{port}", session, process)
+            url = f"http://{HOST}:{port}"
+            found = HomeAssistantProcess(program, version, folder, url, session, process)
             await found.onboard()
             yield found
     finally:

@@ -19,7 +19,7 @@ from agent.cli.dashboard import dashboard_text
 from agent.store import Store
 from integrations.sandbox.household import FULL_DEVICES, FULL_SITE
 from tests.fakes.brokers import Heard
-from tests.fakes.home_assistant import HomeAssistantProcess, hass_program, home_assistant
+from tests.fakes.home_assistant import HomeAssistantProcess, home_assistant
 from tests.fakes.real_home import BASE, RealHome, real_home
 
 pytestmark = pytest.mark.full
@@ -139,15 +139,14 @@ CALENDAR: dict[str, object] = {
 }
 
 
-async def test_blueprints_and_dashboard(tmp_path: Path) -> None:
-    hass_program()
+async def test_blueprints_and_dashboard(program: Path, tmp_path: Path) -> None:
     folder = tmp_path / "hass"
     shutil.copytree(BLUEPRINTS, folder / "blueprints")
     # Templates compare with the clock of Home Assistant, which is that of the machine.
     now = datetime.now(ZONE).replace(tzinfo=None)
     async with (
         real_home("mosquitto", now) as home,
-        home_assistant(folder, home.broker.port, CONFIGURATION, [CALENDAR]) as hass,
+        home_assistant(program, folder, home.broker.port, CONFIGURATION, [CALENDAR]) as hass,
         home.living(),
     ):
         config = home.config([*FULL_DEVICES, WALLBOX], site=FULL_SITE)

@@ -17,7 +17,7 @@ from integrations.sandbox.household import DEVICES
 from integrations.sandbox.locations import built_in
 from integrations.sandbox.server import FlatPeakSandbox
 from tests.fakes.brokers import Mosquitto, Watcher, watching
-from tests.fakes.home_assistant import HomeAssistantProcess, hass_program, home_assistant
+from tests.fakes.home_assistant import HomeAssistantProcess, home_assistant
 from tests.fakes.real_home import RealHome
 
 pytestmark = pytest.mark.full
@@ -46,14 +46,13 @@ async def house(broker: Mosquitto, watcher: Watcher) -> AsyncIterator[RealHome]:
         )
 
 
-async def test_it_comes_and_goes_and_leaves_no_ghost(tmp_path: Path) -> None:
-    hass_program()
+async def test_it_comes_and_goes_and_leaves_no_ghost(program: Path, tmp_path: Path) -> None:
     store = Store.in_memory()
     async with (
         Mosquitto(tmp_path) as broker,
         watching(broker.port, name="watcher") as watcher,
         house(broker, watcher) as home,
-        home_assistant(tmp_path / "hass", broker.port) as hass,
+        home_assistant(program, tmp_path / "hass", broker.port) as hass,
     ):
         async with home.agent(home.config([EV, HEAT_PUMP, TANK, DISHWASHER]), store):
             await hass.until(price_is_known, "the price")

@@ -8,8 +8,10 @@ from typing import Any
 
 from agent.clock import SteppedClock
 from agent.store import Store
+from integrations.sandbox.household import Household
 from integrations.sandbox.server import FlatPeakSandbox
-from tests.fakes.home import Home
+from tests.fakes.home import BASE, Home
+from tests.fakes.memory_broker import MemoryLink
 from tests.fakes.virtual_loop import run_virtual
 
 START = datetime(2026, 1, 15, 15, tzinfo=UTC)
@@ -44,6 +46,23 @@ def live(*lives: tuple[Sequence[object], Mapping[str, Any], Story]) -> Home:
                 config = home.config(devices, **{"homeassistant": {}, **sections})
                 await home.run(config, clock.now() + timedelta(hours=1))
                 await telling
+            return home
+
+    return run_virtual(run, START)
+
+
+def a_day(household: Household, hours: float = 24) -> Home:
+    """A household that lives for so long, with all that stands behind it."""
+
+    async def run(clock: SteppedClock) -> Home:
+        async with FlatPeakSandbox(clock) as sandbox:
+            home = Home(clock, sandbox)
+            zone = next(iter(sandbox.locations.values())).zone
+            home.appliances = household.build(
+                BASE, clock, zone, lambda _name: MemoryLink(home.broker)
+            )
+            config = home.config(household.devices, site=household.site, homeassistant={})
+            await home.run(config, clock.now() + timedelta(hours=hours))
             return home
 
     return run_virtual(run, START)

@@ -58,6 +58,17 @@ def test_every_kind_has_its_entities_from_what_it_can(kind: str) -> None:
     assert ("loaded" in parts) == ("start" in keys)
 
 
+def test_a_number_offers_what_its_device_takes() -> None:
+    section = SECTIONS["battery"] | {"min_soc_percent": 12, "max_soc_percent": 90}
+    battery = {"id": "battery", "type": "battery", **section}
+    house = {"id": "house", "type": "house_heat_pump", **SECTIONS["house_heat_pump"]}
+    home = live(([battery, house], {}, nothing))
+    floor = message(home, config_of("battery"))["components"]["floor_soc_percent"]
+    assert (floor["min"], floor["max"]) == (12, 90)
+    room = message(home, config_of("house"))["components"]["comfort_max_c"]
+    assert (room["min"], room["max"]) == (5, 30)
+
+
 def test_what_a_device_says_of_itself_is_shown_and_the_hub_comes_first() -> None:
     async def story(home: Home) -> None:
         await home.clock.sleep(60)

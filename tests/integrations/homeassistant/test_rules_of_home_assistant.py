@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from agent.contracts.wire import SiteRequest
 from agent.home.kinds import KINDS
 from agent.home.requests import read_request
+from integrations.sandbox.household import HOUSEHOLDS
 from tests.contracts.test_registry import SECTIONS
 from tests.fakes.home import BASE, Home
-from tests.integrations.homeassistant.lives import HUB, TANK, live, nothing, said_to
+from tests.integrations.homeassistant.lives import HUB, TANK, a_day, live, nothing, said_to
 
 SCRIPT = Path(__file__).parents[2] / "fakes" / "home_assistant_rules.py"
 PATIENCE_S = 120
@@ -51,8 +54,8 @@ VARIANTS: Mapping[str, Sequence[Mapping[str, Any]]] = {
             "comfort": [{"start": "06:00", "end": "22:00", "min_c": 20, "max_c": 23}],
         },
     ),
-    # As hot as a section may ask for.
-    "hot_water_tank": ({"power_w": 2000, "litres": 300, "setback": {"min_c": 50, "max_c": 95}},),
+    # As cold and as hot as a section may ask for, which is more than a person may.
+    "hot_water_tank": ({"power_w": 2000, "litres": 300, "setback": {"min_c": 5, "max_c": 95}},),
 }
 STATES: Sequence[Mapping[str, Any]] = (
     {"plugged": False},
@@ -152,6 +155,13 @@ def test_every_kind_with_every_option_is_taken_as_it_is(program: Path) -> None:
     assert found["faults"] == []
     assert found["judged"] >= len(entities_of(home))
     commands_are_requests(found["commands"])
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("house", HOUSEHOLDS)
+def test_a_whole_day_is_shown_without_a_complaint(program: Path, house: str) -> None:
+    found = judged(program, said_by(a_day(HOUSEHOLDS[house])))
+    assert found["faults"] == []
 
 
 def commands_are_requests(commands: Sequence[tuple[str, str]]) -> None:

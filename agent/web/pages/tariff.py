@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from agent.connect_ports import TariffConnection
 from agent.energy.connection import ConnectSession, SessionState, TariffStatus, TariffSummary
 from agent.energy.rates import Direction
 from agent.errors import Malformed, Refused, Unavailable
-from agent.ports import TariffConnection
 from agent.web.context import WebContext
 from agent.web.pages.page import Page
 from agent.web.visit import Visit

@@ -9,9 +9,10 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,8 @@ http:
   server_host: 127.0.0.1
   server_port: {port}
 """
+# Before, ids are made of names.
+NAMED_BY_US = (2025, 10)
 # From then on that section is only tried, for five minutes.
 HTTP_IN_STORAGE = (2026, 8)
 # Whom a line of its log concerns; what it says of its own house is not ours.
@@ -98,7 +101,11 @@ def _entry(broker_port: int) -> dict[str, object]:
 
 @dataclass
 class HomeAssistantProcess:
-    """`state` and `states` read entities, `call` commands them, `ask` is the WebSocket API."""
+    """`states` reads entities, `call` commands them, `ask` is the WebSocket API.
+
+    Entities are spoken of by the names that people read, of the device and of the entity, as 2025.4
+    makes its ids of them; later ones take the ids that are asked for.
+    """
 
     program: Path
     version: Version
@@ -108,6 +115,8 @@ class HomeAssistantProcess:
     process: asyncio.subprocess.Process
     token: str = ""
     refresh_token: str = ""
+    _real: dict[str, str] = field(default_factory=dict)
+    _known: Collection[str] = ()
 
     @property
     def log(self) -> str:
@@ -125,15 +134,43 @@ class HomeAssistantProcess:
     async def states(self) -> dict[str, dict[str, Any]]:
         async with self.session.get(f"{self.url}/api/states", headers=self._auth()) as answer:
             answer.raise_for_status()
-            return {item["entity_id"]: item for item in await answer.json()}
+            found = {item["entity_id"]: item for item in await answer.json()}
+        if self.version >= NAMED_BY_US and found.keys() != self._known:
+            await self.entities()
+            self._known = found.keys()
+        spoken = {real: name for name, real in self._real.items()}
+        return {spoken.get(name, name): item for name, item in found.items()}
+
+    async def entities(self) -> dict[str, dict[str, Any]]:
+        """Those of MQTT in its registry, by unique id; `entity_id` is the one that is spoken of."""
+        devices = {item["id"]: item for item in await self.ask("config/device_registry/list")}
+        out = {}
+        for item in await self.ask("config/entity_registry/list"):
+            if item["platform"] != "mqtt":
+                continue
+            if self.version >= NAMED_BY_US:
+                device = devices[item["device_id"]]["name"]
+                platform = item["entity_id"].partition(".")[0]
+                name = f"{platform}.{_slug(device)}_{_slug(item['original_name'])}"
+                self._real[name] = item["entity_id"]
+                item["entity_id"] = name
+            out[item["unique_id"]] = item
+        return out
+
+    def real(self, entity: str) -> str:
+        """Its id in this Home Assistant."""
+        return self._real.get(entity, entity)
 
     async def until(
-        self, wanted: Callable[[Mapping[str, dict[str, Any]]], bool], what: str = ""
+        self,
+        wanted: Callable[[Mapping[str, dict[str, Any]]], bool],
+        what: str = "",
+        within_s: float = PATIENCE_S,
     ) -> dict[str, dict[str, Any]]:
         """All states, once they are as wanted."""
         found: dict[str, dict[str, Any]] = {}
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(within_s):
                 while not wanted(found := await self.states()):
                     await asyncio.sleep(0.2)
         except TimeoutError:
@@ -149,7 +186,7 @@ class HomeAssistantProcess:
 
     async def call(self, service: str, entity: str, **data: object) -> None:
         """A service such as `select/select_option`. Raises where it is refused."""
-        await self.post(f"services/{service}", {"entity_id": entity, **data})
+        await self.post(f"services/{service}", {"entity_id": self.real(entity), **data})
 
     async def post(self, path: str, body: object) -> Any:
         """Something of the REST API; its answer."""
@@ -277,6 +314,10 @@ async def _started(program: Path, folder: Path) -> asyncio.subprocess.Process:
             env={**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"},
             start_new_session=True,
         )
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
 
 
 @contextlib.asynccontextmanager

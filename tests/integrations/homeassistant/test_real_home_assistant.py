@@ -187,9 +187,9 @@ async def the_registry_is_in_order(hass: HomeAssistantProcess) -> None:
 
 async def the_energy_dashboard_takes_the_price(hass: HomeAssistantProcess) -> None:
     taken: dict[str, object] = {
-        "stat_energy_from": "sensor.ev_energy_of_this_session",
+        "stat_energy_from": hass.real("sensor.ev_energy_of_this_session"),
         "stat_cost": None,
-        "entity_energy_price": "sensor.flatpeak_import_price",
+        "entity_energy_price": hass.real("sensor.flatpeak_import_price"),
         "number_energy_price": None,
     }
     grid: dict[str, object] = {"type": "grid", "cost_adjustment_day": 0}

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, ValidationError, model_validator
 
 from agent.config.base import Percent, Watts
-from agent.config.devices import DeviceSection, Energy, ReadyBy, Seconds
+from agent.config.devices import DeviceSection, Energy, PriceCap, ReadyBy, Seconds
 from agent.energy.instants import format_instant, to_unix_floor
 from agent.energy.phases import ONE, SWITCHED, THREE, Phases
 from agent.energy.profile import DeviceProfile
@@ -72,7 +72,7 @@ class EvCharger(DeviceSection):
     charge_efficiency: Decimal = Field(default=Decimal("0.9"), gt=0, le=1)
     energy_kwh: Energy | None = None
     ready_by: ReadyBy = ReadyBy(every_day="07:00")
-    price_cap: Decimal | None = None
+    price_cap: PriceCap | None = None
     contiguous: bool = False
     min_on_s: Seconds = 0
     min_off_s: Seconds = 0

@@ -83,7 +83,7 @@ async def test_what_is_no_request_and_who_is_not_the_owner(tmp_path: Path) -> No
             assert (await ours.ask("POST", "/tariff/pairing", body))[0] == 422
         forged = {"X-CSRF-Token": "0" * 64}
         for method, path in (("POST", SESSION), ("DELETE", SESSION), ("DELETE", ONE)):
-            sent = {} if method == "POST" else None
+            sent: dict[str, bool] | None = {} if method == "POST" else None
             assert (await ours.ask(method, path, sent, headers=forged))[0] == 403
         assert house.sandbox.sessions.all() == []
         house.sandbox.down = True

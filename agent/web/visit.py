@@ -8,8 +8,8 @@ from typing import Any
 
 from aiohttp import web
 
+from agent.energy.network import network_of
 from agent.web.access.sessions import Session
-from agent.web.access.throttle import network_of
 from agent.web.context import WebContext
 from agent.web.guard import csrf
 from agent.web.guard.headers import add_headers

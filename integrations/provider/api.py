@@ -12,11 +12,12 @@ from agent.energy.instants import parse_instant
 from integrations.provider.audit import Entry, record
 from integrations.provider.customers import CustomerSystem
 from integrations.provider.database import Database
+from integrations.provider.forwarded import client_address
 from integrations.provider.schema import GRANT
 from integrations.provider.settings import ProviderConfig
 from integrations.provider.tariff_document import tariff_document
 from integrations.provider.token_server import Answer, TokenServer
-from integrations.provider.web import client_address, read_form
+from integrations.provider.web import read_form
 
 NEXT_DAY = timedelta(hours=24)
 LONGEST_HISTORY = timedelta(days=31)

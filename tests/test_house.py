@@ -12,7 +12,14 @@ FILES = sorted([*(ROOT / "agent").rglob("*.py"), *(ROOT / "integrations").rglob(
 # A room and what it may import of the project (itself always); the first match counts.
 WORDS = {"agent.energy", "agent.errors"}
 HALL = {"agent", "integrations"}
-SHELL = WORDS | {"agent.clock", "agent.health", "agent.latest", "agent.ports", "agent.store"}
+SHELL = WORDS | {
+    "agent.clock",
+    "agent.connect_ports",
+    "agent.health",
+    "agent.latest",
+    "agent.ports",
+    "agent.store",
+}
 REPORT = {"agent.contracts", "agent.home", "agent.records", "agent.report"}
 ROOMS: list[tuple[str, set[str]]] = [
     ("agent.energy", set()),
@@ -29,7 +36,11 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("agent.tasks", set()),
     ("agent.database", WORDS),
     ("agent.store", WORDS | {"agent.database"}),
-    ("agent.ports", {"agent.energy", "agent.health", "agent.latest", "agent.store"}),
+    ("agent.connect_ports", {"agent.energy"}),
+    (
+        "agent.ports",
+        {"agent.connect_ports", "agent.energy", "agent.health", "agent.latest", "agent.store"},
+    ),
     ("agent.contracts", WORDS | {"agent.__version__"}),
     ("agent.config", WORDS | {"agent.paths"}),
     ("agent.tariff", SHELL),

@@ -73,9 +73,10 @@ def set_up_logging(level: str) -> None:
 
 
 def _is_no_strangers_nonsense(record: logging.LogRecord) -> bool:
-    """A request that is no HTTP is answered with 400 and not written down: megabytes a second of
+    """A request that is no HTTP is answered with 400 and not written down.
 
-    it would wear out the disk. Told by the module, so that nobody has to import aiohttp for this.
+    Megabytes a second of it would wear out the disk. Told by the module, so that nobody has to
+    import aiohttp for this.
     """
     error = record.exc_info[1] if record.exc_info else None
     return not type(error).__module__.startswith("aiohttp.")

@@ -25,9 +25,10 @@ class PvSection(Section):
 
 
 class LimitScope(StrEnum):
-    """What a limit of the grid binds: all that the house imports, or, as §14a EnWG has it,
+    """What a limit of the grid binds.
 
-    what its controllable devices draw from the grid.
+    All that the house imports, or, as §14a EnWG has it, what its controllable devices
+    draw from the grid.
     """
 
     HOUSE = "house"

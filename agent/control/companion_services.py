@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from agent.clock import Clock
+from agent.connect_ports import TariffConnection
 from agent.control.controller import Controller
 from agent.control.device_manager import DeviceManager
 from agent.control.site import Site
@@ -15,7 +16,7 @@ from agent.energy.rates import Direction
 from agent.energy.view import DeviceView, EventView, Problem, SiteView
 from agent.health import Health, State
 from agent.home.grid_limit import FOR_EVER
-from agent.ports import OutgoingMessage, RatesProvider, TariffConnection
+from agent.ports import OutgoingMessage, RatesProvider
 from agent.records.device_store import DeviceStore
 from agent.report.event_queue import EventQueue
 from agent.store import Store

@@ -60,8 +60,9 @@ FORECASTS = (*POWER_FORECASTS, OUTDOOR, "import", "export")
 
 @dataclass(slots=True)
 class Site:
-    """`on_stricter()` is called when less may be drawn than before, `on_change()` when anything
+    """What holds for the whole house: its limit, its prices, its power, who is at home.
 
+    `on_stricter()` is called when less may be drawn than before, `on_change()` when anything
     changed that a plan depends on, `on_weather()` when it got warmer or colder outdoors,
     `on_refresh()` when a person wants fresh prices.
     """

@@ -11,10 +11,11 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from agent.clock import Clock
+from agent.connect_ports import ConnectableSource
 from agent.energy.rates import Direction, Rate, Rates, merged
 from agent.health import Health, State
 from agent.latest import LatestValue
-from agent.ports import ConnectableSource, TariffEvent, TariffSource
+from agent.ports import TariffEvent, TariffSource
 from agent.store import Store
 from agent.tariff import feed_record, refresh
 from agent.tariff.contract_events import ContractEvents

@@ -4,10 +4,10 @@ Each deed is recorded in the security log. Raises Refused and Unavailable with a
 visitor's language.
 """
 
+from agent.connect_ports import TariffConnection
 from agent.energy.connection import ConnectSession, SessionState, TariffStatus
 from agent.energy.rates import Direction
 from agent.errors import Malformed, Refused, Unavailable
-from agent.ports import TariffConnection
 from agent.web.visit import Visit
 
 CALLBACK = "/tariff/callback"

@@ -173,9 +173,10 @@ class Visit:
         return self.redirect(f"/login?next={path}" if path != "/" else "/login")
 
     def leave_for(self, url: str) -> web.Response:
-        """To another site, by GET. `url` is the page's own, never the visitor's; its origin has to
+        """To another site, by GET.
 
-        be among the page's `form_targets`, else browsers stop there.
+        `url` is the page's own, never the visitor's; its origin has to be among the page's
+        `form_targets`, else browsers stop there.
         """
         return web.Response(status=303, headers={"Location": url})
 

@@ -11,11 +11,12 @@ from agent.cli.common import DATABASE
 from agent.clock import SystemClock
 from agent.clockmonitor import MAX_CLOCK_OFFSET
 from agent.config import Config
+from agent.connect_ports import ConnectableSource
 from agent.database.problem import READ_ERRORS, Damaged, NewerSchema
 from agent.energy.rates import Direction
 from agent.errors import AgentError, Malformed, Refused, Unavailable
 from agent.health import Health
-from agent.ports import ConnectableSource, FetchedRates
+from agent.ports import FetchedRates
 from agent.store import Store
 from agent.tariff.connecting.connection_store import ConnectionStore
 from agent.tariff.records import Records

@@ -27,9 +27,10 @@ DAYTIME = ComfortBand(start=time(6), end=time(22, 30), min_c=20.0, max_c=22.5)
 
 
 class HouseHeatPump(HeatStoreSection):
-    """`power_w` is what it takes from the grid at most. Its own thermostat is best set to the
+    """A heat pump that heats the house, planned by its warmth.
 
-    lowest temperature that the house may have: what is above it is planned.
+    `power_w` is what it takes from the grid at most. Its own thermostat is best set to the lowest
+    temperature that the house may have: what is above it is planned.
     """
 
     type: Literal["house_heat_pump"]

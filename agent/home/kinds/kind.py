@@ -86,9 +86,10 @@ class DeviceKind(ABC, Generic[S]):
     def slots(
         self, profile: DeviceProfile, plan: DevicePlan, *, most_w: int | None = None
     ) -> Sequence[ScheduleSlot]:
-        """The slots of a plan as they are published. `most_w`: may be told where it is planned
+        """The slots of a plan as they are published.
 
-        with less, because the device was seen to take less (None: as planned).
+        `most_w`: may be told where it is planned with less, because the device was seen to take
+        less (None: as planned).
         """
         out = []
         for slot in plan.slots:

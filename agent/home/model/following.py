@@ -80,8 +80,9 @@ class Following:
         *,
         told_at: datetime | None = None,
     ) -> None:
-        """`asked_w` is asked now (None: its own logic decides), `taken_w` was told lately, at
+        """Compare what is asked with what is taken.
 
+        `asked_w` is asked now (None: its own logic decides), `taken_w` was told lately, at
         `told_at` (None: it does not tell).
         """
         asked = bool(asked_w and asked_w > 0)

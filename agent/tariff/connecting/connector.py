@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from agent.clock import Clock, wait_for
+from agent.connect_ports import TariffConnectApi
 from agent.energy.connection import (
     ConnectedLocation,
     ConnectSession,
@@ -22,7 +23,7 @@ from agent.energy.connection import (
 from agent.energy.rates import Direction
 from agent.errors import AgentError, Malformed, Refused, Unavailable
 from agent.health import Health
-from agent.ports import TariffConnectApi, TariffEvent
+from agent.ports import TariffEvent
 from agent.tariff.connecting import session as machine
 from agent.tariff.connecting.connection_store import ConnectionStore
 from agent.tariff.connecting.contract_end import ended_soon, is_about

@@ -4,10 +4,10 @@ from typing import Any
 
 from aiohttp import web
 
+from agent.connect_ports import TariffConnection
 from agent.energy.connection import TariffSummary
 from agent.energy.rates import Direction
 from agent.errors import Refused
-from agent.ports import TariffConnection
 from agent.web import connecting
 from agent.web.api.route import Route
 from agent.web.visit import Visit

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from agent.connect_ports import TariffConnection
 from agent.energy.connection import TariffStatus, TariffSummary
 from agent.energy.rates import Direction
 from agent.errors import Refused, Unavailable
-from agent.ports import TariffConnection
 from agent.web import connecting
 from agent.web.context import WebContext
 from agent.web.pages.page import Page

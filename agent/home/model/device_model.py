@@ -296,6 +296,8 @@ class DeviceModel:
         self.doubts.clear()
         self.idle_since = None
         self.session = Session(since=reading.at if reading.value else None)
+        if old is None and now - reading.at >= UNTIMED_RETAINED_AGE:
+            self.session.heard_at = now
         soc = self.readings.get("soc_percent")
         if reading.value and soc is not None and soc.at >= reading.at:
             self._charge(float(soc.value), soc.at, now)

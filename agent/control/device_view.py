@@ -95,21 +95,27 @@ def _settings(
         elif key == STATED:
             out[key] = _number(soc, kind.limits(section, key))
         elif key in NUMBERS:
-            wished = getattr(values, key)
-            value = wished if wished is not None else kind.configured(section, key)
-            number = float(value) if isinstance(value, int | float | Decimal) else None
-            out[key] = _number(number, kind.limits(section, key))
+            wished, configured = getattr(values, key), _float(kind.configured(section, key))
+            value = configured if wished is None else float(wished)
+            out[key] = _number(value, kind.limits(section, key), configured)
     return out
 
 
-def _number(value: float | None, limits: tuple[float, float] | None) -> Setting:
+def _number(
+    value: float | None, limits: tuple[float, float] | None, configured: float | None = None
+) -> Setting:
     """What is in force lies within the limits, though it could not be asked for again: the config
 
     may say more than a person, and a wish may be older than its config.
     """
-    if limits is None or value is None:
-        return Setting(value, *(limits or ()))
-    return Setting(value, min(value, limits[0]), max(value, limits[1]))
+    if limits is None:
+        return Setting(value)
+    known = [number for number in (value, configured) if number is not None]
+    return Setting(value, min((limits[0], *known)), max((limits[1], *known)))
+
+
+def _float(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float | Decimal) else None
 
 
 def _ready_by(device: ManagedDevice, context: PlanningContext) -> str | None:

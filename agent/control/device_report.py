@@ -17,6 +17,7 @@ from agent.report.event_queue import EventQueue
 SAID_AGAIN_AFTER = timedelta(hours=24)
 SILENT_AFTER = timedelta(hours=24)
 ACTION_INSPECT = "owner: look at the device"
+ACTION_CORRECT = "owner: correct the config, or what is set in the device"
 ACTION_PUBLISH = "owner: connect the device to the broker; it publishes its state"
 UNKNOWN_KEYS_NAMED = 16
 
@@ -48,7 +49,8 @@ class DeviceReport:
         elif model.online is False:
             self.health.degraded(part, "offline by its own word", ACTION_INSPECT)
         elif problems:
-            self.health.degraded(part, "; ".join((*problems, *device.notes)), ACTION_INSPECT)
+            action = ACTION_CORRECT if problems == contradictions(device) else ACTION_INSPECT
+            self.health.degraded(part, "; ".join((*problems, *device.notes)), action)
         elif device.notes:
             action = KINDS[device.section.type].assumed_action
             self.health.degraded(part, "; ".join((*device.notes, *device.beliefs)), action)

@@ -146,7 +146,8 @@ class ThermalKind(DeviceKind[T]):
         if all(least >= most for least, most in found):
             least, most = found[0]
             raise Refused(
-                f"comfort_min_c {least:g} is not below comfort_max_c {most:g}; give both of them"
+                f"comfort_min_c {least:g} is not below comfort_max_c {most:g}; give both of them, "
+                "or the other one first"
             )
 
     def _kwh_per_c(self, section: T) -> float:

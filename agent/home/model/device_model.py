@@ -446,11 +446,15 @@ class DeviceModel:
         self._booked += new
 
     def counts_as_told(self, now: datetime) -> bool:
-        """It should run and told its power once, but its values have stopped coming."""
-        power = self.meter.power
-        stopped = power is not None and now - power[1] > REPORTS_WITHIN
-        silent = stopped and not self.meter.takes_nothing
-        return silent and self.meter.commanded_w(now) > 0
+        """It should run and told its power once, but its values have stopped coming.
+
+        One that was off may have had nothing to tell: it is given its time from the start.
+        """
+        power, on_since = self.meter.power, self.on_since
+        if power is None or on_since is None or self.meter.takes_nothing:
+            return False
+        stopped = now - max(power[1], on_since) > REPORTS_WITHIN
+        return stopped and self.meter.commanded_w(now) > 0
 
     def never_answers(self) -> bool:
         """Is it heard, and has not acknowledged what it was told?"""

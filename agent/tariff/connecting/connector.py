@@ -21,6 +21,7 @@ from agent.energy.connection import (
     TariffSummary,
 )
 from agent.energy.rates import Direction
+from agent.energy.sentences import joined, sentence
 from agent.errors import AgentError, Malformed, Refused, Unavailable
 from agent.health import Health
 from agent.ports import TariffEvent
@@ -36,7 +37,7 @@ SUMMARY_EVERY = timedelta(hours=24)
 SUMMARY_RETRY = timedelta(hours=1)
 # A page that is opened again and again does not ask the source each time.
 SUMMARY_FRESH = timedelta(minutes=1)
-OWNER = "the owner"
+OWNER = sentence("the owner")
 CONNECTED, EXPIRING = "tariff_connected", "tariff_expiring"
 
 
@@ -103,9 +104,11 @@ class TariffConnector:
         connected = self.location.location_id
         if not self._configured or not connected or connected == self._configured:
             return ""
-        return (
-            f"tariff.location_id in the config is {self._configured} and is used, the tariff was "
-            f"connected for {connected}: take location_id out of the config to use that"
+        return sentence(
+            "tariff.location_id in the config is {configured} and is used, the tariff was "
+            "connected for {connected}: take location_id out of the config to use that",
+            configured=self._configured,
+            connected=connected,
         )
 
     @property
@@ -165,7 +168,7 @@ class TariffConnector:
                     await self.api.disconnect(self._location_id, direction)
                 except AgentError as error:
                     log.warning("the tariff could not be disconnected at the source: %s", error)
-                    left = str(error)
+                    left = error.sentence
             self._forget(direction)
         return left
 
@@ -247,7 +250,7 @@ class TariffConnector:
         except Refused as error:
             now = self._clock.now()
             cause = machine.FAILURES.get(error.code.upper(), Failure.REFUSED)
-            return machine.failed(session, cause, now, str(error))
+            return machine.failed(session, cause, now, error.sentence)
         return machine.checked(session, self._clock.now())
 
     async def _status(self, session: ConnectSession) -> TariffStatus:
@@ -346,6 +349,6 @@ class TariffConnector:
         texts = [ended_soon(summary, now, zone) for summary in self._summaries]
         texts = [text for text in (*texts, self.conflict) if text]
         if texts:
-            self._health.degraded(PART, "; ".join(texts), OWNER)
+            self._health.degraded(PART, joined(texts), OWNER)
         elif self._location_id:
             self._health.ok(PART)

@@ -27,7 +27,8 @@ from agent.health import Health
 from agent.ports import TariffEvent
 from agent.tariff.connecting import session as machine
 from agent.tariff.connecting.connection_store import ConnectionStore
-from agent.tariff.connecting.contract_end import ended_soon, is_about
+from agent.tariff.connecting.contract_end import ended_soon
+from agent.tariff.connecting.contract_reminder import ContractReminder
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ class TariffConnector:
         self._health = health
         self._configured = configured_location
         self._zone = zone
+        self._reminder = ContractReminder(store, zone)
         self._on_location = on_location
         self._on_event = on_event
         self._on_change = on_change
@@ -315,34 +317,15 @@ class TariffConnector:
 
     def _remind(self, now: datetime) -> None:
         """Once for each end of a contract as an event, until then in health."""
-        for summary in self._summaries:
-            text = ended_soon(summary, now, self._zone())
-            if not text or summary.contract_end is None:
-                continue
-            day = summary.contract_end.astimezone(self._zone()).date()
-            if self._store.reminded_of(summary.direction) != day:
-                self._store.set_reminded(summary.direction, day)
-                if not any(is_about(summary, *heard) for heard in self._store.heard()):
-                    self._on_event(EXPIRING, text)
+        for text in self._reminder.due(self._summaries, now):
+            self._on_event(EXPIRING, text)
         self._report()
 
     def is_known(self, event: TariffEvent) -> bool:
-        """Does the owner hear of this from us, before the source's own word comes or after it?
-
-        That a contract ends soon is remembered where the source said so first.
-        """
+        """Does the owner hear of this from us, before the source's own word comes or after it?"""
         if event.kind == CONNECTED:
             return any(machine.led_to(item, event.at) for item in self.sessions.values())
-        if event.kind != EXPIRING:
-            return False
-        for summary in self._summaries:
-            if summary.contract_end is None or not is_about(summary, event.at, event.tariff_id):
-                continue
-            day = summary.contract_end.astimezone(self._zone()).date()
-            if self._store.reminded_of(summary.direction) == day:
-                return True
-        self._store.add_heard(event.at, event.tariff_id)
-        return False
+        return event.kind == EXPIRING and self._reminder.was_told(event, self._summaries)
 
     def _report(self) -> None:
         now, zone = self._clock.now(), self._zone()

@@ -72,7 +72,7 @@ class SparsePlanner:
     async def __call__(self, situation: Situation) -> Plan:
         last = self._last
         if last is None or situation.now - last.made_at >= self.every_s:
-            self._last = last = make_plan(situation, time.monotonic, 10.0, self.engines)
+            self._last = last = make_plan(situation, time.process_time, 10.0, self.engines)
             self.seen.append(situation)
         return last
 

@@ -13,7 +13,7 @@ from agent.planning.joint.aims import in_order
 from agent.planning.joint.highs import Highs
 from agent.planning.joint.memory import Memory
 from agent.planning.joint.mending import mended_values
-from agent.planning.joint.money import least_money, prove_relaxed
+from agent.planning.joint.money import least_money, prove_relaxed, prove_remembered
 from agent.planning.joint.programme import Programme
 from agent.planning.joint.recursion import ArrayKernel, Kernel
 from agent.planning.joint.search import Search, enter_values
@@ -66,12 +66,12 @@ def _without_misses(search: Search) -> bool:
     highs = Highs(programme.house.milp)
     best = search.best
     known = best is not None and best.misses_more(programme.least_aims(best.aims)) <= 0
-    relaxed = highs.solve(programme.house.money, search.left(), relaxed=True)
-    if relaxed.impossible and not known:
-        return False
-    if known:
-        search.aims_proved = True
-    prove_relaxed(search, programme, highs, relaxed)
+    search.aims_proved = known
+    if not prove_remembered(search, programme, highs):
+        relaxed = highs.solve(programme.house.money, search.left(), relaxed=True)
+        if relaxed.impossible and not known:
+            return False
+        prove_relaxed(search, programme, highs, relaxed)
     # Entering a plan that misses nothing proves that none need be missed.
     known = search.aims_proved
     if not known:

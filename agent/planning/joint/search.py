@@ -44,8 +44,9 @@ RESERVE_S = 0.05
 class Search:
     """The best plan so far and what is proved of it.
 
-    `aims_proved`: no plan is better than the best one in aims 1 to 5; `least`: by name, proved that
-    no plan misses less, each among plans that miss those before no more (None: nothing proved).
+    `aims_proved`: no plan is better than the best one in aims 1 to 5; `held`: by name, what plans
+    may miss at most that are looked for now, and that `bound` is of (None: nothing yet);
+    `held_proved`: that no plan misses less, each among plans that miss those before no more.
     """
 
     problem: Problem
@@ -56,7 +57,8 @@ class Search:
     best: Judged | None = None
     bound: float = float("-inf")
     aims_proved: bool = False
-    least: Mapping[str, float] | None = None
+    held: Mapping[str, float] | None = None
+    held_proved: bool = False
     faults: list[str] = field(default_factory=list)
     begun: float = field(init=False)
 
@@ -86,14 +88,19 @@ class Search:
     def proposal(self) -> Proposal | None:
         if self.best is None:
             return None
-        bound = None
-        if isfinite(self.bound):
+        reached, bound = self.reached, None
+        if isfinite(self.bound) and reached:
             slack = BOUND_SLACK + BOUND_SLACK_SHARE * abs(self.bound)
             bound = floor((self.bound - slack) * self.problem.units.money_scale)
-        proved = self.aims_proved or (self.least is not None and self._reaches(self.least))
+        proved = self.aims_proved or (reached and self.held_proved)
         return Proposal(self.best.schedule, bound, proved)
 
-    def _reaches(self, least: Mapping[str, float]) -> bool:
+    @property
+    def reached(self) -> bool:
+        """Whether the best plan is one of those that are looked for: money counts among them."""
+        return self.aims_proved or (self.held is not None and self.reaches(self.held))
+
+    def reaches(self, least: Mapping[str, float]) -> bool:
         """Whether the best plan misses no aim by more than that, but for rounding."""
         if self.best is None:
             return False
@@ -121,8 +128,8 @@ class Search:
 
     @property
     def objective(self) -> float:
-        """Of the best plan, in the currency."""
-        if self.best is None:
+        """Of the best plan, in the currency; infinite until it is one of those looked for."""
+        if self.best is None or not self.reached:
             return float("inf")
         return float(self.problem.units.currency(self.best.objective))
 

@@ -4,6 +4,7 @@ Powers in W, energy in kWh, durations in seconds, clock times as local text.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -129,6 +130,10 @@ class AdapterSection(Section):
     without_agent: ClassVar[str] = ""
 
     family: str = "native"
+
+    def controls(self) -> Mapping[str, str]:
+        """What of another maker's it switches, by the key of the section that names it."""
+        return {}
 
 
 class DeviceSection(Section):

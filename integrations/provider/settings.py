@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from agent.config.base import Section, WholePath
+from agent.config.base import CertificatePath, KeyPath, Section
 from agent.config.load import load_config
 from agent.paths import APP
 
@@ -72,8 +72,8 @@ class HttpSection(Section):
     port: int = Field(default=8480, ge=0, le=65535)
     workers: int = Field(default=1, ge=1, le=64)
     proxies: int = Field(default=0, ge=0, le=5)
-    certificate: WholePath | None = None
-    key: WholePath | None = None
+    certificate: CertificatePath | None = None
+    key: KeyPath | None = None
     authentication_path: UrlPath = "/flatpeak"
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import model_validator
 
+from agent.config.base import KeyFault, refuse
 from agent.config.heat import (
     AIR_TO_WATER,
     MILD_C,
@@ -15,6 +16,7 @@ from agent.config.heat import (
     HeatStoreSection,
     HouseSection,
 )
+from agent.config.units import kw_meant
 from agent.energy.schedule import DeviceType
 from agent.energy.situation import TemperatureSpan
 from agent.home.estimates.heat_loss import HeatStore
@@ -43,21 +45,27 @@ class HouseHeatPump(HeatStoreSection):
 
     @model_validator(mode="after")
     def _check_reach(self) -> "HouseHeatPump":
-        for name, band in self.named_bands():
-            if not (band.min_c >= LOWEST_ROOM_C and band.max_c <= HIGHEST_ROOM_C):
-                raise ValueError(
-                    f"{name} is {band.min_c:g} to {band.max_c:g} °C; expected a room of "
-                    f"{LOWEST_ROOM_C:g} to {HIGHEST_ROOM_C:g}"
-                )
+        refuse(
+            KeyFault(
+                keys,
+                f"is {band.min_c:g} to {band.max_c:g} °C; expected a room of "
+                f"{LOWEST_ROOM_C:g} to {HIGHEST_ROOM_C:g}",
+            )
+            for keys, band in self.keyed_bands()
+            if not (band.min_c >= LOWEST_ROOM_C and band.max_c <= HIGHEST_ROOM_C)
+        )
         heat_w = self.power_w * self.heat_per_w(MILD_C) + self.house.gains
         reaches_c = MILD_C + heat_w / self.house.loss_w_per_c
-        for name, band in self.named_bands():
-            if band.min_c > reaches_c:
-                raise ValueError(
-                    f"{name}.min_c is {band.min_c:g}, but {self.power_w} W of power_w warm "
-                    f"this house to {reaches_c:.1f} °C at most while it is {MILD_C:g} outdoors; "
-                    "expected a lower min_c, a smaller loss of the house or more power_w"
-                )
+        expected = (
+            f"{self.power_w} W of power_w warm this house to {reaches_c:.1f} °C at most while it "
+            f"is {MILD_C:g} outdoors; expected a lower min_c, a smaller loss of the house or more "
+            f"power_w{kw_meant(self.power_w)}"
+        )
+        refuse(
+            KeyFault((*keys, "min_c"), expected, band.min_c)
+            for keys, band in self.keyed_bands()
+            if band.min_c > reaches_c
+        )
         return self
 
 

@@ -61,6 +61,12 @@ class Window(Section):
     end: Annotated[WindowEdge, BeforeValidator(end_time)] = "00:00"
     days: Days = EVERY_DAY
 
+    def __str__(self) -> str:
+        days = "" if self.days == EVERY_DAY else f" on {', '.join(self.days)}"
+        if self.start == self.end == "00:00":
+            return f"at any time{days or ' of the day'}"
+        return f"from {self.start} to {self.end}{days}"
+
 
 class EnergyNeed(Section):
     """Energy that a load takes once in each window: `hours` at full power, or `energy_kwh`.

@@ -101,10 +101,12 @@ class HouseHeatPumpKind(ThermalKind[HouseHeatPump]):
             f"{band.min_c:g} to {band.max_c:g} °C from {band.start:%H:%M} to {band.end:%H:%M}"
             for band in section.comfort
         )
+        is_known = "type" in house.model_fields_set or house.design_loss_kw is not None
+        assumed = "" if is_known else f" (as {house.type}: its type is not given)"
         return (
             f"heat pump of {section.power_w} W for a house that loses {house.loss_w_per_c:.0f} W "
-            f"and stores {house.capacity:.1f} kWh per degree, {bands or 'no bands'}, else "
-            f"{section.setback.min_c:g} to {section.setback.max_c:g} °C"
+            f"a degree and stores {house.capacity:.1f} kWh a degree{assumed}, "
+            f"{bands or 'no bands'}, else {section.setback.min_c:g} to {section.setback.max_c:g} °C"
         )
 
     def beliefs(

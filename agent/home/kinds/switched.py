@@ -83,7 +83,7 @@ class SwitchedKind(DeviceKind[W]):
     def describe(self, section: W) -> str:
         needs = ", ".join(
             (f"{need.hours:g} h" if need.hours is not None else f"{need.energy_kwh:g} kWh")
-            + f" from {need.window.start} to {need.window.end}"
+            + f" {need.window}"
             for need in section.needs
         )
         return f"{self.name()} of {section.power_w} W, {needs}"

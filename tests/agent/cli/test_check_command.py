@@ -93,7 +93,8 @@ async def test_all_is_well(tmp_path: Path, sandbox: FlatPeakSandbox) -> None:
     assert found["ev"] == [
         "ok: charger up to 11000 W, to 80 % of 60 kWh; when nobody answers: charge at 4140 W"
     ]
-    assert "2 h from 00:00 to 00:00" in found["tank"][0]
+    assert "2 h at any time of the day; " in found["tank"][0]
+    assert found["web"] == ["ok: the local pages are switched off (web.enabled)"]
     assert found["state"][0].startswith(f"ok: {tmp_path}/state can be written")
     assert not (tmp_path / "state").exists()
     assert found["clock"][0].startswith(("ok: ", "warning: "))
@@ -179,6 +180,27 @@ async def test_a_wrong_key_is_named(tmp_path: Path, sandbox: FlatPeakSandbox) ->
     assert code == 69
     assert "check account_id, api_key" in found["tariff"][0]
     assert "sk_live_wrong" not in str(found)
+
+
+async def test_before_a_tariff_is_connected_the_login_is_tried(
+    tmp_path: Path, sandbox: FlatPeakSandbox
+) -> None:
+    location = f", location_id: {next(iter(sandbox.locations))}"
+    path = write_config(tmp_path, sandbox, free_port())
+    path.write_text(path.read_text().replace(location, ""))
+    _, found = await check(path)
+    assert found["tariff"] == [
+        f"warning: {sandbox.url} accepts the login; no tariff is connected yet; "
+        "flatpeak-agent connect, or the page Tariff"
+    ]
+    path.write_text(path.read_text().replace(sandbox.api_key, "sk_live_wrong"))
+    _, found = await check(path)
+    [line] = found["tariff"]
+    assert line.startswith(f"failed: login at {sandbox.url}: the credentials were not accepted")
+    assert "check account_id, api_key" in line
+    assert "sk_live_wrong" not in line
+    await sandbox.stop()
+    assert (await check(path))[1]["tariff"][0].startswith("failed: login at ")
 
 
 @pytest.mark.parametrize(("protocol", "said"), [("5", "refuses"), ("3.1.1", "without a word")])
@@ -420,6 +442,44 @@ def test_as_service_it_reads_what_the_service_reads(tmp_path: Path) -> None:
             "{latitude: 51, longitude: 0, pv: {peak_w: 6}}",
             "site",
             "warning: site.pv.peak_w is 6 W; powers are in W: 6 kW are 6000",
+        ),
+        (
+            "devices",
+            "[{id: dish, type: program, profile: [{duration_s: 15, power_w: 1900}, "
+            "{duration_s: 40, power_w: 120}]}]",
+            "dish",
+            "warning: devices[0].profile takes 55 s in all; durations are in seconds: 55 minutes "
+            "are 3300",
+        ),
+        (
+            "devices",
+            "[{id: pump, type: load, power_w: 900, needs: [{hours: 3}], offline_after_s: 15}]",
+            "pump",
+            "warning: devices[0].offline_after_s is 15 s; durations are in seconds: 15 minutes "
+            "are 900",
+        ),
+        (
+            "devices",
+            "[{id: ev, type: ev_charger, max_power_w: 11000, phases: 1, battery_kwh: 60}]",
+            "ev",
+            "warning: max_power_w of 11000 W is 48 A on 1 phase(s); check max_power_w, or give "
+            "phases: 3 (it would be 16 A)",
+        ),
+        (
+            "devices",
+            "[{id: ev, type: ev_charger, max_power_w: 11000, battery_kwh: 60, "
+            "adapter: {family: go-e, topic: g}}]",
+            "ev",
+            "warning: max_power_w of 11000 W is 48 A on 1 phase(s); check max_power_w, or give "
+            "phases: 3 (it would be 16 A)",
+        ),
+        (
+            "devices",
+            "[{id: heat, type: house_heat_pump, power_w: 3000}]",
+            "heat",
+            "ok: heat pump of 3000 W for a house that loses 262 W a degree and stores 7.2 kWh a "
+            "degree (as detached_1990: its type is not given), 20 to 22.5 °C from 06:00 to 22:30, "
+            "else 18 to 22.5 °C; when nobody answers: normal",
         ),
         (
             "site",

@@ -10,7 +10,7 @@ from datetime import time
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Self, get_args
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -26,6 +26,8 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 NUMBER = re.compile(r"\b(int|float|Decimal|Literal)\b")
+# How alike a name has to be to be offered: CEST is no EST.
+MEANT_ZONE = 0.88
 BOOLEAN = re.compile(r"\bbool\b|\b(True|False)\b")
 
 
@@ -134,13 +136,26 @@ def clock_time(value: object) -> time:
     return time(int(found[1]), int(found[2]))
 
 
-def _zone(value: object) -> str:
+def zone_name(value: object) -> str:
+    """The IANA zone of that name. Raises ValueError with what was meant, where it is near one."""
+    text = value if isinstance(value, str) else ""
     try:
-        if isinstance(value, str) and value:
-            return ZoneInfo(value).key
+        if text:
+            return ZoneInfo(text).key
     except (KeyError, ValueError, OSError):
         pass
-    raise ValueError("expected a time zone such as Europe/Berlin")
+    raise ValueError(f"{_near_zone(text)}expected a time zone such as Europe/Berlin")
+
+
+def _near_zone(text: str) -> str:
+    """By its whole name, or by its city alone."""
+    names = {name.lower(): name for name in sorted(available_timezones())}
+    cities = {name.rsplit("/", 1)[-1]: name for name in names if "/" in name}
+    wanted = text.strip().lower().replace(" ", "_")
+    found = get_close_matches(wanted, [*names, *cities], 1, MEANT_ZONE)
+    if not found:
+        return ""
+    return f"did you mean {names.get(found[0]) or names[cities[found[0]]]}? "
 
 
 def end_time(value: object) -> object:
@@ -190,7 +205,7 @@ ClockTime = Annotated[
 ]
 # Where a span of the day ends; midnight may be written as the end of the day that it ends.
 EndTime = Annotated[ClockTime, BeforeValidator(end_time)]
-Zone = Annotated[str, BeforeValidator(_zone)]
+Zone = Annotated[str, BeforeValidator(zone_name)]
 # The service begins in another folder than the person who tries it, and nobody expands a tilde.
 FolderPath = Annotated[Path, _whole_path("/var/lib/flatpeak-agent")]
 CertificatePath = Annotated[Path, _whole_path("/etc/flatpeak-agent/cert.pem")]

@@ -69,13 +69,15 @@ def load_config(
     environ: Mapping[str, str] = os.environ,
     secrets: Mapping[str, Path] | None = None,
     prefix: str = PREFIX,
+    example: str = "config.example.yaml",
 ) -> Model:
     """The config at `path`, read by `model`. Raises ConfigError with every fault.
 
     `secrets` are files by name, such as `mqtt__password`; left out, those that systemd laid out.
-    Variables whose names begin with `prefix` are laid over the file.
+    Variables whose names begin with `prefix` are laid over the file. `example` is what to start
+    from where there is no file.
     """
-    document = _read_yaml(path)
+    document = _read_yaml(path, example)
     sections = set(model.model_fields)
     origins: dict[str, str] = {}
     if secrets is None:
@@ -198,13 +200,13 @@ def _laid_over(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     return out
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def _read_yaml(path: Path, example: str) -> dict[str, Any]:
     try:
         # Some editors begin a file with a mark of its encoding.
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(
-            [Fault("", f"there is no config file at {path}; start from config.example.yaml")]
+            [Fault("", f"there is no config file at {path}; start from {example}")]
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([Fault("", f"{path} cannot be read: {_why(error)}")]) from error

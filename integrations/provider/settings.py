@@ -16,6 +16,7 @@ from agent.config.load import load_config
 from agent.paths import APP
 
 PREFIX = "FLATPEAK_PROVIDER__"
+EXAMPLE = "integrations/provider/example/provider.yaml"
 CONFIG_VARIABLE = "FLATPEAK_PROVIDER_CONFIG"
 TOKEN = "{connect_token}"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -168,4 +169,4 @@ def config_path(given: Path | None, environ: Mapping[str, str] = os.environ) -> 
 
 def read_settings(path: Path, environ: Mapping[str, str] = os.environ) -> ProviderConfig:
     """Raises ConfigError with every fault."""
-    return load_config(path, ProviderConfig, environ=environ, prefix=PREFIX)
+    return load_config(path, ProviderConfig, environ=environ, prefix=PREFIX, example=EXAMPLE)

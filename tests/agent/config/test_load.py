@@ -195,6 +195,11 @@ def test_a_config_does_not_print_its_secrets(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        (
+            "site: {timezone: Berlin}",
+            "site.timezone: is 'Berlin'; did you mean Europe/Berlin? expected a time zone such as",
+        ),
+        ("site: {timezone: CEST}", "site.timezone: is 'CEST'; expected a time zone such as"),
         ("site: {idd: x}", "site.idd: unknown key; did you mean id? allowed: id, timezone"),
         ("tarif: {}", "tarif: unknown key; did you mean tariff? allowed: site, "),
         ("site: {id: My House}", "site.id: is 'My House'; expected at most 32 small letters"),

@@ -87,7 +87,7 @@ async def test_a_port_that_another_program_has() -> None:
 
 @pytest.mark.parametrize("secure", [False, True])
 async def test_a_port_that_the_running_agent_has(tmp_path: Path, secure: bool) -> None:
-    files: dict[str, str] = {}
+    files: dict[str, Any] = {}
     if secure:
         certificate, key = Authority(tmp_path / "ca").issue("own", names=f"IP:{HOST}")
         files = {"certificate_file": str(certificate), "key_file": str(key)}

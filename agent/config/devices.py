@@ -16,6 +16,7 @@ from agent.config.base import ClockTime, Name, Section, Watts, clock_time, end_t
 from agent.config.calendar_words import days_of
 
 Energy = Annotated[Decimal, Field(gt=0, le=1000)]
+PriceCap = Annotated[Decimal, Field(ge=-1000, le=1000)]
 Seconds = Annotated[int, Field(ge=0, le=86_400)]
 SUN_TIME = re.compile(r"^(sunrise|sunset)([+-]\d{2}:[0-5]\d)?$")
 

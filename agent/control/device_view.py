@@ -5,7 +5,6 @@ from datetime import datetime
 from decimal import Decimal
 
 from agent.config.devices import ReadyBy
-from agent.contracts.wire import request_limits
 from agent.control.device_report import ACTION_INSPECT, ACTION_PUBLISH, SILENT_AFTER, contradictions
 from agent.control.managed_device import ManagedDevice
 from agent.energy.instants import from_unix
@@ -75,13 +74,23 @@ def _settings(
         if key == "ready_by":
             out[key] = Setting(_ready_by(device, context))
         elif key == STATED:
-            out[key] = Setting(soc, *(request_limits(key) or ()))
+            out[key] = _number(soc, kind.limits(section, key))
         elif key in NUMBERS:
             wished = getattr(values, key)
             value = wished if wished is not None else kind.configured(section, key)
             number = float(value) if isinstance(value, int | float | Decimal) else None
-            out[key] = Setting(number, *(request_limits(key) or ()))
+            out[key] = _number(number, kind.limits(section, key))
     return out
+
+
+def _number(value: float | None, limits: tuple[float, float] | None) -> Setting:
+    """What is in force lies within the limits, though it could not be asked for again: the config
+
+    may say more than a person, and a wish may be older than its config.
+    """
+    if limits is None or value is None:
+        return Setting(value, *(limits or ()))
+    return Setting(value, min(value, limits[0]), max(value, limits[1]))
 
 
 def _ready_by(device: ManagedDevice, context: PlanningContext) -> str | None:

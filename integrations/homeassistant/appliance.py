@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from agent.energy.instants import from_unix, parse_instant
 from agent.energy.view import DeviceView
 from agent.ports import OutgoingMessage
-from integrations.homeassistant.controls import controls
+from integrations.homeassistant.controls import LONGEST_BOOST_MIN, controls
 from integrations.homeassistant.entities import (
     DIAGNOSTIC,
     Entity,
@@ -238,11 +238,11 @@ def _state(view: DeviceView, mode: str, now: datetime, *, waits: bool) -> str:
 
 
 def _boost_min(wish: Mapping[str, Any], now: datetime) -> int:
-    """Minutes that a boost still lasts; 0 where there is none."""
+    """Minutes that a boost still lasts; 0 where there is none, never more than may be asked for."""
     if wish.get("mode") != "boost" or not wish.get("until"):
         return 0
     left_s = (parse_instant(str(wish["until"])) - now).total_seconds()
-    return max(0, -int(-left_s // 60))
+    return min(LONGEST_BOOST_MIN, max(0, -int(-left_s // 60)))
 
 
 def answer(wish: Mapping[str, Any]) -> str:

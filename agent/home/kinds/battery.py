@@ -132,6 +132,11 @@ class BatteryKind(DeviceKind[Battery]):
     def configured(self, section: Battery, key: str) -> object:
         return section.lowest_soc_percent if key == "floor_soc_percent" else None
 
+    def limits(self, section: Battery, key: str) -> tuple[float, float] | None:
+        if key == "floor_soc_percent":
+            return section.min_soc_percent, section.max_soc_percent
+        return super().limits(section, key)
+
     def check_request(self, section: Battery, request: Request, wish: Wish) -> None:
         if request.mode == "boost" and not section.grid_charge:
             raise Refused("mode boost: the config's grid_charge is false, it takes surplus only")

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, ValidationError, model_validator
 
 from agent.config.base import KeyFault, Percent, Watts, refuse
-from agent.config.devices import DeviceSection, Energy, ReadyBy, Seconds
+from agent.config.devices import DeviceSection, Energy, PriceCap, ReadyBy, Seconds
 from agent.config.units import kw_meant
 from agent.energy.instants import format_instant, to_unix_floor
 from agent.energy.phases import ONE, SWITCHED, THREE, Phases
@@ -73,7 +73,7 @@ class EvCharger(DeviceSection):
     charge_efficiency: Decimal = Field(default=Decimal("0.9"), gt=0, le=1)
     energy_kwh: Energy | None = None
     ready_by: ReadyBy = ReadyBy(every_day="07:00")
-    price_cap: Decimal | None = None
+    price_cap: PriceCap | None = None
     contiguous: bool = False
     min_on_s: Seconds = 0
     min_off_s: Seconds = 0
@@ -320,13 +320,11 @@ def _block_has_begun(model: DeviceModel, now: datetime) -> bool:
 def _deadline(
     section: EvCharger, model: DeviceModel, wish: Wish, context: PlanningContext
 ) -> datetime:
-    """The ready-by of this stay: the first one after the car came, or after it was last full."""
+    """The ready-by of this stay: the first one after the car came or was heard of, or was full."""
     now = context.now
-    since = max(
-        when
-        for when in (model.session.since, model.session.satisfied_at, now - WITHOUT_DEADLINE)
-        if when is not None
-    )
+    session = model.session
+    begins = (session.since, session.heard_at, session.satisfied_at, now - WITHOUT_DEADLINE)
+    since = max(when for when in begins if when is not None)
     values = wish.values
     if values.ready_by is not None and values.ready_by > since:
         return values.ready_by

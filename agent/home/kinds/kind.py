@@ -8,7 +8,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from agent.config.devices import DeviceSection
 from agent.config.document import Config
-from agent.contracts.wire import Request
+from agent.contracts.wire import Request, request_limits
 from agent.energy.plan import DevicePlan, Plan, Slot
 from agent.energy.profile import DeviceProfile
 from agent.energy.readings import DeviceInfo
@@ -68,6 +68,10 @@ class DeviceKind(ABC, Generic[S]):
     def configured(self, section: S, key: str) -> object:
         """What the config says of that key of a request, None where it says nothing."""
         return getattr(section, key, None)
+
+    def limits(self, section: S, key: str) -> tuple[float, float] | None:
+        """The least and the most that may be asked for of a number; None for what is none."""
+        return request_limits(key)
 
     def check_request(self, section: S, request: Request, wish: Wish) -> None:
         """`wish` would hold after the request. Raises Refused where this kind cannot mean it."""

@@ -8,7 +8,7 @@ from typing import TypeVar
 from pydantic import Field, model_validator
 
 from agent.config.base import KeyFault, Watts, refuse
-from agent.config.devices import DeviceSection, EnergyNeed, Seconds
+from agent.config.devices import DeviceSection, EnergyNeed, PriceCap, Seconds
 from agent.config.units import kw_meant
 from agent.energy.instants import format_instant, to_unix_floor
 from agent.energy.schedule import Goal
@@ -43,7 +43,7 @@ class Switched(DeviceSection):
 
     power_w: Watts = Field(gt=0)
     needs: tuple[EnergyNeed, ...] = Field(min_length=1, max_length=16)
-    price_cap: Decimal | None = None
+    price_cap: PriceCap | None = None
     min_on_s: Seconds = 0
     min_off_s: Seconds = 0
     start_cost: Decimal = Field(default=Decimal(0), ge=0)

@@ -110,6 +110,11 @@ class ThermalKind(DeviceKind[T]):
         band = section.comfort[0] if section.comfort else section.setback
         return band.min_c if key == "comfort_min_c" else band.max_c
 
+    def limits(self, section: T, key: str) -> tuple[float, float] | None:
+        if key in COMFORT_KEYS:
+            return self.lowest_wish_c, self.highest_wish_c(section)
+        return super().limits(section, key)
+
     def check_request(self, section: T, request: Request, wish: Wish) -> None:
         least, most = self.lowest_wish_c, self.highest_wish_c(section)
         for key in sorted(COMFORT_KEYS):

@@ -296,6 +296,8 @@ class DeviceModel:
         self.doubts.clear()
         self.idle_since = None
         self.session = Session(since=reading.at if reading.value else None)
+        if old is None and now - reading.at >= UNTIMED_RETAINED_AGE:
+            self.session.heard_at = now
         soc = self.readings.get("soc_percent")
         if reading.value and soc is not None and soc.at >= reading.at:
             self._charge(float(soc.value), soc.at, now)
@@ -371,6 +373,10 @@ class DeviceModel:
         if self.meter.power is not None and self.meter.reports(now):
             told_w, told_at = self.meter.power
         soc, asked_w = self.soc_percent(now), self._asked_w(now)
+        unasked = self.following.deviation is Deviation.TAKES_UNASKED
+        if unasked and asked_w is None and told_w and not self.opted_out(now):
+            # Whether it follows shows when it is told again to take nothing.
+            return
         shown = self._shown_by_counter(asked_w, told_w, now)
         if shown is not None:
             told_w, told_at = shown
@@ -415,7 +421,8 @@ class DeviceModel:
         asked = self.meter.commanded_w(now)
         # A full car takes no more, and that is as it should be.
         full = (self.soc_percent(now) or 0.0) >= FULL_PERCENT
-        free = self.opted_out(now) or full or (self.schedules.acts_by_itself and asked <= 0)
+        by_itself = self.schedules.acts_by_itself and not self.schedules.blocked(now)
+        free = self.opted_out(now) or full or (by_itself and asked <= 0)
         return None if free else asked
 
     def stalled(self, now: datetime) -> bool:

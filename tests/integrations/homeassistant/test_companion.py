@@ -1,59 +1,20 @@
 """What Home Assistant finds on the broker, told by the whole agent in virtual time."""
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from agent.clock import SteppedClock
 from agent.home.kinds import KINDS
-from agent.store import Store
 from integrations.sandbox.household import FULL_DEVICES, FULL_SITE
-from integrations.sandbox.server import FlatPeakSandbox
 from tests.contracts.test_registry import SECTIONS
 from tests.fakes.home import BASE, Home
-from tests.fakes.virtual_loop import run_virtual
 from tests.integrations.homeassistant.discovery_rules import faults, missing_values
+from tests.integrations.homeassistant.lives import EV, HUB, TANK, live, nothing, said_to
 
-START = datetime(2026, 1, 15, 15, tzinfo=UTC)
-HUB = "homeassistant/device/flatpeak_home/_hub/config"
 BIRTH = "homeassistant/status"
-EV = {
-    "id": "ev",
-    "type": "ev_charger",
-    "max_power_w": 11000,
-    "phases": 3,
-    "battery_kwh": 58,
-    "ready_by": {"every_day": "07:00"},
-}
-TANK = {
-    "id": "tank",
-    "type": "water_heater",
-    "power_w": 2000,
-    "needs": [{"energy_kwh": 4, "window": {"start": "23:00", "end": "06:30"}}],
-}
-Story = Callable[[Home], Awaitable[None]]
-
-
-def live(*lives: tuple[Sequence[object], Mapping[str, Any], Story]) -> Home:
-    """Lives of an agent one after the other, on one disk and one broker."""
-
-    async def run(clock: SteppedClock) -> Home:
-        async with FlatPeakSandbox(clock) as sandbox:
-            home = Home(clock, sandbox)
-            store = Store.in_memory()
-            home.store = store
-            for devices, sections, story in lives:
-                telling = asyncio.ensure_future(story(home))
-                config = home.config(devices, **{"homeassistant": {}, **sections})
-                await home.run(config, clock.now() + timedelta(hours=1))
-                await telling
-            return home
-
-    return run_virtual(run, START)
 
 
 def config_of(device: str, *, prefix: str = "homeassistant", site: str = "home") -> str:
@@ -67,15 +28,6 @@ def announced(home: Home) -> set[str]:
 def message(home: Home, topic: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(home.broker.retained[topic])
     return found
-
-
-def said_to(home: Home, topic: str, body: object = b"") -> None:
-    payload = body if isinstance(body, bytes) else json.dumps(body).encode()
-    home.broker.publish(topic, payload, retain=False)
-
-
-async def nothing(home: Home) -> None:
-    await home.clock.sleep(60)
 
 
 def shown(home: Home, device: str) -> dict[str, Any]:
@@ -104,6 +56,17 @@ def test_every_kind_has_its_entities_from_what_it_can(kind: str) -> None:
     assert ("mode" in parts) == ("mode" in keys)
     assert ("target_soc_percent" in parts) == ("target_soc_percent" in keys)
     assert ("loaded" in parts) == ("start" in keys)
+
+
+def test_a_number_offers_what_its_device_takes() -> None:
+    section = SECTIONS["battery"] | {"min_soc_percent": 12, "max_soc_percent": 90}
+    battery = {"id": "battery", "type": "battery", **section}
+    house = {"id": "house", "type": "house_heat_pump", **SECTIONS["house_heat_pump"]}
+    home = live(([battery, house], {}, nothing))
+    floor = message(home, config_of("battery"))["components"]["floor_soc_percent"]
+    assert (floor["min"], floor["max"]) == (12, 90)
+    room = message(home, config_of("house"))["components"]["comfort_max_c"]
+    assert (room["min"], room["max"]) == (5, 30)
 
 
 def test_what_a_device_says_of_itself_is_shown_and_the_hub_comes_first() -> None:

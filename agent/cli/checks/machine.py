@@ -15,7 +15,14 @@ from agent.cli.common import DATABASE
 from agent.cli.service import UNIT, Service
 from agent.clockmonitor import kernel_synchronised
 from agent.config.faults import SECRET_KEYS
-from agent.database.problem import MAKE_ROOM, READ_ERRORS, Damaged, NewerSchema, who_acts_on
+from agent.database.problem import (
+    MAKE_ROOM,
+    READ_ERRORS,
+    REMOUNT,
+    Damaged,
+    NewerSchema,
+    who_acts_on,
+)
 from agent.store import Store
 from integrations.registry import AgentConfig
 
@@ -117,8 +124,8 @@ def check_state(folder: Path, service: Service | None) -> CheckResult:
 
 
 def _hint(error: Exception, folder: Path, service: Service | None) -> str:
-    if who_acts_on(error, folder / DATABASE) == MAKE_ROOM:
-        return MAKE_ROOM.removeprefix("owner: ")
+    if (who_acts := who_acts_on(error, folder / DATABASE)) in (MAKE_ROOM, REMOUNT):
+        return who_acts.removeprefix("owner: ")
     if isinstance(error, Damaged | sqlite3.DatabaseError) and not isinstance(
         error, sqlite3.OperationalError
     ):

@@ -1,5 +1,6 @@
 """`flatpeak-agent check` as a process, against real brokers and the FlatPeak sandbox."""
 
+import os
 import re
 import shutil
 import signal
@@ -20,6 +21,7 @@ from integrations.sandbox.broker import HOST, free_port
 from integrations.sandbox.server import FlatPeakSandbox
 from tests.fakes.brokers import Mosquitto, password_file, watching
 from tests.fakes.command import ROOT, command
+from tests.fakes.disks import fill, read_only, small_disk
 
 LINE = re.compile(r"^(ok|warning|failed) +(\S+) +(\S.*)$")
 FIXED = "{source: fixed, timezone: Europe/Berlin, currency: EUR, import: 0.3}"
@@ -251,6 +253,26 @@ async def test_a_damaged_database_is_found_and_left_alone(
     assert file.exists()
 
 
+async def test_a_disk_that_takes_nothing_is_a_failed_check(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "state") as disk:
+        path = tmp_path / "config.yaml"
+        path.write_text(
+            f"tariff: {FIXED}\nmqtt: {{host: {HOST}, port: {free_port()}}}\n"
+            f"state: {{directory: {disk}}}\n"
+        )
+        filler = fill(disk)
+        assert (await check(path))[1]["state"] == [
+            f"failed: {disk}, as uid {os.getuid()}: No space left on device; nothing would be kept "
+            "over a restart; make room on the disk"
+        ]
+        filler.unlink()
+        read_only(disk)
+        assert (await check(path))[1]["state"] == [
+            f"failed: {disk}, as uid {os.getuid()}: Read-only file system; nothing would be kept "
+            "over a restart; mount the disk to be written, or change the SD card that made it so"
+        ]
+
+
 async def test_a_wrong_config_ends_with_78(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("mqtt: {port: 0}\n")
@@ -375,6 +397,7 @@ def test_as_service_it_reads_what_the_service_reads(tmp_path: Path) -> None:
         "account_id: acc_1}\nmqtt: {port: 9}\n"
     )
     unit = (ROOT / "systemd" / SERVICE.name).read_text().replace("# LoadC", "LoadC", 1)
+    unit = unit.replace("[Service]", "[Service]\nLoadCredential=mqtt_password:/etc/x", 1)
     (tmp_path / "unit").write_text(unit)
     script = f"""
         set -e
@@ -389,7 +412,7 @@ def test_as_service_it_reads_what_the_service_reads(tmp_path: Path) -> None:
         chmod 600 /etc/flatpeak-agent/config.yaml
         {sys.executable} -m agent check --as-service || true
         chmod 644 /etc/flatpeak-agent/config.yaml
-        {sys.executable} -m agent check --as-service
+        FLATPEAK_AGENT__MQTT__HOST=a.lan {sys.executable} -m agent check --as-service
     """
     folder = Path("/etc/flatpeak-agent")
     was_there = folder.exists()
@@ -410,6 +433,12 @@ def test_as_service_it_reads_what_the_service_reads(tmp_path: Path) -> None:
     assert "ok       config       /etc/flatpeak-agent/config.yaml" in done.stdout
     assert "/var/lib/flatpeak-agent can be written" in done.stdout
     assert "http://127.0.0.1:9" in done.stdout
+    assert (
+        "warning  service      the agent reads no secret called mqtt_password; "
+        "did you mean LoadCredential=mqtt__password:...?"
+    ) in done.stdout
+    shell = "FLATPEAK_AGENT__MQTT__HOST: set in this shell alone, the service does not see it; "
+    assert done.stdout.count(shell) == 1
     closed = "failed   service      /etc/flatpeak-agent/config.yaml may not be read by others"
     assert done.stdout.count(closed) == 1
 

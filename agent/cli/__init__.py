@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from types import FrameType
 
 from agent import __version__
+from agent.cli.interrupt import EX_INTERRUPTED, ending_at_once
 
 COMMANDS = {
     "run": "keep rates, plan, tell the appliances (what the service does)",
@@ -28,8 +29,7 @@ COMMANDS = {
 }
 EX_USAGE = 64
 EX_IOERR = 74
-# As a shell reports a program that these signals ended.
-EX_INTERRUPTED = 128 + signal.SIGINT
+# As a shell reports a program that this signal ended.
 EX_PIPE = 128 + signal.SIGPIPE
 GONE = (errno.EPIPE, errno.EIO)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -90,7 +90,8 @@ def _run(args: list[str], *, is_program: bool) -> int:
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
             is_service = args[0] == "run"
             signal.signal(signal.SIGHUP, signal.SIG_IGN if is_service else _stop_before_start)
-    module = importlib.import_module(f"agent.cli.{args[0].replace('-', '_')}")
+    with ending_at_once():
+        module = importlib.import_module(f"agent.cli.{args[0].replace('-', '_')}")
     code: int = module.main(args[1:])
     return code
 

@@ -23,11 +23,11 @@ from agent.cli.connect_access import (
     open_access,
 )
 from agent.cli.connect_text import ENDED, failure_text, qr_code, status_text
+from agent.cli.interrupt import EX_INTERRUPTED
 from agent.config import Config
 from agent.energy.rates import Direction
 from agent.errors import Malformed, Refused, Unavailable
 
-EX_INTERRUPTED = 130
 # An agent that starts or ends meanwhile is found again within this.
 TRIES = 20
 TRY_EVERY_S = 0.25

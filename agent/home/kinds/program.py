@@ -62,7 +62,8 @@ class ProgramKind(DeviceKind[ProgramAppliance]):
         return frozenset({"start", "ready_by"})
 
     def describe(self, section: ProgramAppliance) -> str:
-        return f"program of {int(section.duration.total_seconds()) // 60} minutes"
+        total_s = int(section.duration.total_seconds())
+        return f"program of {f'{total_s / 60:.0f} minutes' if total_s >= 60 else f'{total_s} s'}"
 
     def advance(
         self,

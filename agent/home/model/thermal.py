@@ -6,13 +6,15 @@ has stood long enough that they could; one that no such store ever has is never 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from agent.energy.readings import AGE_LIMITS, Reading
 from agent.home.estimates.heat_loss import HeatLossEstimate, HeatStore
 from agent.home.model.meter import MeteredInterval
+from agent.home.model.surroundings import Surroundings
+from agent.home.model.thermostat import Thermostat
 
 # A reading that is older says nothing of now; many sensors tell nothing while nothing changes.
 TELLS_WITHIN = AGE_LIMITS["temperature_c"]
@@ -41,34 +43,24 @@ class ThermalTraits:
     learns: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What works on a store at an instant: °C around it, heat per W taken (by that), W drawn.
-
-    `measured`: what is around it is known, not only usual.
-    """
-
-    outdoor_c: Callable[[datetime], float]
-    heat_per_w: Callable[[float], float]
-    drawn_w: Callable[[datetime], float]
-    measured: bool = True
-
-
 @dataclass(slots=True)
 class ThermalState:
     """`temperature_c` is what is believed at `at`; `told_at` when a reading was last believed."""
 
     traits: ThermalTraits
+    max_power_w: float
     temperature_c: float | None = None
     at: datetime | None = None
     told_at: datetime | None = None
     hot_since: datetime | None = None
     hygiene_at: datetime | None = None
     estimate: HeatLossEstimate = field(init=False)
+    thermostat: Thermostat = field(init=False)
     _seen: Reading | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.estimate = HeatLossEstimate(self.traits.store)
+        self.thermostat = Thermostat(self.max_power_w)
 
     @property
     def store(self) -> HeatStore:

@@ -3,7 +3,8 @@
 Confirmed by the kernel's synchronisation flag or by the Date header of the tariff source, never by
 a device. Where neither comes, a clock that fits what is stored is believed after a minute, any
 other after ten, unless it lies behind the newest instant that a *confirmed* clock has seen: one
-plan that was stored under a wrong date locks nobody.
+plan that was stored under a wrong date locks nobody. A server that says otherwise is waited for
+ten minutes too; by more than an hour it says that the clock is wrong.
 """
 
 import asyncio
@@ -29,6 +30,8 @@ WAIT_FOR_CONFIRMATION_S = 600.0
 FITS_WITHIN = timedelta(days=2)
 LOOK_EVERY_S = 30.0
 LOOK_EVERY_DOUBTED_S = 1.0
+# By so much a server's clock may be as wrong as ours.
+MINUTES_OFF = timedelta(hours=1)
 # Each one is a write to the disk.
 REMEMBER_EVERY = timedelta(hours=6)
 # A clock before this was never set: the program is younger.
@@ -72,7 +75,7 @@ class ClockMonitor:
     on_confirmed_instant: Callable[[datetime], None] = lambda when: None
     _trusted: bool = field(default=False, init=False)
     _confirmed: bool = field(default=False, init=False)
-    _contradicted: bool = field(default=False, init=False)
+    _off: timedelta = field(default=timedelta(0), init=False)
     _doubted_since: float = field(default=0.0, init=False)
     _ask_at: float = field(default=0.0, init=False)
     _last_look: tuple[float, datetime] | None = field(default=None, init=False)
@@ -97,8 +100,12 @@ class ClockMonitor:
         if off <= MAX_CLOCK_OFFSET:
             self._confirm()
         elif not self.synchronised():
-            self._doubt(f"the clock is {off} off the tariff source's", SET_THE_CLOCK)
-            self._contradicted = True
+            goes_on = self._trusted and not self._confirmed and off <= MINUTES_OFF
+            self._off = off
+            if goes_on:
+                self._trust_unconfirmed()
+            else:
+                self._doubt(f"the clock is {_rounded(off)} off the tariff source's", SET_THE_CLOCK)
 
     async def run(self) -> None:
         """Look for jumps and for confirmation until it is cancelled."""
@@ -125,14 +132,14 @@ class ClockMonitor:
         if doubted_s >= self._ask_at:
             self._ask_at = doubted_s + ASK_AGAIN_AFTER_S
             self.on_confirmation_wanted()
-        # A server that says otherwise outweighs any waiting.
-        if self._contradicted or self._trusted:
+        # A server that says something else altogether outweighs any waiting.
+        if self._off > MINUTES_OFF or self._trusted:
             return
         if (impossible := self._impossible(now)) is not None:
             if doubted_s > WAIT_FOR_CONFIRMATION_S:
                 self.health.failed("clock", impossible, SET_THE_CLOCK)
         elif doubted_s > WAIT_FOR_CONFIRMATION_S or (
-            doubted_s > WAIT_WHERE_IT_FITS_S and self._fits(now)
+            doubted_s > WAIT_WHERE_IT_FITS_S and self._fits(now) and not self._off
         ):
             self._trust_unconfirmed()
 
@@ -145,7 +152,7 @@ class ClockMonitor:
         jumped = wall - before[1] - timedelta(seconds=steady - before[0])
         if abs(jumped) > MAX_CLOCK_OFFSET:
             self._begin_doubt()
-            self._contradicted = False
+            self._off = timedelta(0)
             self._doubt(f"the clock jumped by {jumped}", "")
 
     def _impossible(self, now: datetime) -> str | None:
@@ -166,16 +173,20 @@ class ClockMonitor:
     def _confirm(self) -> None:
         first = not self._trusted
         self._trusted = self._confirmed = True
-        self._contradicted = False
+        self._off = timedelta(0)
         self.health.ok("clock")
         if first:
             self.on_trusted()
 
     def _trust_unconfirmed(self) -> None:
+        first = not self._trusted
         self._trusted = True
-        why = "nothing confirmed the time; deadlines come before prices"
-        self.health.degraded("clock", why, KEEP_IT_RIGHT)
-        self.on_trusted()
+        why = "nothing confirmed the time"
+        if self._off:
+            why = f"the tariff source's clock is {_rounded(self._off)} off and nothing else tells"
+        self.health.degraded("clock", f"{why}; deadlines come before prices", KEEP_IT_RIGHT)
+        if first:
+            self.on_trusted()
 
     def _doubt(self, why: str, who_acts: str) -> None:
         if self._trusted:
@@ -191,3 +202,8 @@ class ClockMonitor:
         if self._remembered is None or abs(now - self._remembered) >= REMEMBER_EVERY:
             self._remembered = now
             self.on_confirmed_instant(now)
+
+
+def _rounded(off: timedelta) -> timedelta:
+    """To the minute: told anew each time it would be news."""
+    return timedelta(minutes=round(off / timedelta(minutes=1)))

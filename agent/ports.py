@@ -80,13 +80,15 @@ class TariffEvent:
     """What a source says of the contract, such as that it ends soon.
 
     `kind` is our word (`tariff_expiring`, `tariff_expired`, `tariff_fetch_failed`,
-    `tariff_upgrade`, `tariff_connected`), `text` a sentence for the owner.
+    `tariff_upgrade`, `tariff_connected`), `text` a sentence for the owner. `tariff_id` is the
+    source's name for the tariff that it is about, empty where it does not say.
     """
 
     id: str
     at: datetime
     kind: str
     text: str
+    tariff_id: str = ""
 
 
 @runtime_checkable

@@ -157,6 +157,7 @@ def build(
         contract_start=_contract_start(config),
         on_server_time=monitor.on_server_time,
         on_event=lambda kind, text: events.event(kind, None, text),
+        is_known=(lambda event: False) if connector is None else connector.is_known,
         on_alive=lambda: liveness.beat("rate_cache"),
         on_prices=lambda since: bookkeeper.prices_changed(since),
     )

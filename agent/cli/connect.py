@@ -74,10 +74,7 @@ def main(argv: list[str]) -> int:
         return _fail(str(error), EX_CONFIG if error.code == "no_source" else EX_DATAERR)
     except (Unavailable, Malformed) as error:
         return _fail(f"{config.tariff.address}: {error}", EX_UNAVAILABLE)
-    except BrokenPipeError:
-        # Not the folder's: whoever read our output has gone.
-        raise
-    except (NotWritableError, OSError) as error:
+    except NotWritableError as error:
         return _fail(f"{folder}: {error}{read.hint}", EX_CANTCREAT)
     except StoreInUse:
         return _fail(IN_USE, EX_UNAVAILABLE)
@@ -99,6 +96,9 @@ class _Line:
                 return await self._access.ask(question)
             except (ConnectionError, StoreInUse):
                 await self._lost()
+            except OSError as error:
+                # Here, where nothing is printed: an output that takes nothing is another matter.
+                raise NotWritableError(str(error)) from error
         raise StoreInUse(IN_USE)
 
     async def wait(self) -> None:
@@ -107,6 +107,8 @@ class _Line:
                 await self._access.wait()
         except (ConnectionError, StoreInUse):
             await self._lost()
+        except OSError as error:
+            raise NotWritableError(str(error)) from error
 
     async def close(self) -> None:
         if self._access is not None:

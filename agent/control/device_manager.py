@@ -188,7 +188,7 @@ class DeviceManager:
         else:
             if isinstance(item, UntimedReading):
                 item = model.untimed_reading(item.kind, item.value, retained=retained, now=now)
-            self._on_reading(name, item, now)
+            self._on_reading(name, item, now, retained=retained)
         if silent and not retained:
             self.on_reappeared()
 
@@ -207,10 +207,10 @@ class DeviceManager:
         self.on_profile(name, profile)
         return True
 
-    def _on_reading(self, name: str, item: Reading, now: datetime) -> None:
+    def _on_reading(self, name: str, item: Reading, now: datetime, *, retained: bool) -> None:
         device = self._by_id[name]
         was_in = device.model.plugged(now)
-        matters = device.model.report(item, now)
+        matters = device.model.report(item, now, retained=retained)
         believed = device.model.readings[item.kind]
         if matters and item.kind in PERSISTED_KINDS:
             device.unsaved[item.kind] = believed

@@ -46,18 +46,20 @@ def clipped_incumbent(problem: Problem) -> Schedule | None:
 
 
 def _refitted(device: ScaledDevice, runs: list[Run]) -> list[ServedSpan]:
-    """The old runs for the demands as they are now: cut where these are full, else prolonged."""
+    """The old runs for the demands as they are now: cut where these are full, else prolonged, by
+    whole steps of the device's grid."""
     if device.mandatory_s and (not runs or runs[0][0] > 0):
         runs = [(0, device.mandatory_s), *runs]
+    step = device.grid_s or 1
     needed = sum(demand.needed_s for demand in device.demands)
     have = sum(end - start for start, end in runs)
     fitted = [list(run) for run in runs]
     for run in reversed(fitted):
-        surplus = have - needed
+        surplus = (have - needed) // step * step
         if surplus <= 0:
             break
         floor = max(device.min_on_s, device.mandatory_s - run[0] if run[0] == 0 else 0, 0)
-        cut = min(surplus, max(0, run[1] - run[0] - floor))
+        cut = min(surplus, max(0, run[1] - run[0] - floor)) // step * step
         if surplus >= run[1] - run[0] and not (run[0] == 0 and device.running):
             cut = run[1] - run[0]
         run[1] -= cut
@@ -66,7 +68,8 @@ def _refitted(device: ScaledDevice, runs: list[Run]) -> list[ServedSpan]:
         if have >= needed:
             break
         last = fitted[k + 1][0] - max(1, device.min_off_s) if k + 1 < len(fitted) else 1 << 40
-        more = min(needed - have, max(0, last - run[1])) if run[1] > run[0] else 0
+        missing = -(-(needed - have) // step) * step
+        more = min(missing, max(0, last - run[1]) // step * step) if run[1] > run[0] else 0
         run[1] += more
         have += more
     return assigned(device, [(a, b) for a, b in merged_runs([(a, b) for a, b in fitted if b > a])])

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 SOURCE = Path(__file__).with_name("lattice.c")
 # Without contraction the values are those of the arrays to the last bit.
 FLAGS = ("-O3", "-ffp-contract=off", "-shared", "-fPIC")
+# Where wide vectors are no matter of course, those that this processor has: half the time.
+OWN_PROCESSOR = {"x86_64": ("-march=native",)}
 COMPILERS = ("cc", "gcc", "clang")
 # The library has its name only once it is whole, also when whoever asked for it has ended by then.
 WHOLE = 'made=$1 kept=$2; shift 2; "$@" && mv -f "$made" "$kept" || { rm -f "$made"; exit 1; }'
@@ -82,17 +84,23 @@ def _prices(prices: Prices) -> _Prices:
 class Builder:
     """Has the library made when it is not there yet; `kernel` is what there is by now."""
 
-    def __init__(self, folder: Path | None, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        environ: Mapping[str, str] = os.environ,
+        processor: str | None = None,
+    ) -> None:
+        """`processor`: what this one can do, as far as the system tells."""
         self._kernel: Kernel = ArrayKernel()
         self._process: subprocess.Popen[bytes] | None = None
-        compiler = next(
-            filter(None, (shutil.which(c, path=environ.get("PATH")) for c in COMPILERS)), None
-        )
         if folder is None or not _own(folder):
             return
-        content = (
-            SOURCE.read_bytes() + repr((FLAGS, platform.machine(), platform.libc_ver())).encode()
-        )
+        machine = platform.machine()
+        processor = _processor() if processor is None else processor
+        # A folder may come to another machine, with the card that it lies on.
+        flags = (*FLAGS, *(OWN_PROCESSOR.get(machine, ()) if processor else ()))
+        made_for = (flags, machine, processor, platform.libc_ver())
+        content = SOURCE.read_bytes() + repr(made_for).encode()
         self._path = folder / f"lattice-{hashlib.sha256(content).hexdigest()[:16]}.so"
         if self._path.exists():
             self._load()
@@ -104,7 +112,7 @@ class Builder:
         for old in folder.glob("lattice-*"):
             old.unlink(missing_ok=True)
         made = self._path.with_suffix(f".{os.getpid()}")
-        command = [compiler, *FLAGS, "-o", str(made), str(SOURCE), "-lm"]
+        command = [compiler, *flags, "-o", str(made), str(SOURCE), "-lm"]
         try:
             self._process = subprocess.Popen(
                 ["/bin/sh", "-c", WHOLE, "sh", str(made), str(self._path), *command],
@@ -138,6 +146,14 @@ class Builder:
             # Its folder may forbid code, or the file is damaged: made again next time.
             log.info("the compiled lattice cannot be used: %s", error)
             self._path.unlink(missing_ok=True)
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
 
 
 def _own(folder: Path) -> bool:

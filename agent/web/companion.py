@@ -142,14 +142,14 @@ class WebServer:
         await runner.setup()
         assert runner.server is not None
         connections = Connections(
-            cast("type[asyncio.Protocol]", runner.server), lan_only=section.lan_only
+            cast("type[asyncio.Protocol]", runner.server),
+            lan_only=section.lan_only,
+            tls=context,
         )
         server: asyncio.Server | None = None
         try:
             loop = asyncio.get_running_loop()
-            server = await loop.create_server(
-                connections, section.host, section.port, ssl=context, backlog=64
-            )
+            server = await loop.create_server(connections, section.host, section.port, backlog=64)
             self._services.health.ok(PART, f"at {_address(section)}")
             await self._renew(context)
         finally:

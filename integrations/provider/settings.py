@@ -65,8 +65,11 @@ class BrandSection(Section):
 
 
 class HttpSection(Section):
-    """Where the pages and the tariff endpoint listen. Behind a load balancer, `proxies` says how
-    many of them add to X-Forwarded-For; 0 believes none of it."""
+    """Where the pages and the tariff endpoint listen.
+
+    Behind load balancers, `proxies` says how many of them add to X-Forwarded-For; 0 believes none
+    of it. Then nobody but they may reach the port: who comes past them could write it himself.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8480, ge=0, le=65535)
@@ -126,6 +129,7 @@ class LoginSection(Section):
     wrong_per_session: int = Field(default=3, ge=1, le=20)
     wrong_per_login: int = Field(default=10, ge=1, le=1000)
     wrong_per_address: int = Field(default=100, ge=1, le=100_000)
+    unknown_tokens_per_address: int = Field(default=60, ge=1, le=100_000)
     window_minutes: int = Field(default=15, ge=1, le=24 * 60)
     session_minutes: int = Field(default=30, ge=1, le=24 * 60)
 

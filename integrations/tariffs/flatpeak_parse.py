@@ -156,10 +156,11 @@ def _event(item: object, location_id: str) -> TariffEvent | None:
     kind = EVENTS.get(parse_text(item.get("type"), MAX_NAME))
     identity, at = parse_text(item.get("id"), MAX_NAME), _instant(item.get("time_created"))
     data = item.get("data")
-    about = data.get("location_id", location_id) if isinstance(data, dict) else location_id
+    data = data if isinstance(data, dict) else {}
+    about = data.get("location_id", location_id)
     if kind is None or not identity or at is None or about != location_id:
         return None
-    return TariffEvent(identity, at, *kind)
+    return TariffEvent(identity, at, *kind, tariff_id=parse_text(data.get("tariff_id"), MAX_NAME))
 
 
 def _rate(slot: object) -> Rate | None:

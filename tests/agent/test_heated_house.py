@@ -74,7 +74,7 @@ class SparsePlanner:
     async def __call__(self, situation: Situation) -> Plan:
         last = self._last
         if last is None or situation.now - last.made_at >= self.every_s:
-            self._last = last = make_plan(situation, time.monotonic, 10.0, self.engines)
+            self._last = last = make_plan(situation, time.process_time, 10.0, self.engines)
             self.seen.append(situation)
         return last
 
@@ -255,8 +255,7 @@ def test_a_week_of_a_house_is_warm_and_cheaper_than_its_thermostat() -> None:
         low, high = bands(one.end)
         assert low - 0.5 <= one.temperature_c <= high + 0.5, one
     cost, kwh = thermostat_only(days, lived.prices)
-    # What the joint engine finds depends a little on how fast the machine is.
-    assert house.cost(lived.prices) < 0.96 * cost
+    assert house.cost(lived.prices) < 0.95 * cost
     # The ledger says the same of it: what that energy would have cost at a thermostat's times.
     account = home.ledger.of("heat_pump")
     assert float(account.cost) == pytest.approx(house.cost(lived.prices), rel=0.005)

@@ -310,13 +310,11 @@ def _block_has_begun(model: DeviceModel, now: datetime) -> bool:
 def _deadline(
     section: EvCharger, model: DeviceModel, wish: Wish, context: PlanningContext
 ) -> datetime:
-    """The ready-by of this stay: the first one after the car came, or after it was last full."""
+    """The ready-by of this stay: the first one after the car came or was heard of, or was full."""
     now = context.now
-    since = max(
-        when
-        for when in (model.session.since, model.session.satisfied_at, now - WITHOUT_DEADLINE)
-        if when is not None
-    )
+    session = model.session
+    begins = (session.since, session.heard_at, session.satisfied_at, now - WITHOUT_DEADLINE)
+    since = max(when for when in begins if when is not None)
     values = wish.values
     if values.ready_by is not None and values.ready_by > since:
         return values.ready_by

@@ -87,6 +87,7 @@ class HotWaterTankKind(ThermalKind[HotWaterTank]):
             # A bath is let in within a quarter of an hour.
             moves_c_per_h=60.0,
             settles_s=120.0,
+            stands_c=15.0,
         )
 
     def highest_wish_c(self, section: HotWaterTank) -> float:

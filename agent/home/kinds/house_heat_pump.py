@@ -76,6 +76,8 @@ class HouseHeatPumpKind(ThermalKind[HouseHeatPump]):
             slack_c=1.5,
             moves_c_per_h=4.0,
             settles_s=1200.0,
+            # Doors, sun and guests hold a temperature for hours; no house is the same for days.
+            stands_c=8.0,
             learns=True,
         )
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from agent.energy.instants import format_instant
 from agent.home.model.following import Deviation
 
 if TYPE_CHECKING:
@@ -20,6 +21,11 @@ def problems_of(model: "DeviceModel", now: datetime) -> list[str]:
         out.append(f"says {error}")
     out += [f"{kind} cannot be read: {why}" for kind, why in sorted(model.unreadable.items())]
     out += model.doubts.texts()
+    if model.clock.lag:
+        behind = round(model.clock.lag.total_seconds() / 60)
+        out.append(f"its clock is {behind} min behind; what it tells counts as it comes")
+    if (dated := model.clock.dated_long_ago) is not None:
+        out.append(f"dates what it tells {format_instant(dated)}: is its clock set?")
     if model.plug.flickers(now):
         out.append("its plug contact flickers; it counts as plugged in")
     if (stuck := model.soc.stuck_at) is not None:
@@ -36,7 +42,10 @@ def problems_of(model: "DeviceModel", now: datetime) -> list[str]:
 def _unit_slip(model: "DeviceModel", now: datetime) -> str | None:
     """A power that would be right in another unit. It is asked about, not guessed."""
     asked_w, power = model.meter.commanded_w(now), model.meter.power
-    if power is None or asked_w <= 0 or model.following.deviation is not Deviation.TAKES_NOTHING:
+    if power is None or asked_w <= 0:
+        return None
+    takes_nothing = model.following.deviation is Deviation.TAKES_NOTHING
+    if not takes_nothing and not model.takes_by_counter(now):
         return None
     low, high = KILOWATTS
     if not low * asked_w <= power[0] <= high * asked_w:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import inf
 
+from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.exact.objectives import ServedSpan, Task
 from agent.planning.incumbent import LASTING_S, OFF, ON, SAME_EDGE_S, IncumbentEdges
 
@@ -39,6 +40,18 @@ class Steps:
     needed: int
     least: int
     pause: int
+
+    def all_edges_last(self, device: ScaledDevice) -> bool:
+        """Whether each edge of any plan on these steps may stand for an old one, and each old one
+        for a single edge: then edges cost what they cost each for itself."""
+        shortest = self.size * min(
+            self._at_least(device.min_on_s), self._at_least(device.min_off_s)
+        )
+        lately = device.off_since is not None and device.off_since > -LASTING_S
+        return shortest >= LASTING_S and not lately and not device.running
+
+    def _at_least(self, seconds: int) -> int:
+        return max(1, -(-seconds // self.size))
 
 
 def steps_of(task: Task, size: int, offset: int) -> Steps:

@@ -36,6 +36,8 @@ BUDGET_FEASIBLE = 25_000
 BUDGET_ORDER = 4_000
 MOST_ORDERS = 6
 STEPS_S = (60, 300, 900)
+# On a grid so many steps are searched soon; with more of them states are too many to search.
+FEW_GRID_STEPS = 96
 # Prices times demands: above this no pass over both is made.
 MOST_WORK = 8000
 # Of the time that is left at each stage.
@@ -60,27 +62,42 @@ class Attempt:
 def plan_with_minimum_times(task: Task) -> Outcome:
     found = plan_overdue(task)
     if found is None and not task.deadline.over():
-        found = _on_exact_steps(task) or _searched(task)
+        few = FEW_GRID_STEPS if task.device.grid_s else FEW_STEPS
+        found = _on_exact_steps(task, few) or _searched(task)
+        if not found.proved and task.device.grid_s and not task.deadline.over():
+            found = _on_exact_steps(task, 0) or found
     # Without time for any search it is on until done.
     return found or Outcome(until_done(task.device))
 
 
-def _on_exact_steps(task: Task) -> Outcome | None:
-    """One demand whose instants are all multiples of a step, few enough for every state."""
+def _on_exact_steps(task: Task, few: int) -> Outcome | None:
+    """One demand whose instants are all multiples of a step, more than `few` of them and not too
+    many for every state."""
     device = task.device
-    if len(device.demands) != 1 or device.demands[0].contiguous or device.incumbent.cost:
+    if len(device.demands) != 1 or device.demands[0].contiguous:
         return None
-    end = max(device.demands[0].deadline, 0)
-    step = common_step(task.timeline, device, end)
-    if not step or end // step <= FEW_STEPS:
+    demand = device.demands[0]
+    end = max(demand.deadline, 0)
+    # It switches on its grid alone, wherever prices change.
+    step = device.grid_s or common_step(task.timeline, device, end)
+    if not step or end // step <= few:
         # The search settles ties too, where it is quick.
         return None
-    spans = plan_on_steps(task, steps_of(task, step, 0))
+    steps = steps_of(task, step, demand.anchor % step if device.grid_s else 0)
+    if device.incumbent.cost and not steps.all_edges_last(device):
+        return None
+    spans = plan_on_steps(task, steps)
     if spans is None:
         return None
     spans = longer_first(task, spans)
     judged = task.judge(spans)
-    return None if judged.faults or any(judged.aims) else Outcome(spans, proved=True)
+    one = judged.devices[device.id]
+    # Whole steps of the grid take what is left of the last one.
+    rounding = demand.hard * (steps.needed * step * device.power - demand.energy)
+    if judged.faults or one.excess > rounding:
+        return None
+    others = (one.shortfall, one.never, one.late, one.unknown)
+    return None if any(others) else Outcome(spans, proved=True)
 
 
 def _searched(task: Task) -> Outcome:

@@ -4,6 +4,7 @@ A device is on in whole cells, or in the first or last part of one. Starts and s
 declared whole: they follow from what is on.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -120,20 +121,19 @@ def _least_on(house: House, times: Times, state: OnOff, edges: Edges) -> None:
     starts, ends, count = house.starts, house.ends, len(state.whole)
     for j in range(count):
         length = ends[j] - starts[j]
-        through = [
-            (column, -1.0)
-            for k, column in edges.start.items()
-            if k <= j and ends[j] <= starts[k] + least
-        ]
+        # Starts whose minimum reaches into cell j, and those whose minimum covers all of it.
+        reach = bisect_right(starts, starts[j] - least)
+        cover = bisect_left(starts, ends[j] - least)
+        through = [(edges.start[k], -1.0) for k in range(cover, j + 1) if k in edges.start]
         if through:
             milp.at_least(0.0, [*state.whole[j], *through])
-        for k, column in edges.start.items():
-            if k <= j and starts[j] < starts[k] + least < ends[j]:
+        for k in range(reach, min(cover, j + 1)):
+            if k in edges.start:
                 share = (starts[k] + least - starts[j]) / length
-                milp.at_least(0.0, [*state.from_start(j), (column, -share)])
-        for k in range(j):
+                milp.at_least(0.0, [*state.from_start(j), (edges.start[k], -share)])
+        for k in range(bisect_right(ends, starts[j] - least), j):
             rest = ends[k] + least - starts[j]
-            for part in state.last[k] if rest > 0 else ():
+            for part in state.last[k]:
                 # What is missing of the minimum when cell j begins, less what the part gave.
                 gave = (part.share, float(ends[k] - starts[k]))
                 if rest <= length:
@@ -158,35 +158,31 @@ def _least_off(house: House, times: Times, state: OnOff, edges: Edges) -> None:
     starts, ends, count = house.starts, house.ends, len(state.whole)
     for j in range(count):
         live = state.at_start(j)
-        ended = [
-            (column, 1.0)
-            for k, column in edges.stop.items()
-            if k <= j and starts[j] < starts[k] + least
-        ]
+        reach = range(bisect_right(starts, starts[j] - least), j + 1)
+        ended = [(edges.stop[k], 1.0) for k in reach if k in edges.stop]
         if ended and live:
             milp.at_most([*ended, *live], 1.0)
         length = float(ends[j] - starts[j])
         for part in state.last[j]:
-            for k, column in edges.stop.items():
-                if k <= j and starts[j] < starts[k] + least:
-                    room = ends[j] - starts[k] - least
+            for k in reach:
+                if k in edges.stop:
+                    column, room = edges.stop[k], ends[j] - starts[k] - least
                     if room <= 0:
                         milp.at_most([(part.on, 1.0), (column, 1.0)], 1.0)
                     else:
                         terms = [(part.share, length), (column, length)]
                         milp.at_most(terms, room + length)
-        for k in range(j):
+        for k in range(bisect_right(ends, starts[j] - least), j):
             width = float(ends[k] - starts[k])
             for part in state.first[k]:
                 if live and starts[j] < starts[k] + least:
                     milp.at_most([(part.on, 1.0), *live], 1.0)
-                elif live and starts[j] < ends[k] + least:
+                elif live:
                     room = starts[j] - least - starts[k]
                     late = [(c, v * width) for c, v in live]
                     milp.at_most([(part.share, width), *late], room + width)
-                if starts[j] < ends[k] + least:
-                    for other in state.last[j]:
-                        milp.at_most([(part.on, 1.0), (other.on, 1.0)], 1.0)
+                for other in state.last[j]:
+                    milp.at_most([(part.on, 1.0), (other.on, 1.0)], 1.0)
 
 
 def change_costs(house: House, old: IncumbentEdges, state: OnOff, edges: Edges) -> None:

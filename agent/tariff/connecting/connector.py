@@ -23,9 +23,10 @@ from agent.energy.connection import (
 from agent.energy.rates import Direction
 from agent.errors import AgentError, Malformed, Refused, Unavailable
 from agent.health import Health
+from agent.ports import TariffEvent
 from agent.tariff.connecting import session as machine
 from agent.tariff.connecting.connection_store import ConnectionStore
-from agent.tariff.connecting.contract_end import ended_soon
+from agent.tariff.connecting.contract_end import ended_soon, is_about
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ SUMMARY_RETRY = timedelta(hours=1)
 # A page that is opened again and again does not ask the source each time.
 SUMMARY_FRESH = timedelta(minutes=1)
 OWNER = "the owner"
+CONNECTED, EXPIRING = "tariff_connected", "tariff_expiring"
 
 
 class TariffConnector:
@@ -262,7 +264,7 @@ class TariffConnector:
         ordered = tuple(item for item in Direction if item in directions)
         self._store.set_location(ConnectedLocation(session.location_id, ordered))
         log.info("the %s tariff is connected", session.direction)
-        self._on_event("tariff_connected", f"the {session.direction} tariff was connected")
+        self._on_event(CONNECTED, f"the {session.direction} tariff was connected")
         self._location_changed()
 
     def _forget(self, direction: Direction) -> None:
@@ -317,8 +319,27 @@ class TariffConnector:
             day = summary.contract_end.astimezone(self._zone()).date()
             if self._store.reminded_of(summary.direction) != day:
                 self._store.set_reminded(summary.direction, day)
-                self._on_event("tariff_expiring", text)
+                if not any(is_about(summary, *heard) for heard in self._store.heard()):
+                    self._on_event(EXPIRING, text)
         self._report()
+
+    def is_known(self, event: TariffEvent) -> bool:
+        """Does the owner hear of this from us, before the source's own word comes or after it?
+
+        That a contract ends soon is remembered where the source said so first.
+        """
+        if event.kind == CONNECTED:
+            return any(machine.led_to(item, event.at) for item in self.sessions.values())
+        if event.kind != EXPIRING:
+            return False
+        for summary in self._summaries:
+            if summary.contract_end is None or not is_about(summary, event.at, event.tariff_id):
+                continue
+            day = summary.contract_end.astimezone(self._zone()).date()
+            if self._store.reminded_of(summary.direction) == day:
+                return True
+        self._store.add_heard(event.at, event.tariff_id)
+        return False
 
     def _report(self) -> None:
         now, zone = self._clock.now(), self._zone()

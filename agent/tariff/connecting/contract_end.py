@@ -8,6 +8,15 @@ from agent.energy.connection import TariffStatus, TariffSummary
 REMIND_BEFORE = timedelta(days=14)
 
 
+def is_about(summary: TariffSummary, told_at: datetime, tariff_id: str) -> bool:
+    """Is the source's word that a contract ends soon, said then, about this one's end?"""
+    if summary.contract_end is None or (
+        tariff_id and summary.tariff_id and tariff_id != summary.tariff_id
+    ):
+        return False
+    return told_at <= summary.contract_end <= told_at + REMIND_BEFORE
+
+
 def ended_soon(summary: TariffSummary, now: datetime, zone: ZoneInfo) -> str:
     """A sentence from two weeks before the contract's end on; empty before, or with no end."""
     end = summary.contract_end

@@ -117,6 +117,7 @@ class Dialogue:
                     tariff.contract_start,
                     tariff.contract_end,
                     tariff.tiered,
+                    tariff.contract_end is None,
                 )
                 session.answers["unchanged"] = True
                 failed = tariff.status == "ERROR"
@@ -153,6 +154,7 @@ class Dialogue:
             grant.series.start,
             grant.series.end,
             grant.series.tiered,
+            read and grant.series.end is None,
             lambda location_id, kind: self._poller.saved(grant, location_id, kind),
         )
         session.answers.pop("unchanged", None)

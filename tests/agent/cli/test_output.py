@@ -114,6 +114,24 @@ def test_a_full_disk_below_the_output(args: tuple[str, ...]) -> None:
     assert (done.returncode, done.stderr) == (74, said)
 
 
+def test_a_full_disk_below_the_output_is_not_that_of_the_state(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "tariff: {source: flatpeak, account_id: acc_1, api_key: sk_test_1, "
+        f"base_url: http://127.0.0.1:9}}\nstate: {{directory: {tmp_path}}}\n"
+    )
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "agent", "connect", "--status", "--config", config],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    said = b"flatpeak-agent: the output has no room: No space left on device\n"
+    assert (done.returncode, done.stderr) == (74, said)
+
+
 def test_a_folder_for_schemas_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for place, why in (("file", "is no folder"), ("file/below", "Not a directory")):

@@ -709,11 +709,14 @@ async def test_a_hang_up_over_a_large_message_is_learned_from(tmp_path: Path) ->
         large = OutgoingMessage(f"{BASE}/plan", "x" * 20_000)
         assert not await agent.put(large, OutgoingMessage(f"{BASE}/health", "{}"))
         await agent.until_greeted(2)
+        # Once is any broken connection; nothing is left out for it.
+        assert not agent.broker.why
+        assert not await agent.put(large, OutgoingMessage(f"{BASE}/health", "{}"))
+        await agent.until_greeted(3)
+        assert await agent.put(large, OutgoingMessage(f"{BASE}/health", "{}"))
         await other.until_heard(f"{BASE}/health")
         assert agent.broker.state is State.DEGRADED
         assert f"{BASE}/plan" in agent.broker.why
-        assert not await agent.post.publish(f"{BASE}/tariff/import", "x" * 15_000)
-        await agent.until_greeted(3)
         assert not other.payloads(f"{BASE}/plan")
 
 

@@ -10,6 +10,7 @@ from agent.energy.instants import to_unix_floor
 from agent.energy.plan import Slot
 from agent.energy.situation import ComfortSpan, RateSpan, Situation, TemperatureSpan, Thermal
 from agent.planning import make_plan
+from tests.agent.planning.joint.homes import joint_plan
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -61,3 +62,38 @@ def test_it_is_blocked_where_it_is_dearest_and_at_most_two_hours_of_a_day() -> N
 @pytest.mark.parametrize(("control", "block_max_s"), [("power", 7200), ("sg_ready", 0)])
 def test_where_nothing_may_be_blocked_nothing_is(control: str, block_max_s: int) -> None:
     assert not [slot for slot in slots(control, block_max_s) if slot.mode == "block"]
+
+
+def told_now(minutes: int, **more: object) -> tuple[float, str] | None:
+    """What a pump is told in a dear time that ends in so many minutes, near its minimum: the end in
+    hours and the mode; None where nothing. Afterwards it heats."""
+    edges = (NOW, NOW + minutes * 60, NOW + minutes * 60 + HOUR, NOW + 6 * HOUR)
+    prices = (Decimal("0.5"), Decimal("0.1"), Decimal("0.4"))
+    rates = tuple(RateSpan(a, b, p) for (a, b), p in zip(pairwise(edges), prices, strict=True))
+    pump = Thermal(
+        id="hp",
+        max_power_w=Decimal(6000),
+        min_power_w=Decimal(6000),
+        temperature_c=Decimal("20.2"),
+        capacity_kwh_per_c=Decimal(20),
+        loss_w_per_c=Decimal(150),
+        comfort=(ComfortSpan(NOW, NOW + DAY, Decimal(20), Decimal(22)),),
+        outdoor=(TemperatureSpan(NOW, NOW + DAY, Decimal(5)),),
+        cop=((Decimal(0), Decimal(3)),),
+        control="sg_ready",
+        **more,  # type: ignore[arg-type]
+    )
+    [device] = joint_plan(Situation(NOW, "UTC", "EUR", rates, devices=(pump,))).devices
+    begun = [slot for slot in device.slots if slot.start == NOW]
+    return ((begun[0].end - NOW) / HOUR, begun[0].mode) if begun else None
+
+
+def test_a_block_that_has_begun_goes_on_to_its_end_however_little_is_left() -> None:
+    """Off for 20 minutes and 15 more is a block; it is planned again every few minutes."""
+    assert told_now(15, off_since=NOW - 1200) == (0.25, "block")
+    assert told_now(45) == (0.75, "block")
+
+
+def test_a_quarter_of_an_hour_off_is_no_block_that_is_worth_its_relay() -> None:
+    for state in ({}, {"off_since": NOW - 60}, {"on_since": NOW - HOUR}):
+        assert told_now(15, **state) is None

@@ -34,6 +34,16 @@ def test_an_older_one_and_what_an_end_left_go(tmp_path: Path) -> None:
 
 
 @needs_compiler
+def test_on_another_processor_it_is_made_again(tmp_path: Path) -> None:
+    """A card may be moved, and what one processor can do another one may not know."""
+    Builder(tmp_path).kernel(wait_s=60)
+    [made] = tmp_path.iterdir()
+    assert isinstance(Builder(tmp_path, processor="").kernel(wait_s=60), CompiledKernel)
+    [other] = tmp_path.iterdir()
+    assert other != made
+
+
+@needs_compiler
 def test_a_damaged_one_is_made_again(tmp_path: Path) -> None:
     whole, folder = tmp_path / "whole", tmp_path / "damaged"
     Builder(whole).kernel(wait_s=60)

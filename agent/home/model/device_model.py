@@ -3,7 +3,7 @@
 The rules are those of the wire contract's section 1a. Everything is given `now`; nothing waits.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -103,7 +103,10 @@ class DeviceModel:
             traits.discharge_efficiency if traits.gives_back else None,
         )
         self.following = Following(traits.max_power_w, learns=traits.has_stays)
-        self.thermal = None if traits.thermal is None else ThermalState(traits.thermal)
+        if traits.thermal is None:
+            self.thermal = None
+        else:
+            self.thermal = ThermalState(traits.thermal, traits.max_power_w)
 
     # --- what is believed -----------------------------------------------------------------------
 
@@ -448,6 +451,10 @@ class DeviceModel:
         self._collect()
         booked, self._booked = self._booked, []
         return booked
+
+    def pop_held(self) -> Sequence[MeteredInterval]:
+        """What a plain thermostat would have taken since the last call; of heat alone."""
+        return () if self.thermal is None else self.thermal.thermostat.pop()
 
     def _collect(self) -> None:
         new = self.meter.pop_intervals()

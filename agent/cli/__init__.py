@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from difflib import get_close_matches
+from pathlib import Path
 from types import FrameType
 
 from agent import __version__
@@ -47,6 +48,9 @@ def usage() -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; the return value is the exit code."""
+    # Closed by whoever started it, `>&-`: then nobody reads it.
+    nobody = Path(os.devnull).open("w")  # noqa: SIM115  # open to the end, as they are
+    sys.stdout, sys.stderr = sys.stdout or nobody, sys.stderr or nobody
     for stream in (sys.stdout, sys.stderr):
         # A sign that the terminal's encoding does not have is no reason to end.
         if isinstance(stream, io.TextIOWrapper):

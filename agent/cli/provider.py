@@ -38,7 +38,7 @@ def main(argv: list[str]) -> int:
     if missing:
         print(
             f"flatpeak-agent provider: {', '.join(missing)} not installed. The supplier's side is "
-            "an extra: pip install 'flatpeak-edge-agent[provider]'",
+            "an extra: pip install -c constraints.txt '.[provider]', in the folder of the source",
             file=sys.stderr,
         )
         return EX_UNAVAILABLE

@@ -36,7 +36,10 @@ lint: $(VENV)/.dev
 test: lint
 	$(BIN)/python -m pytest -m 'not full' --numprocesses auto --maxprocesses 4 --dist worksteal
 
+# Without a Home Assistant its tests are skipped, with the reason that was said here.
 test-full: lint
+	-.ci/home-assistant >/dev/null
+	-.ci/home-assistant newest >/dev/null
 	$(BIN)/python -m pytest
 
 bench: $(VENV)/.dev

@@ -3,7 +3,8 @@
 Confirmed by the kernel's synchronisation flag or by the Date header of the tariff source, never by
 a device. Where neither comes, a clock that fits what is stored is believed after a minute, any
 other after ten, unless it lies behind the newest instant that a *confirmed* clock has seen: one
-plan that was stored under a wrong date locks nobody.
+plan that was stored under a wrong date locks nobody. A server that says otherwise is waited for
+ten minutes too; by more than an hour it says that the clock is wrong.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from agent.clock import Clock
+from agent.energy.sentences import sentence
 from agent.health import Health
 
 log = logging.getLogger(__name__)
@@ -29,13 +31,15 @@ WAIT_FOR_CONFIRMATION_S = 600.0
 FITS_WITHIN = timedelta(days=2)
 LOOK_EVERY_S = 30.0
 LOOK_EVERY_DOUBTED_S = 1.0
+# By so much a server's clock may be as wrong as ours.
+MINUTES_OFF = timedelta(hours=1)
 # Each one is a write to the disk.
 REMEMBER_EVERY = timedelta(hours=6)
 # A clock before this was never set: the program is younger.
 EARLIEST_PLAUSIBLE = datetime(2025, 1, 1, tzinfo=UTC)
 NOT_SYNCHRONISED = 5  # adjtimex(2) returns TIME_ERROR
-SET_THE_CLOCK = "owner: set the clock, switch on systemd-timesyncd or chrony"
-KEEP_IT_RIGHT = "owner: switch on systemd-timesyncd or chrony"
+SET_THE_CLOCK = sentence("owner: set the clock, switch on systemd-timesyncd or chrony")
+KEEP_IT_RIGHT = sentence("owner: switch on systemd-timesyncd or chrony")
 
 
 def kernel_synchronised() -> bool:
@@ -72,7 +76,7 @@ class ClockMonitor:
     on_confirmed_instant: Callable[[datetime], None] = lambda when: None
     _trusted: bool = field(default=False, init=False)
     _confirmed: bool = field(default=False, init=False)
-    _contradicted: bool = field(default=False, init=False)
+    _off: timedelta = field(default=timedelta(0), init=False)
     _doubted_since: float = field(default=0.0, init=False)
     _ask_at: float = field(default=0.0, init=False)
     _last_look: tuple[float, datetime] | None = field(default=None, init=False)
@@ -97,14 +101,19 @@ class ClockMonitor:
         if off <= MAX_CLOCK_OFFSET:
             self._confirm()
         elif not self.synchronised():
-            self._doubt(f"the clock is {off} off the tariff source's", SET_THE_CLOCK)
-            self._contradicted = True
+            goes_on = self._trusted and not self._confirmed and off <= MINUTES_OFF
+            self._off = off
+            if goes_on:
+                self._trust_unconfirmed()
+            else:
+                why = sentence("the clock is {off} off the tariff source's", off=_rounded(off))
+                self._doubt(why, SET_THE_CLOCK)
 
     async def run(self) -> None:
         """Look for jumps and for confirmation until it is cancelled."""
         self._begin_doubt()
         if not self._trusted:
-            self.health.degraded("clock", "the time is not confirmed yet")
+            self.health.degraded("clock", sentence("the time is not confirmed yet"))
         while True:
             self._check()
             self._wake.clear()
@@ -125,14 +134,14 @@ class ClockMonitor:
         if doubted_s >= self._ask_at:
             self._ask_at = doubted_s + ASK_AGAIN_AFTER_S
             self.on_confirmation_wanted()
-        # A server that says otherwise outweighs any waiting.
-        if self._contradicted or self._trusted:
+        # A server that says something else altogether outweighs any waiting.
+        if self._off > MINUTES_OFF or self._trusted:
             return
         if (impossible := self._impossible(now)) is not None:
             if doubted_s > WAIT_FOR_CONFIRMATION_S:
                 self.health.failed("clock", impossible, SET_THE_CLOCK)
         elif doubted_s > WAIT_FOR_CONFIRMATION_S or (
-            doubted_s > WAIT_WHERE_IT_FITS_S and self._fits(now)
+            doubted_s > WAIT_WHERE_IT_FITS_S and self._fits(now) and not self._off
         ):
             self._trust_unconfirmed()
 
@@ -145,14 +154,19 @@ class ClockMonitor:
         jumped = wall - before[1] - timedelta(seconds=steady - before[0])
         if abs(jumped) > MAX_CLOCK_OFFSET:
             self._begin_doubt()
-            self._contradicted = False
-            self._doubt(f"the clock jumped by {jumped}", "")
+            self._off = timedelta(0)
+            self._doubt(sentence("the clock jumped by {jumped}", jumped=jumped), "")
 
     def _impossible(self, now: datetime) -> str | None:
         if now < EARLIEST_PLAUSIBLE:
-            return f"the time lies before {EARLIEST_PLAUSIBLE.year}: nobody has set it"
+            return sentence(
+                "the time lies before {year}: nobody has set it", year=EARLIEST_PLAUSIBLE.year
+            )
         if self.newest_confirmed is not None and now < self.newest_confirmed:
-            return f"the time lies before {self.newest_confirmed:%Y-%m-%d %H:%M} UTC, which was"
+            return sentence(
+                "the time lies before {confirmed} UTC, which was",
+                confirmed=f"{self.newest_confirmed:%Y-%m-%d %H:%M}",
+            )
         return None
 
     def _fits(self, now: datetime) -> bool:
@@ -166,16 +180,24 @@ class ClockMonitor:
     def _confirm(self) -> None:
         first = not self._trusted
         self._trusted = self._confirmed = True
-        self._contradicted = False
+        self._off = timedelta(0)
         self.health.ok("clock")
         if first:
             self.on_trusted()
 
     def _trust_unconfirmed(self) -> None:
+        first = not self._trusted
         self._trusted = True
-        why = "nothing confirmed the time; deadlines come before prices"
+        why = sentence("nothing confirmed the time; deadlines come before prices")
+        if self._off:
+            why = sentence(
+                "the tariff source's clock is {off} off and nothing else tells; deadlines come "
+                "before prices",
+                off=_rounded(self._off),
+            )
         self.health.degraded("clock", why, KEEP_IT_RIGHT)
-        self.on_trusted()
+        if first:
+            self.on_trusted()
 
     def _doubt(self, why: str, who_acts: str) -> None:
         if self._trusted:
@@ -191,3 +213,8 @@ class ClockMonitor:
         if self._remembered is None or abs(now - self._remembered) >= REMEMBER_EVERY:
             self._remembered = now
             self.on_confirmed_instant(now)
+
+
+def _rounded(off: timedelta) -> timedelta:
+    """To the minute: told anew each time it would be news."""
+    return timedelta(minutes=round(off / timedelta(minutes=1)))

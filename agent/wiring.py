@@ -10,6 +10,7 @@ from agent.app_ports import BrokerConnection, ConnectionFactory
 from agent.clock import Clock
 from agent.clockmonitor import ClockMonitor
 from agent.config import Config
+from agent.connect_ports import ConnectableSource
 from agent.contracts.topics import Topics
 from agent.control.companion_services import AgentServices
 from agent.control.controller import Controller
@@ -43,7 +44,6 @@ from agent.home.kinds.pv_inverter import PvInverter
 from agent.liveness import Liveness
 from agent.ports import (
     Companion,
-    ConnectableSource,
     Decoded,
     DeviceAdapter,
     OutgoingMessage,
@@ -157,6 +157,7 @@ def build(
         contract_start=_contract_start(config),
         on_server_time=monitor.on_server_time,
         on_event=lambda kind, text: events.event(kind, None, text),
+        is_known=(lambda event: False) if connector is None else connector.is_known,
         on_alive=lambda: liveness.beat("rate_cache"),
         on_prices=lambda since: bookkeeper.prices_changed(since),
     )

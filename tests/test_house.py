@@ -12,14 +12,21 @@ FILES = sorted([*(ROOT / "agent").rglob("*.py"), *(ROOT / "integrations").rglob(
 # A room and what it may import of the project (itself always); the first match counts.
 WORDS = {"agent.energy", "agent.errors"}
 HALL = {"agent", "integrations"}
-SHELL = WORDS | {"agent.clock", "agent.health", "agent.latest", "agent.ports", "agent.store"}
+SHELL = WORDS | {
+    "agent.clock",
+    "agent.connect_ports",
+    "agent.health",
+    "agent.latest",
+    "agent.ports",
+    "agent.store",
+}
 REPORT = {"agent.contracts", "agent.home", "agent.records", "agent.report"}
 ROOMS: list[tuple[str, set[str]]] = [
     ("agent.energy", set()),
     ("agent.planning", {"agent.energy"}),
     ("agent.solver", {"agent.energy", "agent.paths", "agent.planning"}),
     ("agent.errors", {"agent.energy.text"}),
-    ("agent.clockmonitor", {"agent.clock", "agent.health"}),
+    ("agent.clockmonitor", {"agent.clock", "agent.energy", "agent.health"}),
     ("agent.clock", set()),
     ("agent.latest", set()),
     ("agent.health", {"agent.clock", "agent.energy"}),
@@ -29,12 +36,16 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("agent.tasks", set()),
     ("agent.database", WORDS),
     ("agent.store", WORDS | {"agent.database"}),
-    ("agent.ports", {"agent.energy", "agent.health", "agent.latest", "agent.store"}),
+    ("agent.connect_ports", {"agent.energy"}),
+    (
+        "agent.ports",
+        {"agent.connect_ports", "agent.energy", "agent.health", "agent.latest", "agent.store"},
+    ),
     ("agent.contracts", WORDS | {"agent.__version__"}),
     ("agent.config", WORDS | {"agent.paths"}),
     ("agent.tariff", SHELL),
     ("agent.home", WORDS | {"agent.config", "agent.contracts"}),
-    ("agent.mqtt", {"agent.config", "agent.energy.text", "agent.health", "agent.ports"}),
+    ("agent.mqtt", {"agent.config", "agent.energy", "agent.health", "agent.ports"}),
     ("agent.records", SHELL | {"agent.home"}),
     ("agent.report", SHELL | REPORT | {"agent.dispatch.outbox"}),
     ("agent.dispatch", SHELL | REPORT),

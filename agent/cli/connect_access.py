@@ -14,9 +14,10 @@ from typing import Any, Protocol
 from agent.cli.common import DATABASE
 from agent.clock import SystemClock
 from agent.config import Config
+from agent.connect_ports import ConnectableSource
 from agent.errors import Refused
 from agent.health import Health
-from agent.ports import ConnectableSource, TariffSource
+from agent.ports import TariffSource
 from agent.store import Store, StoreInUse
 from agent.tariff.connecting.connection_store import ConnectionStore
 from agent.tariff.connecting.connector import TariffConnector
@@ -119,9 +120,10 @@ class BriefFacts:
 
 
 async def open_access(config: Config, folder: Path) -> Access:
-    """Raises Refused where the config's source cannot be connected, NotWritableError, and
+    """The connection, by the running agent or in its place.
 
-    StoreInUse where an agent runs that cannot be spoken to.
+    Raises Refused where the config's source cannot be connected, NotWritableError, and StoreInUse
+    where an agent runs that cannot be spoken to.
     """
     agent = RunningAgent(folder)
     try:

@@ -10,7 +10,6 @@ from agent.cli.common import EX_CANTCREAT, EX_CONFIG, EX_OK
 from agent.cli.config_options import add_config_options, read_chosen
 from agent.config import Config
 from agent.config.devices import DeviceSection
-from agent.contracts.wire import request_limits
 from agent.energy.readings import DeviceInfo
 from agent.energy.view import DeviceView, Planned, Setting
 from agent.home.kinds import KINDS
@@ -84,7 +83,7 @@ def _view(section: DeviceSection) -> DeviceView:
         profile=kind.profile(section),
         info=DeviceInfo(),
         wish_keys=keys,
-        settings={key: Setting(None, *(request_limits(key) or ())) for key in keys},
+        settings={key: Setting(None, *(kind.limits(section, key) or ())) for key in keys},
         linked=False,
         opted_out=False,
         has_stays=kind.has_stays,

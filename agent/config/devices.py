@@ -4,6 +4,7 @@ Powers in W, energy in kWh, durations in seconds, clock times as local text.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -15,6 +16,7 @@ from agent.config.base import ClockTime, Name, Section, Watts, clock_time, end_t
 from agent.config.calendar_words import days_of
 
 Energy = Annotated[Decimal, Field(gt=0, le=1000)]
+PriceCap = Annotated[Decimal, Field(ge=-1000, le=1000)]
 Seconds = Annotated[int, Field(ge=0, le=86_400)]
 SUN_TIME = re.compile(r"^(sunrise|sunset)([+-]\d{2}:[0-5]\d)?$")
 
@@ -59,6 +61,12 @@ class Window(Section):
     start: WindowEdge = "00:00"
     end: Annotated[WindowEdge, BeforeValidator(end_time)] = "00:00"
     days: Days = EVERY_DAY
+
+    def __str__(self) -> str:
+        days = "" if self.days == EVERY_DAY else f" on {', '.join(self.days)}"
+        if self.start == self.end == "00:00":
+            return f"at any time{days or ' of the day'}"
+        return f"from {self.start} to {self.end}{days}"
 
 
 class EnergyNeed(Section):
@@ -129,6 +137,10 @@ class AdapterSection(Section):
     without_agent: ClassVar[str] = ""
 
     family: str = "native"
+
+    def controls(self) -> Mapping[str, str]:
+        """What of another maker's it switches, by the key of the section that names it."""
+        return {}
 
 
 class DeviceSection(Section):

@@ -355,8 +355,8 @@ class Request(BaseModel):
     floor_soc_percent: Number | None = Field(default=None, ge=0, le=100)
     ready_by: Text | None = None
     price_cap: Number | None = Field(default=None, ge=-1000, le=1000)
-    comfort_min_c: Number | None = Field(default=None, ge=0, le=90)
-    comfort_max_c: Number | None = Field(default=None, ge=0, le=90)
+    comfort_min_c: Number | None = Field(default=None, ge=0, le=95)
+    comfort_max_c: Number | None = Field(default=None, ge=0, le=95)
     start: bool | None = Field(default=None, strict=True)
     keep: bool | None = Field(default=None, strict=True)
     reset: Literal[True] | None = None

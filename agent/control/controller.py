@@ -18,25 +18,21 @@ from agent.contracts.plan import plan_document
 from agent.contracts.situation.writing import situation_document
 from agent.contracts.text import wire_json
 from agent.contracts.topics import Topics
-from agent.control.boosts import calm_power
+from agent.control.boosts import RENEWED_BEFORE_S
 from agent.control.deadlines import DeadlineWatch
 from agent.control.device_manager import DeviceManager
 from agent.control.limit_control import LimitControl
+from agent.control.schedule_maker import ScheduleMaker, part_of
 from agent.control.site import Site
 from agent.control.timed_planner import TimedPlanner
-from agent.dispatch.blocks import BlockHistory
 from agent.dispatch.dispatcher import Dispatcher, Wanted
 from agent.dispatch.outbox import LARGE, Outbox
-from agent.dispatch.schedules import ScheduleContext, schedule_for
 from agent.energy.instants import from_unix, to_unix_ceil, to_unix_floor
-from agent.energy.plan import DevicePlan, Plan
+from agent.energy.plan import Plan
 from agent.energy.profile import DeviceProfile
-from agent.energy.schedule import Schedule
 from agent.energy.situation import Site as HouseSite
 from agent.energy.situation import Situation
 from agent.energy.view import Planned
-from agent.home.baseline import uncontrolled_cost
-from agent.home.kinds import KINDS
 from agent.home.planning_input import PLANNED_AHEAD, PlanningInput, with_assumptions
 from agent.home.plans_in_force import PlansInForce
 from agent.home.situation import PriceForecast, build_situation
@@ -50,6 +46,8 @@ log = logging.getLogger(__name__)
 CYCLE_PERIOD = timedelta(minutes=5)
 # After a switching the device is given this long to tell what it took.
 REPORT_GRACE = timedelta(seconds=30)
+# What a person asked for goes on without a gap where it is given piece by piece.
+RENEWED_BEFORE = timedelta(seconds=RENEWED_BEFORE_S)
 # Without any price the first plan waits this long for the first answer of the tariff source.
 FIRST_PRICES_WITHIN_S = 10.0
 # One device causes at most one new plan in this time; what a person asks does not wait.
@@ -75,9 +73,10 @@ class _Cycle:
 
 @dataclass(slots=True)
 class Controller:
-    """`clock_trusted()` says whether anything may be switched now; `on_turn(part)` hears that a
+    """The main loop: `run()` plans and keeps setpoints.
 
-    task is alive. Where the planner was not in time and nothing is in force its fallback plans.
+    `clock_trusted()` says whether anything may be switched now; `on_turn(part)` hears that a task
+    is alive. Where the planner was not in time and nothing is in force its fallback plans.
     """
 
     config: Config
@@ -101,6 +100,7 @@ class Controller:
     _situation: Situation | None = field(default=None, init=False)
     _plan_published: bool = field(default=False, init=False)
     _deadlines: DeadlineWatch = field(init=False)
+    _schedules: ScheduleMaker = field(init=False)
     _user_triggered: set[str] = field(default_factory=set, init=False)
     _urgent: set[str] = field(default_factory=set, init=False)
     _triggered_at: dict[str, datetime] = field(default_factory=dict, init=False)
@@ -111,6 +111,7 @@ class Controller:
 
     def __post_init__(self) -> None:
         self._deadlines = DeadlineWatch(self.events)
+        self._schedules = ScheduleMaker(self.profiles, self.devices, self.site)
         self.planner.on_late = self.plan_now
 
     # --- what calls in: plain and quick ---------------------------------------------------------
@@ -189,7 +190,7 @@ class Controller:
 
     def planned(self, device: str) -> Planned:
         """What was told to the device and why, for people."""
-        part, risk = _part_of(self._plan, device), self._deadlines.at_risk.get(device)
+        part, risk = part_of(self._plan, device), self._deadlines.at_risk.get(device)
         return Planned(self.dispatcher.held(device), part, risk)
 
     # --- the two tasks --------------------------------------------------------------------------
@@ -291,6 +292,8 @@ class Controller:
         inputs = self.limits.within(inputs, now)
         for device, item in inputs.items():
             self.devices.note_input(device, item, now)
+            if item.override is not None and now < item.override.until - RENEWED_BEFORE:
+                self._next_cycle = min(self._next_cycle, item.override.until - RENEWED_BEFORE)
         self._prices = prices
         self._book(inputs, now)
         situation = build_situation(
@@ -342,7 +345,9 @@ class Controller:
                 continue
             if model.opted_out(now) or (model.following.holds_still(now) and not asked):
                 continue
-            schedule = self._schedule(device, item, plan, cycle.prices, now)
+            schedule = self._schedules.schedule(
+                device, item, plan, cycle.situation, cycle.prices, now
+            )
             urgent = device in cycle.urgent
             # Under a limit the others need to know what it leaves.
             tapers = not (asked or self.site.limited) and model.tapering_w(now) is not None
@@ -355,38 +360,6 @@ class Controller:
             self._urgent |= cycle.urgent
         return issued
 
-    def _schedule(
-        self,
-        device: str,
-        item: PlanningInput,
-        plan: Plan | None,
-        prices: PriceForecast | None,
-        now: datetime,
-    ) -> Schedule:
-        profile, section = self.profiles[device], self.devices.section(device)
-        part = _part_of(plan, device)
-        model = self.devices.model(device)
-        most_w = None
-        if model.following.learned_power_w is not None or model.tapering_w(now) is not None:
-            # Planned with what it takes, allowed its most: else it could never take more again.
-            most_w = profile.min_power_w if self.site.limited else profile.max_power_w
-        kind = KINDS[section.type]
-        slots = kind.slots(profile, part, most_w=most_w) if part else ()
-        if part is None and plan is not None and self._situation is not None:
-            slots = kind.site_slots(profile, plan, self._situation)
-        if self.site.limited:
-            slots = [calm_power(profile, slot) for slot in slots]
-        context = ScheduleContext(
-            now=to_unix_ceil(now),
-            horizon=plan.horizon if plan else 0,
-            currency=plan.currency if plan else "",
-            baseline_cost=uncontrolled_cost(
-                item.device, profile.max_power_w, now, prices.import_rates if prices else ()
-            ),
-            blocks=BlockHistory(*self.devices.model(device).block_history(now)),
-        )
-        return schedule_for(profile, item, part, slots, context)
-
     def _apply_override_now(self, device: str, now: datetime) -> None:
         """A boost, a pause or their end by the plan in force: the planner is not waited for."""
         inputs = {name: self.devices.planning_input(name, now) for name in self.devices}
@@ -397,7 +370,9 @@ class Controller:
             return
         if self._plan is None and item.override is None:
             return
-        schedule = self._schedule(device, item, self._plan, self._prices, now)
+        schedule = self._schedules.schedule(
+            device, item, self._plan, self._situation, self._prices, now
+        )
         wanted = {device: Wanted(schedule, urgent=True)}
         if self.dispatcher.issue(wanted, to_unix_ceil(now), self.limits.headroom(now)):
             self.dispatcher.publish_due_setpoints(now)
@@ -412,9 +387,3 @@ class Controller:
         if changed:
             self.store.keep_plan(plan.made_at, wire_json(situation_document(situation)), text)
         self.outbox.set(LARGE, OutgoingMessage(self.topics.plan, text))
-
-
-def _part_of(plan: Plan | None, device: str) -> DevicePlan | None:
-    if plan is None:
-        return None
-    return next((item for item in plan.devices if item.id == device), None)

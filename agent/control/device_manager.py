@@ -1,7 +1,5 @@
 """Every device as it is known: its model, its wish, its health. Plain calls; nothing here waits."""
 
-import asyncio
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -10,8 +8,9 @@ from agent.clock import Clock
 from agent.config.devices import DeviceSection
 from agent.contracts.topics import Topics
 from agent.control.device_report import DeviceReport
+from agent.control.device_requests import DeviceRequests
 from agent.control.device_view import device_view
-from agent.control.managed_device import REQUESTS_AT_ONCE, ManagedDevice
+from agent.control.managed_device import ManagedDevice
 from agent.dispatch.outbox import Outbox
 from agent.energy.profile import DeviceProfile
 from agent.energy.readings import (
@@ -23,45 +22,35 @@ from agent.energy.readings import (
 )
 from agent.energy.schedule import Schedule
 from agent.energy.view import DeviceView, Planned
-from agent.errors import Refused
 from agent.health import Health
 from agent.home import stored_wishes
 from agent.home.kinds import KINDS
 from agent.home.model import stored
 from agent.home.model.device_model import PERSISTED_KINDS, DeviceModel
 from agent.home.planning_input import PlanningContext, PlanningInput
-from agent.home.requests import RequestContext, apply_request, echoed_id, read_request
 from agent.home.wishes import Wish, expired
-from agent.ports import Decoded, OutgoingMessage, UnknownKeys, UntimedReading
+from agent.ports import Decoded, UnknownKeys, UntimedReading
 from agent.records.bookkeeper import Bookkeeper
 from agent.records.device_store import UNBELIEVABLE, DeviceStore
-from agent.report.documents import wish_document
 from agent.report.event_queue import EventQueue
-
-log = logging.getLogger(__name__)
 
 # After a power cut a device that tells no meter runs at most so much longer; the SD card is spared.
 STATE_SAVED_EVERY = timedelta(minutes=45)
 # A state after this silence is answered with the time, for devices without a clock.
 SILENCE_BEFORE_TIME = timedelta(seconds=60)
-# A person at a dashboard asks a few times in a row, a program gone wild all the time.
-REQUESTS_A_SECOND = 1.0
-# A slow disk is waited for so long before a wish is answered without it.
-STORED_WITHIN_S = 2.0
-WAITS_FOR_CLOCK = "accepted; it waits until the gateway's clock is confirmed"
-NOT_STORED = "accepted, but it could not be stored: a restart would forget it"
 
 
 @dataclass(slots=True)
 class DeviceManager:
-    """`on_change(device, user_triggered)`: something matters for the plan; user-triggered where a
+    """Every appliance of the config, by its id.
 
-    person did something, so that even small changes are published. `on_asked(device)`: a person
-    has asked for something by a request. `on_reappeared` comes after a
-    silence, `on_take_back(device)` when its schedule is to be taken back before it is given anew.
-    `acknowledges(device)`: it is expected to confirm what it is told; `revision_problem(device)`:
-    what is wrong with the revision that it says it holds. `on_profile(device, profile)` hears what
-    it is where the config leaves that to it to say.
+    `on_change(device, user_triggered)`: something matters for the plan; user-triggered where a
+    person did something, so that even small changes are published. `on_asked(device)`: a person has
+    asked for something by a request. `on_reappeared` comes after a silence, `on_take_back(device)`
+    when its schedule is to be taken back before it is given anew. `acknowledges(device)`: it is
+    expected to confirm what it is told; `revision_problem(device)`: what is wrong with the revision
+    that it says it holds. `on_profile(device, profile)` hears what it is where the config leaves
+    that to it to say.
     """
 
     clock: Clock
@@ -84,10 +73,25 @@ class DeviceManager:
     _configured: Mapping[str, DeviceSection] = field(default_factory=dict, init=False)
     _saved_at: datetime | None = field(default=None, init=False)
     _report: DeviceReport = field(init=False)
+    _requests: DeviceRequests = field(init=False)
 
     def __post_init__(self) -> None:
         self._report = DeviceReport(
             self.health, self.events, self.acknowledges, self.revision_problem
+        )
+        self._requests = DeviceRequests(
+            self.clock,
+            self.store,
+            self.health,
+            self.topics,
+            self.outbox,
+            self.events,
+            self.context,
+            self.clock_trusted,
+            self._by_id,
+            self.on_asked,
+            self.on_take_back,
+            save_state=lambda name, now: self._save_state(name, now, at_once=True),
         )
 
     def restore(
@@ -114,7 +118,7 @@ class DeviceManager:
             self.bookkeeper.register(
                 name, traits.round_trip_efficiency if traits.gives_back else None
             )
-            self._publish_wish(name, at=device.wish.asked_at)
+            self._requests.publish_wish(name, at=device.wish.asked_at)
         self.bookkeeper.restore()
 
     def _stored_wish(self, name: str) -> Wish:
@@ -184,7 +188,7 @@ class DeviceManager:
         else:
             if isinstance(item, UntimedReading):
                 item = model.untimed_reading(item.kind, item.value, retained=retained, now=now)
-            self._on_reading(name, item, now)
+            self._on_reading(name, item, now, retained=retained)
         if silent and not retained:
             self.on_reappeared()
 
@@ -203,10 +207,10 @@ class DeviceManager:
         self.on_profile(name, profile)
         return True
 
-    def _on_reading(self, name: str, item: Reading, now: datetime) -> None:
+    def _on_reading(self, name: str, item: Reading, now: datetime, *, retained: bool) -> None:
         device = self._by_id[name]
         was_in = device.model.plugged(now)
-        matters = device.model.report(item, now)
+        matters = device.model.report(item, now, retained=retained)
         believed = device.model.readings[item.kind]
         if matters and item.kind in PERSISTED_KINDS:
             device.unsaved[item.kind] = believed
@@ -241,91 +245,7 @@ class DeviceManager:
             self.on_change(name, False)
 
     def on_request(self, name: str, payload: bytes) -> None:
-        now = self.clock.now()
-        request_id = echoed_id(payload)
-        device = self._by_id.get(name)
-        if device is None:
-            known = ", ".join(self._by_id) or "none is configured"
-            self.events.event("request_refused", name, f"there is no such device; known: {known}")
-            return
-        if not self._may_ask(device, now):
-            self.health.count("requests_dropped")
-            return
-        try:
-            request = read_request(payload)
-            result = apply_request(request, device.wish, self._request_context(name, now))
-            KINDS[device.section.type].check_request(device.section, request, result.wish)
-        except Refused as refusal:
-            why = str(refusal)
-            log.info("%s: request refused: %s", name, why)
-            self.events.event("request_refused", name, why)
-            device.answers.place()(lambda: self._publish_wish(name, request_id, refused=why))
-            return
-        self._take_wish(name, result.wish, now)
-        if result.stated_soc_percent is not None:
-            device.model.state_soc(result.stated_soc_percent, now)
-            device.unsaved["soc_percent"] = device.model.readings["soc_percent"]
-            self._save_state(name, now, at_once=True)
-        self._answer_when_stored(name, request_id, self._save_wish(name))
-        self.on_asked(name)
-
-    def _answer_when_stored(
-        self, name: str, request_id: str | None, stored_wish: asyncio.Future[bool]
-    ) -> None:
-        """What is promised survives a restart: the answer says where it would not."""
-        answered = False
-        in_turn = self._by_id[name].answers.place()
-
-        def answer() -> None:
-            nonlocal answered
-            if not answered:
-                answered = True
-                note = "" if stored_wish.done() and stored_wish.result() else NOT_STORED
-                in_turn(lambda: self._publish_wish(name, request_id, note=note))
-
-        stored_wish.add_done_callback(lambda _: answer())
-        asyncio.get_running_loop().call_later(STORED_WITHIN_S, answer)
-
-    def _may_ask(self, device: ManagedDevice, now: datetime) -> bool:
-        """A bucket of requests: the first come through, a flood is counted."""
-        since = (now - device.tokens_at).total_seconds() if device.tokens_at else 0.0
-        device.tokens_at = now
-        refilled = device.tokens + max(0.0, since) * REQUESTS_A_SECOND
-        device.tokens = min(float(REQUESTS_AT_ONCE), refilled)
-        if device.tokens < 1:
-            return False
-        device.tokens -= 1
-        return True
-
-    def _request_context(self, name: str, now: datetime) -> RequestContext:
-        device = self._by_id[name]
-        kind, model = KINDS[device.section.type], device.model
-        model.advance(now)
-        return RequestContext(
-            device=name,
-            kind=device.section.type,
-            keys=kind.wish_keys(device.section),
-            now=now,
-            zone=self.context(now).location.zone,
-            soc_percent=model.soc_percent(now),
-            counter_kwh=model.session_kwh if kind.has_stays else model.meter.total_kwh,
-            has_stays=kind.has_stays,
-            plugged=model.plugged(now) if kind.has_stays else True,
-            running=model.session.confirmed,
-        )
-
-    def _take_wish(self, name: str, wish: Wish, now: datetime) -> None:
-        device = self._by_id[name]
-        model = device.model
-        # One that says that it runs goes on, whatever is wished.
-        if wish.loaded_at != device.wish.loaded_at and not model.session.confirmed:
-            model.session.started_at, model.session.confirmed = None, False
-        device.wish, model.boost_until = wish, None
-        device.why_less = ""
-        if model.opted_out(now):
-            # The person's choice at the device ends: its schedule is taken back and given anew.
-            model.session.opted_out_at = None
-            self.on_take_back(name)
+        self._requests.receive(name, payload)
 
     # --- what is told to it ---------------------------------------------------------------------
 
@@ -336,10 +256,7 @@ class DeviceManager:
 
     def say_less(self, name: str, why: str) -> None:
         """A person's boost gets less than was asked: said on its wish."""
-        device = self._by_id[name]
-        if device.why_less != why:
-            device.why_less = why
-            self._publish_wish(name)
+        self._requests.say_less(name, why)
 
     # --- what is asked of it --------------------------------------------------------------------
 
@@ -386,37 +303,10 @@ class DeviceManager:
         wish = expired(device.wish, now, plugged=plugged, session_over=over, full=wanted.full)
         if wish != device.wish:
             device.wish, device.why_less = wish, ""
-            self._save_wish(name)
-            self._publish_wish(name)
+            self._requests.save_wish(name)
+            self._requests.publish_wish(name)
 
     # --- what is kept and said ------------------------------------------------------------------
-
-    def _save_wish(self, name: str) -> asyncio.Future[bool]:
-        return self.store.save_wish(name, stored_wishes.to_text(self._by_id[name].wish))
-
-    def _publish_wish(
-        self,
-        name: str,
-        request_id: str | None = None,
-        *,
-        refused: str = "",
-        note: str = "",
-        at: datetime | None = None,
-    ) -> None:
-        device = self._by_id[name]
-        if not refused:
-            request_id = request_id or device.wish.id
-            if not note and device.wish.mode.name == "boost" and not self.clock_trusted():
-                note = WAITS_FOR_CLOCK
-            note = note or device.why_less
-        text = wish_document(
-            device.wish,
-            at or self.clock.now(),
-            request_id,
-            accepted=not refused,
-            reason=refused or note,
-        )
-        self.outbox.set(f"wish:{name}", OutgoingMessage(self.topics.wish(name), text))
 
     def save_all(self) -> None:
         """At the end of a life: what was only to be stored later."""
@@ -426,7 +316,8 @@ class DeviceManager:
 
     def book(self, name: str, now: datetime) -> None:
         """Have the ledger book what the device took since it last did."""
-        self.bookkeeper.book(name, self._by_id[name].model.pop_booked(), now)
+        model = self._by_id[name].model
+        self.bookkeeper.book(name, model.pop_booked(), now, held=model.pop_held())
 
     def _save_state(
         self, name: str, now: datetime, *, at_once: bool = False, everything: bool = False

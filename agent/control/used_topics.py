@@ -13,10 +13,11 @@ CLEANING = "cleaning"
 
 @dataclass(slots=True)
 class UsedTopics:
-    """`devices` are those of the config, `holders` those that are given schedules, `others` topics
+    """Retained topics that were ever used, so that what is nobody's any more is emptied.
 
-    of companions. Topics of an earlier base, site, device, companion or version are emptied, and
-    the schedule of a device that is spoken to in another way now.
+    `devices` are those of the config, `holders` those that are given schedules, `others` topics of
+    companions. Topics of an earlier base, site, device, companion or version are emptied, and the
+    schedule of a device that is spoken to in another way now.
     """
 
     store: DeviceStore

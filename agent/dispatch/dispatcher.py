@@ -57,8 +57,9 @@ class Wanted:
 
 @dataclass(slots=True)
 class Dispatcher:
-    """`on_told(device, schedule)` hears what a device holds from now on, `on_switch(device, is_on)`
+    """What every device was told, and what it is told next.
 
+    `on_told(device, schedule)` hears what a device holds from now on, `on_switch(device, is_on)`
     when a setpoint turns it on or off, `on_headroom` when what waited may now be raised, or what
     was taken back be given anew.
     """
@@ -328,9 +329,10 @@ class Dispatcher:
         setpoint_first: bool = False,
         forms_at: int | None = None,
     ) -> None:
-        """`forms_at`: a person asked so soon after another revision that only the setpoint goes
+        """The schedule under a new revision, to the device and into the store.
 
-        at once; the schedule follows then, with the revision that the setpoint already carries.
+        `forms_at`: a person asked so soon after another revision that only the setpoint goes at
+        once; the schedule follows then, with the revision that the setpoint already carries.
         """
         waiting = self._deferred.pop(device, None)
         self._answered_early.pop(device, None)
@@ -359,9 +361,9 @@ class Dispatcher:
         self.events.event("plan_changed", device, text)
 
     def publish_due_setpoints(self, now: datetime) -> None:
-        """Publish each setpoint whose time has come, and each schedule that had to wait; say again
+        """Publish each setpoint whose time has come, and each schedule that had to wait.
 
-        what a device wants to hear again.
+        What a device wants to hear again is said again.
         """
         second = to_unix_floor(now)
         for device, (deferred, due) in list(self._deferred.items()):

@@ -49,8 +49,9 @@ class _Lane:
 
 @dataclass(slots=True)
 class Outbox:
-    """`clock_doubted`: what is timed is remembered, not sent. `on_topic(topic, published)` is told
+    """What is true now, lane by lane, and what of it the broker has yet to get.
 
+    `clock_doubted`: what is timed is remembered, not sent. `on_topic(topic, published)` is told
     when a retained topic is used for the first time and when it was emptied, `on_set(lane)` that
     something has become true.
     """

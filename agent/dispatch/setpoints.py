@@ -58,9 +58,9 @@ class SetpointSender:
             self._send(device, adapter.queries())
 
     def connected(self) -> None:
-        """A new connection, or a clock that is trusted again: what was said meanwhile is lost to
+        """A new connection, or a clock that is trusted again.
 
-        devices that hold no schedule.
+        What was said meanwhile is lost to devices that hold no schedule.
         """
         for device in self.adapters:
             self.reappeared(device)

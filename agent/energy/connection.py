@@ -108,7 +108,8 @@ class TariffStatus(StrEnum):
 class TariffSummary:
     """What the source says of one direction's tariff; text is empty where it does not say.
 
-    `structure` is one of fixed, time_of_day, market, dynamic, or another word of the source's.
+    `structure` is one of fixed, time_of_day, market, dynamic, or another word of the source's,
+    `tariff_id` its name for the tariff.
     """
 
     direction: Direction
@@ -118,3 +119,4 @@ class TariffSummary:
     structure: str = ""
     contract_start: datetime | None = None
     contract_end: datetime | None = None
+    tariff_id: str = ""

@@ -33,9 +33,9 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What it was told, the plan behind it, and the deadline (Unix seconds) that it will miss with
+    """What it was told, the plan behind it, and the deadline that it will miss.
 
-    how many kWh; None where there is none.
+    The deadline in Unix seconds, with how many kWh; None where there is none.
     """
 
     schedule: Schedule | None = None

@@ -53,9 +53,9 @@ def uncontrolled_cost(
     now: datetime,
     rates: Sequence[Rate],
 ) -> Decimal:
-    """What the device's demands cost without a planner: one after the other, each from when it
+    """What the device's demands cost without a planner.
 
-    may begin, at full power.
+    One after the other, each from when it may begin, at full power.
     """
     if device is None or isinstance(device, Storage) or not rates:
         # What a battery would do by itself depends on the house, not on its prices.

@@ -90,9 +90,9 @@ def _device(
 
 
 def _slots(judged: Judged, model: Model, reasons: Reasons) -> tuple[Slot, ...]:
-    """Each segment cut by price; storage also where it holds what self-use would move, heat also
+    """Each segment cut by price.
 
-    where it is blocked.
+    Storage also where it holds what self-use would move, heat also where it is blocked.
     """
     site, problem = judged.site, judged.problem
     pieces, measured = site.pieces, judged.devices[model.id]

@@ -26,15 +26,26 @@ CONCERNS = ("tariff_expiring", "tariff_expired", "tariff_fetch_failed")
 CONNECTED, EXPIRED, EXPIRING = "tariff_connected", "tariff_expired", "tariff_expiring"
 
 OnEvent = Callable[[str, str], None]
+IsKnown = Callable[[TariffEvent], bool]
 
 
 class ContractEvents:
-    """`on_event(kind, text)` is called for each new event; `concerns` are what still stands."""
+    """`on_event(kind, text)` is called for each new event; `concerns` are what still stands.
 
-    def __init__(self, source: object, store: RateStore, on_event: OnEvent) -> None:
+    `is_known(event)`: the owner has heard of it from elsewhere.
+    """
+
+    def __init__(
+        self,
+        source: object,
+        store: RateStore,
+        on_event: OnEvent,
+        is_known: IsKnown = lambda event: False,
+    ) -> None:
         self._source = source if isinstance(source, TariffEventSource) else None
         self._store = store
         self._on_event = on_event
+        self._is_known = is_known
         kept = store.get_record(EVENTS)
         self._day = kept.day("day")
         self._tried_at = kept.instant("tried_at")
@@ -96,7 +107,7 @@ class ContractEvents:
         # Before it is told: once is enough, also where the power fails in between.
         self._save()
         for event in new:
-            if event.at > now - CURRENT_FOR:
+            if event.at > now - CURRENT_FOR and not self._is_known(event):
                 log.info("tariff: %s", event.text)
                 self._on_event(event.kind, event.text)
 

@@ -11,8 +11,8 @@ from agent.tariff.rate_store import RateStore
 
 log = logging.getLogger(__name__)
 
-# Another currency must be said for at least so long: money changes rarely, answers slip often.
-CURRENCY_BELIEVED_AFTER = timedelta(hours=1)
+# Another currency or zone must be said for so long: they change rarely, answers slip often.
+BELIEVED_AFTER = timedelta(hours=1)
 IDENTITY, CURRENCY, TIMEZONE = "tariff.identity", "tariff.currency", "tariff.timezone"
 
 
@@ -30,6 +30,7 @@ class TariffIdentity:
         self._currency_is_known = bool(stored_currency and is_currency(stored_currency))
         self.currency = (stored_currency or "") if self._currency_is_known else currency
         self._unconfirmed_currency: tuple[str, datetime] | None = None
+        self._unconfirmed_zone: tuple[str, datetime] | None = None
 
     def change(self, identity: str) -> bool:
         """Another tariff from now on? Then all that was kept of the old one is gone.
@@ -39,7 +40,8 @@ class TariffIdentity:
         if not self._begin_anew_for(identity):
             return False
         self._zone_is_known = self._currency_is_known = False
-        self.currency, self._unconfirmed_currency = "", None
+        self.currency = ""
+        self._unconfirmed_currency = self._unconfirmed_zone = None
         return True
 
     def _begin_anew_for(self, identity: str) -> bool:
@@ -66,7 +68,7 @@ class TariffIdentity:
         if before:
             if self._unconfirmed_currency is None or self._unconfirmed_currency[0] != received:
                 self._unconfirmed_currency = received, now
-            if now - self._unconfirmed_currency[1] < CURRENCY_BELIEVED_AFTER:
+            if now - self._unconfirmed_currency[1] < BELIEVED_AFTER:
                 raise Malformed(f"prices came in {received}, not in {before}; asking again")
             log.warning("the currency is now %s, no longer %s", received, before)
         self._unconfirmed_currency = None
@@ -75,10 +77,11 @@ class TariffIdentity:
         self._store.set_value(CURRENCY, received)
         return before
 
-    def learn_zone(self, received: str) -> str:
-        """What the owner should do about the zone; empty where one that exists was told.
+    def learn_zone(self, received: str, now: datetime) -> str:
+        """What the owner should know of the zone; empty where the one in use was told.
 
-        Such a one is taken at once; anything else leaves the known one.
+        The first that exists is taken at once, another one when it was told for an hour: it would
+        move every deadline. Prices are told in UTC, so none of them waits for it.
         """
         zone = _zone(received)
         if zone is None:
@@ -90,11 +93,17 @@ class TariffIdentity:
                 else "no time zone"
             )
             return f"{found} came with the prices; {self.zone.key} is used: set site.timezone"
-        if not self._zone_is_known or zone.key != self.zone.key:
-            if self._zone_is_known:
-                log.warning(
-                    "the tariff's time zone is now %s, no longer %s", received, self.zone.key
+        if self._zone_is_known and zone.key != self.zone.key:
+            if self._unconfirmed_zone is None or self._unconfirmed_zone[0] != zone.key:
+                self._unconfirmed_zone = zone.key, now
+            if now - self._unconfirmed_zone[1] < BELIEVED_AFTER:
+                return (
+                    f"the time zone {zone.key} came with the prices; {self.zone.key} is used until "
+                    "that was told for an hour"
                 )
+            log.warning("the tariff's time zone is now %s, no longer %s", zone.key, self.zone.key)
+        self._unconfirmed_zone = None
+        if not self._zone_is_known or zone.key != self.zone.key:
             self._zone_is_known = True
             self.zone = zone
             self._store.set_value(TIMEZONE, received)

@@ -11,10 +11,11 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from agent.clock import Clock
+from agent.connect_ports import ConnectableSource
 from agent.energy.rates import Direction, Rate, Rates, merged
 from agent.health import Health, State
 from agent.latest import LatestValue
-from agent.ports import ConnectableSource, TariffSource
+from agent.ports import TariffEvent, TariffSource
 from agent.store import Store
 from agent.tariff import feed_record, refresh
 from agent.tariff.contract_events import ContractEvents
@@ -39,7 +40,8 @@ class RateCache:
 
     `timezone` and `currency` hold until the source has said its own; `contract_start` is how far
     back history is fetched once (at most a year, 30 days where it is not known). `on_server_time`
-    is told the time in each answer, `on_event(kind, text)` what the source says of the contract.
+    is told the time in each answer, `on_event(kind, text)` what the source says of the contract,
+    unless `is_known(event)` says that the owner has heard of it from elsewhere.
     `on_alive` hears that its loop turns. `random` spreads calls in time. `on_prices(since)` hears
     that some price from then on is another, however long ago that is.
     """
@@ -56,6 +58,7 @@ class RateCache:
         contract_start: datetime | None = None,
         on_server_time: Callable[[datetime], None] = lambda when: None,
         on_event: Callable[[str, str], None] = lambda kind, text: None,
+        is_known: Callable[[TariffEvent], bool] = lambda event: False,
         on_alive: Callable[[], None] = lambda: None,
         on_prices: Callable[[datetime], None] = lambda since: None,
         random: Random | None = None,
@@ -71,7 +74,7 @@ class RateCache:
         rate_store = RateStore(store, health)
         self._source = source
         self._identity = TariffIdentity(rate_store, source.identity, timezone, currency)
-        self._events = ContractEvents(source, rate_store, on_event)
+        self._events = ContractEvents(source, rate_store, on_event, is_known)
         self._feeds = {direction: Feed(direction, now) for direction in source.directions}
         for feed in self._feeds.values():
             # Where there is nothing around now, the clock may be wrong; the rates are not.

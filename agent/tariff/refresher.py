@@ -204,7 +204,7 @@ class Refresher:
         old_currency = self.identity.learn_currency(fetched.currency, now)
         if old_currency:
             self._change_currency(old_currency)
-        zone_warning = self.identity.learn_zone(fetched.timezone)
+        zone_warning = self.identity.learn_zone(fetched.timezone, now)
         answer = read_answer(fetched, window, now)
         if not answer.complete:
             self.health.count("answers_with_unusable_rates")

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from agent.web.api import add_api
 from agent.web.context import WebContext
-from agent.web.languages import LANGUAGES, catalogue
+from agent.web.languages import LANGUAGES, catalogue, sentences
 from agent.web.middleware import (
     MOST_BODY_BYTES,
     add_late_headers,
@@ -34,6 +34,8 @@ def prepare(context: WebContext) -> None:
 
     Reads every file of texts and `static` once, so that no request does: not for the event loop.
     """
+    for language in LANGUAGES:
+        sentences(language)
     context.templates.everywhere = {
         "menu": MENU,
         "version": files_version(),
@@ -50,7 +52,8 @@ def make_application(context: WebContext) -> web.Application:
     for page in PAGES:
         router.add_get(page.path, _shown(page, page.show))
         for key, handler in page.parts.items():
-            router.add_get(page.below(key), _shown(page, handler))
+            is_open = key in page.open_parts
+            router.add_get(page.below(key), _shown(page, handler, is_open=is_open))
         for key, handler in page.actions.items():
             router.add_post(page.below(key), _done(page, handler))
             # A page that an action answered with stands at its address; whoever asks for it anew
@@ -62,12 +65,12 @@ def make_application(context: WebContext) -> web.Application:
     return application
 
 
-def _shown(page: Page, handler: Handler) -> AioHandler:
+def _shown(page: Page, handler: Handler, *, is_open: bool = False) -> AioHandler:
     async def show(request: web.Request) -> web.StreamResponse:
         visit = Visit.current()
         _enter(visit, page)
-        if not page.is_open and visit.session is None:
-            return _to_login(visit, page)
+        if not (page.is_open or is_open) and visit.session is None:
+            return visit.to_login(page.path)
         return await handler(visit)
 
     return show
@@ -85,7 +88,7 @@ def _done(page: Page, handler: Handler) -> AioHandler:
         visit = Visit.current()
         _enter(visit, page)
         if not page.is_open and visit.session is None:
-            return _to_login(visit, page)
+            return visit.to_login(page.path)
         visit.form = await read_form(visit)
         token = visit.form.get("csrf_token", "")
         if not comes_from_us(visit, token, is_open=page.is_open):
@@ -109,12 +112,6 @@ async def _finished(visit: Visit, handler: Handler) -> web.Response:
 def _enter(visit: Visit, page: Page) -> None:
     visit.page_name = page.name
     visit.form_targets = page.form_targets(visit.context)
-
-
-def _to_login(visit: Visit, page: Page) -> web.Response:
-    if not visit.context.account.claimed:
-        return visit.redirect("/claim")
-    return visit.redirect(f"/login?next={page.path}" if page.path != "/" else "/login")
 
 
 async def _file(request: web.Request) -> web.StreamResponse:

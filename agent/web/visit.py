@@ -8,8 +8,8 @@ from typing import Any
 
 from aiohttp import web
 
+from agent.energy.network import network_of
 from agent.web.access.sessions import Session
-from agent.web.access.throttle import network_of
 from agent.web.context import WebContext
 from agent.web.guard import csrf
 from agent.web.guard.headers import add_headers
@@ -19,7 +19,10 @@ from agent.web.words import Words
 # aiohttp before 3.14 has no typed keys for what a request carries, and later ones warn of others.
 _current: ContextVar["Visit"] = ContextVar("visit")
 SESSION_COOKIE, FORM_COOKIE, LANGUAGE_COOKIE = "flatpeak_session", "flatpeak_form", "language"
+RETURN_COOKIE = "flatpeak_return"
 COOKIE_LASTS_S = 30 * 86_400
+# As long as a log-in takes.
+RETURN_LASTS_S = 15 * 60
 MOST_SECRET = 100
 
 
@@ -35,7 +38,7 @@ class Visit:
         self.form_targets: Sequence[str] = ()
         self.session: Session | None = context.sessions.find(self.session_token)
         self._form_secret = request.cookies.get(FORM_COOKIE, "")[:MOST_SECRET]
-        self._new_cookies: dict[str, str | None] = {}
+        self._new_cookies: dict[str, tuple[str | None, int]] = {}
 
     @classmethod
     def current(cls) -> "Visit":
@@ -92,7 +95,7 @@ class Visit:
             return csrf.token_for(self.session_token)
         if not self._form_secret:
             self._form_secret = secrets.token_urlsafe(32)
-            self._new_cookies[FORM_COOKIE] = self._form_secret
+            self._new_cookies[FORM_COOKIE] = self._form_secret, COOKIE_LASTS_S
         return csrf.token_for(self._form_secret)
 
     # --- cookies --------------------------------------------------------------------------------
@@ -104,16 +107,30 @@ class Visit:
         session = self.context.sessions.find(token)
         if notice and session is not None:
             session.notice = (True, notice)
-        self._new_cookies[self._name(SESSION_COOKIE)] = token
+        self._new_cookies[self._name(SESSION_COOKIE)] = token, COOKIE_LASTS_S
         return token
 
     def log_out(self) -> None:
         if self.session is not None:
             self.context.sessions.close(self.session_token)
-        self._new_cookies[self._name(SESSION_COOKIE)] = None
+        self._new_cookies[self._name(SESSION_COOKIE)] = None, 0
 
     def remember_language(self, language: str) -> None:
-        self._new_cookies[LANGUAGE_COOKIE] = language
+        self._new_cookies[LANGUAGE_COOKIE] = language, COOKIE_LASTS_S
+
+    def keep_return(self, text: str) -> None:
+        """What a browser brought back from another site, until somebody has logged in on it.
+
+        In its cookie: an address or a page would show it.
+        """
+        self._new_cookies[self._name(RETURN_COOKIE)] = text, RETURN_LASTS_S
+
+    def take_return(self) -> str:
+        """What was kept, once; empty where nothing was."""
+        name = self._name(RETURN_COOKIE)
+        if name in self.request.cookies:
+            self._new_cookies[name] = None, 0
+        return self.request.cookies.get(name, "")
 
     def _name(self, cookie: str) -> str:
         """With TLS a name that no page without it, and no other host, can have set."""
@@ -149,16 +166,23 @@ class Visit:
             self.session.notice = (is_error, notice)
         return web.Response(status=303, headers={"Location": path})
 
-    def leave_for(self, url: str) -> web.Response:
-        """To another site, by GET. `url` is the page's own, never the visitor's; its origin has to
+    def to_login(self, path: str) -> web.Response:
+        """Who is not logged in logs in first, and comes to this page of ours then."""
+        if not self.context.account.claimed:
+            return self.redirect("/claim")
+        return self.redirect(f"/login?next={path}" if path != "/" else "/login")
 
-        be among the page's `form_targets`, else browsers stop there.
+    def leave_for(self, url: str) -> web.Response:
+        """To another site, by GET.
+
+        `url` is the page's own, never the visitor's; its origin has to be among the page's
+        `form_targets`, else browsers stop there.
         """
         return web.Response(status=303, headers={"Location": url})
 
     def finish(self, response: web.StreamResponse) -> None:
         """Cookies and headers, on every answer."""
-        for name, value in self._new_cookies.items():
+        for name, (value, lasts_s) in self._new_cookies.items():
             if value is None:
                 response.del_cookie(
                     name, path="/", secure=self.secure, httponly=True, samesite="Lax"
@@ -168,7 +192,7 @@ class Visit:
             response.set_cookie(
                 name,
                 value,
-                max_age=COOKIE_LASTS_S,
+                max_age=lasts_s,
                 path="/",
                 secure=self.secure,
                 httponly=True,

@@ -112,9 +112,10 @@ class EntitiesSection(AdapterSection):
 
 @dataclass(slots=True)
 class _Entity:
-    """One value. `raw` is what was said last, None where it is not known now; `seen_changing`: in
+    """One value.
 
-    this life of the agent, not only kept by the broker.
+    `raw` is what was said last, None where it is not known now; `seen_changing`: in this life of
+    the agent, not only kept by the broker.
     """
 
     kind: str

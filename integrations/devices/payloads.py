@@ -162,9 +162,9 @@ def scalar_of(payload: bytes) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """From what a device says to our value: `map` by its text (`otherwise` for all other words,
+    """From what a device says to our value.
 
-    where `has_otherwise`), else times `scale`.
+    `map` by its text (`otherwise` for all other words, where `has_otherwise`), else times `scale`.
     """
 
     scale: float = 1.0

@@ -1,23 +1,26 @@
 """What FlatPeak calls later, without the customer: renew a token, read a tariff."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from aiohttp import web
 from sqlalchemy import literal, or_, update
 
 from agent.clock import Clock
+from agent.energy.instants import parse_instant
 from integrations.provider.audit import Entry, record
 from integrations.provider.customers import CustomerSystem
 from integrations.provider.database import Database
+from integrations.provider.forwarded import client_address
 from integrations.provider.schema import GRANT
 from integrations.provider.settings import ProviderConfig
 from integrations.provider.tariff_document import tariff_document
 from integrations.provider.token_server import Answer, TokenServer
-from integrations.provider.web import client_address, read_form
+from integrations.provider.web import read_form
 
 NEXT_DAY = timedelta(hours=24)
+LONGEST_HISTORY = timedelta(days=31)
 
 
 class Api:
@@ -48,7 +51,9 @@ class Api:
         return _response(answer)
 
     async def tariff(self, request: web.Request) -> web.Response:
-        """At least the next 24 hours of the contract whose access token comes along."""
+        """At least the next 24 hours of the contract whose access token comes along; with
+        `start_time` from then on, at most 31 days back, for who has not read it for a while.
+        """
         now, address = self._clock.now(), self._address(request)
         async with self._database.reading() as connection:
             found = await connection.run_sync(
@@ -58,14 +63,16 @@ class Api:
             detail = str(found.body.get("error", ""))
             await self._record(Entry(event="TOKEN_REFUSED", address=address, detail=detail))
             return _response(found)
+        try:
+            start = _start(request.query.get("start_time"), now)
+        except ValueError:
+            return _error(400, "invalid_request", "start_time is no instant of RFC 3339", {})
         now_s, least = int(now.timestamp()), self._config.polling.min_interval_s
         # A poll long after now was counted by a clock that was wrong.
         polled_at = found["polled_at"]
         if polled_at is not None and now_s - least < polled_at <= now_s + least:
             return await self._too_often(found, address, polled_at + least - now_s)
-        # To the hour, so that what is answered can be compared.
-        start = now.replace(minute=0, second=0, microsecond=0)
-        end = start + timedelta(hours=self._config.polling.horizon_hours + 1)
+        end = _hour(now) + timedelta(hours=self._config.polling.horizon_hours + 1)
         tariff = await self._customers.tariff(found["contract_id"], start, end, now)
         if tariff is None:
             return _error(404, "not_found", "there is no such contract any more", {})
@@ -107,6 +114,18 @@ class Api:
 
     def _address(self, request: web.Request) -> str:
         return client_address(request, self._config.http.proxies)
+
+
+def _start(asked: str | None, now: datetime) -> datetime:
+    """To the hour, so that what is answered can be compared. Raises ValueError."""
+    hour = _hour(now)
+    if asked is None:
+        return hour
+    return min(hour, max(_hour(parse_instant(asked)), hour - LONGEST_HISTORY))
+
+
+def _hour(when: datetime) -> datetime:
+    return when.replace(minute=0, second=0, microsecond=0)
 
 
 def _entry(event: str, row: Mapping[str, Any], address: str) -> Entry:

@@ -83,7 +83,7 @@ class Entry:
 async def record(connection: AsyncConnection, now: datetime, entry: Entry) -> None:
     """Refusals of one address beyond a number an hour leave no row: anybody can cause them."""
     if entry.event in REFUSALS:
-        key, now_s = throttle.key_of("refusals", entry.address), int(now.timestamp())
+        key, now_s = throttle.key_of_address("refusals", entry.address), int(now.timestamp())
         if await throttle.take(connection, key, REFUSALS_AN_HOUR, HOUR_S, now_s) is not None:
             return
     await connection.execute(insert(AUDIT).values(entry.values(now)))
@@ -92,7 +92,7 @@ async def record(connection: AsyncConnection, now: datetime, entry: Entry) -> No
 def record_sync(connection: Connection, now: datetime, entry: Entry) -> None:
     """As `record`, for what runs inside `run_sync`."""
     if entry.event in REFUSALS:
-        key, now_s = throttle.key_of("refusals", entry.address), int(now.timestamp())
+        key, now_s = throttle.key_of_address("refusals", entry.address), int(now.timestamp())
         if throttle.take_sync(connection, key, REFUSALS_AN_HOUR, HOUR_S, now_s) is not None:
             return
     connection.execute(insert(AUDIT).values(entry.values(now)))

@@ -68,6 +68,8 @@ class DatabaseCustomers:
             structure=term["structure"],
             currency=term["currency"],
             schedule=json.loads(term["schedule"]),
+            schedule_start=from_unix(term["start_at"]),
+            schedule_end=_instant(term["end_at"]),
             rates=_rates(terms, known, start, end),
         )
 
@@ -97,6 +99,7 @@ def _counting(terms: Sequence[RowMapping], now: datetime) -> RowMapping:
 
 def _contract(terms: Sequence[RowMapping], now: datetime) -> Contract:
     term = _counting(terms, now)
+    start_at, end_at = _supply(terms, term)
     return Contract(
         id=term["id"],
         customer_id=term["customer_id"],
@@ -104,10 +107,32 @@ def _contract(terms: Sequence[RowMapping], now: datetime) -> Contract:
         tariff_name=term["tariff_name"],
         timezone=term["timezone"],
         direction=term["direction"],
-        start=from_unix(term["start_at"]),
-        end=None if term["end_at"] is None else from_unix(term["end_at"]),
+        start=from_unix(start_at),
+        end=_instant(end_at),
         address=json.loads(term["address"]),
     )
+
+
+def _supply(terms: Sequence[RowMapping], term: RowMapping) -> tuple[int, int | None]:
+    """Of the terms that join on to this one, the first one's start and the last one's end.
+
+    `terms` are in the order of their starts.
+    """
+    index = terms.index(term)
+    start_at, end_at = term["start_at"], term["end_at"]
+    for earlier in reversed(terms[:index]):
+        if earlier["end_at"] is None or earlier["end_at"] < start_at:
+            break
+        start_at = earlier["start_at"]
+    for later in terms[index + 1 :]:
+        if end_at is None or later["start_at"] > end_at:
+            break
+        end_at = later["end_at"]
+    return start_at, end_at
+
+
+def _instant(seconds: int | None) -> datetime | None:
+    return None if seconds is None else from_unix(seconds)
 
 
 class _Prices:

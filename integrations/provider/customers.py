@@ -26,7 +26,9 @@ class Customer:
 class Contract:
     """One supply. `address` has the keys of FlatPeak's postal address; `end` None: open-ended.
 
-    `start` and `end` (aware UTC) are those of the term that counts now, or of the nearest one.
+    `start` and `end` (aware UTC) are those of the supply without a gap that runs now, or of the
+    nearest one, over however many tariffs: nobody is to be reminded of a change that happens by
+    itself.
     """
 
     id: str
@@ -53,13 +55,17 @@ class Rate:
 class Tariff:
     """What a contract costs. `schedule` as in FlatPeak's tariff object, empty where dynamic.
 
-    `rates` are in order and do not overlap; of tiers the lowest one.
+    It holds from `schedule_start` until `schedule_end` (None: open-ended), before and after which
+    the contract may have another tariff. `rates` are in order and do not overlap; of tiers the
+    lowest one.
     """
 
     contract: Contract
     structure: str
     currency: str
     schedule: Sequence[Mapping[str, Any]]
+    schedule_start: datetime
+    schedule_end: datetime | None
     rates: Sequence[Rate]
 
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from sqlalchemy import event, insert, inspect, select, text, update
@@ -105,15 +105,15 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
-class _translated:  # noqa: N801  # used as a function
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, PoolTimeout | OperationalError) or (
-            isinstance(error, DBAPIError) and error.connection_invalidated
-        ):
-            raise Unavailable(f"the database cannot be reached ({_reason(error)})") from None
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (PoolTimeout, DBAPIError) as error:
+        lost = isinstance(error, PoolTimeout | OperationalError) or error.connection_invalidated
+        if not lost:
+            raise
+        raise Unavailable(f"the database cannot be reached ({_reason(error)})") from None
 
 
 def _reason(error: BaseException) -> str:

@@ -27,7 +27,7 @@ FILES = tuple(FOLDER / f"{name}.csv" for name in ("customers", "tariffs", "contr
 LOGIN, PASSWORD = "anna@example.org", "sunny-meadow-42"
 CLIENT_SECRET = "demo-client-secret-of-flatpeak"
 DYNAMIC_TARIFF = "half-hourly"
-DYNAMIC_DAYS = 60
+DYNAMIC_DAYS, DYNAMIC_DAYS_BACK = 60, 31
 HALF_HOUR = timedelta(minutes=30)
 
 
@@ -56,7 +56,7 @@ async def demo_provider(
 ) -> AsyncIterator[DemoProvider]:
     """Demo Energy on loopback. `username` and `password` are its credentials at FlatPeak.
 
-    Its half-hourly prices run for 60 days from the clock's present.
+    Its half-hourly prices run from 31 days before the clock's present to 60 days after it.
     """
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -92,9 +92,9 @@ async def demo_provider(
 
 async def _load_prices(database: Database, now: datetime) -> None:
     start = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    start -= timedelta(days=1)
+    start -= timedelta(days=DYNAMIC_DAYS_BACK)
     rows = []
-    for number in range(DYNAMIC_DAYS * 48):
+    for number in range((DYNAMIC_DAYS + DYNAMIC_DAYS_BACK) * 48):
         at = start + number * HALF_HOUR
         rows.append(
             {

@@ -71,7 +71,7 @@ class ConnectFlow:
         login, password = form.get("login", ""), form.get("password", "")
         keys = {
             throttle.key_of("login", login.strip().casefold()): self._config.login.wrong_per_login,
-            throttle.key_of("address", address): self._config.login.wrong_per_address,
+            throttle.key_of_address("address", address): self._config.login.wrong_per_address,
         }
         if said := await self._locked(session, keys, address):
             return said
@@ -106,7 +106,7 @@ class ConnectFlow:
     ) -> Said | None:
         keys = {
             throttle.key_of("code", session.customer_id): self._config.login.wrong_per_login,
-            throttle.key_of("address", address): self._config.login.wrong_per_address,
+            throttle.key_of_address("address", address): self._config.login.wrong_per_address,
         }
         if said := await self._locked(session, keys, address):
             return said

@@ -33,7 +33,9 @@ def tariff_document(
         "timezone": contract.timezone,
         "currency_code": tariff.currency,
         "contract_start_date": format_instant(contract.start),
-        "contract_end_date": None if contract.end is None else format_instant(contract.end),
+        "contract_end_date": _instant(contract.end),
+        "schedule_valid_from": format_instant(tariff.schedule_start),
+        "schedule_valid_to": _instant(tariff.schedule_end),
         "valid_from": format_instant(start),
         "valid_to": format_instant(end),
         "complete": covered >= wanted,
@@ -71,6 +73,10 @@ def _as_numbers(part: Mapping[str, Any]) -> dict[str, Any]:
             for days in part["days_and_hours"]
         ],
     }
+
+
+def _instant(when: datetime | None) -> str | None:
+    return None if when is None else format_instant(when)
 
 
 def _number(text: str | None) -> float | None:

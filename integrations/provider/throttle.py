@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
 
+from agent.energy.network import network_of
 from integrations.provider.schema import THROTTLE
 from integrations.provider.secrets_kept import token_hash
 
@@ -18,6 +19,11 @@ from integrations.provider.secrets_kept import token_hash
 def key_of(kind: str, name: str) -> str:
     """Names are hashed: what people type as a login is at times a password."""
     return f"{kind}:{token_hash(name)}"
+
+
+def key_of_address(kind: str, address: str) -> str:
+    """One for all addresses that a household's machine can change to at will."""
+    return key_of(kind, network_of(address))
 
 
 async def take(

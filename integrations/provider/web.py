@@ -6,15 +6,17 @@ from typing import Any
 
 from aiohttp import web
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.clock import Clock
-from agent.errors import Malformed, Refused
+from agent.errors import Malformed, Refused, Unavailable
 from integrations.provider import sessions, throttle
 from integrations.provider.audit import Entry, record
 from integrations.provider.customers import Contract
 from integrations.provider.database import Database
 from integrations.provider.flatpeak_client import FlatPeakClient, brought_token
 from integrations.provider.flow import ConnectFlow, Said
+from integrations.provider.forwarded import client_address
 from integrations.provider.pages import Pages
 from integrations.provider.sessions import Session
 from integrations.provider.settings import ProviderConfig
@@ -66,16 +68,28 @@ class Website:
             return await self._refuse(request, "no_token", 400)
         if own := self._own_session(request, token):
             raise web.HTTPSeeOther(f"/s/{own}")
+        # Each token that nobody knows costs a call to FlatPeak.
+        key = throttle.key_of_address("token", self.address(request))
+        most = self._config.login.unknown_tokens_per_address
+        async with self._database.writing() as connection:
+            wait = await self._take(connection, key, most)
+        if wait is not None:
+            return self._pages.message(request, "too_many_tries", 429, retry_after_s=wait)
         try:
             context = await self._flatpeak.context(token)
         except Refused as error:
             return await self._refuse(request, "expired", 410, error.code)
         except Malformed as error:
+            await self._give_back(key)
             return await self._refuse(request, "failed", 502, str(error))
+        except Unavailable:
+            await self._give_back(key)
+            raise
         life_s = self._config.login.session_minutes * 60
         for attempt in (1, 2):
             try:
                 async with self._database.writing() as connection:
+                    await throttle.give_back(connection, key)
                     name, secret = await sessions.open_session(
                         connection, self._clock.now(), life_s, token, context
                     )
@@ -96,18 +110,25 @@ class Website:
         raise self._opened(name, secret, token)
 
     async def open_apps(self, request: web.Request) -> web.StreamResponse:
-        key = throttle.key_of("apps", self.address(request))
+        key = throttle.key_of_address("apps", self.address(request))
         now = self._clock.now()
         async with self._database.writing() as connection:
-            window_s = self._config.login.window_minutes * 60
-            wait = await throttle.take(
-                connection, key, APPS_OPENED_PER_WINDOW, window_s, int(now.timestamp())
-            )
+            wait = await self._take(connection, key, APPS_OPENED_PER_WINDOW)
             if wait is not None:
                 return self._pages.message(request, "too_many_tries", 429, retry_after_s=wait)
             life_s = self._config.login.session_minutes * 60
             name, secret = await sessions.open_session(connection, now, life_s)
         raise self._opened(name, secret, "")
+
+    async def _take(self, connection: AsyncConnection, key: str, most: int) -> int | None:
+        window_s = self._config.login.window_minutes * 60
+        return await throttle.take(
+            connection, key, most, window_s, int(self._clock.now().timestamp())
+        )
+
+    async def _give_back(self, key: str) -> None:
+        async with self._database.writing() as connection:
+            await throttle.give_back(connection, key)
 
     def _opened(self, name: str, secret: str, token: str) -> web.HTTPSeeOther:
         found = web.HTTPSeeOther(f"/s/{name}")
@@ -257,11 +278,3 @@ async def read_form(request: web.Request) -> dict[str, str]:
     if any("\0" in text for pair in fields.items() for text in pair if isinstance(text, str)):
         raise web.HTTPBadRequest
     return {key: value for key, value in fields.items() if isinstance(value, str)}
-
-
-def client_address(request: web.Request, proxies: int) -> str:
-    """Who asks: of X-Forwarded-For only what our own proxies have added counts."""
-    named = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
-    if proxies and len(named) >= proxies and named[-proxies]:
-        return named[-proxies][:64]
-    return request.remote or ""

@@ -66,7 +66,8 @@ class Tariff:
     """What is known of one tariff of a location besides its prices.
 
     `connection_type` is DIRECT, LIBRARY, MARKET or MANUAL; `structure_type` FIXED, TIME_OF_DAY,
-    MARKET or DYNAMIC. Until `ready_at` FlatPeak is still working on it.
+    MARKET or DYNAMIC. `contract_end` None: open-ended. Until `ready_at` FlatPeak is still working
+    on it.
     """
 
     number: int
@@ -75,7 +76,7 @@ class Tariff:
     structure_type: str
     provider: ProviderName = ProviderName()
     contract_start: datetime = datetime(2024, 1, 1, tzinfo=UTC)
-    contract_end: datetime = datetime(2099, 12, 31, tzinfo=UTC)
+    contract_end: datetime | None = datetime(2099, 12, 31, tzinfo=UTC)
     status: str = "CONNECTED"
     ready_at: datetime | None = None
     tiered: bool = False

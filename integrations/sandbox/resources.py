@@ -1,6 +1,7 @@
 """The objects around the rates: customers, locations, tariff elements, events, and paged lists."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from agent.energy.instants import format_instant
@@ -75,7 +76,7 @@ def elements(location: Location, live: bool) -> list[Object]:
             "status": tariff.status,
             "timezone": location.timezone,
             "contract_start_date": format_instant(tariff.contract_start),
-            "contract_end_date": format_instant(tariff.contract_end),
+            "contract_end_date": _instant(tariff.contract_end),
         }
         if market:
             element["market_rate_source_id"] = object_id("mrs", location.number)
@@ -154,7 +155,7 @@ def _kind_status(kind: str, tariffs: Mapping[str, Tariff]) -> Object:
             "id": tariff.id,
             "display_name": tariff.display_name,
             "structure_type": tariff.structure_type,
-            "contract_end_date": format_instant(tariff.contract_end),
+            "contract_end_date": _instant(tariff.contract_end),
         },
     }
 
@@ -184,6 +185,10 @@ def page(items: Sequence[Object], query: Mapping[str, str], url: str, default: i
         rest = newest_first[ids.index(after) + 1 :] if after else newest_first
         shown, more = rest[:limit], len(rest) > limit
     return {"object": "list", "url": url, "has_more": more, "data": shown}
+
+
+def _instant(when: datetime | None) -> str | None:
+    return None if when is None else format_instant(when)
 
 
 def _head(identity: str, kind: str, live: bool) -> Object:

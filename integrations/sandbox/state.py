@@ -103,16 +103,19 @@ class SandboxState:
         self.locations[location_id] = replace(location, series=serves, connected=kept)
 
     def raise_due_reminders(self) -> None:
-        """Contracts near or past their end become events, each once."""
-        now, known = self.clock.now(), {(event.kind, event.tariff_id) for event in self.events}
+        """Contracts near or past their end become events, each once for each end."""
+        now = self.clock.now()
+        known = {(event.kind, event.tariff_id, event.at) for event in self.events}
         for location in self.locations.values():
             for tariff in location.connected.values():
+                if tariff.contract_end is None:
+                    continue
                 due = {
                     "tariff.expiring": tariff.contract_end - EXPIRING_AHEAD,
                     "tariff.expired": tariff.contract_end,
                 }
                 for kind, at in due.items():
-                    if at <= now and (kind, tariff.id) not in known:
+                    if at <= now and (kind, tariff.id, at) not in known:
                         self.events.append(Event(kind, location.id, at, tariff.id))
 
     def error(

@@ -143,6 +143,7 @@ def _summary(direction: Direction, kinds: dict[str, Any]) -> TariffSummary:
         structure=parse_text(tariff.get("structure_type"), MAX_NAME).lower(),
         contract_start=_instant(tariff.get("contract_start_date")),
         contract_end=_instant(tariff.get("contract_end_date")),
+        tariff_id=parse_text(tariff.get("id"), MAX_NAME),
     )
 
 

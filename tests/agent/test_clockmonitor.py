@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from agent.clock import SteppedClock
 from agent.clockmonitor import ClockMonitor
 from agent.health import Condition, Health, State
@@ -237,6 +239,30 @@ def test_a_server_that_says_otherwise_is_not_overruled_by_waiting() -> None:
         home.clock.offset = 3 * HOUR
         home.guard.on_server_time(home.clock.now())
         assert home.guard.trusted
+
+    watch(story)
+
+
+@pytest.mark.parametrize("minutes", [-50, -2, 2, 50])
+def test_a_server_whose_clock_is_minutes_off_is_waited_for_ten_minutes_and_no_more(
+    minutes: int,
+) -> None:
+    async def story(home: Gateway) -> None:
+        def date() -> datetime:
+            return home.clock.now() + timedelta(minutes=minutes)
+
+        home.guard.on_server_time(date())
+        await home.clock.sleep(590)
+        home.guard.on_server_time(date())
+        assert not home.guard.trusted
+        await home.clock.sleep(20)
+        assert home.guard.trusted
+        # It goes on to say so: nothing stops again, and health goes on to tell it.
+        home.guard.on_server_time(date())
+        assert home.guard.trusted
+        assert home.condition.state is State.DEGRADED
+        assert f"0:{abs(minutes):02}:00 off" in home.condition.why
+        assert home.stored == []
 
     watch(story)
 

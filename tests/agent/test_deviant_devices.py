@@ -34,13 +34,20 @@ from tests.fakes.deviants import (
     CarWithACoarseGauge,
     CarWithItsOwnLimit,
     CarWithItsSocStuck,
+    ChargerThatCountsWattHours,
+    ChargerThatCountsWholeKwh,
     ChargerThatKeepsItsLastSession,
     ChargerThatNeverZeroesItsCounter,
     ChargerThatTellsDeciwatts,
+    ChargerThatTellsKilowatts,
+    ChargerWhoseCounterFlickers,
     ChargerWhoseCounterResets,
+    ChargerWhoseMeterFroze,
+    ChargerWithAFrozenMeterAndASession,
     ChargerWithAGlitch,
     ChargerWithALifetimeCounter,
     ChargerWithALoosePlug,
+    ChargerWithASlowClock,
     ChargerWithItsMeterTurned,
     NeverAcknowledges,
     RejectingFollower,
@@ -247,6 +254,32 @@ def test_a_counter_that_is_never_set_to_0_counts_from_the_plug_in() -> None:
     assert nights.plan_stands()
     assert nights.kwh == [near(20), near(20)]
     assert nights.reasons() == set()
+
+
+FULL = pytest.mark.full
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (ChargerThatCountsWholeKwh, ""),
+        pytest.param(ChargerWhoseCounterFlickers, "", marks=FULL),
+        (ChargerWhoseMeterFroze, "stands at 777.7"),
+        pytest.param(ChargerWithAFrozenMeterAndASession, "stands at 777.7", marks=FULL),
+        pytest.param(ChargerThatCountsWattHours, "is it in Wh?", marks=FULL),
+        pytest.param(ChargerThatTellsKilowatts, "is it in kW?", marks=FULL),
+        (ChargerWithASlowClock, "its clock is 300 min behind"),
+    ],
+)
+def test_a_meter_that_is_coarse_frozen_or_slow_neither_starves_nor_stuffs_the_car(
+    make: Make, said: str
+) -> None:
+    nights = live({**CAR, **TWENTY_KWH}, make)
+    assert nights.plan_stands()
+    assert nights.kwh == [pytest.approx(20, abs=0.6), pytest.approx(20, abs=0.6)]
+    assert nights.events("not_following") == 0
+    assert said in "; ".join(nights.reasons())
+    assert bool(nights.reasons()) is bool(said)
 
 
 def test_a_soc_that_is_stuck_at_0_leaves_no_car_empty() -> None:

@@ -1,6 +1,7 @@
-"""What every device family owes, by what such devices were recorded to say and are documented to
+"""What every device family owes.
 
-obey: `tests/fixtures/devices`, one file or more a family.
+By what such devices were recorded to say and are documented to obey: `tests/fixtures/devices`, one
+file or more a family.
 """
 
 import contextlib

@@ -25,7 +25,7 @@ LIFE_S = 86_400.0
 class ConnectSandbox(FlatPeakSandbox):
     """`contract_end` is the end of each new contract. `silent`: no browser is sent back, as where
     the callback leads nowhere. `down`: Connect's calls answer 503. `keeps_tariffs`: none can be
-    taken away. `place` is a location that was always there.
+    taken away. `keeps_status`: none tells how it does. `place` is a location that was always there.
     """
 
     def __init__(self, clock: Clock, processing_s: float = 0, life_s: float = LIFE_S) -> None:
@@ -33,7 +33,7 @@ class ConnectSandbox(FlatPeakSandbox):
         self.place: Location = built_in()[0]
         self.contract_end: datetime | None = None
         self.gateway_token = GATEWAY_TOKEN
-        self.silent = self.down = self.keeps_tariffs = False
+        self.silent = self.down = self.keeps_tariffs = self.keeps_status = False
         self._pages: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -115,6 +115,8 @@ class ConnectSandbox(FlatPeakSandbox):
             return plain(503, "Service Unavailable")
         if self.keeps_tariffs and request.method == "DELETE":
             return plain(405, "Method Not Allowed")
+        if self.keeps_status and request.path.endswith("/status"):
+            return plain(503, "Service Unavailable")
         if request.headers.get("Authorization") == f"Bearer {GATEWAY_TOKEN}":
             until = self.clock.now() + timedelta(hours=1)
             self._login._tokens[GATEWAY_TOKEN] = until, True

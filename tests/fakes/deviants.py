@@ -134,6 +134,81 @@ class ChargerThatKeepsItsLastSession(_ChargerWithASessionCounter):
         return {"plugged": self.plugged, "energy_kwh": round(kwh, 3), "power_w": power_w}
 
 
+class _TellsEachMinute(_ChargerWithASessionCounter):
+    """A charger without a SoC."""
+
+    def next_event(self, now: datetime) -> datetime:
+        minute = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
+        event = super().next_event(now)
+        return minute if event is None else min(event, minute)
+
+    def repeats_state(self) -> bool:
+        return True
+
+    @property
+    def session_kwh(self) -> float:
+        return self.energy_kwh - self._plugged_in_at_kwh
+
+
+class ChargerThatCountsWholeKwh(_TellsEachMinute):
+    """As the displays of many chargers do; no power."""
+
+    def reading(self) -> dict[str, object]:
+        return {"plugged": self.plugged, "energy_kwh": int(self.session_kwh)}
+
+
+class ChargerWhoseCounterFlickers(_TellsEachMinute):
+    """The last digits of its meter go up and down, also while it takes nothing; no power."""
+
+    def reading(self) -> dict[str, object]:
+        flicker = (-0.02, 0.0, 0.02)[self.clock.now().minute * 7 % 3]
+        return {
+            "plugged": self.plugged,
+            "energy_kwh": round(max(0.0, self.session_kwh + flicker), 3),
+        }
+
+
+class ChargerWhoseMeterFroze(_TellsEachMinute):
+    """Its meter shows the same for ever; its power is right."""
+
+    def reading(self) -> dict[str, object]:
+        power_w = round(self.power_w)
+        return {"plugged": self.plugged, "energy_total_kwh": 777.7, "power_w": power_w}
+
+
+class ChargerWithAFrozenMeterAndASession(_TellsEachMinute):
+    """Its meter shows the same for ever; its session's counter is right; no power."""
+
+    def reading(self) -> dict[str, object]:
+        kwh = round(self.session_kwh, 3)
+        return {"plugged": self.plugged, "energy_total_kwh": 777.7, "energy_kwh": kwh}
+
+
+class ChargerThatCountsWattHours(_TellsEachMinute):
+    """Its unit is not the contract's; no power."""
+
+    def reading(self) -> dict[str, object]:
+        return {"plugged": self.plugged, "energy_kwh": round(1000 * self.session_kwh)}
+
+
+class ChargerThatTellsKilowatts(_TellsEachMinute):
+    """Its power is in another unit than the contract's; its counter is right."""
+
+    def reading(self) -> dict[str, object]:
+        kwh = round(self.session_kwh, 3)
+        return {"plugged": self.plugged, "energy_kwh": kwh, "power_w": self.power_w / 1000}
+
+
+class ChargerWithASlowClock(_TellsEachMinute):
+    """Gives its local time as if it were UTC."""
+
+    def reading(self) -> dict[str, object]:
+        return {"plugged": self.plugged, "power_w": round(self.power_w)}
+
+    def timestamp(self, now: datetime) -> str:
+        return format_instant(now - timedelta(hours=5))
+
+
 class CarWithItsSocStuck(Ev):
     """Tells 0 % for ever."""
 

@@ -5,7 +5,7 @@ Only MQTT is replaced, by a broker in memory; days pass in seconds.
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -44,7 +44,14 @@ class Home:
     connection: MemoryConnection | None = None
     plan: MakePlan = plan_at_once
 
-    def config(self, devices: Sequence[object], place: int = 0, **sections: object) -> Config:
+    def config(
+        self,
+        devices: Sequence[object],
+        place: int = 0,
+        tariff: Mapping[str, object] | None = None,
+        **sections: object,
+    ) -> Config:
+        """`tariff`: what its section has besides how to reach the sandbox."""
         location = list(self.sandbox.locations)[place]
         return AgentConfig.model_validate(
             {
@@ -54,6 +61,7 @@ class Home:
                     "account_id": self.sandbox.account_id,
                     "api_key": self.sandbox.api_key,
                     "location_id": location,
+                    **(tariff or {}),
                 },
                 "devices": list(devices),
                 # Its minutes are moments of virtual time, and each costs real time.

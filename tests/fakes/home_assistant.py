@@ -1,23 +1,25 @@
 """A real Home Assistant of this machine, over its own API; skipped where there is none.
 
-`HASS` names the program `hass` of an installation of 2025.4 or later, such as
-`pip install homeassistant paho-mqtt` in a virtual environment of its own makes it.
+`.ci/home-assistant` installs one and leaves a link to its program `hass`; `HASS` names another one,
+of 2025.4 or later. The newest release (`.ci/home-assistant newest`, `HASS_NEWEST`) may need a
+Python of its own.
 """
 
 import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
 
 from integrations.sandbox.broker import HOST, free_port
+from tests.fakes.parts import lacking
 
 STARTS_WITHIN_S = 240.0
 PATIENCE_S = 60.0
@@ -31,9 +33,7 @@ homeassistant:
   currency: EUR
   country: DE
   time_zone: Europe/Berlin
-http:
-  server_host: 127.0.0.1
-  server_port: {port}
+{http}
 api:
 websocket_api:
 config:
@@ -48,18 +48,34 @@ logger:
   logs:
     homeassistant.components.mqtt: info
 """
+HTTP = """
+http:
+  server_host: 127.0.0.1
+  server_port: {port}
+"""
+# Before, ids are made of names.
+NAMED_BY_US = (2025, 10)
+# From then on that section is only tried, for five minutes.
+HTTP_IN_STORAGE = (2026, 8)
 # Whom a line of its log concerns; what it says of its own house is not ours.
 OURS = ("mqtt", "template", "blueprint", "automation", "script", "lovelace", "recorder", "sensor")
+Version = tuple[int, int]
 ENTRY = "01MQTTTESTENTRY0000000000A"
 CREATED = "2026-01-01T00:00:00+00:00"
 
 
-def hass_program() -> Path:
-    """The program; the test is skipped where nobody has named one."""
-    found = os.environ.get("HASS")
-    if not found:
-        pytest.skip("HASS names no Home Assistant")
-    return Path(found)
+def hass_program(release: str = "") -> Path:
+    """The program `hass`, beside which stands its Python; of the newest release where it is so
+
+    asked for. The test is skipped where there is none.
+    """
+    word = "_".join(filter(None, ("HASS", release.upper())))
+    name = "-".join(filter(None, ("home-assistant", release)))
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    found = Path(os.environ.get(word) or cache / "flatpeak-edge-agent" / name)
+    if not found.exists():
+        lacking(f"Home Assistant (`.ci/home-assistant {release}`, or {word})")
+    return found.resolve()
 
 
 def _entry(broker_port: int) -> dict[str, object]:
@@ -85,14 +101,22 @@ def _entry(broker_port: int) -> dict[str, object]:
 
 @dataclass
 class HomeAssistantProcess:
-    """`state` and `states` read entities, `call` commands them, `ask` is the WebSocket API."""
+    """`states` reads entities, `call` commands them, `ask` is the WebSocket API.
 
+    Entities are spoken of by the names that people read, of the device and of the entity, as 2025.4
+    makes its ids of them; later ones take the ids that are asked for.
+    """
+
+    program: Path
+    version: Version
     folder: Path
     url: str
     session: aiohttp.ClientSession
     process: asyncio.subprocess.Process
     token: str = ""
     refresh_token: str = ""
+    _real: dict[str, str] = field(default_factory=dict)
+    _known: Collection[str] = ()
 
     @property
     def log(self) -> str:
@@ -110,15 +134,43 @@ class HomeAssistantProcess:
     async def states(self) -> dict[str, dict[str, Any]]:
         async with self.session.get(f"{self.url}/api/states", headers=self._auth()) as answer:
             answer.raise_for_status()
-            return {item["entity_id"]: item for item in await answer.json()}
+            found = {item["entity_id"]: item for item in await answer.json()}
+        if self.version >= NAMED_BY_US and found.keys() != self._known:
+            await self.entities()
+            self._known = found.keys()
+        spoken = {real: name for name, real in self._real.items()}
+        return {spoken.get(name, name): item for name, item in found.items()}
+
+    async def entities(self) -> dict[str, dict[str, Any]]:
+        """Those of MQTT in its registry, by unique id; `entity_id` is the one that is spoken of."""
+        devices = {item["id"]: item for item in await self.ask("config/device_registry/list")}
+        out = {}
+        for item in await self.ask("config/entity_registry/list"):
+            if item["platform"] != "mqtt":
+                continue
+            if self.version >= NAMED_BY_US:
+                device = devices[item["device_id"]]["name"]
+                platform = item["entity_id"].partition(".")[0]
+                name = f"{platform}.{_slug(device)}_{_slug(item['original_name'])}"
+                self._real[name] = item["entity_id"]
+                item["entity_id"] = name
+            out[item["unique_id"]] = item
+        return out
+
+    def real(self, entity: str) -> str:
+        """Its id in this Home Assistant."""
+        return self._real.get(entity, entity)
 
     async def until(
-        self, wanted: Callable[[Mapping[str, dict[str, Any]]], bool], what: str = ""
+        self,
+        wanted: Callable[[Mapping[str, dict[str, Any]]], bool],
+        what: str = "",
+        within_s: float = PATIENCE_S,
     ) -> dict[str, dict[str, Any]]:
         """All states, once they are as wanted."""
         found: dict[str, dict[str, Any]] = {}
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(within_s):
                 while not wanted(found := await self.states()):
                     await asyncio.sleep(0.2)
         except TimeoutError:
@@ -134,7 +186,7 @@ class HomeAssistantProcess:
 
     async def call(self, service: str, entity: str, **data: object) -> None:
         """A service such as `select/select_option`. Raises where it is refused."""
-        await self.post(f"services/{service}", {"entity_id": entity, **data})
+        await self.post(f"services/{service}", {"entity_id": self.real(entity), **data})
 
     async def post(self, path: str, body: object) -> Any:
         """Something of the REST API; its answer."""
@@ -201,7 +253,7 @@ class HomeAssistantProcess:
 
     async def start(self) -> None:
         """Again, after it was stopped; back once it answers."""
-        self.process = await _started(self.folder)
+        self.process = await _started(self.program, self.folder)
         async with asyncio.timeout(STARTS_WITHIN_S):
             while True:
                 with contextlib.suppress(aiohttp.ClientError):
@@ -215,8 +267,43 @@ class HomeAssistantProcess:
             return answer.status == 200 and (await answer.json())["state"] == "RUNNING"
 
 
-async def _started(folder: Path) -> asyncio.subprocess.Process:
-    program = hass_program()
+async def version_of(program: Path) -> Version:
+    """Year and month of the release."""
+    process = await asyncio.create_subprocess_exec(
+        str(program), "--version", stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    year, month = out.decode().split(".")[:2]
+    return int(year), int(month)
+
+
+def _write_address(version: Version, storage: Path, port: int) -> str:
+    """Where it listens; what of that stands in its configuration."""
+    if version < HTTP_IN_STORAGE:
+        return HTTP.format(port=port)
+    stable = {
+        "server_port": port,
+        "server_host": [HOST],
+        "cors_allowed_origins": [],
+        "login_attempts_threshold": -1,
+        "ip_ban_enabled": True,
+        "ssl_profile": "intermediate_v6",
+        "use_x_frame_options": True,
+        "created_at": CREATED,
+        "error": None,
+        "error_message": None,
+    }
+    data = {"stable": stable, "pending": None, "yaml_migration_done": True}
+    _store(storage, "http", data, version=3, minor_version=1)
+    return ""
+
+
+def _store(storage: Path, key: str, data: object, *, version: int, minor_version: int) -> None:
+    document = {"version": version, "minor_version": minor_version, "key": key, "data": data}
+    (storage / key).write_text(json.dumps(document))
+
+
+async def _started(program: Path, folder: Path) -> asyncio.subprocess.Process:
     with (folder / "output.log").open("ab") as output:
         return await asyncio.create_subprocess_exec(
             str(program),
@@ -229,8 +316,13 @@ async def _started(folder: Path) -> asyncio.subprocess.Process:
         )
 
 
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+
+
 @contextlib.asynccontextmanager
 async def home_assistant(
+    program: Path,
     folder: Path,
     broker_port: int,
     more: str = "",
@@ -241,22 +333,19 @@ async def home_assistant(
     `more` is added to its configuration, `more_entries` to its integrations; what lies in the
     folder already stays there.
     """
-    port = free_port()
+    port, version = free_port(), await version_of(program)
     storage = folder / ".storage"
     storage.mkdir(parents=True)
-    (folder / "configuration.yaml").write_text(CONFIGURATION.format(port=port, more=more))
-    entries = {
-        "version": 1,
-        "minor_version": 5,
-        "key": "core.config_entries",
-        "data": {"entries": [_entry(broker_port), *more_entries]},
-    }
-    (storage / "core.config_entries").write_text(json.dumps(entries))
-    process = await _started(folder)
+    http = _write_address(version, storage, port)
+    (folder / "configuration.yaml").write_text(CONFIGURATION.format(http=http, more=more))
+    entries = {"entries": [_entry(broker_port), *more_entries]}
+    _store(storage, "core.config_entries", entries, version=1, minor_version=5)
+    process = await _started(program, folder)
     found = None
     try:
         async with aiohttp.ClientSession() as session:
-            found = HomeAssistantProcess(folder, f"http://{HOST}:{port}", session, process)
+            url = f"http://{HOST}:{port}"
+            found = HomeAssistantProcess(program, version, folder, url, session, process)
             await found.onboard()
             yield found
     finally:

@@ -15,8 +15,9 @@ from zoneinfo import ZoneInfo
 import aiomqtt
 
 from agent.app import run_agent
-from agent.clock import SteppedClock
+from agent.clock import Clock, SteppedClock
 from agent.config import Config
+from agent.control.timed_planner import MakePlan
 from agent.records.ledger import Ledger
 from agent.store import Store
 from agent.tasks import cancel_all
@@ -37,7 +38,7 @@ class RealHome:
     """`agent` runs the agent while its block does; `say` speaks for a device or a person."""
 
     broker: Broker
-    clock: SteppedClock
+    clock: Clock
     sandbox: FlatPeakSandbox
     watcher: Watcher
     zone: ZoneInfo
@@ -65,7 +66,11 @@ class RealHome:
 
     @contextlib.asynccontextmanager
     async def agent(
-        self, config: Config, store: Store, until: bytes = b"offline"
+        self,
+        config: Config,
+        store: Store,
+        until: bytes = b"offline",
+        plan: MakePlan | None = None,
     ) -> AsyncIterator[Ledger]:
         """One life of the agent; at its end all it said has been heard, to that status."""
         born = len(self.watcher.heard)
@@ -77,6 +82,7 @@ class RealHome:
                 source=tariff_source(config.tariff, self.clock),
                 store=store,
                 stop=stop,
+                plan=plan,
                 ledger=ledger,
                 trusted_clock=True,
             )

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from agent.config.base import Percent, Watts
+from agent.config.base import KeyFault, Percent, Watts, refuse
 from agent.config.devices import DeviceSection, Energy, Seconds
 from agent.contracts.wire import Request
 from agent.energy.instants import from_unix, to_unix_floor
@@ -72,10 +72,11 @@ class Battery(DeviceSection):
     @model_validator(mode="after")
     def _check_limits(self) -> "Battery":
         if self.lowest_soc_percent >= self.max_soc_percent:
-            raise ValueError(
-                f"max_soc_percent is {self.max_soc_percent:g}, but {self.lowest_soc_percent:g} % "
-                "are kept: nothing is left to use"
+            expected = (
+                f"expected more than the {self.lowest_soc_percent:g} % that min_soc_percent and "
+                "reserve_soc_percent keep"
             )
+            refuse([KeyFault(("max_soc_percent",), expected, self.max_soc_percent)])
         return self
 
     @property
@@ -130,6 +131,11 @@ class BatteryKind(DeviceKind[Battery]):
 
     def configured(self, section: Battery, key: str) -> object:
         return section.lowest_soc_percent if key == "floor_soc_percent" else None
+
+    def limits(self, section: Battery, key: str) -> tuple[float, float] | None:
+        if key == "floor_soc_percent":
+            return section.min_soc_percent, section.max_soc_percent
+        return super().limits(section, key)
 
     def check_request(self, section: Battery, request: Request, wish: Wish) -> None:
         if request.mode == "boost" and not section.grid_charge:

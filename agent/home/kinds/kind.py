@@ -8,7 +8,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from agent.config.devices import DeviceSection
 from agent.config.document import Config
-from agent.contracts.wire import Request
+from agent.contracts.wire import Request, request_limits
 from agent.energy.plan import DevicePlan, Plan, Slot
 from agent.energy.profile import DeviceProfile
 from agent.energy.readings import DeviceInfo
@@ -69,6 +69,10 @@ class DeviceKind(ABC, Generic[S]):
         """What the config says of that key of a request, None where it says nothing."""
         return getattr(section, key, None)
 
+    def limits(self, section: S, key: str) -> tuple[float, float] | None:
+        """The least and the most that may be asked for of a number; None for what is none."""
+        return request_limits(key)
+
     def check_request(self, section: S, request: Request, wish: Wish) -> None:
         """`wish` would hold after the request. Raises Refused where this kind cannot mean it."""
 
@@ -86,9 +90,10 @@ class DeviceKind(ABC, Generic[S]):
     def slots(
         self, profile: DeviceProfile, plan: DevicePlan, *, most_w: int | None = None
     ) -> Sequence[ScheduleSlot]:
-        """The slots of a plan as they are published. `most_w`: may be told where it is planned
+        """The slots of a plan as they are published.
 
-        with less, because the device was seen to take less (None: as planned).
+        `most_w`: may be told where it is planned with less, because the device was seen to take
+        less (None: as planned).
         """
         out = []
         for slot in plan.slots:

@@ -3,15 +3,24 @@
 The rules are those of the wire contract's section 1a. Everything is given `now`; nothing waits.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from agent.energy.instants import from_unix
 from agent.energy.readings import Acknowledgement, AckStatus, Reading, Unreadable, Value
 from agent.energy.schedule import Schedule
+from agent.energy.sentences import sentence
+from agent.home.model.counter_watch import MOVES_WITHIN
+from agent.home.model.device_clock import DeviceClock
 from agent.home.model.doubts import Doubts
-from agent.home.model.following import LESS_SHARE, TAPER_FROM_PERCENT, Deviation, Following
+from agent.home.model.following import (
+    LESS_SHARE,
+    NOTHING_SHARE,
+    TAPER_FROM_PERCENT,
+    Deviation,
+    Following,
+)
 from agent.home.model.held import HeldSchedules
 from agent.home.model.meter import (
     REPORTS_WITHIN,
@@ -78,6 +87,7 @@ class DeviceModel:
     thermal: ThermalState | None = field(init=False)
     following: Following = field(init=False)
     plug: PlugContact = field(default_factory=PlugContact, init=False)
+    clock: DeviceClock = field(default_factory=DeviceClock, init=False)
     _given: tuple[float, datetime] | None = field(default=None, init=False)
     _last_stay: Stay | None = field(default=None, init=False)
     _spans: list[MeteredInterval] = field(default_factory=list, init=False)
@@ -93,7 +103,10 @@ class DeviceModel:
             traits.discharge_efficiency if traits.gives_back else None,
         )
         self.following = Following(traits.max_power_w, learns=traits.has_stays)
-        self.thermal = None if traits.thermal is None else ThermalState(traits.thermal)
+        if traits.thermal is None:
+            self.thermal = None
+        else:
+            self.thermal = ThermalState(traits.thermal, traits.max_power_w)
 
     # --- what is believed -----------------------------------------------------------------------
 
@@ -177,13 +190,13 @@ class DeviceModel:
             return old
         return Reading(kind, value, now - UNTIMED_RETAINED_AGE)
 
-    def report(self, reading: Reading, now: datetime) -> bool:
+    def report(self, reading: Reading, now: datetime, *, retained: bool = False) -> bool:
         """Take a reading in. True where it matters for the plan."""
         self.last_seen_at = now
         self.unreadable.pop(reading.kind, None)
-        if not FIRST_BELIEVED <= reading.at <= now + AHEAD_BELIEVED:
-            reading = Reading(reading.kind, reading.value, now)
-        reading = Reading(reading.kind, reading.value, min(reading.at, now))
+        at = reading.at if FIRST_BELIEVED <= reading.at <= now + AHEAD_BELIEVED else now
+        at = min(at, now)
+        reading = replace(reading, at=at if retained else self.clock.corrected(at, now))
         old = self.readings.get(reading.kind)
         if old is not None and reading.at < old.at:
             return False
@@ -218,7 +231,8 @@ class DeviceModel:
     def cannot_read(self, item: Unreadable, now: datetime) -> None:
         """A key of its state cannot be read; it stands until a good value comes."""
         self.last_seen_at = now
-        self.unreadable[item.kind] = item.why
+        # The first of them: with each value's own words health would be told anew all the time.
+        self.unreadable.setdefault(item.kind, item.why)
 
     def acknowledge(self, ack: Acknowledgement, now: datetime) -> bool:
         """Take an acknowledgement in. True where it matters for the plan."""
@@ -286,6 +300,8 @@ class DeviceModel:
         self.doubts.clear()
         self.idle_since = None
         self.session = Session(since=reading.at if reading.value else None)
+        if old is None and now - reading.at >= UNTIMED_RETAINED_AGE:
+            self.session.heard_at = now
         soc = self.readings.get("soc_percent")
         if reading.value and soc is not None and soc.at >= reading.at:
             self._charge(float(soc.value), soc.at, now)
@@ -297,14 +313,21 @@ class DeviceModel:
             return
         turned = power_w < -ON_POWER_FRACTION * self.traits.max_power_w
         # Nothing that is planned as a load gives power back: its meter sits the other way round.
-        counts = "given" if self.traits.produces else "taken"
-        doubt = f"power_w {power_w:g} is negative; it counts as {counts}" if turned else None
+        told, doubt = f"{power_w:g}", None
+        if turned and self.traits.produces:
+            doubt = sentence("power_w {told} is negative; it counts as given", told=told)
+        elif turned:
+            doubt = sentence("power_w {told} is negative; it counts as taken", told=told)
         power_w = abs(power_w) if turned else max(0.0, power_w)
         if power_w > BELIEVED_POWER * self.traits.max_power_w:
-            full = f"{self.traits.max_power_w:g} W"
-            self.doubts.note(
-                "power_w", f"power_w {power_w:.0f} is more than full power ({full})", now
+            doubt = sentence(
+                "power_w {told} is more than full power ({most} W)",
+                told=f"{power_w:.0f}",
+                most=f"{self.traits.max_power_w:g}",
             )
+            self.doubts.note("power_w", doubt, now)
+            # What it told before is not true any more either.
+            self.meter.forget_power(now)
             return
         self.doubts.note("power_w", doubt, now)
         if self.traits.produces:
@@ -327,7 +350,10 @@ class DeviceModel:
         believed = self.soc.report(percent, at, total, meter.session_kwh, now, measured=measured)
         # A gauge in steps is not worth a word.
         far = before is not None and abs(percent - before) > STEP_PERCENT
-        doubt = f"soc_percent {percent:g} changed faster than it can" if far else None
+        doubt = None
+        if far:
+            told = f"{percent:g}"
+            doubt = sentence("soc_percent {told} changed faster than it can", told=told)
         if believed or percent == self.soc.stuck_at:
             doubt = None
         self.doubts.note("soc_percent", doubt, now)
@@ -359,8 +385,36 @@ class DeviceModel:
         if self.meter.power is not None and self.meter.reports(now):
             told_w, told_at = self.meter.power
         soc, asked_w = self.soc_percent(now), self._asked_w(now)
-        self.following.observe(asked_w, told_w, soc, now, told_at=told_at)
+        unasked = self.following.deviation is Deviation.TAKES_UNASKED
+        if unasked and asked_w is None and told_w and not self.opted_out(now):
+            # Whether it follows shows when it is told again to take nothing.
+            return
+        shown = self._shown_by_counter(asked_w, told_w, now)
+        if shown is not None:
+            told_w, told_at = shown
+        self.following.observe(asked_w, told_w, soc, now, told_at=told_at, measured=shown is None)
         self.meter.takes_nothing = self.following.deviation is Deviation.TAKES_NOTHING
+
+    def _shown_by_counter(
+        self, asked_w: float | None, told_w: float | None, now: datetime
+    ) -> tuple[float, datetime] | None:
+        """All or nothing of what is asked, as its counter has it, where its power does not tell."""
+        if not asked_w or asked_w <= 0 or (told_w or 0.0) >= NOTHING_SHARE * asked_w:
+            return None
+        moved_at = self.meter.counter_moved_at(now)
+        if moved_at is None:
+            return None
+        if self.meter.counter_stands(now):
+            return 0.0, moved_at
+        since = self.following.asked_since
+        moves = since is not None and moved_at > since and now - moved_at <= MOVES_WITHIN
+        return (asked_w, now) if moves else None
+
+    def takes_by_counter(self, now: datetime) -> bool:
+        """Does its counter grow though its power says that it takes nothing?"""
+        told_w = self.meter.power[0] if self.meter.power else None
+        shown = self._shown_by_counter(self._asked_w(now), told_w, now)
+        return shown is not None and shown[0] > 0
 
     def _gives(self, now: datetime) -> tuple[float, datetime] | None:
         """What an inverter told lately that it gives, and since when."""
@@ -379,7 +433,8 @@ class DeviceModel:
         asked = self.meter.commanded_w(now)
         # A full car takes no more, and that is as it should be.
         full = (self.soc_percent(now) or 0.0) >= FULL_PERCENT
-        free = self.opted_out(now) or full or (self.schedules.acts_by_itself and asked <= 0)
+        by_itself = self.schedules.acts_by_itself and not self.schedules.blocked(now)
+        free = self.opted_out(now) or full or (by_itself and asked <= 0)
         return None if free else asked
 
     def stalled(self, now: datetime) -> bool:
@@ -397,17 +452,25 @@ class DeviceModel:
         booked, self._booked = self._booked, []
         return booked
 
+    def pop_held(self) -> Sequence[MeteredInterval]:
+        """What a plain thermostat would have taken since the last call; of heat alone."""
+        return () if self.thermal is None else self.thermal.thermostat.pop()
+
     def _collect(self) -> None:
         new = self.meter.pop_intervals()
         self._spans += new
         self._booked += new
 
     def counts_as_told(self, now: datetime) -> bool:
-        """It should run and told its power once, but its values have stopped coming."""
-        power = self.meter.power
-        stopped = power is not None and now - power[1] > REPORTS_WITHIN
-        silent = stopped and not self.meter.takes_nothing
-        return silent and self.meter.commanded_w(now) > 0
+        """It should run and told its power once, but its values have stopped coming.
+
+        One that was off may have had nothing to tell: it is given its time from the start.
+        """
+        power, on_since = self.meter.power, self.on_since
+        if power is None or on_since is None or self.meter.takes_nothing:
+            return False
+        stopped = now - max(power[1], on_since) > REPORTS_WITHIN
+        return stopped and self.meter.commanded_w(now) > 0
 
     def never_answers(self) -> bool:
         """Is it heard, and has not acknowledged what it was told?"""

@@ -64,10 +64,10 @@ class Following:
     not_following_since: datetime | None = None
     retries: Retries = field(default_factory=Retries)
     refusals: Retries = field(default_factory=Retries)
+    asked_since: datetime | None = None
     _seen: Deviation | None = None
     _seen_since: datetime | None = None
     _asked: bool = False
-    _asked_since: datetime | None = None
     _less_since: datetime | None = None
     _most_taken_w: float = 0.0
 
@@ -79,14 +79,16 @@ class Following:
         now: datetime,
         *,
         told_at: datetime | None = None,
+        measured: bool = True,
     ) -> None:
-        """`asked_w` is asked now (None: its own logic decides), `taken_w` was told lately, at
+        """Compare what is asked with what is taken.
 
-        `told_at` (None: it does not tell).
+        `asked_w` is asked now (None: its own logic decides), `taken_w` was told lately, at
+        `told_at` (None: it does not tell). Not `measured`: only that it takes something is known.
         """
         asked = bool(asked_w and asked_w > 0)
-        if asked != self._asked or self._asked_since is None:
-            self._asked, self._asked_since = asked, now
+        if asked != self._asked or self.asked_since is None:
+            self._asked, self.asked_since = asked, now
         if taken_w is None:
             self._seen = self._less_since = None
             if self.deviation is not None:
@@ -94,9 +96,9 @@ class Following:
             return
         seen = self._judge(asked_w, taken_w)
         if seen is not self._seen:
-            self._seen, self._seen_since = seen, max(told_at or now, self._asked_since)
+            self._seen, self._seen_since = seen, max(told_at or now, self.asked_since)
         if seen is None:
-            self._follows(asked_w, taken_w, soc_percent, now)
+            self._follows(asked_w, taken_w, soc_percent, now, measured=measured)
             return
         self._less_since = None
         if self._seen_since is not None and now - self._seen_since >= LASTS:
@@ -140,6 +142,8 @@ class Following:
         taken_w: float,
         soc_percent: float | None,
         now: datetime,
+        *,
+        measured: bool,
     ) -> None:
         takes = taken_w > NOTHING_SHARE * self.max_power_w
         # One that takes nothing while nothing is asked has not shown that it would.
@@ -147,7 +151,7 @@ class Following:
             self._clear()
         if not asked_w:
             self._less_since = None
-        elif self.learns and (soc_percent is None or soc_percent < TAPER_FROM_PERCENT):
+        elif measured and self.learns and (soc_percent is None or soc_percent < TAPER_FROM_PERCENT):
             self._learn(asked_w, taken_w, now)
 
     def begin_session(self, *, probe: bool) -> None:

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from agent.energy.sentences import sentence
+from agent.home.model.counter_watch import SLACK_SHARE, CounterWatch, Verdict
+
 # Values that stop coming for so long are no longer counted on.
 REPORTS_WITHIN = timedelta(minutes=15)
 # A device that was told to take less has done so by then, whatever it told before.
 OBEYS_WITHIN = timedelta(seconds=60)
-# More than full power by this is rounding, not a value that cannot be.
-COUNTER_SLACK = 1.1
-COUNTER_SLACK_KWH = 0.2
 # The first value of a session may come a minute or two before what was counted up to it.
 FIRST_SLACK_KWH = 0.5
 # Of a session whose beginning nobody saw, more than this is not the counter of one session.
@@ -76,7 +76,9 @@ class EnergyMeter:
     _spans: tuple[CommandedSpan, ...] = ()
     _free_outside: bool = True
     _commanded_at: datetime | None = None
-    _candidates: dict[str, Counter] = field(default_factory=dict)
+    _watches: dict[str, CounterWatch] = field(default_factory=dict)
+    _frozen: dict[str, float] = field(default_factory=dict)
+    _session_beside: Counter | None = None
     _possible_kwh: float = 0.0
 
     # --- what is told to the device, and what it tells ------------------------------------------
@@ -94,9 +96,17 @@ class EnergyMeter:
             self._spans, self._commanded_at = tuple(spans), now
 
     def report_power(self, power_w: float, at: datetime, now: datetime) -> None:
-        """It takes that power since `at`. One dated before what was counted corrects the count."""
+        """It takes that power since `at`. One dated before what was counted corrects the count.
+
+        One that is too old to count on says what was, as a message that the broker kept: nobody
+        knows for how long it was so.
+        """
         at = min(at, now)
         if self.power is not None and at < self.power[1]:
+            return
+        if now - at > REPORTS_WITHIN:
+            self.integrate_to(now)
+            self.power = power_w, at
             return
         self.integrate_to(at)
         counted_to = self.integrated_to
@@ -107,13 +117,24 @@ class EnergyMeter:
             self.integrated_to = at
         self.power = power_w, at
 
+    def forget_power(self, now: datetime) -> None:
+        """What it told last holds no more, and nothing believable came instead."""
+        self.integrate_to(now)
+        self.power = None
+
     def report_counter(self, kind: str, kwh: float, at: datetime, now: datetime) -> str | None:
         """Take a counter's value in; what is wrong with it, or None where it is believed."""
         at = min(at, now)
-        if kind == SESSION and TOTAL in self.counters:
+        if kind in self._frozen:
+            if kwh == self._frozen[kind]:
+                return _frozen_text(kind, kwh)
+            del self._frozen[kind]
+            self._count_from(kind, kwh, at)
             return None
         if kind == SESSION and self.between_sessions:
             self.before_session = Counter(kwh, at)
+            return None
+        if kind == SESSION and TOTAL in self.counters and not self._total_is_frozen(kwh, at):
             return None
         last = self.counters.get(kind)
         if last is None and kind == SESSION:
@@ -123,19 +144,31 @@ class EnergyMeter:
             return None
         if at < last.at:
             return None
-        grown = kwh - last.kwh
-        if grown < 0:
-            # A new meter, or a counter that began anew: counting goes on from here.
-            self._count_from(kind, kwh, at)
-            return None
-        if grown > self._most_kwh(last.at, at):
-            return self._doubt(kind, kwh, at, now)
-        self._candidates.pop(kind, None)
         self.integrate_to(at)
-        correction = grown - self.since_counter_kwh
-        ahead = self._counted_after(at)
-        self._add(correction + ahead, last.at, at)
+        watch = self._watch(kind, last)
+        moved_at, in_wh = watch.moved_at, watch.could_be_wh(kwh, self.max_power_w, at)
+        verdict = watch.judge(kwh, at, self.max_power_w)
+        if verdict is Verdict.CANNOT_BE:
+            return _too_much_text(kind, kwh, in_wh=in_wh)
+        if watch.moved_at != moved_at:
+            self._session_beside = None
+        if verdict is Verdict.COUNTS and kwh == last.kwh:
+            return self._stands_at(kind, watch)
+        if verdict is Verdict.COUNTS:
+            correction = kwh - last.kwh - self.since_counter_kwh
+            self._add(correction + self._counted_after(at), last.at, at)
         self._count_from(kind, kwh, at)
+        return None
+
+    def _stands_at(self, kind: str, watch: CounterWatch) -> str | None:
+        """It counts in steps: up to one of them what was counted since it moved stands."""
+        counted = self.since_counter_kwh - self._counted_after(watch.at)
+        if watch.stands(watch.by_power_kwh, watch.at):
+            self._add(watch.by_power_kwh - counted, watch.moved_at, watch.at)
+            self._freeze(kind)
+            return _frozen_text(kind, watch.kwh)
+        self._add(min(0.0, watch.unseen_kwh - counted), self.counters[kind].at, watch.at)
+        self.counters[kind] = Counter(watch.kwh, watch.at)
         return None
 
     def begin_session(self, at: datetime, now: datetime, *, seen: bool = True) -> None:
@@ -149,7 +182,9 @@ class EnergyMeter:
             # It went on to count, told or not.
             self.before_session = Counter(last.kwh + max(0.0, self.since_counter_kwh), at)
         self.between_sessions = False
-        self._candidates.clear()
+        self._watches.pop(SESSION, None)
+        self._frozen.pop(SESSION, None)
+        self._session_beside = None
         self._possible_kwh = 0.0
         if TOTAL not in self.counters:
             # The counter that only grows goes on over sessions.
@@ -180,11 +215,27 @@ class EnergyMeter:
             hours = _hours(begin, end)
             self._add(self._power_at(begin) * hours / 1000, begin, end)
             self._possible_kwh += self._most_w(begin) * hours / 1000
+            for watch in self._watches.values():
+                watch.may_kwh += self._may_w(begin) * hours / 1000
+                if self.commanded_w(begin) > 0:
+                    watch.asked_kwh += self.commanded_w(begin) * hours / 1000
+                    if self.reports(begin):
+                        watch.by_power_kwh += self._power_at(begin) * hours / 1000
         self.integrated_to = now
 
     def reports(self, now: datetime) -> bool:
         """Does it tell what it takes, and did so lately?"""
         return self.power is not None and now - self.power[1] <= REPORTS_WITHIN
+
+    def counter_moved_at(self, now: datetime) -> datetime | None:
+        """When the counter that counts last grew; None where none was told lately."""
+        watch = self._counting_watch(now)
+        return watch.moved_at if watch else None
+
+    def counter_stands(self, now: datetime) -> bool:
+        """Does the counter that counts stand still though the device was asked to take power?"""
+        watch = self._counting_watch(now)
+        return watch is not None and watch.stands(watch.asked_kwh, now)
 
     def commanded_w(self, when: datetime) -> float:
         span = next((span for span in self._spans if span.start <= when < span.end), None)
@@ -261,7 +312,7 @@ class EnergyMeter:
         self.integrate_to(at)
         ahead = self._counted_after(at)
         counted = self.session_kwh - ahead
-        most = max(self._possible_kwh, counted) * COUNTER_SLACK + FIRST_SLACK_KWH
+        most = max(self._possible_kwh, counted) * SLACK_SHARE + FIRST_SLACK_KWH
         before = self.before_session
         readings = [kwh] if before is None else [kwh, kwh - before.kwh]
         possible = [max(0.0, taken) for taken in readings if -FIRST_SLACK_KWH <= taken <= most]
@@ -269,7 +320,7 @@ class EnergyMeter:
             taken = min(possible, key=lambda taken: abs(taken - counted))
             self._add(taken - counted, self.session_since, at)
         self._count_from(SESSION, kwh, at)
-        return None if possible else f"{SESSION} {kwh:g} is more than full power could have brought"
+        return None if possible else _too_much_text(SESSION, kwh)
 
     def _count_from(self, kind: str, kwh: float, at: datetime) -> None:
         self.counters[kind] = Counter(kwh, at)
@@ -282,26 +333,66 @@ class EnergyMeter:
             return self.max_power_w
         return max(commanded, self._power_at(when))
 
-    def _most_kwh(self, start: datetime, end: datetime) -> float:
-        full = self.max_power_w * _hours(start, end) / 1000
-        return full * COUNTER_SLACK + COUNTER_SLACK_KWH
+    def _may_w(self, when: datetime) -> float:
+        """What may go through a counter then: all it can where the device may run at all."""
+        may_run = self.commanded_w(when) > 0 or self._most_w(when) >= self.max_power_w
+        return self.max_power_w if may_run else max(0.0, self._power_at(when))
 
-    def _doubt(self, kind: str, kwh: float, at: datetime, now: datetime) -> str | None:
-        """A value that cannot be: a slip, or a counter of something else that goes on from it."""
-        doubted = self._candidates.get(kind)
-        self._candidates[kind] = Counter(kwh, at)
-        if doubted is not None and 0 <= kwh - doubted.kwh <= self._most_kwh(doubted.at, at):
-            if at > doubted.at:
-                self._candidates.pop(kind)
-                self._count_from(kind, kwh, at)
-            return None
-        return f"{kind} {kwh:g} is more than full power could have brought"
+    def _watch(self, kind: str, last: Counter) -> CounterWatch:
+        if kind not in self._watches:
+            self._watches[kind] = CounterWatch.begin(last.kwh, last.at)
+        return self._watches[kind]
+
+    def _counting_watch(self, now: datetime) -> CounterWatch | None:
+        watch = self._watches.get(TOTAL if TOTAL in self.counters else SESSION)
+        return watch if watch is not None and now - watch.at <= REPORTS_WITHIN else None
+
+    def _total_is_frozen(self, kwh: float, at: datetime) -> bool:
+        """Has the counter of the session grown while the meter beside it stood still?
+
+        Then the session's counts, from where it stood when the meter froze.
+        """
+        beside = self._session_beside
+        if beside is None or kwh < beside.kwh:
+            self._session_beside = Counter(kwh, at)
+            return False
+        watch = self._watch(TOTAL, self.counters[TOTAL])
+        most = self.max_power_w * _hours(beside.at, at) / 1000
+        possible = kwh - beside.kwh <= SLACK_SHARE * most + FIRST_SLACK_KWH
+        if not (possible and watch.stands(kwh - beside.kwh, at)):
+            return False
+        self._freeze(TOTAL)
+        self.counters[SESSION] = beside
+        self._watches[SESSION] = CounterWatch.begin(beside.kwh, beside.at)
+        return True
+
+    def _freeze(self, kind: str) -> None:
+        """It is not counted on until it moves."""
+        self._frozen[kind] = self.counters.pop(kind).kwh
+        self._watches.pop(kind, None)
 
     def _counted_after(self, at: datetime) -> float:
         """What was already counted beyond `at`."""
         if self.integrated_to is None or self.integrated_to <= at:
             return 0.0
         return self._power_at(at) * _hours(at, self.integrated_to) / 1000
+
+
+def _too_much_text(kind: str, kwh: float, *, in_wh: bool = False) -> str:
+    told = f"{kind} {kwh:g}"
+    if in_wh:
+        return sentence(
+            "{told} is more than full power could have brought: is it in Wh?", told=told
+        )
+    return sentence("{told} is more than full power could have brought", told=told)
+
+
+def _frozen_text(kind: str, kwh: float) -> str:
+    return sentence(
+        "{kind} stands at {told} though power is taken: it does not count",
+        kind=kind,
+        told=f"{kwh:g}",
+    )
 
 
 def _at_most(told_w: float, commanded_w: float) -> float:

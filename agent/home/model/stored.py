@@ -21,7 +21,14 @@ from agent.home.model.thermal import ThermalState
 # Keys of the stored session that had another name in earlier versions.
 FORMER_NAMES = {"met_at": "satisfied_at"}
 THERMAL_INSTANTS = ("at", "told_at", "hot_since", "hygiene_at")
-SESSION_INSTANTS = ("since", "satisfied_at", "opted_out_at", "started_at", "deviated_at")
+SESSION_INSTANTS = (
+    "since",
+    "heard_at",
+    "satisfied_at",
+    "opted_out_at",
+    "started_at",
+    "deviated_at",
+)
 # These change seldom, and a restart must not forget them.
 URGENT = ("confirmed", "soc_known", "learned_power_w", "block_since", "block_ended")
 # A time that has moved within so many seconds is not worth a write of its own: a car that stays

@@ -4,6 +4,7 @@ What the disk does not take is kept in memory; `Records` counts it.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 
 from agent.energy.connection import (
@@ -14,13 +15,24 @@ from agent.energy.connection import (
     TariffStatus,
     TariffSummary,
 )
+from agent.energy.instants import format_instant, parse_instant
 from agent.energy.rates import Direction
 from agent.tariff.records import Record, Records
 
 SUMMARY = "summary"
-SUMMARY_FIELDS = ("status", "name", "provider", "structure", "contract_start", "contract_end")
-LOCATION, PAIRED, REMINDED = "location", "paired", "reminded"
+SUMMARY_FIELDS = (
+    "status",
+    "name",
+    "provider",
+    "structure",
+    "contract_start",
+    "contract_end",
+    "tariff_id",
+)
+LOCATION, PAIRED, REMINDED, HEARD = "location", "paired", "reminded", "heard"
 TOKEN = "tariff.pairing_token"
+# A contract of each direction, and those that followed.
+MOST_HEARD = 4
 
 
 class ConnectionStore:
@@ -98,6 +110,21 @@ class ConnectionStore:
         days: dict[str, object] = {other: kept.day(other) for other in Direction}
         self._kept.set_record(REMINDED, {**days, direction: end})
 
+    def heard(self) -> list[tuple[datetime, str]]:
+        """When the source said that a contract ends soon, and of which tariff; the newest last."""
+        out = []
+        for line in self._kept.get_record(HEARD).lines("lines"):
+            at, _, tariff_id = line.partition(" ")
+            with suppress(ValueError):
+                out.append((parse_instant(at), tariff_id))
+        return out
+
+    def add_heard(self, at: datetime, tariff_id: str) -> None:
+        lines = [
+            f"{format_instant(when)} {name}" for when, name in [*self.heard(), (at, tariff_id)]
+        ]
+        self._kept.set_record(HEARD, {"lines": lines[-MOST_HEARD:]})
+
 
 def _name(direction: Direction) -> str:
     return f"connect.{direction}"
@@ -164,4 +191,5 @@ def _summary(direction: Direction, kept: Record) -> TariffSummary | None:
         kept.text("structure"),
         kept.instant("contract_start"),
         kept.instant("contract_end"),
+        kept.text("tariff_id"),
     )

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from agent.clock import Clock, wait_for
+from agent.connect_ports import TariffConnectApi
 from agent.energy.connection import (
     ConnectedLocation,
     ConnectSession,
@@ -20,12 +21,14 @@ from agent.energy.connection import (
     TariffSummary,
 )
 from agent.energy.rates import Direction
+from agent.energy.sentences import joined, sentence
 from agent.errors import AgentError, Malformed, Refused, Unavailable
 from agent.health import Health
-from agent.ports import TariffConnectApi
+from agent.ports import TariffEvent
 from agent.tariff.connecting import session as machine
 from agent.tariff.connecting.connection_store import ConnectionStore
 from agent.tariff.connecting.contract_end import ended_soon
+from agent.tariff.connecting.contract_reminder import ContractReminder
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +38,8 @@ SUMMARY_EVERY = timedelta(hours=24)
 SUMMARY_RETRY = timedelta(hours=1)
 # A page that is opened again and again does not ask the source each time.
 SUMMARY_FRESH = timedelta(minutes=1)
-OWNER = "the owner"
+OWNER = sentence("the owner")
+CONNECTED, EXPIRING = "tariff_connected", "tariff_expiring"
 
 
 class TariffConnector:
@@ -65,6 +69,7 @@ class TariffConnector:
         self._health = health
         self._configured = configured_location
         self._zone = zone
+        self._reminder = ContractReminder(store, zone)
         self._on_location = on_location
         self._on_event = on_event
         self._on_change = on_change
@@ -101,9 +106,11 @@ class TariffConnector:
         connected = self.location.location_id
         if not self._configured or not connected or connected == self._configured:
             return ""
-        return (
-            f"tariff.location_id in the config is {self._configured} and is used, the tariff was "
-            f"connected for {connected}: take location_id out of the config to use that"
+        return sentence(
+            "tariff.location_id in the config is {configured} and is used, the tariff was "
+            "connected for {connected}: take location_id out of the config to use that",
+            configured=self._configured,
+            connected=connected,
         )
 
     @property
@@ -163,7 +170,7 @@ class TariffConnector:
                     await self.api.disconnect(self._location_id, direction)
                 except AgentError as error:
                     log.warning("the tariff could not be disconnected at the source: %s", error)
-                    left = str(error)
+                    left = error.sentence
             self._forget(direction)
         return left
 
@@ -245,7 +252,7 @@ class TariffConnector:
         except Refused as error:
             now = self._clock.now()
             cause = machine.FAILURES.get(error.code.upper(), Failure.REFUSED)
-            return machine.failed(session, cause, now, str(error))
+            return machine.failed(session, cause, now, error.sentence)
         return machine.checked(session, self._clock.now())
 
     async def _status(self, session: ConnectSession) -> TariffStatus:
@@ -262,7 +269,7 @@ class TariffConnector:
         ordered = tuple(item for item in Direction if item in directions)
         self._store.set_location(ConnectedLocation(session.location_id, ordered))
         log.info("the %s tariff is connected", session.direction)
-        self._on_event("tariff_connected", f"the {session.direction} tariff was connected")
+        self._on_event(CONNECTED, f"the {session.direction} tariff was connected")
         self._location_changed()
 
     def _forget(self, direction: Direction) -> None:
@@ -310,21 +317,21 @@ class TariffConnector:
 
     def _remind(self, now: datetime) -> None:
         """Once for each end of a contract as an event, until then in health."""
-        for summary in self._summaries:
-            text = ended_soon(summary, now, self._zone())
-            if not text or summary.contract_end is None:
-                continue
-            day = summary.contract_end.astimezone(self._zone()).date()
-            if self._store.reminded_of(summary.direction) != day:
-                self._store.set_reminded(summary.direction, day)
-                self._on_event("tariff_expiring", text)
+        for text in self._reminder.due(self._summaries, now):
+            self._on_event(EXPIRING, text)
         self._report()
+
+    def is_known(self, event: TariffEvent) -> bool:
+        """Does the owner hear of this from us, before the source's own word comes or after it?"""
+        if event.kind == CONNECTED:
+            return any(machine.led_to(item, event.at) for item in self.sessions.values())
+        return event.kind == EXPIRING and self._reminder.was_told(event, self._summaries)
 
     def _report(self) -> None:
         now, zone = self._clock.now(), self._zone()
         texts = [ended_soon(summary, now, zone) for summary in self._summaries]
         texts = [text for text in (*texts, self.conflict) if text]
         if texts:
-            self._health.degraded(PART, "; ".join(texts), OWNER)
+            self._health.degraded(PART, joined(texts), OWNER)
         elif self._location_id:
             self._health.ok(PART)

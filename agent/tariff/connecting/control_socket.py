@@ -17,11 +17,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from agent.connect_ports import TariffConnection
 from agent.energy.connection import ConnectSession, TariffSummary
 from agent.energy.instants import format_instant
 from agent.energy.rates import Direction
 from agent.errors import AgentError, Malformed, Refused, Unavailable
-from agent.ports import TariffConnection
 
 log = logging.getLogger(__name__)
 

@@ -37,6 +37,7 @@ PROCESSING_INTERVALS = (
     (timedelta(minutes=30), timedelta(minutes=1)),
     (PROCESSED_WITHIN, timedelta(minutes=15)),
 )
+CLOCKS_DIFFER = timedelta(minutes=5)
 MAX_BACKOFF = timedelta(minutes=15)
 # What a browser may bring back, and errors of the source, by their codes in capitals.
 FAILURES = {
@@ -148,6 +149,14 @@ def judged(session: ConnectSession, status: TariffStatus, now: datetime) -> Conn
 
 def processed(session: ConnectSession, now: datetime) -> ConnectSession:
     return _ended(session, SessionState.CONNECTED, now)
+
+
+def led_to(session: ConnectSession, connected_at: datetime) -> bool:
+    """Was it this session by which the source says that a tariff was connected then?"""
+    if session.state is SessionState.PROCESSING:
+        return session.started_at - CLOCKS_DIFFER <= connected_at
+    begun, ended = session.started_at - CLOCKS_DIFFER, session.changed_at + CLOCKS_DIFFER
+    return session.state is SessionState.CONNECTED and begun <= connected_at <= ended
 
 
 def cancelled(session: ConnectSession, now: datetime) -> ConnectSession:

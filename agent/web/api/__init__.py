@@ -10,7 +10,7 @@ from aiohttp import web
 
 from agent.contracts.text import wire_json
 from agent.errors import Refused, Unavailable
-from agent.web.api import devices, house, sessions
+from agent.web.api import devices, house, sessions, tariff
 from agent.web.api.problem import problem
 from agent.web.api.route import MOST_BODY_BYTES, JsonText, Route
 from agent.web.guard import csrf
@@ -22,7 +22,7 @@ JSON = "application/json"
 BODY_TIMEOUT_S = 15.0
 CSRF_HEADER = "X-CSRF-Token"
 
-ROUTES: tuple[Route, ...] = (*house.ROUTES, *devices.ROUTES, *sessions.ROUTES)
+ROUTES: tuple[Route, ...] = (*house.ROUTES, *tariff.ROUTES, *devices.ROUTES, *sessions.ROUTES)
 
 
 def add_api(router: web.UrlDispatcher) -> None:
@@ -42,9 +42,9 @@ def _handler(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespon
             body = await _body(request) if route.has_body else None
             answer = await route.handle(visit, body)
         except Refused as refusal:
-            return problem(422, str(refusal))
+            return problem(422, visit.words.plain(refusal.sentence))
         except Unavailable as error:
-            return problem(503, str(error))
+            return problem(503, visit.words.plain(error.sentence))
         if route.status == 204:
             return web.Response(status=204)
         text = answer if isinstance(answer, JsonText) else wire_json(answer)

@@ -23,6 +23,7 @@ from agent.contracts.wire import (
     TariffNow,
     Wish,
 )
+from agent.energy.connection import Failure, SessionState
 
 Amount = Annotated[Decimal, Field(allow_inf_nan=False)]
 
@@ -90,6 +91,70 @@ class TariffStatus(Outgoing):
     next_update: Instant | None
     known_until: Instant | None
     stale: bool
+
+
+class TariffSummary(Outgoing):
+    """What the source says; text is empty where it does not say."""
+
+    status: Literal["connected", "not_connected", "error", "unknown"]
+    name: str
+    provider: str
+    structure: str
+    contract_start: Instant | None
+    contract_end: Instant | None
+
+
+class ConnectSession(Outgoing):
+    """A session in which a person connects the tariff; `reason` is the source's own sentence."""
+
+    state: Literal["open", "processing", "failed"]
+    expires_at: Instant
+    failure: Failure | None
+    reason: str
+
+
+class Connection(Outgoing):
+    direction: Literal["import", "export"]
+    connected: bool
+    summary: TariffSummary | None
+    session: ConnectSession | None
+
+
+class Connections(Outgoing):
+    """`connectable`: the prices are from a source whose tariff can be connected."""
+
+    connectable: bool
+    pairing_needed: bool
+    conflict: str
+    connections: list[Connection]
+
+
+class BeginConnection(BaseModel):
+    """`anew`: another link, though one is open."""
+
+    model_config = ConfigDict(defer_build=True, extra="forbid")
+
+    anew: bool = False
+
+
+class BegunConnection(Outgoing):
+    """`url` is where a person goes, and a secret; empty where nothing is left to do there."""
+
+    state: SessionState
+    expires_at: Instant
+    url: str
+
+
+class Disconnected(Outgoing):
+    """`note` says what is still to be done at the source; empty where all is done."""
+
+    note: str
+
+
+class PairingCode(BaseModel):
+    model_config = ConfigDict(defer_build=True, extra="forbid")
+
+    code: str
 
 
 class Setting(Outgoing):
@@ -162,6 +227,9 @@ ANSWERS: Mapping[str, type[BaseModel]] = {
     "health": HealthDocument,
     "prices": Prices,
     "tariff": TariffStatus,
+    "connections": Connections,
+    "beginConnection": BegunConnection,
+    "disconnect": Disconnected,
     "plan": PlanDocument,
     "ledger": LedgerDocument,
     "events": Events,
@@ -175,5 +243,7 @@ ANSWERS: Mapping[str, type[BaseModel]] = {
 BODIES: Mapping[str, type[BaseModel]] = {
     "siteRequest": SiteRequest,
     "deviceRequest": Request,
+    "beginConnection": BeginConnection,
+    "pair": PairingCode,
     "logIn": Login,
 }

@@ -1,7 +1,7 @@
-"""Which names in `Host` are ours. An answer to any other would let a page of the internet that
+"""Which names in `Host` are ours.
 
-points its own name at this machine (DNS rebinding) read what we say. An address in digits is no
-name that anybody could point here.
+An answer to any other would let a page of the internet that points its own name at this machine
+(DNS rebinding) read what we say. An address in digits is no name that anybody could point here.
 """
 
 import re

@@ -1,6 +1,6 @@
 """What a page is. A new one is a file with one of these, and a line in `PAGES`."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -21,8 +21,8 @@ class Page:
 
     `show` answers GET `path`; `parts` GET `<path>/<key>`, such as a way back from another site;
     `actions` POST `<path>/<key>`, by then the form is known to come from a page of ours, once.
-    `is_open`: also for who is not logged in. `form_targets` gives the origins besides ours to which
-    its forms lead.
+    `is_open`: also for who is not logged in; `open_parts` are open though the page is not, and look
+    themselves who is there. `form_targets` gives the origins besides ours to which its forms lead.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Page:
     actions: Mapping[str, Handler] = field(default_factory=dict)
     in_menu: bool = True
     is_open: bool = False
+    open_parts: Collection[str] = ()
     form_targets: Callable[[WebContext], Sequence[str]] = nowhere
 
     def below(self, key: str) -> str:

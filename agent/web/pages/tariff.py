@@ -3,14 +3,16 @@
 The session's token and link are secrets: they are in no page, only in the redirect of a form.
 """
 
+import re
 from collections.abc import Sequence
 
 from aiohttp import web
 
-from agent.energy.connection import ConnectSession, SessionState, TariffStatus, TariffSummary
+from agent.connect_ports import TariffConnection
+from agent.energy.connection import TariffStatus, TariffSummary
 from agent.energy.rates import Direction
-from agent.errors import Malformed, Refused, Unavailable
-from agent.ports import TariffConnection
+from agent.errors import Refused, Unavailable
+from agent.web import connecting
 from agent.web.context import WebContext
 from agent.web.pages.page import Page
 from agent.web.visit import Visit
@@ -20,39 +22,49 @@ PATH = "/tariff"
 TOKEN_NAMES = ("fp_cot", "connect_token")
 FAILURE_NAMES = ("error", "action", "failure_code")
 STRUCTURES = ("fixed", "static", "time_of_day", "market", "dynamic")
-MOST_CODE = 100
+# What either can be; anything else is no way back of ours.
+TOKEN, FAILURE = re.compile(r"[A-Za-z0-9_.~-]{1,400}"), re.compile(r"[A-Za-z_]{0,40}")
 
 
 async def show(visit: Visit) -> web.Response:
+    if kept := visit.take_return():
+        token, _, failure = kept.partition(":")
+        return _returned(visit, token, failure)
     return await _page(visit)
 
 
 async def connect(visit: Visit) -> web.Response:
     """To the source's pages: with the session that is open, or a new one."""
-    connection, direction = _connection(visit), _direction(visit.form.get("direction", ""))
-    if connection is None or direction is None:
+    direction = connecting.direction_of(visit.form.get("direction"))
+    if direction is None:
         return visit.redirect(PATH)
-    if connection.api.pairs and not connection.paired:
-        return visit.redirect(PATH, visit.words("tariff.pair_first"), is_error=True)
-    scheme = "https" if visit.secure else "http"
-    callback = f"{scheme}://{visit.request.host}{PATH}/callback"
     try:
-        session = await connection.begin(direction, callback)
-    except Refused as error:
-        return visit.redirect(PATH, visit.words("tariff.refused", reason=str(error)), is_error=True)
-    except (Unavailable, Malformed):
-        return visit.redirect(PATH, visit.words("tariff.unavailable"), is_error=True)
-    visit.context.security_log.record("config_changed", f"tariff: connect {direction}")
+        session = await connecting.begin(visit, direction)
+    except (Refused, Unavailable) as error:
+        return visit.redirect(PATH, str(error), is_error=True)
     if not session.url:
         return visit.redirect(PATH)
     return visit.leave_for(session.url)
 
 
 async def came_back(visit: Visit) -> web.Response:
-    """Always to our own page, whatever the address says; a foreign token changes nothing."""
-    connection, query = _connection(visit), visit.request.query
+    """Always to our own page, whatever the address says.
+
+    In a browser in which nobody is logged in, after the log-in.
+    """
+    query = visit.request.query
     token = next((query[name] for name in TOKEN_NAMES if query.get(name)), "")
     failure = next((query[name] for name in FAILURE_NAMES if query.get(name)), "")
+    if visit.session is not None:
+        return _returned(visit, token, failure)
+    if TOKEN.fullmatch(token):
+        visit.keep_return(f"{token}:{failure if FAILURE.fullmatch(failure) else ''}")
+    return visit.to_login(PATH)
+
+
+def _returned(visit: Visit, token: str, failure: str) -> web.Response:
+    """A foreign token changes nothing."""
+    connection = visit.context.services.tariff_connection
     session = None if connection is None else connection.returned(token, failure)
     if session is None:
         return visit.redirect(PATH, visit.words("tariff.foreign"), is_error=True)
@@ -60,50 +72,40 @@ async def came_back(visit: Visit) -> web.Response:
 
 
 async def cancel(visit: Visit) -> web.Response:
-    connection, direction = _connection(visit), _direction(visit.form.get("direction", ""))
-    if connection is not None and direction is not None:
-        connection.cancel(direction)
+    direction = connecting.direction_of(visit.form.get("direction"))
+    if direction is not None and _is_here(visit):
+        connecting.cancel(visit, direction)
     return visit.redirect(PATH)
 
 
 async def confirm(visit: Visit) -> web.Response:
     """Before a connection is ended."""
-    direction = _direction(visit.request.query.get("direction", ""))
-    if _connection(visit) is None or direction is None:
+    direction = connecting.direction_of(visit.request.query.get("direction"))
+    if direction is None or not _is_here(visit):
         return visit.redirect(PATH)
     return await visit.page("tariff_disconnect.html", {"direction": direction})
 
 
 async def disconnect(visit: Visit) -> web.Response:
-    connection, direction = _connection(visit), _direction(visit.form.get("direction", ""))
-    if connection is None or direction is None:
+    direction = connecting.direction_of(visit.form.get("direction"))
+    if direction is None or not _is_here(visit):
         return visit.redirect(PATH)
-    left = await connection.disconnect(direction)
-    visit.context.security_log.record("consent_withdrawn", f"tariff: {direction}")
-    if left:
-        said = visit.words("tariff.left_there", reason=left)
-        return visit.redirect(PATH, said, is_error=True)
-    return visit.redirect(PATH, visit.words("tariff.disconnected"))
+    left = await connecting.disconnect(visit, direction)
+    return visit.redirect(PATH, left or visit.words("tariff.disconnected"), is_error=bool(left))
 
 
 async def pair(visit: Visit) -> web.Response:
-    connection, code = _connection(visit), visit.form.get("code", "").strip()
-    if connection is None or not connection.api.pairs:
-        return visit.redirect(PATH)
-    if not 0 < len(code) <= MOST_CODE:
-        return await _page(visit, visit.words("tariff.code_missing"), status=422)
     try:
-        await connection.pair(code)
-    except Refused:
-        return await _page(visit, visit.words("tariff.code_refused"), status=422)
-    except (Unavailable, Malformed):
-        return await _page(visit, visit.words("tariff.unavailable"), status=503)
-    visit.context.security_log.record("config_changed", "tariff: paired")
+        await connecting.pair(visit, visit.form.get("code", ""))
+    except Refused as error:
+        return await _page(visit, str(error), status=422)
+    except Unavailable as error:
+        return await _page(visit, str(error), status=503)
     return visit.redirect(PATH, visit.words("tariff.paired"))
 
 
 async def _page(visit: Visit, error: str = "", *, status: int = 200) -> web.Response:
-    connection = _connection(visit)
+    connection = visit.context.services.tariff_connection
     values: dict[str, object] = {
         "changes": visit.context.changes.value,
         "connection": connection,
@@ -121,22 +123,16 @@ def _card(visit: Visit, connection: TariffConnection, direction: Direction) -> d
     summaries = connection.summaries
     summary = next((item for item in summaries if item.direction is direction), None)
     there = summary is not None and summary.status is not TariffStatus.NOT_CONNECTED
-    connected = direction in connection.location.directions or there
+    shown = session is not None and connecting.is_shown(session, visit)
     return {
         "direction": direction,
-        "connected": connected,
+        "connected": connecting.is_connected(connection, direction),
         "facts": _facts(visit, summary) if summary is not None and there else [],
-        "state": session.state if session is not None and _shown(session, visit) else "",
+        "state": session.state if session is not None and shown else "",
         "failure": session.failure if session is not None else "",
         "reason": session.reason if session is not None else "",
         "until": session.expires_at if session is not None else None,
     }
-
-
-def _shown(session: ConnectSession, visit: Visit) -> bool:
-    if session.state is SessionState.OPEN:
-        return session.expires_at > visit.now
-    return session.state in (SessionState.PROCESSING, SessionState.FAILED)
 
 
 def _facts(visit: Visit, summary: TariffSummary) -> Sequence[tuple[str, str]]:
@@ -162,12 +158,9 @@ def _facts(visit: Visit, summary: TariffSummary) -> Sequence[tuple[str, str]]:
     return [(words(f"tariff.{name}"), value) for name, value in values.items() if value]
 
 
-def _connection(visit: Visit) -> TariffConnection | None:
-    return visit.context.services.tariff_connection
-
-
-def _direction(text: str) -> Direction | None:
-    return next((direction for direction in Direction if direction == text), None)
+def _is_here(visit: Visit) -> bool:
+    """Can a tariff be connected at all?"""
+    return visit.context.services.tariff_connection is not None
 
 
 def _origins(context: WebContext) -> Sequence[str]:
@@ -180,6 +173,7 @@ PAGE = Page(
     PATH,
     show,
     parts={"callback": came_back, "disconnect": confirm},
+    open_parts=("callback",),
     actions={"connect": connect, "cancel": cancel, "disconnect": disconnect, "pair": pair},
     form_targets=_origins,
 )

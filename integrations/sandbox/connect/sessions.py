@@ -23,7 +23,10 @@ SAVE, DISCONNECT = "SAVE", "DISCONNECT"
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A tariff as it was chosen. `series` None: its prices are not known yet."""
+    """A tariff as it was chosen. `series` None: its prices are not known yet.
+
+    `open_ended`: that there is no `contract_end` is known, not left out.
+    """
 
     series: Series | None
     display_name: str
@@ -33,6 +36,7 @@ class Choice:
     contract_start: datetime | None = None
     contract_end: datetime | None = None
     tiered: bool = False
+    open_ended: bool = False
     on_saved: Callable[[str, str], None] | None = field(default=None, compare=False)
 
 
@@ -120,14 +124,15 @@ class Sessions:
         region = session.region or default_region()
         choice = choice or Choice(region.market(), "Market", "MARKET", "MARKET")
         location_id = self._location_of(session, region)
+        start, end = choice.contract_start or now, choice.contract_end
         tariff = Tariff(
             state.next_number(),
             choice.display_name,
             choice.connection_type,
             choice.structure_type,
             choice.provider,
-            choice.contract_start or now,
-            choice.contract_end or (choice.contract_start or now) + YEAR,
+            start,
+            end or (None if choice.open_ended else start + YEAR),
             ready_at=now + self._processing,
             tiered=choice.tiered,
         )

@@ -4,20 +4,30 @@ Schedules are in the form providers are asked for: months, days and hours by loc
 `value`; `00:00:00` as an end is the end of the day. Of several tiers the lowest counts.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal, DecimalException
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from agent.energy.instants import parse_instant
+from agent.energy.instants import EARLIEST, LATEST, parse_instant
 from integrations.sandbox.series import PriceSlot
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DAY = timedelta(days=1)
-AFTER_CONTRACT = 0.8
+AFTER_CONTRACT, EXTRAPOLATED = 0.8, 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class _Schedule:
+    """What repeats over `[start, end)`; beyond `end`, where nothing follows, it is likely."""
+
+    data: Sequence[Mapping[str, Any]]
+    zone: ZoneInfo
+    start: datetime
+    end: datetime
 
 
 @dataclass(slots=True)
@@ -29,25 +39,29 @@ class PolledSeries:
     updates: tuple[datetime, datetime] = (datetime.min.replace(tzinfo=UTC),) * 2
     start: datetime | None = None
     end: datetime | None = None
-    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     currency: str = ""
     name: str = ""
     tiered: bool = False
-    _schedule: Sequence[Mapping[str, Any]] = ()
+    _schedules: list[_Schedule] = field(default_factory=list)
     _rates: dict[datetime, PriceSlot] = field(default_factory=dict)
 
-    def take(self, document: Mapping[str, Any]) -> None:
+    def take(self, document: Mapping[str, Any], now: datetime) -> None:
         """Raises ValueError where the answer is not understood; nothing is taken then."""
         try:
             zone = ZoneInfo(str(document.get("timezone") or "UTC"))
-            schedule = list(document.get("data") or [])
-            rates = [_rate(item) for item in document.get("rates") or []]
+            data = list(document.get("data") or [])
+            rates = sorted(map(_rate, document.get("rates") or []), key=lambda it: it.start)
             start, end = (
                 _date(document, "contract_start_date"),
                 _date(document, "contract_end_date"),
             )
-            now = datetime(2026, 1, 1, tzinfo=UTC)
-            scheduled = list(_scheduled(schedule, zone, now, now + 7 * DAY))
+            schedule = _Schedule(
+                data,
+                zone,
+                _date(document, "schedule_valid_from") or start or EARLIEST,
+                _date(document, "schedule_valid_to") or end or LATEST,
+            )
+            scheduled = _scheduled(schedule, now, now + 7 * DAY)
         except (
             KeyError,
             TypeError,
@@ -57,18 +71,35 @@ class PolledSeries:
             DecimalException,
         ) as error:
             raise ValueError(f"the provider's tariff: {type(error).__name__}") from error
-        if not rates and not scheduled:
+        # A contract that is over has no price any more, and what was known of it is kept.
+        is_over = end is not None and end <= now
+        if not rates and not scheduled and not is_over:
             raise ValueError("the provider's tariff has no price")
-        self.zone, self._schedule = zone, schedule
         self.start, self.end = start, end
         self.name = str(document.get("display_name") or "")[:200]
         self.currency = str(document.get("currency_code") or "")[:3]
         self.structure = str(document.get("structure_type") or "DYNAMIC")
-        self.tiered = _has_tiers(schedule)
+        self.tiered = _has_tiers(data)
+        # What held before this schedule's time held.
+        self._schedules = [
+            replace(known, end=min(known.end, schedule.start))
+            for known in self._schedules
+            if known.start < schedule.start
+        ]
+        self._schedules.append(schedule)
         if rates:
-            first, last = rates[0].start, rates[-1].end
-            kept = [it for it in self._rates.values() if it.end <= first or it.start >= last]
+            kept = _outside(self._rates.values(), rates[0].start, rates[-1].end)
             self._rates = {it.start: it for it in [*kept, *rates]}
+
+    def missing_from(self, earliest: datetime, now: datetime) -> datetime | None:
+        """The first instant of `[earliest, now)`, within the contract, that has no price."""
+        at = max(earliest, self.start) if self.start else earliest
+        until = min(now, self.end) if self.end else now
+        for slot in self.slots(at, until) if at < until else ():
+            if slot.start > at:
+                break
+            at = slot.end
+        return at if at < until else None
 
     def slots(self, start: datetime, end: datetime) -> list[PriceSlot]:
         start = max(start, self.start) if self.start else start
@@ -77,33 +108,60 @@ class PolledSeries:
         for rate in sorted(self._rates.values(), key=lambda it: it.start):
             if rate.end <= at or rate.start >= end:
                 continue
-            out += self._from_schedule(at, rate.start)
+            out += self._from_schedules(at, rate.start)
             out.append(PriceSlot(max(at, rate.start), min(end, rate.end), rate.price))
             at = min(end, rate.end)
-        return out + self._from_schedule(at, end)
+        return out + (self._from_schedules(at, end) or self._from_last_day(at, end))
 
-    def _from_schedule(self, start: datetime, end: datetime) -> list[PriceSlot]:
-        """What the schedule says; after the contract's end it is only likely."""
+    def _from_schedules(self, start: datetime, end: datetime) -> list[PriceSlot]:
+        """What the schedules say; after the last one's end, or the contract's, it is likely."""
         out = []
-        for slot in _scheduled(self._schedule, self.zone, start, end):
-            cuts = [slot.start, slot.end]
-            if self.end is not None and slot.start < self.end < slot.end:
-                cuts.insert(1, self.end)
-            for begun, ended in pairwise(cuts):
-                over = self.end is not None and begun >= self.end
-                out.append(PriceSlot(begun, ended, slot.price, AFTER_CONTRACT if over else 1.0))
+        for number, schedule in enumerate(self._schedules, start=1):
+            is_last = number == len(self._schedules)
+            until = end if is_last else min(end, schedule.end)
+            sure_until = min(schedule.end, self.end) if self.end else schedule.end
+            for slot in _scheduled(schedule, max(start, schedule.start), until):
+                cuts = [slot.start, slot.end]
+                if slot.start < sure_until < slot.end:
+                    cuts.insert(1, sure_until)
+                for begun, ended in pairwise(cuts):
+                    confidence = AFTER_CONTRACT if begun >= sure_until else 1.0
+                    out.append(PriceSlot(begun, ended, slot.price, confidence))
+        return out
+
+    def _from_last_day(self, start: datetime, end: datetime) -> list[PriceSlot]:
+        """Of a contract that is over and has no schedule: its last day again and again."""
+        if self.end is None or not self._rates:
+            return []
+        last = max(rate.end for rate in self._rates.values())
+        day = [rate for rate in self._rates.values() if rate.start >= last - DAY]
+        start, out, shift = max(start, self.end, last), [], DAY
+        while last - DAY + shift < end:
+            for rate in sorted(day, key=lambda it: it.start):
+                begun, ended = max(start, rate.start + shift), min(end, rate.end + shift)
+                if begun < ended:
+                    out.append(PriceSlot(begun, ended, rate.price, EXTRAPOLATED))
+            shift += DAY
         return out
 
 
-def _scheduled(
-    schedule: Sequence[Mapping[str, Any]], zone: ZoneInfo, start: datetime, end: datetime
-) -> list[PriceSlot]:
+def _outside(rates: Iterable[PriceSlot], start: datetime, end: datetime) -> Iterator[PriceSlot]:
+    """What of the rates lies before `start` or after `end`."""
+    for rate in rates:
+        if rate.start < start:
+            yield replace(rate, end=min(rate.end, start))
+        if rate.end > end:
+            yield replace(rate, start=max(rate.start, end))
+
+
+def _scheduled(schedule: _Schedule, start: datetime, end: datetime) -> list[PriceSlot]:
     out: list[PriceSlot] = []
-    if not schedule or end <= start:
+    if not schedule.data or end <= start:
         return out
+    zone = schedule.zone
     day = start.astimezone(zone).date()
     while day <= end.astimezone(zone).date():
-        for part in schedule:
+        for part in schedule.data:
             if not {"All", MONTHS[day.month - 1]} & set(part["months"]):
                 continue
             for days in part["days_and_hours"]:

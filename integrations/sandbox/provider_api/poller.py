@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from agent.clock import Clock, wait_for
-from agent.energy.instants import parse_instant
+from agent.energy.instants import format_instant, parse_instant
 from integrations.sandbox.locations import Location, ProviderName, Tariff
 from integrations.sandbox.login import basic_header
 from integrations.sandbox.provider_api.polled import PolledSeries
@@ -24,6 +24,7 @@ FAILED_AFTER = timedelta(hours=48)
 # As long as a session lives: whoever did not save it by then never will.
 UNSAVED_FOR = timedelta(days=1)
 MOST_WAIT = timedelta(days=7)
+LONGEST_BACK_FILL = timedelta(days=30)
 RENEW_BEFORE = timedelta(hours=2)
 TIMEOUT_S = 20
 # Longest sleep: whoever adds a grant wakes the poller anyway.
@@ -138,7 +139,12 @@ class Poller:
                 return
             url = _own_url(grant, "tariff_url")
             headers = {"Authorization": f"Bearer {grant.auth_data.get('access_token', '')}"}
-            async with session.get(url, headers=headers, allow_redirects=False) as answer:
+            # Providers that do not know this answer from now on.
+            missing = grant.series.missing_from(now - LONGEST_BACK_FILL, now)
+            asked = {"start_time": format_instant(missing)} if missing else {}
+            async with session.get(
+                url, headers=headers, params=asked, allow_redirects=False
+            ) as answer:
                 if answer.status == 401 and not last:
                     await self._renew(session, grant)
                     continue
@@ -155,7 +161,7 @@ class Poller:
                 document = await answer.json(content_type=None)
             if not isinstance(document, dict):
                 raise ValueError("no object")
-            grant.series.take(document)
+            grant.series.take(document, now)
             self._succeeded(grant)
             return
 
@@ -228,7 +234,7 @@ class Poller:
             display_name=series.name or tariff.display_name,
             structure_type=series.structure,
             contract_start=series.start or tariff.contract_start,
-            contract_end=series.end or tariff.contract_end,
+            contract_end=series.end,
             status="CONNECTED",
             tiered=series.tiered,
         )

@@ -50,6 +50,19 @@ def test_a_reader_that_goes_away_is_no_fault_of_the_state_folder(tmp_path: Path)
     assert (process.returncode, said) == (141, b"")
 
 
+@pytest.mark.parametrize("args", ["--help", "check --config /nowhere", "limits --state /nowhere"])
+def test_an_output_that_was_closed_from_the_start(args: str) -> None:
+    words = f"{sys.executable} -m agent {args}"
+    ends = []
+    for closed in ("", ">&-", ">&- 2>&-"):
+        run = subprocess.run(
+            ["sh", "-c", f"exec {words} {closed}"], cwd=ROOT, capture_output=True, check=False
+        )
+        assert b"Traceback" not in run.stderr
+        ends.append(run.returncode)
+    assert len(set(ends)) == 1
+
+
 async def test_the_demos_reader_goes_away_in_the_middle() -> None:
     """The demo ends, its broker with it, and nothing is said."""
     async with command("demo", "--days", "9", "--speed", "3600") as demo:
@@ -105,6 +118,24 @@ def test_a_full_disk_below_the_output(args: tuple[str, ...]) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "agent", *args],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    said = b"flatpeak-agent: the output has no room: No space left on device\n"
+    assert (done.returncode, done.stderr) == (74, said)
+
+
+def test_a_full_disk_below_the_output_is_not_that_of_the_state(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "tariff: {source: flatpeak, account_id: acc_1, api_key: sk_test_1, "
+        f"base_url: http://127.0.0.1:9}}\nstate: {{directory: {tmp_path}}}\n"
+    )
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "agent", "connect", "--status", "--config", config],
             cwd=ROOT,
             stdout=full,
             stderr=subprocess.PIPE,

@@ -201,28 +201,33 @@ def test_a_doubted_clock_is_confirmed_by_one_call_however_fresh_the_cache_is() -
     run_virtual(story, START)
 
 
-def test_another_time_zone_is_taken_at_once_nonsense_is_not() -> None:
+def test_another_time_zone_is_a_slip_until_it_was_said_for_an_hour_nonsense_is_never_taken() -> (
+    None
+):
     async def story(clock: SteppedClock) -> None:
         source = ScriptedSource(clock)
         house = House(clock, source, Store.in_memory())
         await clock.sleep(60)
-        for said, held in [
-            ("Europe/Lisbon", "Europe/Lisbon"),
-            ("Mars/Olympus", "Europe/Lisbon"),
-            ("../../etc/passwd", "Europe/Lisbon"),
-            ("Europe", "Europe/Lisbon"),
-            ("", "Europe/Lisbon"),
-        ]:
-            source.timezone = said
-            await clock.sleep(61)
+
+        async def told(zone: str, minutes: int = 1) -> str:
+            source.timezone = zone
+            await clock.sleep(60 * minutes + 1)
             assert await house.rate_cache.refresh_now() is None
-            assert house.rate_cache.current.value[IMPORT].timezone == held
-            if said == held:
-                assert house.state[0] is State.OK
-            else:
-                assert house.state[0] is State.DEGRADED
-                assert "Europe/Lisbon is used: set site.timezone" in house.state[1]
-                assert house.state[2] == "the owner"
+            return house.rate_cache.current.value[IMPORT].timezone
+
+        assert await told("Europe/Lisbon") == "Europe/Berlin"
+        assert "Europe/Lisbon came with the prices; Europe/Berlin is used" in house.state[1]
+        # Right again: it was a slip, and begins anew.
+        assert await told("Europe/Berlin") == "Europe/Berlin"
+        assert house.state[:2] == (State.OK, "")
+        assert await told("Europe/Lisbon", minutes=50) == "Europe/Berlin"
+        assert await told("Europe/Lisbon", minutes=61) == "Europe/Lisbon"
+        assert house.state[:2] == (State.OK, "")
+        for nonsense in ("Mars/Olympus", "../../etc/passwd", "Europe", ""):
+            assert await told(nonsense, minutes=90) == "Europe/Lisbon"
+            assert house.state[0] is State.DEGRADED
+            assert "Europe/Lisbon is used: set site.timezone" in house.state[1]
+            assert house.state[2] == "the owner"
         await house.stop()
 
     run_virtual(story, START)

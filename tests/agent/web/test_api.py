@@ -2,58 +2,18 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
-import aiohttp
-import jsonschema
 import pytest
 
 from agent.cli import main
-from agent.web.api import PREFIX, ROUTES
+from agent.web.api import ROUTES
 from agent.web.api.models import ANSWERS, BODIES
 from agent.web.api.openapi import openapi
-from tests.fakes.web_home import PASSWORD, Visitor, WebHome, running, visitor
+from tests.agent.web.program import Program, check
+from tests.fakes.web_home import PASSWORD, running, visitor
 
 GETS = [route for route in ROUTES if route.method == "GET"]
 NO_SUCH = "/devices/nobody"
-
-
-def check(body: object, path: str, method: str, status: str) -> None:
-    """Is the body as the document says?"""
-    document = openapi()
-    answer = document["paths"][path][method]["responses"][status]
-    schema = next(iter(answer["content"].values()))["schema"]
-    whole = {**schema, "components": document["components"]}
-    validator = jsonschema.Draft202012Validator(whole)
-    problem = next(iter(validator.iter_errors(body)), None)
-    assert problem is None, (path, problem.message)
-
-
-class Program:
-    """Logs in once and keeps cookie and token."""
-
-    def __init__(self, house: WebHome, owner: Visitor) -> None:
-        self.base = house.url + PREFIX
-        self.session = owner.session
-        self.token = ""
-
-    async def ask(
-        self, method: str, path: str, body: object = None, **more: Any
-    ) -> tuple[int, Any, aiohttp.ClientResponse]:
-        headers = {"X-CSRF-Token": self.token, **more.pop("headers", {})}
-        if isinstance(body, bytes):
-            more["data"], body = body, None
-            headers.setdefault("Content-Type", "application/json")
-        url = self.base + path
-        async with self.session.request(method, url, json=body, headers=headers, **more) as answer:
-            text = await answer.text()
-            return answer.status, json.loads(text) if text else None, answer
-
-    async def log_in(self) -> None:
-        status, body, _ = await self.ask("POST", "/sessions", {"password": PASSWORD})
-        assert status == 201
-        check(body, "/sessions", "post", "201")
-        self.token = body["csrf_token"]
 
 
 async def test_every_answer_is_as_the_document_says(tmp_path: Path) -> None:
@@ -63,7 +23,9 @@ async def test_every_answer_is_as_the_document_says(tmp_path: Path) -> None:
             if route.is_open:
                 continue
             status, body, answer = await program.ask(
-                route.method, route.path.format(device="ev"), {} if route.has_body else None
+                route.method,
+                route.path.format(device="ev", direction="import"),
+                {} if route.has_body else None,
             )
             assert (status, answer.content_type) == (401, "application/problem+json"), route.path
             check(body, route.path, route.method.lower(), "default")
@@ -74,7 +36,9 @@ async def test_every_answer_is_as_the_document_says(tmp_path: Path) -> None:
         for topic in ("plan", "ledger", "tariff/now"):
             await house.home.until(topic)
         for route in GETS:
-            status, body, answer = await program.ask("GET", route.path.format(device="ev"))
+            status, body, answer = await program.ask(
+                "GET", route.path.format(device="ev", direction="import")
+            )
             assert status == 200, (route.path, body)
             check(body, route.path, "get", "200")
             assert answer.headers["Cache-Control"] == "no-store"

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from agent.energy.network import network_of
 from agent.store import Store
 from agent.web.access.passwords import Busy, Passwords
 from agent.web.access.security_log import BURST, KEPT, REFILL_S, SecurityLog
 from agent.web.access.sessions import IDLE, LASTS, MOST_SESSIONS, Sessions
-from agent.web.access.throttle import Throttle, network_of
+from agent.web.access.throttle import Throttle
 from agent.web.guard import csrf
 from agent.web.guard.hosts import Hosts, is_loopback, is_near
 from agent.web.guard.rates import RequestRates

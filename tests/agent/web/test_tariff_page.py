@@ -190,6 +190,66 @@ async def test_flatpeak_down_and_ways_back_that_are_not_ours(tmp_path: Path) -> 
         assert ours not in text
 
 
+async def test_what_the_agent_says_of_the_tariff_is_german_on_german_pages(tmp_path: Path) -> None:
+    german = {"Accept-Language": "de"}
+    async with (
+        connect_home(tmp_path, location_id="loc_nobody") as house,
+        house.agent(),
+        visitor(house.url) as owner,
+    ):
+        await owner.claim(house.code())
+        await house.until_part("tariff", "failed")
+        _, text = await owner.get("/health", headers=german)
+        assert "der Ort ist nicht bekannt; verbinden Sie ihn neu" in text
+        assert "the location is not known" not in text
+        _, text = await owner.get("/", headers=german)
+        assert "der Ort ist nicht bekannt; verbinden Sie ihn neu</span>. <span>Hier müssen" in text
+        _, text = await owner.get("/health", headers={"Accept-Language": "en"})
+        assert "the location is not known; connect it again" in text
+        await owner.get("/tariff", headers=german)
+        url, fields = f"{house.url}/tariff/connect", {"csrf_token": owner.token}
+        fields["direction"] = "import"
+        async with owner.session.post(url, data=fields, headers=german) as answer:
+            text = await answer.text()
+        assert "FlatPeak hat abgelehnt: der Ort ist nicht bekannt" in text
+
+
+async def test_a_way_back_while_nobody_is_logged_in_counts_after_the_log_in(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        async with connect_home(tmp_path) as house, house.agent(), visitor(house.url) as owner:
+            await owner.claim(house.code())
+            await owner.get("/tariff")
+            await owner.send("/tariff/connect", direction="import")
+            token = house.sandbox.last.token
+            async with visitor(house.url) as phone:
+                query = f"connect_token={token}&error=DISMISS_CONSENT"
+                _, text = await phone.get(f"/tariff/callback?{query}")
+                assert "Log in" in text
+                assert token not in text
+                kept = next(it for it in phone.session.cookie_jar if it.key == "flatpeak_return")
+                assert (kept["httponly"], kept["samesite"], kept["max-age"]) == (True, "Lax", "900")
+                # It only counts for who knows the password.
+                assert "Waiting for you" in (await owner.get("/tariff"))[1]
+                answer = await phone.send("/login/check", password=PASSWORD, next="/tariff")
+                assert answer.headers["Location"] == "/tariff"
+                _, text = await phone.get("/tariff")
+                assert "You did not agree" in text
+                assert token not in text
+                # Once: a reload is a page like any other.
+                assert "flatpeak_return" not in phone.cookies()
+            async with visitor(house.url) as stranger:
+                for query in ("fp_cot=cot_foreign", "fp_cot=%0d%0aSet-Cookie:x", "fp_cot=a;b", ""):
+                    status, _ = await stranger.get(f"/tariff/callback?{query}")
+                    assert status == 200
+                assert set(stranger.cookies()) <= {"flatpeak_return", "flatpeak_form"}
+                await stranger.log_in()
+                assert "belongs to no connection" in (await stranger.get("/tariff"))[1]
+                assert "You did not agree" in (await stranger.get("/tariff"))[1]
+    assert token not in caplog.text
+
+
 async def test_a_makers_backend_wants_its_code_first(tmp_path: Path) -> None:
     async with (
         connect_home(tmp_path, auth="bearer", pairing=True) as house,

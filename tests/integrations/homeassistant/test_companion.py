@@ -1,59 +1,21 @@
 """What Home Assistant finds on the broker, told by the whole agent in virtual time."""
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from agent.clock import SteppedClock
 from agent.home.kinds import KINDS
-from agent.store import Store
 from integrations.sandbox.household import FULL_DEVICES, FULL_SITE
-from integrations.sandbox.server import FlatPeakSandbox
 from tests.contracts.test_registry import SECTIONS
 from tests.fakes.home import BASE, Home
-from tests.fakes.virtual_loop import run_virtual
 from tests.integrations.homeassistant.discovery_rules import faults, missing_values
+from tests.integrations.homeassistant.lives import EV, HUB, TANK, live, nothing, said_to
 
-START = datetime(2026, 1, 15, 15, tzinfo=UTC)
-HUB = "homeassistant/device/flatpeak_home/_hub/config"
 BIRTH = "homeassistant/status"
-EV = {
-    "id": "ev",
-    "type": "ev_charger",
-    "max_power_w": 11000,
-    "phases": 3,
-    "battery_kwh": 58,
-    "ready_by": {"every_day": "07:00"},
-}
-TANK = {
-    "id": "tank",
-    "type": "water_heater",
-    "power_w": 2000,
-    "needs": [{"energy_kwh": 4, "window": {"start": "23:00", "end": "06:30"}}],
-}
-Story = Callable[[Home], Awaitable[None]]
-
-
-def live(*lives: tuple[Sequence[object], Mapping[str, Any], Story]) -> Home:
-    """Lives of an agent one after the other, on one disk and one broker."""
-
-    async def run(clock: SteppedClock) -> Home:
-        async with FlatPeakSandbox(clock) as sandbox:
-            home = Home(clock, sandbox)
-            store = Store.in_memory()
-            home.store = store
-            for devices, sections, story in lives:
-                telling = asyncio.ensure_future(story(home))
-                config = home.config(devices, **{"homeassistant": {}, **sections})
-                await home.run(config, clock.now() + timedelta(hours=1))
-                await telling
-            return home
-
-    return run_virtual(run, START)
 
 
 def config_of(device: str, *, prefix: str = "homeassistant", site: str = "home") -> str:
@@ -67,15 +29,6 @@ def announced(home: Home) -> set[str]:
 def message(home: Home, topic: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(home.broker.retained[topic])
     return found
-
-
-def said_to(home: Home, topic: str, body: object = b"") -> None:
-    payload = body if isinstance(body, bytes) else json.dumps(body).encode()
-    home.broker.publish(topic, payload, retain=False)
-
-
-async def nothing(home: Home) -> None:
-    await home.clock.sleep(60)
 
 
 def shown(home: Home, device: str) -> dict[str, Any]:
@@ -104,6 +57,19 @@ def test_every_kind_has_its_entities_from_what_it_can(kind: str) -> None:
     assert ("mode" in parts) == ("mode" in keys)
     assert ("target_soc_percent" in parts) == ("target_soc_percent" in keys)
     assert ("loaded" in parts) == ("start" in keys)
+    # Nobody pays for what an inverter gives, and it is counted by its own meter.
+    assert ("month_cost" in parts) == ("energy" in parts) == (kind != "pv_inverter")
+
+
+def test_a_number_offers_what_its_device_takes() -> None:
+    section = SECTIONS["battery"] | {"min_soc_percent": 12, "max_soc_percent": 90}
+    battery = {"id": "battery", "type": "battery", **section}
+    house = {"id": "house", "type": "house_heat_pump", **SECTIONS["house_heat_pump"]}
+    home = live(([battery, house], {}, nothing))
+    floor = message(home, config_of("battery"))["components"]["floor_soc_percent"]
+    assert (floor["min"], floor["max"]) == (12, 90)
+    room = message(home, config_of("house"))["components"]["comfort_max_c"]
+    assert (room["min"], room["max"]) == (5, 30)
 
 
 def test_what_a_device_says_of_itself_is_shown_and_the_hub_comes_first() -> None:
@@ -256,7 +222,7 @@ def test_controls_show_what_holds_and_a_refused_one_the_old_value(
         for wrong, word in (
             ({"ready_by": "25:00", "keep": True}, "25:00"),
             ({"target_soc_percent": 30, "keep": True}, "below the present"),
-            ({"target_soc_percent": 300, "keep": True}, "target_soc_percent"),
+            ({"target_soc_percent": 300, "keep": True}, "Target charge"),
             ({"mode": "turbo"}, "mode"),
         ):
             said_to(home, request, wrong)
@@ -264,6 +230,7 @@ def test_controls_show_what_holds_and_a_refused_one_the_old_value(
             after = shown(home, "ev")
             assert after["request"].startswith("refused: ")
             assert word in after["request"]
+            word = word.replace("Target charge", "target_soc_percent")
             assert after["settings"] == now["settings"]
             assert after["mode"] == "boost"
             assert home.body("device/ev/schedule") == schedule
@@ -273,6 +240,50 @@ def test_controls_show_what_holds_and_a_refused_one_the_old_value(
             assert f"ev: request refused: {answer['reason']}" in caplog.text
         events = [json.loads(body) for body in home.broker.bodies(f"{BASE}/event")]
         assert "request_refused" in {event["type"] for event in events}
+
+    live(([EV], {}, story))
+
+
+def test_a_reason_is_news_only_where_it_means_something_else() -> None:
+    async def story(home: Home) -> None:
+        await plug_in(home)
+        before = len(home.broker.bodies(f"{BASE}/ha/device/ev"))
+        texts = len(home.broker.bodies(f"{BASE}/ha/device/ev/plan"))
+        await home.clock.sleep(50 * 60)
+        later = home.bodies("ha/device/ev")[before:]
+        # Meanwhile it was planned again and again, and what waiting saves has become less.
+        assert len(later) > 40
+        assert len({body["reason"] for body in later}) == 1
+        assert later[0]["reason"].startswith("Waits until Fri ")
+        assert not re.search(r"\d\d:\d\d:\d\d", later[0]["reason"])
+        assert len(home.broker.bodies(f"{BASE}/ha/device/ev/plan")) == texts
+        said_to(home, f"{BASE}/device/ev/request", {"mode": "boost"})
+        await home.clock.sleep(20)
+        assert shown(home, "ev")["reason"] == "A person asked for a boost."
+        said_to(home, f"{BASE}/device/ev/state", {"plugged": False})
+        await home.clock.sleep(20)
+        assert shown(home, "ev")["reason"] == "It is not plugged in."
+
+    live(([EV], {}, story))
+
+
+def test_a_car_that_is_away_has_no_state_of_charge() -> None:
+    async def story(home: Home) -> None:
+        state = f"{BASE}/device/ev/state"
+        await plug_in(home)
+        assert shown(home, "ev")["soc_percent"] == 50
+        said_to(home, state, {"plugged": False})
+        await home.clock.sleep(1200)
+        assert shown(home, "ev")["soc_percent"] is None
+        assert shown(home, "ev")["settings"]["soc_percent"] is None
+        # Back, and it tells none: what is assumed, with what it has taken since.
+        said_to(home, state, {"plugged": True, "power_w": 0, "energy_total_kwh": 10})
+        await home.clock.sleep(60)
+        assert shown(home, "ev")["soc_percent"] == 40
+        said_to(home, f"{BASE}/device/ev/request", {"mode": "boost"})
+        said_to(home, state, {"power_w": 11_000})
+        await home.clock.sleep(1200)
+        assert 43 < shown(home, "ev")["soc_percent"] < 47
 
     live(([EV], {}, story))
 
@@ -355,6 +366,13 @@ def test_a_problem_is_one_entity_and_gone_within_a_minute_of_its_cure() -> None:
         said_to(home, f"{BASE}/device/ev/state", {"plugged": True, "power_w": 0})
         await home.clock.sleep(60)
         assert problems(home, "ev") == {"assumed_value"}
+        said_to(home, f"{BASE}/device/ev/info", {"max_power_w": 3700})
+        await home.clock.sleep(60)
+        assert problems(home, "ev") == {"assumed_value", "fault"}
+        fault = shown(home, "ev")["problems"]["fault"]
+        assert fault["text"] == "says it can take 3700 W, the config 11000 W"
+        assert fault["what_to_do"] == "Correct the config, or what is set in the device."
+        said_to(home, f"{BASE}/device/ev/info", {"max_power_w": 11_000})
         said_to(home, f"{BASE}/device/ev/request", {"soc_percent": 10})
         await home.clock.sleep(60)
         assert problems(home, "ev") == set()

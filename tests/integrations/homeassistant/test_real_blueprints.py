@@ -19,7 +19,7 @@ from agent.cli.dashboard import dashboard_text
 from agent.store import Store
 from integrations.sandbox.household import FULL_DEVICES, FULL_SITE
 from tests.fakes.brokers import Heard
-from tests.fakes.home_assistant import HomeAssistantProcess, hass_program, home_assistant
+from tests.fakes.home_assistant import NAMED_BY_US, HomeAssistantProcess, home_assistant, version_of
 from tests.fakes.real_home import BASE, RealHome, real_home
 
 pytestmark = pytest.mark.full
@@ -81,9 +81,9 @@ automation:
       path: flatpeak/ask_before_boost.yaml
       input:
         cause: [input_boolean.trouble]
-        boost_for: number.ev_boost_for
+        boost_for: BOOST_FOR
         minutes: 90
-        plan: sensor.ev_plan
+        plan: PLAN
         notify: script.phone
   - id: trip
     alias: Trip
@@ -119,6 +119,11 @@ script:
       - action: mqtt.publish
         data: {topic: test/phone, payload: "{{ [message, data.actions[0].action] | to_json }}"}
 """
+# As they are called in the configuration, before 2025.10 and since.
+IDS = {
+    True: {"BOOST_FOR": "number.ev_boost_for", "PLAN": "sensor.ev_plan"},
+    False: {"BOOST_FOR": "number.flatpeak_ev_boost_min", "PLAN": "sensor.flatpeak_ev_plan"},
+}
 CALENDAR: dict[str, object] = {
     "created_at": "2026-01-01T00:00:00+00:00",
     "data": {"calendar_name": "Trips", "storage_key": "trips"},
@@ -139,15 +144,18 @@ CALENDAR: dict[str, object] = {
 }
 
 
-async def test_blueprints_and_dashboard(tmp_path: Path) -> None:
-    hass_program()
+async def test_blueprints_and_dashboard(program: Path, tmp_path: Path) -> None:
     folder = tmp_path / "hass"
     shutil.copytree(BLUEPRINTS, folder / "blueprints")
     # Templates compare with the clock of Home Assistant, which is that of the machine.
     now = datetime.now(ZONE).replace(tzinfo=None)
+    by_name = await version_of(program) < NAMED_BY_US
+    configuration = CONFIGURATION
+    for word, entity in IDS[by_name].items():
+        configuration = configuration.replace(word, entity)
     async with (
         real_home("mosquitto", now) as home,
-        home_assistant(folder, home.broker.port, CONFIGURATION, [CALENDAR]) as hass,
+        home_assistant(program, folder, home.broker.port, configuration, [CALENDAR]) as hass,
         home.living(),
     ):
         config = home.config([*FULL_DEVICES, WALLBOX], site=FULL_SITE)
@@ -168,7 +176,7 @@ async def test_blueprints_and_dashboard(tmp_path: Path) -> None:
             await a_problem_is_told_and_a_boost_asked_for(hass, home)
             await a_trip_stands_in_the_calendar(hass, home)
             await a_car_waits_for_the_night(hass, home)
-            await the_dashboard_is_shown(hass, dashboard_text(config, by_name=True), tmp_path)
+            await the_dashboard_is_shown(hass, dashboard_text(config, by_name=by_name), tmp_path)
             assert hass.complaints() == []
 
 
@@ -288,7 +296,7 @@ async def a_car_waits_for_the_night(hass: HomeAssistantProcess, home: RealHome) 
 async def the_dashboard_is_shown(hass: HomeAssistantProcess, text: str, folder: Path) -> None:
     """As text it is pasted, as a person would; every entity in it exists, every card is drawn."""
     view = YAML(typ="safe", pure=True).load(text)
-    missing = set(entities_in(view)) - set(await hass.states())
+    missing = set(entities_in(view)) - {hass.real(name) for name in await hass.states()}
     assert missing == set()
     await hass.ask(
         "lovelace/dashboards/create",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from integrations.provider.customer_database import DatabaseCustomers
 from integrations.provider.loader import load_files
@@ -219,3 +220,50 @@ async def test_tiers_stand_in_the_schedule_and_the_lowest_is_the_rate(
     (span,) = part["days_and_hours"][0]["hours"]
     assert span["rate"] == [{"value": 0.26, "to_kwh": 2500.0}, {"value": 0.31, "to_kwh": None}]
     assert {rate["value"] for rate in document["rates"]} == {0.26}
+
+
+async def test_rates_from_an_earlier_start_on(
+    sqlite_url: str, make_provider: MakeProvider, new_browser: NewBrowser
+) -> None:
+    provider = await make_provider(sqlite_url, polling_section={"min_interval_s": 0})
+    poller = await connect(new_browser(provider), provider)
+    address, asked = (
+        poller.data["tariff_url"],
+        {
+            "2026-02-25T10:30:00Z": "2026-02-25T10:00:00Z",
+            "2026-02-25T11:30:00+01:00": "2026-02-25T10:00:00Z",
+            "2020-01-01T00:00:00Z": "2026-01-30T10:00:00Z",
+            "2026-03-05T00:00:00Z": "2026-03-02T10:00:00Z",
+        },
+    )
+    async with aiohttp.ClientSession() as http:
+        for start, expected in asked.items():
+            poller.data["tariff_url"] = str(URL(address) % {"start_time": start})
+            status, document = await poller.poll(http)
+            assert (status, document["valid_from"]) == (200, expected)
+            assert document["rates"][0]["valid_from"] == expected
+            assert document["rates"][-1]["valid_to"] == "2026-03-04T11:00:00Z"
+        for wrong in ("", "yesterday", "2026-02-25T10:00:00", "9999-12-31T23:59:59-23:00"):
+            poller.data["tariff_url"] = str(URL(address) % {"start_time": wrong})
+            assert (await poller.poll(http))[0] == 400
+
+
+async def test_a_tariff_that_follows_another_is_the_same_contract(
+    sqlite_url: str, make_provider: MakeProvider, new_browser: NewBrowser, tmp_path: Path
+) -> None:
+    provider = await make_provider(sqlite_url)
+    terms = tmp_path / "terms.csv"
+    terms.write_text(
+        CONTRACTS + "K-2004,C-1003,Home,Europe/Berlin,2025-01-01,2025-06-30,steps\n"
+        "K-2004,C-1003,Home,Europe/Berlin,2025-08-01,2026-03-07,flat\n"
+        "K-2004,C-1003,Home,Europe/Berlin,2026-03-08,2026-12-31,day-night\n"
+    )
+    await load_files(provider.database, [terms])
+    poller = await connect(new_browser(provider), provider)
+    async with aiohttp.ClientSession() as http:
+        _, document = await poller.poll(http)
+    assert document["contract_start_date"] == "2025-07-31T22:00:00Z"
+    assert document["contract_end_date"] == "2026-12-31T23:00:00Z"
+    assert document["schedule_valid_from"] == "2025-07-31T22:00:00Z"
+    assert document["schedule_valid_to"] == "2026-03-07T23:00:00Z"
+    assert document["structure_type"] == "FIXED"

@@ -70,7 +70,15 @@ class Home:
             on_location=self.changed.set,
             on_event=lambda kind, text: self.events.append((kind, text)),
         )
-        self.cache = RateCache(source, self.store, self.clock, self.health, random=Random(1))
+        self.cache = RateCache(
+            source,
+            self.store,
+            self.clock,
+            self.health,
+            on_event=lambda kind, text: self.events.append((kind, text)),
+            is_known=self.connector.is_known,
+            random=Random(1),
+        )
         jobs = [
             asyncio.create_task(job)
             for job in (self.connector.run(), self.cache.run(), self._follow())
@@ -358,10 +366,37 @@ def test_the_summary_and_the_reminder_before_the_contract_ends() -> None:
             async with house.life():
                 await clock.sleep(MINUTE)
                 assert house.health.parts[PART].state is State.DEGRADED
-                assert [kind for kind, _ in house.events].count("tariff_expiring") == 1
+                # FlatPeak says so, too, eight days ahead.
+                assert [kind for kind, _ in house.events] == ["tariff_connected", "tariff_expiring"]
                 house.sandbox.renew(START + timedelta(days=400))
                 await clock.sleep(2 * 86_400)
                 assert house.health.parts[PART].state is State.OK
+
+    run_virtual(story, START)
+
+
+def test_one_reminder_for_each_end_whoever_says_so_first() -> None:
+    async def story(clock: SteppedClock) -> None:
+        async with home(clock) as house:
+            house.sandbox.contract_end = START + timedelta(days=20)
+            async with house.life():
+                await house.connect()
+            # Switched off over the day on which our own reminder would have come.
+            await clock.sleep(13 * 86_400)
+            async with house.life():
+                await clock.sleep(2 * 86_400)
+                assert [kind for kind, _ in house.events].count("tariff_expiring") == 1
+            # The summary cannot be had, only the events.
+            house.sandbox.renew(START + timedelta(days=40))
+            house.sandbox.keeps_status = True
+            await clock.sleep(18 * 86_400)
+            async with house.life():
+                await clock.sleep(86_400)
+                assert [kind for kind, _ in house.events].count("tariff_expiring") == 2
+                house.sandbox.keeps_status = False
+                await clock.sleep(2 * 86_400)
+                assert "ends on 2026-02-24" in house.health.parts[PART].why
+                assert [kind for kind, _ in house.events].count("tariff_expiring") == 2
 
     run_virtual(story, START)
 

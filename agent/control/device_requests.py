@@ -1,0 +1,164 @@
+"""What people ask of devices: read, judged, kept, and answered on the device's `wish`."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from agent.clock import Clock
+from agent.contracts.topics import Topics
+from agent.control.managed_device import ManagedDevice
+from agent.dispatch.outbox import Outbox
+from agent.errors import Refused
+from agent.health import Health
+from agent.home import stored_wishes
+from agent.home.kinds import KINDS
+from agent.home.planning_input import PlanningContext
+from agent.home.requests import RequestContext, apply_request, echoed_id, read_request
+from agent.home.wishes import Wish
+from agent.ports import OutgoingMessage
+from agent.records.device_store import DeviceStore
+from agent.report.documents import wish_document
+from agent.report.event_queue import EventQueue
+
+log = logging.getLogger(__name__)
+
+# A slow disk is waited for so long before a wish is answered without it.
+STORED_WITHIN_S = 2.0
+WAITS_FOR_CLOCK = "accepted; it waits until the gateway's clock is confirmed"
+NOT_STORED = "accepted, but it could not be stored: a restart would forget it"
+
+
+@dataclass(slots=True)
+class DeviceRequests:
+    """`devices` is shared with the device manager.
+
+    `on_asked(device)`: a person has asked for something. `on_take_back(device)`: its schedule is
+    to be taken back before it is given anew. `save_state(device, now)` stores its model at once.
+    """
+
+    clock: Clock
+    store: DeviceStore
+    health: Health
+    topics: Topics
+    outbox: Outbox
+    events: EventQueue
+    context: Callable[[datetime], PlanningContext]
+    clock_trusted: Callable[[], bool]
+    devices: Mapping[str, ManagedDevice]
+    on_asked: Callable[[str], None]
+    on_take_back: Callable[[str], None]
+    save_state: Callable[[str, datetime], None]
+
+    def receive(self, name: str, payload: bytes) -> None:
+        now = self.clock.now()
+        request_id = echoed_id(payload)
+        device = self.devices.get(name)
+        if device is None:
+            known = ", ".join(self.devices) or "none is configured"
+            # Of one kind, however many names somebody thinks of.
+            text = f"{name}: there is no such device; known: {known}"
+            self.events.event("request_refused", None, text)
+            return
+        if not device.requests.take(now):
+            self.health.count("requests_dropped")
+            return
+        try:
+            request = read_request(payload)
+            result = apply_request(request, device.wish, self._request_context(name, now))
+            KINDS[device.section.type].check_request(device.section, request, result.wish)
+        except Refused as refusal:
+            why = str(refusal)
+            log.info("%s: request refused: %s", name, why)
+            self.events.event("request_refused", name, why)
+            device.answers.place()(lambda: self.publish_wish(name, request_id, refused=why))
+            return
+        self._take_wish(name, result.wish, now)
+        if result.stated_soc_percent is not None:
+            device.model.state_soc(result.stated_soc_percent, now)
+            device.unsaved["soc_percent"] = device.model.readings["soc_percent"]
+            self.save_state(name, now)
+        self._answer_when_stored(name, request_id, self.save_wish(name))
+        self.on_asked(name)
+
+    def _answer_when_stored(
+        self, name: str, request_id: str | None, stored_wish: asyncio.Future[bool]
+    ) -> None:
+        """What is promised survives a restart: the answer says where it would not."""
+        answered = False
+        in_turn = self.devices[name].answers.place()
+
+        def answer() -> None:
+            nonlocal answered
+            if not answered:
+                answered = True
+                note = "" if stored_wish.done() and stored_wish.result() else NOT_STORED
+                in_turn(lambda: self.publish_wish(name, request_id, note=note))
+
+        stored_wish.add_done_callback(lambda _: answer())
+        asyncio.get_running_loop().call_later(STORED_WITHIN_S, answer)
+
+    def _request_context(self, name: str, now: datetime) -> RequestContext:
+        device = self.devices[name]
+        kind, model = KINDS[device.section.type], device.model
+        model.advance(now)
+        return RequestContext(
+            device=name,
+            kind=device.section.type,
+            keys=kind.wish_keys(device.section),
+            now=now,
+            zone=self.context(now).location.zone,
+            soc_percent=model.soc_percent(now),
+            counter_kwh=model.session_kwh if kind.has_stays else model.meter.total_kwh,
+            has_stays=kind.has_stays,
+            plugged=model.plugged(now) if kind.has_stays else True,
+            running=model.session.confirmed,
+        )
+
+    def _take_wish(self, name: str, wish: Wish, now: datetime) -> None:
+        device = self.devices[name]
+        model = device.model
+        # One that says that it runs goes on, whatever is wished.
+        if wish.loaded_at != device.wish.loaded_at and not model.session.confirmed:
+            model.session.started_at, model.session.confirmed = None, False
+        device.wish, model.boost_until = wish, None
+        device.why_less = ""
+        if model.opted_out(now):
+            # The person's choice at the device ends: its schedule is taken back and given anew.
+            model.session.opted_out_at = None
+            self.on_take_back(name)
+
+    def say_less(self, name: str, why: str) -> None:
+        """A person's boost gets less than was asked: said on its wish."""
+        device = self.devices[name]
+        if device.why_less != why:
+            device.why_less = why
+            self.publish_wish(name)
+
+    def save_wish(self, name: str) -> asyncio.Future[bool]:
+        return self.store.save_wish(name, stored_wishes.to_text(self.devices[name].wish))
+
+    def publish_wish(
+        self,
+        name: str,
+        request_id: str | None = None,
+        *,
+        refused: str = "",
+        note: str = "",
+        at: datetime | None = None,
+    ) -> None:
+        device = self.devices[name]
+        if not refused:
+            request_id = request_id or device.wish.id
+            if not note and device.wish.mode.name == "boost" and not self.clock_trusted():
+                note = WAITS_FOR_CLOCK
+            note = note or device.why_less
+        text = wish_document(
+            device.wish,
+            at or self.clock.now(),
+            request_id,
+            accepted=not refused,
+            reason=refused or note,
+        )
+        self.outbox.set(f"wish:{name}", OutgoingMessage(self.topics.wish(name), text))

@@ -1,0 +1,230 @@
+"""The CSV files of customers, contracts, tariffs and prices: their columns, and a row of each."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyotp
+
+from agent.energy.instants import parse_instant
+from integrations.provider.customer_database import normal_login
+from integrations.provider.customers import DIRECTIONS, DYNAMIC, STRUCTURES, TIERED
+from integrations.provider.schedules import ALL, DAYS, MONTHS, WEEKDAY, WEEKEND, local_midnight
+from integrations.provider.secrets_kept import hash_password, is_password_hash
+
+ADDRESS = ("address_line1", "address_line2", "city", "state", "post_code", "country_code")
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./_-]{0,63}")
+SHORTEST_SEED = 16
+Row = Mapping[str, str]
+
+
+class WrongCell(ValueError):
+    """`column` is named beside what was expected; the value may be secret and is not repeated."""
+
+    def __init__(self, column: str, expected: str) -> None:
+        self.column = column
+        super().__init__(expected)
+
+
+@dataclass(frozen=True, slots=True)
+class FileKind:
+    """A table in a CSV file: its columns and how a row of it is read."""
+
+    name: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    read: Callable[[Row], dict[str, Any]]
+
+
+def _text(row: Row, column: str, most: int = 200) -> str:
+    value = row[column]
+    if not value or len(value) > most or not value.isprintable():
+        raise WrongCell(column, f"expected text of at most {most} characters")
+    return value
+
+
+def _id(row: Row, column: str) -> str:
+    if not ID.fullmatch(row[column]):
+        raise WrongCell(column, "expected at most 64 letters, digits and . / _ - or spaces")
+    return row[column]
+
+
+def _customer(row: Row) -> dict[str, Any]:
+    password, seed = row["password"], row["totp_secret"].replace(" ", "")
+    if not password:
+        raise WrongCell("password", "expected a password, or one hashed as scrypt$…")
+    if password.startswith("scrypt$") and not is_password_hash(password):
+        raise WrongCell("password", "begins as a hash but is none: scrypt$n$r$p$salt$key")
+    if seed:
+        try:
+            pyotp.TOTP(seed).at(0)
+        except ValueError:
+            raise WrongCell("totp_secret", "expected a base32 seed") from None
+        if len(seed) < SHORTEST_SEED:
+            raise WrongCell(
+                "totp_secret", f"expected at least {SHORTEST_SEED} characters of base32"
+            )
+    return {
+        "id": _id(row, "customer"),
+        "login": normal_login(_text(row, "login", 254)),
+        "password": password if is_password_hash(password) else hash_password(password),
+        "totp_secret": seed or None,
+        "display_name": _text(row, "name"),
+    }
+
+
+def _price(row: Row, column: str) -> str:
+    try:
+        value = Decimal(row[column])
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite() or abs(value) >= 1000:
+        raise WrongCell(column, "expected a price in major units such as 0.2731, with a point")
+    return str(value)
+
+
+def _clock(row: Row, column: str) -> str:
+    text = row[column] or "00:00"
+    found = re.fullmatch(r"(\d\d):(\d\d)", text)
+    if text == "24:00" and column == "to":
+        return "00:00:00"
+    if found is None or int(found[1]) > 23 or int(found[2]) not in (0, 15, 30, 45):
+        raise WrongCell(column, "expected a quarter of an hour such as 07:00 or 22:30")
+    return f"{text}:00"
+
+
+def _months(row: Row) -> tuple[str, ...]:
+    named = tuple(row["months"].split()) or (ALL,)
+    if not set(named) <= {ALL, *MONTHS}:
+        raise WrongCell("months", f"expected {ALL} or names such as Jan Feb")
+    return named
+
+
+def _days(row: Row) -> tuple[str, ...]:
+    named = tuple(row["days"].split()) or (ALL,)
+    if not set(named) <= {ALL, WEEKDAY, WEEKEND, *DAYS}:
+        raise WrongCell("days", f"expected {ALL}, {WEEKDAY}, {WEEKEND} or names such as Mon Tue")
+    return tuple(str(DAYS.index(name) + 1) if name in DAYS else name for name in named)
+
+
+def _tariff(row: Row) -> dict[str, Any]:
+    if row["structure"] not in STRUCTURES:
+        raise WrongCell("structure", f"expected {', '.join(STRUCTURES)}")
+    if not re.fullmatch(r"[A-Z]{3}", row["currency"]):
+        raise WrongCell("currency", "expected a code such as EUR")
+    is_dynamic = row["structure"] == DYNAMIC
+    if is_dynamic and row["price"]:
+        raise WrongCell("price", "a dynamic tariff has its prices in a file of their own")
+    start, end = _clock(row, "from"), _clock(row, "to")
+    if end != "00:00:00" and end <= start:
+        raise WrongCell("to", "expected an end after the start; a night is two rows")
+    to_kwh = _price_limit(row)
+    if to_kwh is not None and row["structure"] != TIERED:
+        raise WrongCell("to_kwh", "only a TIERED tariff has tiers")
+    return {
+        "id": _id(row, "tariff"),
+        "display_name": _text(row, "name"),
+        "structure": row["structure"],
+        "currency": row["currency"],
+        "months": _months(row),
+        "days": _days(row),
+        "span": (start, end),
+        "rate": None if is_dynamic else {"value": _price(row, "price"), "to_kwh": to_kwh},
+    }
+
+
+def _price_limit(row: Row) -> str | None:
+    if not row["to_kwh"]:
+        return None
+    try:
+        value = Decimal(row["to_kwh"])
+    except InvalidOperation:
+        value = Decimal(0)
+    if not value.is_finite() or value <= 0:
+        raise WrongCell(
+            "to_kwh", "expected an amount above 0 such as 2500, or nothing for no limit"
+        )
+    return str(value)
+
+
+def _contract(row: Row) -> dict[str, Any]:
+    zone = row["timezone"]
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        raise WrongCell("timezone", "expected a time zone such as Europe/Berlin") from None
+    direction = row["direction"] or "IMPORT"
+    if direction not in DIRECTIONS:
+        raise WrongCell("direction", f"expected {' or '.join(DIRECTIONS)}")
+    start, end = (_date(row, column) for column in ("start", "end"))
+    if start is None:
+        raise WrongCell("start", "expected a date such as 2026-04-01")
+    if end is not None and end < start:
+        raise WrongCell("end", "expected the last day of the term, not before its start")
+    country = row["country_code"]
+    if country and not re.fullmatch(r"[A-Z]{2}", country):
+        raise WrongCell("country_code", "expected a code such as DE")
+    last = None if end is None else (date.fromisoformat(end) + timedelta(days=1)).isoformat()
+    return {
+        "id": _id(row, "contract"),
+        "customer_id": _id(row, "customer"),
+        "display_name": _text(row, "name"),
+        "timezone": zone,
+        "direction": direction,
+        "address": json.dumps({key: _text(row, key) for key in ADDRESS if row[key]}),
+        "tariff_id": _id(row, "tariff"),
+        "start_at": int(local_midnight(start, zone).timestamp()),
+        "end_at": None if last is None else int(local_midnight(last, zone).timestamp()),
+    }
+
+
+def _date(row: Row, column: str) -> str | None:
+    if not row[column]:
+        return None
+    try:
+        return date.fromisoformat(row[column]).isoformat()
+    except ValueError:
+        raise WrongCell(column, "expected a date such as 2026-04-01") from None
+
+
+def _price_row(row: Row) -> dict[str, Any]:
+    edges = []
+    for column in ("start", "end"):
+        try:
+            when = parse_instant(row[column])
+        except ValueError:
+            raise WrongCell(column, "expected an instant such as 2026-04-01T22:30:00Z") from None
+        if when.timestamp() % 900:
+            raise WrongCell(column, "expected a quarter of an hour")
+        edges.append(int(when.timestamp()))
+    if edges[1] <= edges[0]:
+        raise WrongCell("end", "expected an end after the start")
+    return {
+        "tariff_id": _id(row, "tariff"),
+        "start_at": edges[0],
+        "end_at": edges[1],
+        "value": _price(row, "price"),
+    }
+
+
+KINDS = (
+    FileKind("customers", ("customer", "login", "password", "name"), ("totp_secret",), _customer),
+    FileKind(
+        "contracts",
+        ("contract", "customer", "name", "timezone", "start", "tariff"),
+        ("end", "direction", *ADDRESS),
+        _contract,
+    ),
+    FileKind(
+        "tariffs",
+        ("tariff", "name", "structure", "currency", "price"),
+        ("months", "days", "from", "to", "to_kwh"),
+        _tariff,
+    ),
+    FileKind("prices", ("tariff", "start", "end", "price"), (), _price_row),
+)

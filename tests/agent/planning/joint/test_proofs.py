@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from agent.energy.situation import StorageTarget
+from agent.energy.situation import StorageTarget, TemperatureSpan
 from agent.planning.engine import Deadline, Proposal
 from agent.planning.joint.engine import JointEngine
 from agent.planning.joint.highs import Highs
@@ -27,6 +27,7 @@ from tests.agent.planning.joint.homes import (
     joint_plan,
     site,
     spans,
+    tank,
 )
 
 
@@ -120,3 +121,16 @@ def test_rounding_a_solution_takes_nothing_from_the_programme() -> None:
         assert programme.house.milp.upper[device.on[k]] == 1.0
     true = float(joint_plan(house).objective)
     assert highs.solve(money, 60).bound + programme.house.constant <= true + 1e-6
+
+
+def test_many_cells_at_the_least_temperature_are_comfort() -> None:
+    """A tank that is kept at its minimum for a day: what floats are wrong by adds up to nothing."""
+    cold = (TemperatureSpan(NOW, NOW + 24 * HOUR, Decimal(20)),)
+    kept = tank(50, loss_w_per_c=Decimal("1.5"), outdoor=cold)
+    day = home([0.2 + 0.01 * (k % 5) for k in range(24)], kept, site=site(pv=spans(*24 * [0.02])))
+    problem = problem_of(day)
+    found = JointEngine().plan(problem, Deadline.never(), None)
+    assert found is not None
+    plan = judge(problem, found.schedule)
+    assert not any(plan.aims)
+    assert found.aims_proved

@@ -36,8 +36,9 @@ PHYSICS = ("targets", "outside", "hygiene", "comfort")
 MOMENT_S = 0.3
 # How often a programme is tightened and searched again, and to what gap at last.
 MIP_ROUNDS, FINE_GAP = 12, 1e-7
-# What rounding and judging take at the end, as often as long as judging took so far, and at least.
-RESERVE, LEAST_RESERVE_S = 4.0, 0.015
+# What rounding and judging take at the end: so many times what judging took so far, within bounds,
+# as a busy machine may have been slow for once.
+RESERVE, LEAST_RESERVE_S, MOST_RESERVE_S = 4.0, 0.015, 0.05
 
 
 @dataclass(slots=True)
@@ -129,7 +130,8 @@ class Search:
         return missed.get(name)
 
     def left(self) -> float:
-        return self.deadline.left() - max(LEAST_RESERVE_S, RESERVE * self.judging_s)
+        reserve = max(LEAST_RESERVE_S, min(MOST_RESERVE_S, RESERVE * self.judging_s))
+        return self.deadline.left() - reserve
 
     @property
     def objective(self) -> float:

@@ -22,6 +22,7 @@ from agent.control.outdoor import Outdoor
 from agent.dispatch.outbox import DOCUMENTS, Outbox
 from agent.energy.instants import bounded, from_unix, to_unix_floor
 from agent.energy.rates import Direction, Rate
+from agent.energy.sentences import sentence
 from agent.energy.steps import Steps, combined
 from agent.errors import Malformed, Refused
 from agent.health import Health
@@ -279,8 +280,9 @@ class Site:
         if self._unreadable:
             self.health.degraded(PART, self._unreadable, WHO_LIMITS)
         elif failsafe_w is not None and not told:
-            why = (
-                f"nobody has said what the grid allows now: the failsafe of {failsafe_w:g} W holds"
+            why = sentence(
+                "nobody has said what the grid allows now: the failsafe of {power} W holds",
+                power=f"{failsafe_w:g}",
             )
             self.health.degraded(PART, why, WHO_LIMITS)
         elif failsafe_w is not None or told or PART in self.health.parts:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from agent.energy.sentences import sentence
 from agent.home.model.counter_watch import SLACK_SHARE, CounterWatch, Verdict
 
 # Values that stop coming for so long are no longer counted on.
@@ -370,12 +371,24 @@ class EnergyMeter:
 
 
 def _too_much_text(kind: str, kwh: float, *, in_wh: bool = False) -> str:
-    text = f"{kind} {kwh:g} is more than full power could have brought"
-    return f"{text}: is it in Wh?" if in_wh else text
+    told = f"{kwh:g}"
+    if in_wh:
+        return sentence(
+            "{kind} {told} is more than full power could have brought: is it in Wh?",
+            kind=kind,
+            told=told,
+        )
+    return sentence(
+        "{kind} {told} is more than full power could have brought", kind=kind, told=told
+    )
 
 
 def _frozen_text(kind: str, kwh: float) -> str:
-    return f"{kind} stands at {kwh:g} though power is taken: it does not count"
+    return sentence(
+        "{kind} stands at {told} though power is taken: it does not count",
+        kind=kind,
+        told=f"{kwh:g}",
+    )
 
 
 def _at_most(told_w: float, commanded_w: float) -> float:

@@ -18,6 +18,7 @@ from agent.report.event_queue import EventQueue
 SAID_AGAIN_AFTER = timedelta(hours=24)
 SILENT_AFTER = timedelta(hours=24)
 ACTION_INSPECT = sentence("owner: look at the device")
+ACTION_CORRECT = sentence("owner: correct the config, or what is set in the device")
 ACTION_PUBLISH = sentence("owner: connect the device to the broker; it publishes its state")
 NOT_HEARD = sentence("not heard from yet")
 SILENT = sentence("silent for a day")
@@ -53,7 +54,9 @@ class DeviceReport:
         elif model.online is False:
             self.health.degraded(part, OFFLINE, ACTION_INSPECT)
         elif problems:
-            self.health.degraded(part, joined((*problems, *device.notes)), ACTION_INSPECT)
+            wrong_config = problems == contradictions(device)
+            action: str = ACTION_CORRECT if wrong_config else ACTION_INSPECT
+            self.health.degraded(part, joined((*problems, *device.notes)), action)
         elif device.notes:
             action = KINDS[device.section.type].assumed_action
             self.health.degraded(part, joined((*device.notes, *device.beliefs)), action)

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from agent.config.devices import ReadyBy
 from agent.control.device_report import (
+    ACTION_CORRECT,
     ACTION_INSPECT,
     ACTION_PUBLISH,
     NO_ANSWER,
@@ -42,9 +43,7 @@ def device_view(
     """`acknowledges`: it is expected to confirm what it is told."""
     section, model, now = device.section, device.model, context.now
     kind = KINDS[section.type]
-    soc = model.soc_percent(now)
-    if soc is None and model.traits.battery_kwh is not None:
-        soc = getattr(section, "assumed_soc_percent", None)
+    soc = _soc_percent(device, now)
     temperature = model.value("temperature_c", now)
     return DeviceView(
         id=section.id,
@@ -69,6 +68,21 @@ def device_view(
     )
 
 
+def _soc_percent(device: ManagedDevice, now: datetime) -> float | None:
+    """What is known, else what is planned with; of a car that is away nothing."""
+    model, kind = device.model, KINDS[device.section.type]
+    known, traits = model.soc_percent(now), model.traits
+    if known is not None or traits.battery_kwh is None:
+        return known
+    assumed: float | None = getattr(device.section, "assumed_soc_percent", None)
+    if assumed is None or not kind.has_stays:
+        return assumed
+    if not model.plugged(now):
+        return None
+    taken_kwh = model.session_kwh * traits.charge_efficiency
+    return min(100.0, assumed + 100 * taken_kwh / traits.battery_kwh)
+
+
 def _is_linked(device: ManagedDevice, now: datetime) -> bool:
     seen = device.model.last_seen_at
     return device.model.online is not False and seen is not None and now - seen <= SILENT_AFTER
@@ -86,21 +100,27 @@ def _settings(
         elif key == STATED:
             out[key] = _number(soc, kind.limits(section, key))
         elif key in NUMBERS:
-            wished = getattr(values, key)
-            value = wished if wished is not None else kind.configured(section, key)
-            number = float(value) if isinstance(value, int | float | Decimal) else None
-            out[key] = _number(number, kind.limits(section, key))
+            wished, configured = getattr(values, key), _float(kind.configured(section, key))
+            value = configured if wished is None else float(wished)
+            out[key] = _number(value, kind.limits(section, key), configured)
     return out
 
 
-def _number(value: float | None, limits: tuple[float, float] | None) -> Setting:
+def _number(
+    value: float | None, limits: tuple[float, float] | None, configured: float | None = None
+) -> Setting:
     """What is in force lies within the limits, though it could not be asked for again: the config
 
     may say more than a person, and a wish may be older than its config.
     """
-    if limits is None or value is None:
-        return Setting(value, *(limits or ()))
-    return Setting(value, min(value, limits[0]), max(value, limits[1]))
+    if limits is None:
+        return Setting(value)
+    known = [number for number in (value, configured) if number is not None]
+    return Setting(value, min((limits[0], *known)), max((limits[1], *known)))
+
+
+def _float(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float | Decimal) else None
 
 
 def _ready_by(device: ManagedDevice, context: PlanningContext) -> str | None:
@@ -154,9 +174,15 @@ def _problems(
         stated = STATED in KINDS[device.section.type].wish_keys(device.section)
         out["assumed_value"] = Problem(joined(device.notes), STATE_IT if stated else LOOK_FOR_IT)
     deviation = model.following.deviation
-    rest = [text for text in model.problems(now) if text != deviation] + contradictions(device)
-    if rest:
-        out["fault"] = Problem(joined(rest), _whole(ACTION_INSPECT))
+    own = [text for text in model.problems(now) if text != deviation]
+    contrary_words = contradictions(device)
+    if own or contrary_words:
+        what_to_do = _whole(ACTION_INSPECT if own else ACTION_CORRECT)
+        if own and contrary_words:
+            what_to_do = sentence(
+                "{first} {second}", first=what_to_do, second=_whole(ACTION_CORRECT)
+            )
+        out["fault"] = Problem(joined([*own, *contrary_words]), what_to_do)
     return out
 
 

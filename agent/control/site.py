@@ -19,6 +19,7 @@ from agent.contracts.topics import Topics
 from agent.contracts.wire import SiteRequest
 from agent.control.house_power import HousePower
 from agent.control.outdoor import Outdoor
+from agent.control.request_bucket import RequestBucket
 from agent.dispatch.outbox import DOCUMENTS, Outbox
 from agent.energy.instants import bounded, from_unix, to_unix_floor
 from agent.energy.rates import Direction, Rate
@@ -84,6 +85,7 @@ class Site:
     on_refresh: Callable[[], None]
     outdoor: Outdoor = field(init=False)
     away_until: datetime | None = field(default=None, init=False)
+    _requests: RequestBucket = field(default_factory=RequestBucket, init=False)
     _grid: GridLimit = field(init=False)
     _dim_allowance_w: float = field(init=False)
     _unreadable: str = field(default="", init=False)
@@ -305,6 +307,9 @@ class Site:
     # --- what a person asks ---------------------------------------------------------------------
 
     def receive_request(self, payload: bytes) -> None:
+        if not self._requests.take(self.clock.now()):
+            self.health.count("requests_dropped")
+            return
         request_id = echoed_id(payload)
         try:
             check_length(payload)

@@ -116,7 +116,7 @@ class MqttConnection:
             return True
         properties = publish_properties(expiry_s) if self._dialler.is_v5 else None
         size = packet_bytes(topic, content, qos, properties)
-        if not self._limit.allows(size):
+        if not self._limit.allows(size, asyncio.get_running_loop().time()):
             self._report.too_large(topic, size)
             return True
         self._echo.sending(topic)
@@ -125,6 +125,8 @@ class MqttConnection:
         try:
             answer = await client.send(topic, content, qos, retain, properties, size)
             confirmed = answer is not None and answer.value < FAILURES
+            if answer is not None:
+                self._limit.on_confirmed(size)
         except AckTimeout:
             # What was not confirmed is published again on the next connection: bring it about.
             if client is self._client:
@@ -254,10 +256,8 @@ class MqttConnection:
         raise AckTimeout("the broker confirms nothing any more")
 
     async def _check_echo(self) -> None:
-        if await self._echo.missing():
-            self._report.silent(yes=True)
-            await self._echo.heard()
-            self._report.silent(yes=False)
+        while True:
+            self._report.silent(yes=await self._echo.missing())
 
     async def _read(self, client: Client) -> None:
         while True:

@@ -77,34 +77,51 @@ def publish_properties(expiry_s: int | None) -> Properties:
 class PacketLimit:
     """The largest packet that may be sent: as the broker told (MQTT 5), else as it taught us.
 
-    A broker that hangs up while a large message is on its way and is there again at once did so
-    for the message. One that was away in between was only restarted. Times are the event loop's.
+    A broker that hangs up twice running while a large message is on its way, and is there again at
+    once, did so for the message. Once is any broken connection; one that was away in between was
+    only restarted; what it has taken before is not too large. Times are the event loop's.
     """
 
     told: int | None = None
     _guessed: int | None = field(default=None, init=False)
     _guessed_at: float = field(default=0.0, init=False)
     _suspect: int | None = field(default=None, init=False)
+    _proved: int | None = field(default=None, init=False)
+    _passed: int = field(default=0, init=False)
 
-    def allows(self, size: int) -> bool:
+    def allows(self, size: int, now: float) -> bool:
+        if self._guessed is not None and now - self._guessed_at > GUESS_HOLDS_S:
+            self._guessed = None
         return size <= min(self.told or MAX_PACKET_BYTES, self._guessed or MAX_PACKET_BYTES)
+
+    def on_confirmed(self, size: int) -> None:
+        """The broker took a packet of this size."""
+        self._passed = max(self._passed, size)
+        if self._suspect is not None and size >= self._suspect:
+            self._suspect = None
 
     def on_lost(self, in_flight: int, *, certain: bool) -> bool:
         """The connection ended with a packet of this size unconfirmed (0: none): is it suspect?
 
         `certain` where the broker gave the size as its reason.
         """
-        self._suspect = in_flight if in_flight >= SMALLEST_SUSPECT or certain else None
-        return self._suspect is not None
+        before, self._suspect = self._suspect, None
+        if certain:
+            self._proved = in_flight
+        elif in_flight >= SMALLEST_SUSPECT and in_flight > self._passed:
+            self._suspect = in_flight
+            if before is not None:
+                self._proved = min(before, in_flight)
+        return self._suspect is not None or certain
 
     def on_away(self) -> None:
-        """The broker could not be reached: its hang-up had another reason."""
-        self._suspect = None
+        """The broker could not be reached: its hang-up had another reason, its limit may be new."""
+        self._suspect = self._proved = None
+        self._passed = 0
 
     def on_connected(self, told: int | None, now: float) -> None:
         self.told = told
-        if self._suspect:
-            self._guessed, self._guessed_at = self._suspect - 1, now
-        elif now - self._guessed_at > GUESS_HOLDS_S:
-            self._guessed = None
-        self._suspect = None
+        if self._proved:
+            self._guessed, self._guessed_at = self._proved - 1, now
+            self._suspect = None
+        self._proved = None

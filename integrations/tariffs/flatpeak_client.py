@@ -97,6 +97,12 @@ class FlatPeakClient:
         if isinstance(self._auth, Bearer):
             self._auth, self._token = replace(self._auth, token=token), None
 
+    async def log_in(self) -> bool:
+        """A token fetched and kept, where there is a login. Raises the errors of `agent.errors`."""
+        if self._can_log_in:
+            await self._bearer()
+        return self._can_log_in
+
     async def get(
         self, path: str, params: Mapping[str, str] | None = None, *, secret: str = ""
     ) -> Response:

@@ -133,6 +133,9 @@ class FlatPeakConnect:
             raise Refused(sentence("the pairing code was not accepted"), "pairing_code") from error
         return parse_pairing(response.text)
 
+    async def log_in(self) -> bool:
+        return await self._client.log_in()
+
     def use_token(self, token: str) -> None:
         self._client.use_token(token)
 

@@ -24,6 +24,8 @@ from agent.ports import FetchedRates, TariffEvent
 # Object and key of the price, newest release last: Zero, an early Zero, Anode and Busbar.
 PRICE_KEYS = (("tariff", "rate"), ("tariff", "cost"), ("price", "value"))
 MAX_NAME = 64
+# More than thirty days of five minutes, the longest span that is asked for: each is an object.
+MOST_SLOTS = 10_000
 TEST_MODE = sentence(
     "the API key is a test key, its prices may be made up: use a live key (sk_live_…)"
 )
@@ -73,6 +75,8 @@ def parse_rates(text: str, direction: Direction, location_id: str = "") -> Fetch
         slots = []
     if not isinstance(slots, list):
         raise Malformed("the answer's data is not a list", text)
+    if len(slots) > MOST_SLOTS:
+        raise Malformed(f"the answer has {len(slots)} prices; at most {MOST_SLOTS} can be meant")
     rates = [rate for slot in slots if (rate := _rate(slot)) is not None]
     return FetchedRates(
         direction=direction,

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from agent.config.base import Percent, Watts
+from agent.config.base import KeyFault, Percent, Watts, refuse
 from agent.config.devices import DeviceSection, Energy, Seconds
 from agent.contracts.wire import Request
 from agent.energy.instants import from_unix, to_unix_floor
@@ -73,10 +73,11 @@ class Battery(DeviceSection):
     @model_validator(mode="after")
     def _check_limits(self) -> "Battery":
         if self.lowest_soc_percent >= self.max_soc_percent:
-            raise ValueError(
-                f"max_soc_percent is {self.max_soc_percent:g}, but {self.lowest_soc_percent:g} % "
-                "are kept: nothing is left to use"
+            expected = (
+                f"expected more than the {self.lowest_soc_percent:g} % that min_soc_percent and "
+                "reserve_soc_percent keep"
             )
+            refuse([KeyFault(("max_soc_percent",), expected, self.max_soc_percent)])
         return self
 
     @property

@@ -3,7 +3,7 @@
 The rules are those of the wire contract's section 1a. Everything is given `now`; nothing waits.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -103,7 +103,10 @@ class DeviceModel:
             traits.discharge_efficiency if traits.gives_back else None,
         )
         self.following = Following(traits.max_power_w, learns=traits.has_stays)
-        self.thermal = None if traits.thermal is None else ThermalState(traits.thermal)
+        if traits.thermal is None:
+            self.thermal = None
+        else:
+            self.thermal = ThermalState(traits.thermal, traits.max_power_w)
 
     # --- what is believed -----------------------------------------------------------------------
 
@@ -310,19 +313,19 @@ class DeviceModel:
             return
         turned = power_w < -ON_POWER_FRACTION * self.traits.max_power_w
         # Nothing that is planned as a load gives power back: its meter sits the other way round.
-        doubt = None
+        told, doubt = f"{power_w:g}", None
         if turned and self.traits.produces:
-            doubt = sentence("power_w {told} is negative; it counts as given", told=f"{power_w:g}")
+            doubt = sentence("power_w {told} is negative; it counts as given", told=told)
         elif turned:
-            doubt = sentence("power_w {told} is negative; it counts as taken", told=f"{power_w:g}")
+            doubt = sentence("power_w {told} is negative; it counts as taken", told=told)
         power_w = abs(power_w) if turned else max(0.0, power_w)
         if power_w > BELIEVED_POWER * self.traits.max_power_w:
-            too_much = sentence(
-                "power_w {told} is more than full power ({full} W)",
+            doubt = sentence(
+                "power_w {told} is more than full power ({most} W)",
                 told=f"{power_w:.0f}",
-                full=f"{self.traits.max_power_w:g}",
+                most=f"{self.traits.max_power_w:g}",
             )
-            self.doubts.note("power_w", too_much, now)
+            self.doubts.note("power_w", doubt, now)
             # What it told before is not true any more either.
             self.meter.forget_power(now)
             return
@@ -348,8 +351,11 @@ class DeviceModel:
         # A gauge in steps is not worth a word.
         far = before is not None and abs(percent - before) > STEP_PERCENT
         doubt = None
-        if far and not believed and percent != self.soc.stuck_at:
-            doubt = sentence("soc_percent {told} changed faster than it can", told=f"{percent:g}")
+        if far:
+            told = f"{percent:g}"
+            doubt = sentence("soc_percent {told} changed faster than it can", told=told)
+        if believed or percent == self.soc.stuck_at:
+            doubt = None
         self.doubts.note("soc_percent", doubt, now)
         if self.traits.gives_back and before is not None:
             return believed and abs(percent - before) >= UNEXPECTED_SOC_PERCENT
@@ -379,6 +385,10 @@ class DeviceModel:
         if self.meter.power is not None and self.meter.reports(now):
             told_w, told_at = self.meter.power
         soc, asked_w = self.soc_percent(now), self._asked_w(now)
+        unasked = self.following.deviation is Deviation.TAKES_UNASKED
+        if unasked and asked_w is None and told_w and not self.opted_out(now):
+            # Whether it follows shows when it is told again to take nothing.
+            return
         shown = self._shown_by_counter(asked_w, told_w, now)
         if shown is not None:
             told_w, told_at = shown
@@ -423,7 +433,8 @@ class DeviceModel:
         asked = self.meter.commanded_w(now)
         # A full car takes no more, and that is as it should be.
         full = (self.soc_percent(now) or 0.0) >= FULL_PERCENT
-        free = self.opted_out(now) or full or (self.schedules.acts_by_itself and asked <= 0)
+        by_itself = self.schedules.acts_by_itself and not self.schedules.blocked(now)
+        free = self.opted_out(now) or full or (by_itself and asked <= 0)
         return None if free else asked
 
     def stalled(self, now: datetime) -> bool:
@@ -441,17 +452,25 @@ class DeviceModel:
         booked, self._booked = self._booked, []
         return booked
 
+    def pop_held(self) -> Sequence[MeteredInterval]:
+        """What a plain thermostat would have taken since the last call; of heat alone."""
+        return () if self.thermal is None else self.thermal.thermostat.pop()
+
     def _collect(self) -> None:
         new = self.meter.pop_intervals()
         self._spans += new
         self._booked += new
 
     def counts_as_told(self, now: datetime) -> bool:
-        """It should run and told its power once, but its values have stopped coming."""
-        power = self.meter.power
-        stopped = power is not None and now - power[1] > REPORTS_WITHIN
-        silent = stopped and not self.meter.takes_nothing
-        return silent and self.meter.commanded_w(now) > 0
+        """It should run and told its power once, but its values have stopped coming.
+
+        One that was off may have had nothing to tell: it is given its time from the start.
+        """
+        power, on_since = self.meter.power, self.on_since
+        if power is None or on_since is None or self.meter.takes_nothing:
+            return False
+        stopped = now - max(power[1], on_since) > REPORTS_WITHIN
+        return stopped and self.meter.commanded_w(now) > 0
 
     def never_answers(self) -> bool:
         """Is it heard, and has not acknowledged what it was told?"""

@@ -9,6 +9,8 @@ from agent.energy.schedule import HEAT, DeviceType, Schedule
 from agent.home.model.meter import CommandedSpan
 
 BLOCK, LIMIT = "block", "limit"
+# A compressor that has just begun ends its run in its own time.
+DWELLS_S = 1200
 # One that is heard so long after it was told something and has not answered never will.
 ANSWERS_WITHIN = timedelta(minutes=10)
 
@@ -49,6 +51,11 @@ class HeldSchedules:
         """Does it draw what it likes outside of its slots?"""
         held = self.held
         return held is None or held.device_type in (*HEAT, DeviceType.BATTERY)
+
+    def blocked(self, now: datetime) -> bool:
+        """Should it take nothing now, though it keeps its own time for ending a run?"""
+        since = self.block_since
+        return since is not None and to_unix_floor(now) - since >= DWELLS_S
 
     def spans(self) -> list[CommandedSpan]:
         slots = self.held.slots if self.held else ()

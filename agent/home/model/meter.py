@@ -96,9 +96,17 @@ class EnergyMeter:
             self._spans, self._commanded_at = tuple(spans), now
 
     def report_power(self, power_w: float, at: datetime, now: datetime) -> None:
-        """It takes that power since `at`. One dated before what was counted corrects the count."""
+        """It takes that power since `at`. One dated before what was counted corrects the count.
+
+        One that is too old to count on says what was, as a message that the broker kept: nobody
+        knows for how long it was so.
+        """
         at = min(at, now)
         if self.power is not None and at < self.power[1]:
+            return
+        if now - at > REPORTS_WITHIN:
+            self.integrate_to(now)
+            self.power = power_w, at
             return
         self.integrate_to(at)
         counted_to = self.integrated_to
@@ -371,16 +379,12 @@ class EnergyMeter:
 
 
 def _too_much_text(kind: str, kwh: float, *, in_wh: bool = False) -> str:
-    told = f"{kwh:g}"
+    told = f"{kind} {kwh:g}"
     if in_wh:
         return sentence(
-            "{kind} {told} is more than full power could have brought: is it in Wh?",
-            kind=kind,
-            told=told,
+            "{told} is more than full power could have brought: is it in Wh?", told=told
         )
-    return sentence(
-        "{kind} {told} is more than full power could have brought", kind=kind, told=told
-    )
+    return sentence("{told} is more than full power could have brought", told=told)
 
 
 def _frozen_text(kind: str, kwh: float) -> str:

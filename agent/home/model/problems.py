@@ -27,16 +27,21 @@ def problems_of(model: "DeviceModel", now: datetime) -> list[str]:
     out += model.doubts.texts()
     if model.clock.lag:
         behind = round(model.clock.lag.total_seconds() / 60)
-        out.append(f"its clock is {behind} min behind; what it tells counts as it comes")
+        out.append(
+            sentence(
+                "its clock is {behind} min behind; what it tells counts as it comes", behind=behind
+            )
+        )
     if (dated := model.clock.dated_long_ago) is not None:
-        out.append(f"dates what it tells {format_instant(dated)}: is its clock set?")
+        at = format_instant(dated)
+        out.append(sentence("dates what it tells {at}: is its clock set?", at=at))
     if model.plug.flickers(now):
         out.append(sentence("its plug contact flickers; it counts as plugged in"))
     if (stuck := model.soc.stuck_at) is not None:
         out.append(
             sentence(
-                "soc_percent stands at {percent} though it charges: its energy counts",
-                percent=f"{stuck:g}",
+                "soc_percent stands at {stuck} though it charges: its energy counts",
+                stuck=f"{stuck:g}",
             )
         )
     if model.following.deviation is not None:

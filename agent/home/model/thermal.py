@@ -6,19 +6,24 @@ has stood long enough that they could; one that no such store ever has is never 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from agent.energy.readings import AGE_LIMITS, Reading
+from agent.energy.sentences import sentence
 from agent.home.estimates.heat_loss import HeatLossEstimate, HeatStore
 from agent.home.model.meter import MeteredInterval
+from agent.home.model.surroundings import Surroundings
+from agent.home.model.thermostat import Thermostat
 
 # A reading that is older says nothing of now; many sensors tell nothing while nothing changes.
 TELLS_WITHIN = AGE_LIMITS["temperature_c"]
 STEP = timedelta(minutes=15)
 # Of an agent that was away for longer nobody calculates what happened in between.
 CARRIED_ON_FOR = timedelta(days=3)
+# A sensor that works moves by more than this.
+STANDS_WITHIN_C = 0.3
 # So far from what is believed a reading is worth a new plan.
 UNEXPECTED_C = 0.5
 
@@ -29,7 +34,8 @@ class ThermalTraits:
 
     `lowest_c`..`highest_c` is what it can have at all. A reading may differ by `slack_c` at once
     and by `moves_c_per_h` more for each hour since the last one that was believed; it counts fully
-    after `settles_s`. `learns`: its loss and capacity are corrected by what is measured.
+    after `settles_s`. One that has stood still while `stands_c` should have been added to it is of
+    a sensor that froze. `learns`: its loss and capacity are corrected by what is measured.
     """
 
     store: HeatStore
@@ -38,37 +44,34 @@ class ThermalTraits:
     slack_c: float
     moves_c_per_h: float
     settles_s: float
+    stands_c: float
     learns: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What works on a store at an instant: °C around it, heat per W taken (by that), W drawn.
-
-    `measured`: what is around it is known, not only usual.
-    """
-
-    outdoor_c: Callable[[datetime], float]
-    heat_per_w: Callable[[float], float]
-    drawn_w: Callable[[datetime], float]
-    measured: bool = True
 
 
 @dataclass(slots=True)
 class ThermalState:
-    """`temperature_c` is what is believed at `at`; `told_at` when a reading was last believed."""
+    """`temperature_c` is what is believed at `at`; `told_at` when a reading was last believed.
+
+    `frozen`: its sensor stands still though it is heated.
+    """
 
     traits: ThermalTraits
+    max_power_w: float
     temperature_c: float | None = None
     at: datetime | None = None
     told_at: datetime | None = None
     hot_since: datetime | None = None
     hygiene_at: datetime | None = None
+    frozen: bool = False
     estimate: HeatLossEstimate = field(init=False)
+    thermostat: Thermostat = field(init=False)
+    _stands_at_c: float | None = field(default=None, init=False)
+    _should_rise_c: float = field(default=0.0, init=False)
     _seen: Reading | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.estimate = HeatLossEstimate(self.traits.store)
+        self.thermostat = Thermostat(self.max_power_w)
 
     @property
     def store(self) -> HeatStore:
@@ -103,8 +106,12 @@ class ThermalState:
         if self.temperature_c is None or began is None or now - began > CARRIED_ON_FOR:
             self.temperature_c, self.at, before = assumed_c, now, None
             self.estimate.restart()
+        from_c = self.temperature_c
         heat_kwh = self._carry_on(now, intervals, around)
-        doubt, corrected = self._correct(reading, now)
+        if reading is not None:
+            risen_c = self.temperature_c - from_c if heat_kwh > 0 else 0.0
+            self._look_whether_frozen(float(reading.value), risen_c, metered=metered)
+        doubt, corrected = self._correct(reading, now, metered=metered)
         self._learn(
             before, began, now, heat_kwh, around, known=metered and corrected and around.measured
         )
@@ -113,7 +120,7 @@ class ThermalState:
     def note_heat(self, temp_c: float, hold_s: int, now: datetime) -> None:
         """Since when it is as hot as hygiene asks, and when that has lasted long enough."""
         temperature = self.temperature_c
-        if temperature is None or temperature < temp_c or not self.tells(now):
+        if temperature is None or temperature < temp_c or not (self.tells(now) or self.frozen):
             self.hot_since = None
             return
         self.hot_since = self.hot_since or now
@@ -142,7 +149,26 @@ class ThermalState:
         self.temperature_c, self.at = self._clipped(temperature), now
         return made_kwh
 
-    def _correct(self, reading: Reading | None, now: datetime) -> tuple[str | None, bool]:
+    def _look_whether_frozen(self, told_c: float, risen_c: float, *, metered: bool) -> None:
+        """Does what is told stand still while it should have got warmer and warmer?"""
+        stands = self._stands_at_c
+        if stands is None or abs(told_c - stands) > STANDS_WITHIN_C:
+            if self.frozen:
+                # It works again: what it says is taken as it is.
+                self.told_at = None
+            self._stands_at_c, self._should_rise_c, self.frozen = told_c, 0.0, False
+            return
+        self._should_rise_c += risen_c
+        if self.frozen or self._should_rise_c < self.traits.stands_c:
+            return
+        self.frozen = True
+        if metered:
+            # What is calculated goes on from what it should have been by now.
+            self.temperature_c = self._clipped(told_c + self._should_rise_c)
+
+    def _correct(
+        self, reading: Reading | None, now: datetime, *, metered: bool
+    ) -> tuple[str | None, bool]:
         """Take a reading in: why it is not believed, and whether what is believed was told."""
         assert self.temperature_c is not None
         if reading is None or now - reading.at > TELLS_WITHIN:
@@ -150,31 +176,50 @@ class ThermalState:
         told = float(reading.value)
         if not self._can_be(told):
             low, high = self.traits.lowest_c, self.traits.highest_c
-            return f"temperature_c {told:g} cannot be: it has {low:g} to {high:g} °C", False
+            why = sentence(
+                "temperature_c {told} cannot be: it has {low} to {high} °C",
+                told=f"{told:g}",
+                low=f"{low:g}",
+                high=f"{high:g}",
+            )
+            return why, False
+        if self.frozen and metered:
+            why = sentence(
+                "temperature_c stands at {told} though it is heated: it is calculated",
+                told=f"{told:g}",
+            )
+            return why, False
+        # Without a meter it may as well be the heater.
+        stands = None
+        if self.frozen:
+            stands = sentence(
+                "temperature_c stands at {told} though it is told to heat", told=f"{told:g}"
+            )
         if reading == self._seen:
-            return None, self.tells(now)
+            return stands, self.tells(now)
         self._seen = reading
         if self.told_at is None:
             self.temperature_c, self.told_at = told, reading.at
             self.estimate.restart()
-            return None, False
+            return stands, False
         since_h = max(0.0, (reading.at - self.told_at).total_seconds()) / 3600
         stands_h = max(0.0, (now - self.told_at).total_seconds()) / 3600
         off = told - self.temperature_c
         if abs(off) > self.traits.slack_c + self.traits.moves_c_per_h * stands_h:
             self._seen = None
-            return f"temperature_c {told:g} has changed faster than it can", False
+            why = sentence("temperature_c {told} has changed faster than it can", told=f"{told:g}")
+            return why, False
         if abs(off) > self.traits.slack_c:
             # It has stood so long that it must be so, whatever was calculated.
             self.temperature_c, self.told_at = told, reading.at
             self.estimate.restart()
-            return None, False
+            return stands, False
         share = 1.0
         if self.traits.settles_s:
             share = 1 - math.exp(-since_h * 3600 / self.traits.settles_s)
         self.temperature_c += share * off
         self.told_at = reading.at
-        return None, True
+        return stands, True
 
     def _learn(
         self,

@@ -1,6 +1,7 @@
 """A heated house and a tank: what they ask of the planner, what they are told, what people ask."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,7 +18,13 @@ from agent.dispatch.schedules import ScheduleContext, schedule_for
 from agent.energy.instants import to_unix_floor
 from agent.energy.plan import DevicePlan, Engine, Slot, Status
 from agent.energy.readings import Reading, Unreadable
-from agent.energy.schedule import Schedule
+from agent.energy.schedule import (
+    DefaultCommand,
+    DeviceType,
+    OfflineRule,
+    Schedule,
+    ScheduleSlot,
+)
 from agent.energy.situation import Thermal
 from agent.errors import Refused
 from agent.home.kinds import KINDS
@@ -82,6 +89,23 @@ def requested(one: HeatStoreSection, wish: Wish | None = None, **body: Any) -> W
     out = apply_request(request, wish or Wish(), context).wish
     kind.check_request(one, request, out)
     return out
+
+
+def told_to_heat(device: str, *slots: ScheduleSlot) -> Schedule:
+    """All the time, where no slots are given."""
+    all_day = ScheduleSlot(NOW, NOW + 24 * HOUR, "boost", 2000, Decimal(48), None, "cheapest")
+    return Schedule(
+        device=device,
+        device_type=DeviceType.WATER_HEATING,
+        revision=NOW,
+        issued_at=NOW,
+        valid_from=NOW - 300,
+        valid_until=NOW + 24 * HOUR,
+        currency="EUR",
+        slots=slots or (all_day,),
+        default=DefaultCommand("normal", 0),
+        offline=OfflineRule(900, "normal", 0),
+    )
 
 
 # --- what is asked of the planner ---------------------------------------------------------------
@@ -216,6 +240,73 @@ def test_what_a_house_never_has_is_never_believed_and_what_it_may_have_when_it_s
             model.report(Reading("temperature_c", told, when), when)
             found = float(thermal(ask(one, model, when)).temperature_c)
         assert (abs(found - told) < 0.3) is believed
+
+
+@pytest.mark.parametrize("stands_at", [0.0, 40.0])
+def test_a_tank_whose_sensor_froze_is_not_heated_for_ever(stands_at: float) -> None:
+    one, model = tank(), at(tank(), stands_at)
+    for step in range(10 * 12):
+        when = EVENING + step * 5 * MINUTE
+        model.report(Reading("temperature_c", stands_at, when), when)
+        model.report(Reading("power_w", 2000.0, when), when)
+        wanted = ask(one, model, when)
+    assert thermal(wanted).temperature_c > 55
+    assert any(
+        f"stands at {stands_at:g} though it is heated" in why for why in model.problems(when)
+    )
+    # It works again: what it says is taken as it is.
+    when += 5 * MINUTE
+    model.report(Reading("temperature_c", 48.0, when), when)
+    assert thermal(ask(one, model, when)).temperature_c == 48
+    when += 15 * MINUTE
+    model.report(Reading("temperature_c", 48.0, when), when)
+    ask(one, model, when)
+    assert not model.problems(when)
+
+
+def test_a_tank_without_a_meter_that_stays_cold_may_have_a_broken_heater() -> None:
+    one, model = tank(), at(tank(), 15.0)
+    model.told(told_to_heat(one.id), EVENING)
+    for step in range(10 * 12):
+        when = EVENING + step * 5 * MINUTE
+        model.report(Reading("temperature_c", 15.0, when), when)
+        wanted = ask(one, model, when)
+    assert thermal(wanted).temperature_c < 20
+    assert any("stands at 15 though it is told to heat" in why for why in model.problems(when))
+
+
+def test_a_house_that_is_held_at_one_temperature_is_no_broken_sensor() -> None:
+    one, model = house(), at(house(), 20.5)
+    for step in range(24 * 12):
+        when = EVENING + step * 5 * MINUTE
+        model.report(Reading("temperature_c", 20.5, when), when)
+        model.report(Reading("power_w", 1200.0, when), when)
+        wanted = ask(one, model, when)
+    assert thermal(wanted).temperature_c == pytest.approx(Decimal("20.5"), abs=Decimal("0.3"))
+    assert not any("stands" in why for why in model.problems(when))
+
+
+def test_a_heat_pump_that_ignores_its_block_is_named_until_it_keeps_one() -> None:
+    one, model = house(), at(house(), 20.5)
+
+    def lives(begin: float, hours: float, power_w: float) -> None:
+        for step in range(int(begin * 60), int((begin + hours) * 60)):
+            when = EVENING + step * MINUTE
+            model.report(Reading("power_w", power_w, when), when)
+            ask(one, model, when)
+
+    blocked = ScheduleSlot(NOW, NOW + HOUR, "block", 0, Decimal(0), None, "dear")
+    again = replace(blocked, start=NOW + 3 * HOUR, end=NOW + 4 * HOUR)
+    model.told(told_to_heat(one.id, blocked, again), EVENING)
+    lives(0, 0.4, 2500)
+    assert not model.problems(EVENING + 24 * MINUTE)
+    lives(0.4, 2, 2500)
+    # On its own logic since the block ended, it may; whether it keeps one nobody has seen yet.
+    named = "takes power though it is told not to"
+    assert named in model.problems(EVENING + 2.4 * HOURS)
+    lives(2.4, 0.5, 1000)
+    lives(2.9, 1, 0)
+    assert named not in model.problems(EVENING + 3.9 * HOURS)
 
 
 def test_a_sensor_that_sends_text_is_named_and_the_last_value_carried_on() -> None:
@@ -444,7 +535,11 @@ BANDS = [{"start": "06:00", "end": "22:00", "min_c": 20, "max_c": 22}]
 @pytest.mark.parametrize(
     ("given", "path", "why"),
     [
-        ({"setback": {"min_c": 22, "max_c": 20}}, "setback", "min_c is 22, max_c 20"),
+        (
+            {"setback": {"min_c": 22, "max_c": 20}},
+            "setback.min_c",
+            "is 22.0; expected less than max_c, 20",
+        ),
         ({"setback": {"min_c": float("nan"), "max_c": 20}}, "setback.min_c", "is nan"),
         ({"cop": 0.8}, "cop", "is 0.8; expected a number such as 3.2"),
         ({"cop": [[-7, 2.4], [7, "NaN"]]}, "cop", "expected a number such as 3.2"),
@@ -459,13 +554,21 @@ BANDS = [{"start": "06:00", "end": "22:00", "min_c": 20, "max_c": 22}]
             "",
             "overlap on mon at 06:00",
         ),
-        ({"comfort": [{**BANDS[0], "min_c": 50, "max_c": 60}]}, "", "expected a room of 5 to 35"),
-        ({"power_w": 300}, "", "comfort[0].min_c is 20, but 300 W of power_w warm this house to"),
+        (
+            {"comfort": [{**BANDS[0], "min_c": 50, "max_c": 60}]},
+            "comfort[0]",
+            "expected a room of 5 to 35",
+        ),
+        ({"power_w": 300}, "comfort[0].min_c", "300 W of power_w warm this house to"),
         ({"house": {"type": "castle"}}, "house.type", "detached_1990"),
         ({"house": {"design_loss_kw": 0}}, "house.design_loss_kw", "is 0; expected more than 0"),
         ({"house": {"area": 100}}, "house.area", "did you mean area_m2"),
-        ({"min_power_w": 500}, "", "goes with control: power"),
-        ({"control": "power", "min_power_w": 5000}, "", "min_power_w is 5000, above power_w 3000"),
+        ({"min_power_w": 500}, "min_power_w", "it goes with control: power"),
+        (
+            {"control": "power", "min_power_w": 5000},
+            "min_power_w",
+            "expected at most power_w, 3000",
+        ),
         ({"block_max_s": 9000}, "block_max_s", "is 9000; expected at most 7200"),
     ],
 )

@@ -29,17 +29,42 @@ def test_what_is_no_filter(text: str) -> None:
     assert not is_filter(text)
 
 
-def test_a_guessed_limit_is_tried_again_after_an_hour_and_a_restart_teaches_nothing() -> None:
+def hung_up_over(size: int, *, times: int, certain: bool = False) -> PacketLimit:
     limit = PacketLimit()
     limit.on_connected(None, now=0)
-    assert limit.on_lost(20_000, certain=False)
-    limit.on_connected(None, now=10)
-    assert limit.allows(19_000)
-    assert not limit.allows(20_000)
-    limit.on_connected(None, now=4000)
-    assert limit.allows(20_000)
+    for _ in range(times):
+        assert limit.on_lost(size, certain=certain)
+        limit.on_connected(None, now=10)
+    return limit
+
+
+def test_two_hang_ups_over_a_large_packet_teach_a_limit_for_an_hour() -> None:
+    limit = hung_up_over(20_000, times=2)
+    assert limit.allows(19_000, now=20)
+    assert not limit.allows(20_000, now=3000)
+    # Also while the connection stands.
+    assert limit.allows(20_000, now=4000)
+
+
+def test_one_broken_connection_teaches_nothing() -> None:
+    limit = hung_up_over(20_000, times=1)
+    assert limit.allows(20_000, now=20)
+    limit.on_confirmed(20_000)
+    # What was taken once is not too large, however often the line breaks over it.
+    for _ in range(3):
+        assert not limit.on_lost(20_000, certain=False)
+        limit.on_connected(None, now=30)
+    assert limit.allows(20_000, now=40)
+
+
+def test_a_restart_teaches_nothing() -> None:
+    limit = hung_up_over(20_000, times=1)
     assert limit.on_lost(20_000, certain=False)
     limit.on_away()
-    limit.on_connected(None, now=4010)
-    assert limit.allows(20_000)
+    limit.on_connected(None, now=20)
+    assert limit.allows(20_000, now=30)
     assert not limit.on_lost(200, certain=False)
+
+
+def test_what_the_broker_gives_as_its_reason_is_believed_at_once() -> None:
+    assert not hung_up_over(200, times=1, certain=True).allows(200, now=20)

@@ -284,8 +284,9 @@ class Site:
         if self._unreadable:
             self.health.degraded(PART, self._unreadable, WHO_LIMITS)
         elif failsafe_w is not None and not told:
-            why = (
-                f"nobody has said what the grid allows now: the failsafe of {failsafe_w:g} W holds"
+            why = sentence(
+                "nobody has said what the grid allows now: the failsafe of {power} W holds",
+                power=f"{failsafe_w:g}",
             )
             self.health.degraded(PART, why, WHO_LIMITS)
         elif (limit_w := self.grid_limit_w(now)) is not None and 0 < limit_w < LEAST_MEANT_W:

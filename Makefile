@@ -17,12 +17,14 @@ help:
 	@echo "make clean      remove what the above made"
 
 $(VENV)/.demo: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m $(PIP) install -c constraints.txt -e '.[demo,provider]'
+	@echo "installing into $(VENV): once, a minute or two, on a small gateway ten"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m $(PIP) install -c constraints.txt -e '.[demo,provider]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	$(BIN)/python -m $(PIP) install -c constraints.txt -e '.[demo,dev,provider]'
+	@echo "installing what tests need into $(VENV)"
+	@$(BIN)/python -m $(PIP) install -c constraints.txt -e '.[demo,dev,provider]'
 	@touch $@
 
 demo: $(VENV)/.demo

@@ -9,7 +9,7 @@ Text is cleaned and instants are bounded here, where they enter.
 import json
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, DecimalException
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -26,6 +26,8 @@ PRICE_KEYS = (("tariff", "rate"), ("tariff", "cost"), ("price", "value"))
 MAX_NAME = 64
 # More than thirty days of five minutes, the longest span that is asked for: each is an object.
 MOST_SLOTS = 10_000
+# No market trades less than minutes; each change of the price is said to everybody.
+SHORTEST = timedelta(minutes=1)
 TEST_MODE = sentence(
     "the API key is a test key, its prices may be made up: use a live key (sk_live_…)"
 )
@@ -184,6 +186,8 @@ def _rate(slot: object) -> Rate | None:
     start, end = _instant(slot.get("valid_from")), _instant(slot.get("valid_to"))
     price, confidence = _price(slot)
     if start is None or end is None or price is None or confidence is None:
+        return None
+    if end - start < SHORTEST:
         return None
     return Rate(start, end, price, confidence, _carbon(slot.get("carbon")))
 

@@ -143,6 +143,13 @@ def test_more_prices_than_can_be_meant_are_no_answer() -> None:
         parse_rates(answer(*[slot(rate=0.3)] * 30_000), Direction.IMPORT)
 
 
+def test_prices_of_seconds_are_left_out() -> None:
+    """Each change would be said to everybody."""
+    second = {**slot(rate=0.3), "valid_to": "2025-11-04T22:00:01Z"}
+    found = parse_rates(answer(second, slot(rate=0.4)), Direction.IMPORT)
+    assert (len(found.rates), found.dropped) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("text", "code", "message"),
     [

@@ -18,7 +18,6 @@ COMMANDS = {
     "run": "keep rates, plan, tell the appliances (what the service does)",
     "demo": "see it at work: sandbox, broker and simulated appliances embedded",
     "plan": "plan one Situation, or one a line, without a running agent",
-    "situation": "what a plan of the agent's was made from, as JSON for plan",
     "check": "read the configuration, try broker, tariff, folder and clock, say what is wrong",
     "connect": "connect your tariff, show it, or end the connection",
     "claim": "print a one-time code for the local pages: the first password, or a forgotten one",
@@ -50,7 +49,6 @@ def usage() -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; the return value is the exit code."""
-    # Closed by whoever started it, `>&-`: then nobody reads it.
     sys.stdout, sys.stderr = sys.stdout or _nobody(), sys.stderr or _nobody()
     for stream in (sys.stdout, sys.stderr):
         # A sign that the terminal's encoding does not have is no reason to end.
@@ -75,7 +73,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _nobody() -> TextIO:
-    return Path(os.devnull).open("w")  # open to the end, as the stream whose place it takes
+    """For an output that was closed by whoever started it, `>&-`."""
+    return Path(os.devnull).open("w")  # open to the end, as the others are
 
 
 def _run(args: list[str], *, is_program: bool) -> int:

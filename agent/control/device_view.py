@@ -5,10 +5,21 @@ from datetime import datetime
 from decimal import Decimal
 
 from agent.config.devices import ReadyBy
-from agent.control.device_report import ACTION_INSPECT, ACTION_PUBLISH, SILENT_AFTER, contradictions
+from agent.control.device_report import (
+    ACTION_CORRECT,
+    ACTION_INSPECT,
+    ACTION_PUBLISH,
+    NO_ANSWER,
+    NOT_HEARD,
+    OFFLINE,
+    SILENT,
+    SILENT_AFTER,
+    contradictions,
+)
 from agent.control.managed_device import ManagedDevice
 from agent.energy.instants import from_unix
 from agent.energy.readings import DeviceInfo
+from agent.energy.sentences import joined, sentence
 from agent.energy.view import DeviceView, Planned, Problem, Setting
 from agent.home.kinds import KINDS
 from agent.home.planning_input import PlanningContext
@@ -18,8 +29,8 @@ from agent.home.wishes import VALUE_KEYS
 # What is stated or asked for once is no setting: nothing stays in force of it but the value itself.
 NUMBERS = frozenset(VALUE_KEYS) - {"ready_by"}
 STATED = "soc_percent"
-STATE_IT = "State the state of charge, or have the device tell it."
-LOOK_FOR_IT = "Look why the device does not tell it."
+STATE_IT = sentence("State the state of charge, or have the device tell it.")
+LOOK_FOR_IT = sentence("Look why the device does not tell it.")
 
 
 def device_view(
@@ -32,9 +43,7 @@ def device_view(
     """`acknowledges`: it is expected to confirm what it is told."""
     section, model, now = device.section, device.model, context.now
     kind = KINDS[section.type]
-    soc = model.soc_percent(now)
-    if soc is None and model.traits.battery_kwh is not None:
-        soc = getattr(section, "assumed_soc_percent", None)
+    soc = _soc_percent(device, now)
     temperature = model.value("temperature_c", now)
     return DeviceView(
         id=section.id,
@@ -59,6 +68,21 @@ def device_view(
     )
 
 
+def _soc_percent(device: ManagedDevice, now: datetime) -> float | None:
+    """What is known, else what is planned with; of a car that is away nothing."""
+    model, kind = device.model, KINDS[device.section.type]
+    known, traits = model.soc_percent(now), model.traits
+    if known is not None or traits.battery_kwh is None:
+        return known
+    assumed: float | None = getattr(device.section, "assumed_soc_percent", None)
+    if assumed is None or not kind.has_stays:
+        return assumed
+    if not model.plugged(now):
+        return None
+    taken_kwh = model.session_kwh * traits.charge_efficiency
+    return min(100.0, assumed + 100 * taken_kwh / traits.battery_kwh)
+
+
 def _is_linked(device: ManagedDevice, now: datetime) -> bool:
     seen = device.model.last_seen_at
     return device.model.online is not False and seen is not None and now - seen <= SILENT_AFTER
@@ -76,21 +100,27 @@ def _settings(
         elif key == STATED:
             out[key] = _number(soc, kind.limits(section, key))
         elif key in NUMBERS:
-            wished = getattr(values, key)
-            value = wished if wished is not None else kind.configured(section, key)
-            number = float(value) if isinstance(value, int | float | Decimal) else None
-            out[key] = _number(number, kind.limits(section, key))
+            wished, configured = getattr(values, key), _float(kind.configured(section, key))
+            value = configured if wished is None else float(wished)
+            out[key] = _number(value, kind.limits(section, key), configured)
     return out
 
 
-def _number(value: float | None, limits: tuple[float, float] | None) -> Setting:
+def _number(
+    value: float | None, limits: tuple[float, float] | None, configured: float | None = None
+) -> Setting:
     """What is in force lies within the limits, though it could not be asked for again: the config
 
     may say more than a person, and a wish may be older than its config.
     """
-    if limits is None or value is None:
-        return Setting(value, *(limits or ()))
-    return Setting(value, min(value, limits[0]), max(value, limits[1]))
+    if limits is None:
+        return Setting(value)
+    known = [number for number in (value, configured) if number is not None]
+    return Setting(value, min((limits[0], *known)), max((limits[1], *known)))
+
+
+def _float(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float | Decimal) else None
 
 
 def _ready_by(device: ManagedDevice, context: PlanningContext) -> str | None:
@@ -120,28 +150,39 @@ def _problems(
     if risk is not None:
         deadline, missing = risk
         when = from_unix(deadline).astimezone(context.location.zone)
-        text = f"{float(missing):.1f} kWh will be missing at {when:%H:%M}"
+        text = sentence(
+            "{missing} kWh will be missing at {at}",
+            missing=f"{float(missing):.1f}",
+            at=f"{when:%H:%M}",
+        )
         out["deadline_at_risk"] = Problem(
-            text, "Set a later ready by or a lower target, or start a boost now."
+            text, sentence("Set a later ready by or a lower target, or start a boost now.")
         )
     if not _is_linked(device, now):
         seen = model.last_seen_at
         if seen is None:
-            out["silent"] = Problem("not heard from yet", _sentence(ACTION_PUBLISH))
+            out["silent"] = Problem(NOT_HEARD, _whole(ACTION_PUBLISH))
         else:
-            why = "offline by its own word" if model.online is False else "silent for a day"
-            out["silent"] = Problem(why, "Look at its power and its network.")
+            why = OFFLINE if model.online is False else SILENT
+            out["silent"] = Problem(why, sentence("Look at its power and its network."))
     if (contrary := _not_following(device, acknowledges=acknowledges)) is not None:
         out["not_following"] = Problem(
-            contrary, "Look at the device: does it wait for a release, or is a limit set in it?"
+            contrary,
+            sentence("Look at the device: does it wait for a release, or is a limit set in it?"),
         )
     if device.notes:
         stated = STATED in KINDS[device.section.type].wish_keys(device.section)
-        out["assumed_value"] = Problem("; ".join(device.notes), STATE_IT if stated else LOOK_FOR_IT)
+        out["assumed_value"] = Problem(joined(device.notes), STATE_IT if stated else LOOK_FOR_IT)
     deviation = model.following.deviation
-    rest = [text for text in model.problems(now) if text != deviation] + contradictions(device)
-    if rest:
-        out["fault"] = Problem("; ".join(rest), _sentence(ACTION_INSPECT))
+    own = [text for text in model.problems(now) if text != deviation]
+    contrary_words = contradictions(device)
+    if own or contrary_words:
+        what_to_do = _whole(ACTION_INSPECT if own else ACTION_CORRECT)
+        if own and contrary_words:
+            what_to_do = sentence(
+                "{first} {second}", first=what_to_do, second=_whole(ACTION_CORRECT)
+            )
+        out["fault"] = Problem(joined([*own, *contrary_words]), what_to_do)
     return out
 
 
@@ -151,10 +192,11 @@ def _not_following(device: ManagedDevice, *, acknowledges: bool) -> str | None:
     if device.model.following.deviation is not None:
         return str(device.model.following.deviation)
     if device.model.never_answers() and acknowledges:
-        return "does not acknowledge its schedule: nobody knows whether it follows it"
+        return NO_ANSWER
     return None
 
 
-def _sentence(action: str) -> str:
+def _whole(action: str) -> str:
+    """As a sentence that stands by itself."""
     text = action.removeprefix("owner: ")
-    return f"{text[:1].upper()}{text[1:]}."
+    return sentence(f"{text[:1].upper()}{text[1:]}.")

@@ -28,6 +28,7 @@ from agent.database.problem import (
 )
 from agent.database.schema import VERSION, is_complete, migrate, version_of
 from agent.energy.instants import format_instant
+from agent.energy.sentences import sentence
 from agent.errors import AgentError
 
 log = logging.getLogger(__name__)
@@ -87,7 +88,10 @@ def open_database(path: Path, now: datetime) -> OpenDatabase:
             moved_to = _move_aside(path, now, error)
             connection = _checked(path)
     except NewerSchema as error:
-        who_acts = f"owner: update the agent, or move {path.name} away, then restart the service"
+        who_acts: str = sentence(
+            "owner: update the agent, or move {file} away, then restart the service",
+            file=path.name,
+        )
         return _in_memory(open_memory(), lock, f"{error}; it is left as it is", who_acts)
     except (OSError, Damaged, *READ_ERRORS) as error:
         connection, is_read = _copy(path)

@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass, field
 
 from agent.config.mqtt import MqttSection
+from agent.energy.sentences import joined
 from agent.energy.text import clean_text
 from agent.health import Health
 from agent.mqtt.diagnosis import Diagnosis
@@ -122,7 +123,7 @@ class BrokerReport:
             self.health.ok(PART)
             return
         who_acts = dict.fromkeys(who for _, who in found)
-        self.health.degraded(PART, "; ".join(why for why, _ in found), "; ".join(who_acts))
+        self.health.degraded(PART, joined(why for why, _ in found), joined(who_acts))
 
     def _forget(self) -> None:
         self._refused.clear()

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from agent.energy.instants import from_unix, parse_instant
 from agent.energy.view import DeviceView
 from agent.ports import OutgoingMessage
-from integrations.homeassistant.controls import LONGEST_BOOST_MIN, controls
+from integrations.homeassistant.controls import LONGEST_BOOST_MIN, NUMBERS, controls
 from integrations.homeassistant.entities import (
     DIAGNOSTIC,
     Entity,
@@ -31,7 +31,6 @@ from integrations.homeassistant.plan import (
     coming_slots,
     cost_of,
     energy_of,
-    reason,
     runs,
     sentence,
 )
@@ -80,6 +79,12 @@ STATES = (
     "waiting",
     "idle",
 )
+# What the contract calls a key, people know by the name of its control.
+NAMES = {key: control.name for key, control in NUMBERS.items()} | {
+    "ready_by": "Ready by",
+    "away_until": "Away until",
+}
+KEYS = re.compile(rf"\b({'|'.join(NAMES)})\b")
 SHORT_WORDS = ("ev", "pv")
 MOST_STATE = 250
 KWH_DIGITS, MONEY_DIGITS = 3, 4
@@ -117,8 +122,9 @@ def _readings(view: DeviceView, names: Names) -> Iterator[Entity]:
         suggested_display_precision=0,
         **link,
     )
-    yield energy("session_energy", "Energy of this session", "session_kwh")
-    yield energy("energy", "Energy", "energy_kwh")
+    if not view.profile.produces:
+        yield energy("session_energy", "Energy of this session", "session_kwh")
+        yield energy("energy", "Energy", "energy_kwh")
     if view.battery_kwh is not None:
         yield sensor(
             "soc",
@@ -149,6 +155,9 @@ def _plan(view: DeviceView, names: Names, currency: str) -> Iterator[Entity]:
     yield sensor("reason", "Reason", "reason")
     yield timestamp("next_start", "Next start", "next_start")
     yield timestamp("next_end", "Next end", "next_end")
+    if view.profile.produces:
+        # Nobody pays for what it gives, and only limits of it are planned.
+        return
     yield sensor(
         "planned_energy",
         "Planned energy",
@@ -174,6 +183,7 @@ def state(
     names: Names,
     said: Mapping[str, OutgoingMessage],
     ledger: Mapping[str, Any],
+    reason: str,
     zone: ZoneInfo,
     now: datetime,
 ) -> dict[str, object]:
@@ -187,7 +197,7 @@ def state(
     following = next((span for span in spans if span.start > second), None)
     current = next((span for span in spans if span.start <= second), None)
     ending = current or following
-    settings = {key: item.value for key, item in view.settings.items()}
+    settings = {key: _rounded(item.value) for key, item in view.settings.items()}
     return {
         "at": now,
         "linked": view.linked,
@@ -199,7 +209,7 @@ def state(
         "soc_percent": None if view.soc_percent is None else round(view.soc_percent, 1),
         "temperature_c": view.temperature_c,
         "plan": sentence(view, now, zone),
-        "reason": reason(view, now),
+        "reason": reason,
         "next_start": None if following is None else from_unix(following.start),
         "next_end": None if ending is None else from_unix(ending.end),
         "planned_kwh": round(energy_of(slots), KWH_DIGITS),
@@ -247,10 +257,14 @@ def _boost_min(wish: Mapping[str, Any], now: datetime) -> int:
 
 def answer(wish: Mapping[str, Any]) -> str:
     """What became of the last request."""
-    reason_ = str(wish.get("reason") or "")
+    reason = KEYS.sub(lambda found: NAMES[found[0]], str(wish.get("reason") or ""))
     if not wish.get("accepted", True):
-        return f"refused: {reason_}"[:MOST_STATE]
-    return reason_[:MOST_STATE] or "accepted"
+        return f"refused: {reason}"[:MOST_STATE]
+    return reason[:MOST_STATE] or "accepted"
+
+
+def _rounded(value: float | str | None) -> float | str | None:
+    return round(value, MONEY_DIGITS) if isinstance(value, float) else value
 
 
 def document(said: Mapping[str, OutgoingMessage], topic: str) -> dict[str, Any]:

@@ -65,6 +65,7 @@ class HomeAssistant:
             del self._memory.entities[topic]
         self._said: dict[str, str] = {}
         self._bodies: dict[str, dict[str, object]] = {}
+        self._why: dict[str, plan.Why] = {}
         self._said_at: datetime | None = None
         self._born = asyncio.Event()
         self._announced: list[str] = []
@@ -228,9 +229,10 @@ class HomeAssistant:
         if picture and self._memory.currency:
             self._say(names.attributes(HUB, "chart"), picture)
         for view in views:
-            body = appliance.state(view, names, said, ledger, zone, now)
+            why = self._why[view.id] = plan.why(view, now, self._why.get(view.id))
+            body = appliance.state(view, names, said, ledger, why.text, zone, now)
             self._say_state(view.id, body, now, anew=anew)
-            planned = wire_json(plan.attributes(view, now, zone))
+            planned = wire_json(plan.attributes(view, why.texts, now, zone))
             self._say(names.attributes(view.id, "plan"), planned)
         current = prices.at(now)
         moments = [(self._said_at or now) + ANEW_EVERY]

@@ -112,10 +112,11 @@ def _past(items: Sequence[Announcement], ids: EntityIds) -> Card:
     if devices:
         powers = [found["power"] for found in devices]
         cards.append({"type": "history-graph", "entities": powers, "hours_to_show": 24})
+    if energies := [found["energy"] for found in devices if "energy" in found]:
         cards.append(
             {
                 "type": "statistics-graph",
-                "entities": [found["energy"] for found in devices],
+                "entities": energies,
                 "stat_types": ["change"],
                 "chart_type": "bar",
                 "period": "day",

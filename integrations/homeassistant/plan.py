@@ -1,9 +1,11 @@
 """What a device will do, as a sentence and as windows with what it holds after each. Pure."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import accumulate
 from zoneinfo import ZoneInfo
 
 from agent.energy.instants import from_unix, to_unix_floor
@@ -23,6 +25,16 @@ WORDS = {
     "force": "run",
     "run": "run",
 }
+# By the reason of the slot that it is in.
+OF_ITS_OWN = {
+    "boost": "A person asked for a boost.",
+    "pause": "A person asked for a pause.",
+    "floor": "It is charged to its floor at once.",
+    "topping_up": "At a target of 100 % it ends when the car takes no more.",
+}
+# People read minutes.
+SECONDS = re.compile(r"\b(\d\d:\d\d):\d\d\b")
+NUMBERS = re.compile(r"\d[\d.,:]*")
 # What these do is use no energy of their own.
 RESTING = ("hold", "block", "idle", "normal", "auto", "release", "limit")
 
@@ -77,7 +89,7 @@ def sentence(view: DeviceView, now: datetime, zone: ZoneInfo) -> str:
     if not spans:
         return "Nothing planned"
     shown = [
-        f"{WORDS.get(span.mode, span.mode)} {_clock(span.start, zone)}-{_clock(span.end, zone)}"
+        f"{WORDS.get(span.mode, span.mode)} {_from(span.start, now, zone)}-{_clock(span.end, zone)}"
         for span in spans[:4]
     ]
     more = f" and {len(spans) - 4} more" if len(spans) > 4 else ""
@@ -88,21 +100,49 @@ def sentence(view: DeviceView, now: datetime, zone: ZoneInfo) -> str:
     return clean_text(f"{text[:1].upper()}{text[1:]}", MOST_TEXT)
 
 
-def reason(view: DeviceView, now: datetime) -> str:
-    """Why it runs or waits: the reasons of the plan, weightiest first."""
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why it runs or waits, weightiest first; `meaning` is what of that is no number."""
+
+    texts: tuple[str, ...]
+    meaning: tuple[object, ...]
+
+    @property
+    def text(self) -> str:
+        """As many whole sentences as a state holds."""
+        lengths = accumulate(len(text) + 1 for text in self.texts)
+        fitting = sum(length <= MOST_TEXT + 1 for length in lengths)
+        return clean_text(" ".join(self.texts[: max(1, fitting)]), MOST_TEXT)
+
+
+def why(view: DeviceView, now: datetime, before: Why | None) -> Why:
+    """The reasons, as they were when what it does or will do last changed.
+
+    What waiting saves is a cent more or less with every look: that is no news.
+    """
+    texts = tuple(SECONDS.sub(r"\1", text) for text in _reasons(view, now))
+    schedule, slot = view.planned.schedule, active_slot(view, now)
+    revision = None if schedule is None else schedule.revision
+    mode = None if slot is None else slot.mode
+    found = Why(texts, (revision, mode, *(NUMBERS.sub("", text) for text in texts)))
+    return before if before is not None and before.meaning == found.meaning else found
+
+
+def _reasons(view: DeviceView, now: datetime) -> Sequence[str]:
     plan, slot = view.planned.plan, active_slot(view, now)
-    why = [item.text for item in plan.why] if plan is not None else []
-    if slot is not None and slot.reason in ("boost", "pause", "floor", "topping_up"):
-        return {
-            "boost": "A person asked for a boost.",
-            "pause": "A person asked for a pause.",
-            "floor": "It is charged to its floor at once.",
-            "topping_up": "At a target of 100 % it ends when the car takes no more.",
-        }[slot.reason]
-    return clean_text(" ".join(why), MOST_TEXT) or "Nothing is asked of it."
+    if not view.plugged:
+        return ["It is not plugged in."]
+    if slot is not None and slot.reason in OF_ITS_OWN:
+        return [OF_ITS_OWN[slot.reason]]
+    if plan is not None and plan.slots and plan.slots[-1].end <= to_unix_floor(now):
+        return ["What was planned is done."]
+    found = [] if plan is None else [item.text for item in plan.why]
+    return found or ["Nothing is asked of it."]
 
 
-def attributes(view: DeviceView, now: datetime, zone: ZoneInfo) -> dict[str, object]:
+def attributes(
+    view: DeviceView, why: Sequence[str], now: datetime, zone: ZoneInfo
+) -> dict[str, object]:
     """The windows, and what is to come of the goal."""
     slots = coming_slots(view, now)
     schedule = view.planned.schedule
@@ -118,8 +158,7 @@ def attributes(view: DeviceView, now: datetime, zone: ZoneInfo) -> dict[str, obj
             "revision": schedule.revision,
             "estimated": schedule.estimated,
         }
-    plan = view.planned.plan
-    out["why"] = [] if plan is None else [clean_text(item.text, MOST_TEXT) for item in plan.why]
+    out["why"] = [clean_text(text, MOST_TEXT) for text in why]
     return out
 
 
@@ -178,6 +217,13 @@ def _planned(view: DeviceView, slot: ScheduleSlot, what: str) -> Decimal | None:
     found = [item for item in plan.slots if item.start < slot.end <= item.end]
     value: Decimal | None = getattr(found[0], what) if found else None
     return value
+
+
+def _from(seconds: int, now: datetime, zone: ZoneInfo) -> str:
+    """With its day where that is not today."""
+    start = from_unix(seconds).astimezone(zone)
+    today = start.date() <= now.astimezone(zone).date()
+    return f"{start:%H:%M}" if today else f"{start:%a %H:%M}"
 
 
 def _clock(seconds: int, zone: ZoneInfo) -> str:

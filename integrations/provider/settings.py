@@ -130,7 +130,7 @@ class LoginSection(Section):
     wrong_per_session: int = Field(default=3, ge=1, le=20)
     wrong_per_login: int = Field(default=10, ge=1, le=1000)
     wrong_per_address: int = Field(default=100, ge=1, le=100_000)
-    unknown_tokens_per_address: int = Field(default=60, ge=1, le=100_000)
+    unknown_tokens_per_address: int = Field(default=100, ge=1, le=100_000)
     window_minutes: int = Field(default=15, ge=1, le=24 * 60)
     session_minutes: int = Field(default=30, ge=1, le=24 * 60)
 

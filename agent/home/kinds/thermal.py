@@ -19,6 +19,7 @@ from agent.energy.instants import format_instant, to_unix_floor
 from agent.energy.plan import DevicePlan
 from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import DeviceType, Goal, ScheduleSlot
+from agent.energy.sentences import sentence
 from agent.energy.situation import Hygiene, PowerSpan, TemperatureSpan, Thermal
 from agent.errors import Refused
 from agent.home.comfort import (
@@ -33,7 +34,8 @@ from agent.home.comfort import (
 from agent.home.kinds.heat import heat_profile
 from agent.home.kinds.kind import DeviceKind, told_slot
 from agent.home.model.device_model import DeviceModel
-from agent.home.model.thermal import Surroundings, ThermalState, ThermalTraits
+from agent.home.model.surroundings import Surroundings
+from agent.home.model.thermal import ThermalState, ThermalTraits
 from agent.home.model.traits import Traits
 from agent.home.planning_input import (
     PLANNED_AHEAD,
@@ -146,7 +148,8 @@ class ThermalKind(DeviceKind[T]):
         if all(least >= most for least, most in found):
             least, most = found[0]
             raise Refused(
-                f"comfort_min_c {least:g} is not below comfort_max_c {most:g}; give both of them"
+                f"comfort_min_c {least:g} is not below comfort_max_c {most:g}; give both of them, "
+                "or the other one first"
             )
 
     def _kwh_per_c(self, section: T) -> float:
@@ -182,6 +185,7 @@ class ThermalKind(DeviceKind[T]):
             assumed_c=(piece.min_c + piece.max_c) / 2,
             metered=model.meter.reports(now),
         )
+        state.thermostat.advance(now, state.store, around, piece.min_c)
         model.doubts.note("temperature_c", doubt, now)
         self.after_advance(section, state, now)
 
@@ -335,10 +339,18 @@ def in_steps(factor: float) -> float:
 def _notes(state: ThermalState, temperature_c: float, now: datetime) -> tuple[str, ...]:
     if state.told_at is None:
         return (
-            f"temperature_c has never been told: {temperature_c:.0f} °C, from the middle of its "
-            "comfort band on, is assumed",
+            sentence(
+                "temperature_c has never been told: {temperature} °C, from the middle of its "
+                "comfort band on, is assumed",
+                temperature=f"{temperature_c:.0f}",
+            ),
         )
     if not state.tells(now):
         since = format_instant(state.told_at)
-        return (f"temperature_c was last told {since}: what it is since then is calculated",)
+        return (
+            sentence(
+                "temperature_c was last told {since}: what it is since then is calculated",
+                since=since,
+            ),
+        )
     return ()

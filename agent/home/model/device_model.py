@@ -3,13 +3,14 @@
 The rules are those of the wire contract's section 1a. Everything is given `now`; nothing waits.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from agent.energy.instants import from_unix
 from agent.energy.readings import Acknowledgement, AckStatus, Reading, Unreadable, Value
 from agent.energy.schedule import Schedule
+from agent.energy.sentences import sentence
 from agent.home.model.counter_watch import MOVES_WITHIN
 from agent.home.model.device_clock import DeviceClock
 from agent.home.model.doubts import Doubts
@@ -102,7 +103,10 @@ class DeviceModel:
             traits.discharge_efficiency if traits.gives_back else None,
         )
         self.following = Following(traits.max_power_w, learns=traits.has_stays)
-        self.thermal = None if traits.thermal is None else ThermalState(traits.thermal)
+        if traits.thermal is None:
+            self.thermal = None
+        else:
+            self.thermal = ThermalState(traits.thermal, traits.max_power_w)
 
     # --- what is believed -----------------------------------------------------------------------
 
@@ -309,14 +313,19 @@ class DeviceModel:
             return
         turned = power_w < -ON_POWER_FRACTION * self.traits.max_power_w
         # Nothing that is planned as a load gives power back: its meter sits the other way round.
-        counts = "given" if self.traits.produces else "taken"
-        doubt = f"power_w {power_w:g} is negative; it counts as {counts}" if turned else None
+        told, doubt = f"{power_w:g}", None
+        if turned and self.traits.produces:
+            doubt = sentence("power_w {told} is negative; it counts as given", told=told)
+        elif turned:
+            doubt = sentence("power_w {told} is negative; it counts as taken", told=told)
         power_w = abs(power_w) if turned else max(0.0, power_w)
         if power_w > BELIEVED_POWER * self.traits.max_power_w:
-            full = f"{self.traits.max_power_w:g} W"
-            self.doubts.note(
-                "power_w", f"power_w {power_w:.0f} is more than full power ({full})", now
+            doubt = sentence(
+                "power_w {told} is more than full power ({most} W)",
+                told=f"{power_w:.0f}",
+                most=f"{self.traits.max_power_w:g}",
             )
+            self.doubts.note("power_w", doubt, now)
             # What it told before is not true any more either.
             self.meter.forget_power(now)
             return
@@ -341,7 +350,10 @@ class DeviceModel:
         believed = self.soc.report(percent, at, total, meter.session_kwh, now, measured=measured)
         # A gauge in steps is not worth a word.
         far = before is not None and abs(percent - before) > STEP_PERCENT
-        doubt = f"soc_percent {percent:g} changed faster than it can" if far else None
+        doubt = None
+        if far:
+            told = f"{percent:g}"
+            doubt = sentence("soc_percent {told} changed faster than it can", told=told)
         if believed or percent == self.soc.stuck_at:
             doubt = None
         self.doubts.note("soc_percent", doubt, now)
@@ -440,17 +452,25 @@ class DeviceModel:
         booked, self._booked = self._booked, []
         return booked
 
+    def pop_held(self) -> Sequence[MeteredInterval]:
+        """What a plain thermostat would have taken since the last call; of heat alone."""
+        return () if self.thermal is None else self.thermal.thermostat.pop()
+
     def _collect(self) -> None:
         new = self.meter.pop_intervals()
         self._spans += new
         self._booked += new
 
     def counts_as_told(self, now: datetime) -> bool:
-        """It should run and told its power once, but its values have stopped coming."""
-        power = self.meter.power
-        stopped = power is not None and now - power[1] > REPORTS_WITHIN
-        silent = stopped and not self.meter.takes_nothing
-        return silent and self.meter.commanded_w(now) > 0
+        """It should run and told its power once, but its values have stopped coming.
+
+        One that was off may have had nothing to tell: it is given its time from the start.
+        """
+        power, on_since = self.meter.power, self.on_since
+        if power is None or on_since is None or self.meter.takes_nothing:
+            return False
+        stopped = now - max(power[1], on_since) > REPORTS_WITHIN
+        return stopped and self.meter.commanded_w(now) > 0
 
     def never_answers(self) -> bool:
         """Is it heard, and has not acknowledged what it was told?"""

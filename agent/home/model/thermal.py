@@ -6,13 +6,16 @@ has stood long enough that they could; one that no such store ever has is never 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from agent.energy.readings import AGE_LIMITS, Reading
+from agent.energy.sentences import sentence
 from agent.home.estimates.heat_loss import HeatLossEstimate, HeatStore
 from agent.home.model.meter import MeteredInterval
+from agent.home.model.surroundings import Surroundings
+from agent.home.model.thermostat import Thermostat
 
 # A reading that is older says nothing of now; many sensors tell nothing while nothing changes.
 TELLS_WITHIN = AGE_LIMITS["temperature_c"]
@@ -45,19 +48,6 @@ class ThermalTraits:
     learns: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What works on a store at an instant: °C around it, heat per W taken (by that), W drawn.
-
-    `measured`: what is around it is known, not only usual.
-    """
-
-    outdoor_c: Callable[[datetime], float]
-    heat_per_w: Callable[[float], float]
-    drawn_w: Callable[[datetime], float]
-    measured: bool = True
-
-
 @dataclass(slots=True)
 class ThermalState:
     """`temperature_c` is what is believed at `at`; `told_at` when a reading was last believed.
@@ -66,6 +56,7 @@ class ThermalState:
     """
 
     traits: ThermalTraits
+    max_power_w: float
     temperature_c: float | None = None
     at: datetime | None = None
     told_at: datetime | None = None
@@ -73,12 +64,14 @@ class ThermalState:
     hygiene_at: datetime | None = None
     frozen: bool = False
     estimate: HeatLossEstimate = field(init=False)
+    thermostat: Thermostat = field(init=False)
     _stands_at_c: float | None = field(default=None, init=False)
     _should_rise_c: float = field(default=0.0, init=False)
     _seen: Reading | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.estimate = HeatLossEstimate(self.traits.store)
+        self.thermostat = Thermostat(self.max_power_w)
 
     @property
     def store(self) -> HeatStore:
@@ -183,13 +176,25 @@ class ThermalState:
         told = float(reading.value)
         if not self._can_be(told):
             low, high = self.traits.lowest_c, self.traits.highest_c
-            return f"temperature_c {told:g} cannot be: it has {low:g} to {high:g} °C", False
+            why = sentence(
+                "temperature_c {told} cannot be: it has {low} to {high} °C",
+                told=f"{told:g}",
+                low=f"{low:g}",
+                high=f"{high:g}",
+            )
+            return why, False
         if self.frozen and metered:
-            return f"temperature_c stands at {told:g} though it is heated: it is calculated", False
+            why = sentence(
+                "temperature_c stands at {told} though it is heated: it is calculated",
+                told=f"{told:g}",
+            )
+            return why, False
         # Without a meter it may as well be the heater.
         stands = None
         if self.frozen:
-            stands = f"temperature_c stands at {told:g} though it is told to heat"
+            stands = sentence(
+                "temperature_c stands at {told} though it is told to heat", told=f"{told:g}"
+            )
         if reading == self._seen:
             return stands, self.tells(now)
         self._seen = reading
@@ -202,7 +207,8 @@ class ThermalState:
         off = told - self.temperature_c
         if abs(off) > self.traits.slack_c + self.traits.moves_c_per_h * stands_h:
             self._seen = None
-            return f"temperature_c {told:g} has changed faster than it can", False
+            why = sentence("temperature_c {told} has changed faster than it can", told=f"{told:g}")
+            return why, False
         if abs(off) > self.traits.slack_c:
             # It has stood so long that it must be so, whatever was calculated.
             self.temperature_c, self.told_at = told, reading.at

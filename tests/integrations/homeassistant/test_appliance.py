@@ -67,7 +67,7 @@ def wish(**keys: object) -> dict[str, OutgoingMessage]:
 
 
 def test_cost_and_saving_of_the_session_and_the_month() -> None:
-    found = state(VIEW, NAMES, {}, LEDGER, BERLIN, NOW)
+    found = state(VIEW, NAMES, {}, LEDGER, "It waits.", BERLIN, NOW)
     shown = {k: float(str(found[k])) for k in ("session_cost", "session_saved", "month_cost")}
     assert shown == {"session_cost": 0.4, "session_saved": 0.1235, "month_cost": 3.2}
     assert float(str(found["energy_kwh"])) == 101.25
@@ -81,17 +81,17 @@ def test_cost_and_saving_of_the_session_and_the_month() -> None:
 
 
 def test_without_an_account_nothing_is_made_up() -> None:
-    found = state(VIEW, NAMES, {}, {}, BERLIN, NOW)
+    found = state(VIEW, NAMES, {}, {}, "It waits.", BERLIN, NOW)
     assert found["session_cost"] is found["month_saved"] is found["energy_kwh"] is None
 
 
 def test_a_boost_shows_the_minutes_that_are_left_and_a_refusal_its_reason() -> None:
     said = wish(mode="boost", until="2026-01-15T18:29:30Z")
-    assert state(VIEW, NAMES, said, {}, BERLIN, NOW)["boost_min"] == 30
+    assert state(VIEW, NAMES, said, {}, "It waits.", BERLIN, NOW)["boost_min"] == 30
     over = wish(mode="boost", until="2026-01-15T17:00:00Z")
-    assert state(VIEW, NAMES, over, {}, BERLIN, NOW)["boost_min"] == 0
+    assert state(VIEW, NAMES, over, {}, "It waits.", BERLIN, NOW)["boost_min"] == 0
     refused = wish(accepted=False, reason="too much " * 60)
-    text = str(state(VIEW, NAMES, refused, {}, BERLIN, NOW)["request"])
+    text = str(state(VIEW, NAMES, refused, {}, "It waits.", BERLIN, NOW)["request"])
     assert text.startswith("refused: too much")
     assert len(text) <= 255
 

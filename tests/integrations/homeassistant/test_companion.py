@@ -1,6 +1,7 @@
 """What Home Assistant finds on the broker, told by the whole agent in virtual time."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -56,6 +57,8 @@ def test_every_kind_has_its_entities_from_what_it_can(kind: str) -> None:
     assert ("mode" in parts) == ("mode" in keys)
     assert ("target_soc_percent" in parts) == ("target_soc_percent" in keys)
     assert ("loaded" in parts) == ("start" in keys)
+    # Nobody pays for what an inverter gives, and it is counted by its own meter.
+    assert ("month_cost" in parts) == ("energy" in parts) == (kind != "pv_inverter")
 
 
 def test_a_number_offers_what_its_device_takes() -> None:
@@ -219,7 +222,7 @@ def test_controls_show_what_holds_and_a_refused_one_the_old_value(
         for wrong, word in (
             ({"ready_by": "25:00", "keep": True}, "25:00"),
             ({"target_soc_percent": 30, "keep": True}, "below the present"),
-            ({"target_soc_percent": 300, "keep": True}, "target_soc_percent"),
+            ({"target_soc_percent": 300, "keep": True}, "Target charge"),
             ({"mode": "turbo"}, "mode"),
         ):
             said_to(home, request, wrong)
@@ -227,6 +230,7 @@ def test_controls_show_what_holds_and_a_refused_one_the_old_value(
             after = shown(home, "ev")
             assert after["request"].startswith("refused: ")
             assert word in after["request"]
+            word = word.replace("Target charge", "target_soc_percent")
             assert after["settings"] == now["settings"]
             assert after["mode"] == "boost"
             assert home.body("device/ev/schedule") == schedule
@@ -236,6 +240,50 @@ def test_controls_show_what_holds_and_a_refused_one_the_old_value(
             assert f"ev: request refused: {answer['reason']}" in caplog.text
         events = [json.loads(body) for body in home.broker.bodies(f"{BASE}/event")]
         assert "request_refused" in {event["type"] for event in events}
+
+    live(([EV], {}, story))
+
+
+def test_a_reason_is_news_only_where_it_means_something_else() -> None:
+    async def story(home: Home) -> None:
+        await plug_in(home)
+        before = len(home.broker.bodies(f"{BASE}/ha/device/ev"))
+        texts = len(home.broker.bodies(f"{BASE}/ha/device/ev/plan"))
+        await home.clock.sleep(50 * 60)
+        later = home.bodies("ha/device/ev")[before:]
+        # Meanwhile it was planned again and again, and what waiting saves has become less.
+        assert len(later) > 40
+        assert len({body["reason"] for body in later}) == 1
+        assert later[0]["reason"].startswith("Waits until Fri ")
+        assert not re.search(r"\d\d:\d\d:\d\d", later[0]["reason"])
+        assert len(home.broker.bodies(f"{BASE}/ha/device/ev/plan")) == texts
+        said_to(home, f"{BASE}/device/ev/request", {"mode": "boost"})
+        await home.clock.sleep(20)
+        assert shown(home, "ev")["reason"] == "A person asked for a boost."
+        said_to(home, f"{BASE}/device/ev/state", {"plugged": False})
+        await home.clock.sleep(20)
+        assert shown(home, "ev")["reason"] == "It is not plugged in."
+
+    live(([EV], {}, story))
+
+
+def test_a_car_that_is_away_has_no_state_of_charge() -> None:
+    async def story(home: Home) -> None:
+        state = f"{BASE}/device/ev/state"
+        await plug_in(home)
+        assert shown(home, "ev")["soc_percent"] == 50
+        said_to(home, state, {"plugged": False})
+        await home.clock.sleep(1200)
+        assert shown(home, "ev")["soc_percent"] is None
+        assert shown(home, "ev")["settings"]["soc_percent"] is None
+        # Back, and it tells none: what is assumed, with what it has taken since.
+        said_to(home, state, {"plugged": True, "power_w": 0, "energy_total_kwh": 10})
+        await home.clock.sleep(60)
+        assert shown(home, "ev")["soc_percent"] == 40
+        said_to(home, f"{BASE}/device/ev/request", {"mode": "boost"})
+        said_to(home, state, {"power_w": 11_000})
+        await home.clock.sleep(1200)
+        assert 43 < shown(home, "ev")["soc_percent"] < 47
 
     live(([EV], {}, story))
 
@@ -318,6 +366,13 @@ def test_a_problem_is_one_entity_and_gone_within_a_minute_of_its_cure() -> None:
         said_to(home, f"{BASE}/device/ev/state", {"plugged": True, "power_w": 0})
         await home.clock.sleep(60)
         assert problems(home, "ev") == {"assumed_value"}
+        said_to(home, f"{BASE}/device/ev/info", {"max_power_w": 3700})
+        await home.clock.sleep(60)
+        assert problems(home, "ev") == {"assumed_value", "fault"}
+        fault = shown(home, "ev")["problems"]["fault"]
+        assert fault["text"] == "says it can take 3700 W, the config 11000 W"
+        assert fault["what_to_do"] == "Correct the config, or what is set in the device."
+        said_to(home, f"{BASE}/device/ev/info", {"max_power_w": 11_000})
         said_to(home, f"{BASE}/device/ev/request", {"soc_percent": 10})
         await home.clock.sleep(60)
         assert problems(home, "ev") == set()

@@ -40,8 +40,13 @@ HEADLINES = {
     "binary_sensor.ev_plugged_in": (None, "plug", None),
     "binary_sensor.flatpeak_prices_stale": (None, "problem", None),
 }
-# What is not known without a ledger, or not planned while people are away.
-LATER = ("sensor.flatpeak_saved", "sensor.ev_energy", "sensor.heat_pump_next_start")
+# What is not known without a ledger or a car, or not planned while people are away.
+LATER = (
+    "sensor.flatpeak_saved",
+    "sensor.ev_energy",
+    "sensor.ev_state_of_charge",
+    "sensor.heat_pump_next_start",
+)
 KNOWN = [name for name in HEADLINES if name not in LATER]
 # What is taken from the grid and given to it stands in one source since then.
 ONE_GRID_SOURCE = (2026, 1)

@@ -119,12 +119,15 @@ def judged(program: Path, said: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
 def said_by(home: Home) -> list[tuple[str, str]]:
     """Everything that was said, in order; states that differ in nothing but their time once."""
-    out: dict[tuple[str, str], tuple[str, str]] = {}
+    out: list[tuple[str, str]] = []
+    seen: set[tuple[str, str]] = set()
     for item in home.broker.log:
         payload = item.payload.decode()
-        shown = re.sub(r'"at":"[^"]*"', "", payload) if "/ha/" in item.topic else payload
-        out.setdefault((item.topic, shown), (item.topic, payload))
-    return list(out.values())
+        shown = item.topic, re.sub(r'"at":"[^"]*"', "", payload)
+        if "/ha/" not in item.topic or shown not in seen:
+            out.append((item.topic, payload))
+        seen.add(shown)
+    return out
 
 
 def entities_of(home: Home) -> set[str]:
@@ -194,7 +197,7 @@ FAULTS: Mapping[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     ),
     "unit": (
         lambda body: body["components"]["energy"].update(unit_of_measurement="EUR"),
-        "unit EUR with energy",
+        "energy",
     ),
     "template": (
         lambda body: body["components"]["price"].update(value_template="{{ value_json.gone }}"),

@@ -256,6 +256,18 @@ def test_a_full_car_that_takes_no_more_is_no_fault() -> None:
     assert model.problems(NOW + 60 * MINUTE) == []
 
 
+def test_one_that_had_nothing_to_tell_while_it_was_off_is_no_fault_as_it_goes_on() -> None:
+    model = car()
+    say(model, 0, plugged=True, power_w=0.0)
+    model.told(schedule((60, 240, 7400)), NOW)
+    model.advance(NOW + 61 * MINUTE)
+    assert model.problems(NOW + 61 * MINUTE) == []
+    model.advance(NOW + 80 * MINUTE)
+    assert "tells its power no more" in " ".join(model.problems(NOW + 80 * MINUTE))
+    say(model, 81, power_w=7400.0)
+    assert model.problems(NOW + 81 * MINUTE) == []
+
+
 def test_one_that_said_that_it_takes_nothing_is_not_counted_as_taking_in_its_silence() -> None:
     model = car()
     say(model, 0, plugged=True, soc_percent=40.0)

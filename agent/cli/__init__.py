@@ -18,6 +18,7 @@ COMMANDS = {
     "run": "keep rates, plan, tell the appliances (what the service does)",
     "demo": "see it at work: sandbox, broker and simulated appliances embedded",
     "plan": "plan one Situation, or one a line, without a running agent",
+    "situation": "what a plan of the agent's was made from, as JSON for plan",
     "check": "read the configuration, try broker, tariff, folder and clock, say what is wrong",
     "connect": "connect your tariff, show it, or end the connection",
     "claim": "print a one-time code for the local pages: the first password, or a forgotten one",

@@ -36,6 +36,7 @@ DISCONNECT_TIMEOUT_S = 1.0
 RELEASE_TIMEOUT_S = 2.0
 FIRST_SCHEDULES_LOOK_S = 0.2
 PLAN_TIME_LIMIT_S = 2.0
+TIME_AT_MOST_EVERY_S = 5.0
 
 
 async def plan_in_thread(
@@ -181,6 +182,8 @@ async def _time_on_demand(rooms: Rooms) -> None:
         await rooms.signals.time_wanted.wait()
         rooms.signals.time_wanted.clear()
         await rooms.publisher.send_time()
+        # Of a device that comes and goes all the time.
+        await asyncio.sleep(TIME_AT_MOST_EVERY_S)
 
 
 async def _refresh_on_demand(rooms: Rooms) -> None:

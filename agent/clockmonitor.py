@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from agent.clock import Clock
+from agent.energy.sentences import sentence
 from agent.health import Health
 
 log = logging.getLogger(__name__)
@@ -37,8 +38,8 @@ REMEMBER_EVERY = timedelta(hours=6)
 # A clock before this was never set: the program is younger.
 EARLIEST_PLAUSIBLE = datetime(2025, 1, 1, tzinfo=UTC)
 NOT_SYNCHRONISED = 5  # adjtimex(2) returns TIME_ERROR
-SET_THE_CLOCK = "owner: set the clock, switch on systemd-timesyncd or chrony"
-KEEP_IT_RIGHT = "owner: switch on systemd-timesyncd or chrony"
+SET_THE_CLOCK = sentence("owner: set the clock, switch on systemd-timesyncd or chrony")
+KEEP_IT_RIGHT = sentence("owner: switch on systemd-timesyncd or chrony")
 
 
 def kernel_synchronised() -> bool:
@@ -105,13 +106,14 @@ class ClockMonitor:
             if goes_on:
                 self._trust_unconfirmed()
             else:
-                self._doubt(f"the clock is {_rounded(off)} off the tariff source's", SET_THE_CLOCK)
+                why = sentence("the clock is {off} off the tariff source's", off=_rounded(off))
+                self._doubt(why, SET_THE_CLOCK)
 
     async def run(self) -> None:
         """Look for jumps and for confirmation until it is cancelled."""
         self._begin_doubt()
         if not self._trusted:
-            self.health.degraded("clock", "the time is not confirmed yet")
+            self.health.degraded("clock", sentence("the time is not confirmed yet"))
         while True:
             self._check()
             self._wake.clear()
@@ -153,13 +155,18 @@ class ClockMonitor:
         if abs(jumped) > MAX_CLOCK_OFFSET:
             self._begin_doubt()
             self._off = timedelta(0)
-            self._doubt(f"the clock jumped by {jumped}", "")
+            self._doubt(sentence("the clock jumped by {jumped}", jumped=jumped), "")
 
     def _impossible(self, now: datetime) -> str | None:
         if now < EARLIEST_PLAUSIBLE:
-            return f"the time lies before {EARLIEST_PLAUSIBLE.year}: nobody has set it"
+            return sentence(
+                "the time lies before {year}: nobody has set it", year=EARLIEST_PLAUSIBLE.year
+            )
         if self.newest_confirmed is not None and now < self.newest_confirmed:
-            return f"the time lies before {self.newest_confirmed:%Y-%m-%d %H:%M} UTC, which was"
+            return sentence(
+                "the time lies before {confirmed} UTC, which was",
+                confirmed=f"{self.newest_confirmed:%Y-%m-%d %H:%M}",
+            )
         return None
 
     def _fits(self, now: datetime) -> bool:
@@ -181,10 +188,14 @@ class ClockMonitor:
     def _trust_unconfirmed(self) -> None:
         first = not self._trusted
         self._trusted = True
-        why = "nothing confirmed the time"
+        why = sentence("nothing confirmed the time; deadlines come before prices")
         if self._off:
-            why = f"the tariff source's clock is {_rounded(self._off)} off and nothing else tells"
-        self.health.degraded("clock", f"{why}; deadlines come before prices", KEEP_IT_RIGHT)
+            why = sentence(
+                "the tariff source's clock is {off} off and nothing else tells; deadlines come "
+                "before prices",
+                off=_rounded(self._off),
+            )
+        self.health.degraded("clock", why, KEEP_IT_RIGHT)
         if first:
             self.on_trusted()
 

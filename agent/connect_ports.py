@@ -20,7 +20,9 @@ class TariffConnectApi(Protocol):
     `callback_url` at the end, where one is given. `result` is None until there is something to
     tell; Refused with a code ends the session. `disconnect` takes the tariff away there.
     `pair` tells a maker's backend the code that it gave the owner; the answer is the gateway's
-    token, empty where none is needed. `pairs`: whether it is to be asked for a code at all.
+    token, empty where none is needed. `log_in` shows the credentials and asks for nothing: True
+    where they were accepted, False where there is no login of its own. `pairs`: whether it is to
+    be asked for a code at all.
     `origin` is where the pages are to which a person is sent.
     """
 
@@ -41,6 +43,8 @@ class TariffConnectApi(Protocol):
     async def disconnect(self, location_id: str, direction: Direction) -> None: ...
 
     async def pair(self, code: str) -> str: ...
+
+    async def log_in(self) -> bool: ...
 
     def use_token(self, token: str) -> None: ...
 

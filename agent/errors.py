@@ -10,6 +10,11 @@ from agent.energy.text import clean_text
 class AgentError(Exception):
     """Base of all errors that the agent raises on purpose."""
 
+    @property
+    def sentence(self) -> str:
+        """As `str(self)`, but one of `agent.energy.sentences` stays one."""
+        return self.args[0] if self.args else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:

@@ -7,9 +7,12 @@ import os
 import signal
 import sys
 from difflib import get_close_matches
+from pathlib import Path
 from types import FrameType
+from typing import TextIO
 
 from agent import __version__
+from agent.cli.interrupt import EX_INTERRUPTED, ending_at_once
 
 COMMANDS = {
     "run": "keep rates, plan, tell the appliances (what the service does)",
@@ -28,8 +31,7 @@ COMMANDS = {
 }
 EX_USAGE = 64
 EX_IOERR = 74
-# As a shell reports a program that these signals ended.
-EX_INTERRUPTED = 128 + signal.SIGINT
+# As a shell reports a program that this signal ended.
 EX_PIPE = 128 + signal.SIGPIPE
 GONE = (errno.EPIPE, errno.EIO)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -47,6 +49,7 @@ def usage() -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; the return value is the exit code."""
+    sys.stdout, sys.stderr = sys.stdout or _nobody(), sys.stderr or _nobody()
     for stream in (sys.stdout, sys.stderr):
         # A sign that the terminal's encoding does not have is no reason to end.
         if isinstance(stream, io.TextIOWrapper):
@@ -67,6 +70,11 @@ def main(argv: list[str] | None = None) -> int:
             return EX_PIPE
         print(f"flatpeak-agent: the output has no room: {error.strerror}", file=sys.stderr)
         return EX_IOERR
+
+
+def _nobody() -> TextIO:
+    """For an output that was closed by whoever started it, `>&-`."""
+    return Path(os.devnull).open("w")  # open to the end, as the others are
 
 
 def _run(args: list[str], *, is_program: bool) -> int:
@@ -90,7 +98,8 @@ def _run(args: list[str], *, is_program: bool) -> int:
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
             is_service = args[0] == "run"
             signal.signal(signal.SIGHUP, signal.SIG_IGN if is_service else _stop_before_start)
-    module = importlib.import_module(f"agent.cli.{args[0].replace('-', '_')}")
+    with ending_at_once():
+        module = importlib.import_module(f"agent.cli.{args[0].replace('-', '_')}")
     code: int = module.main(args[1:])
     return code
 

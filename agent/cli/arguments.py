@@ -2,7 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import NoReturn
 
 EX_USAGE = 64
@@ -38,6 +39,27 @@ def number_to(most: float) -> Callable[[str], float]:
         return value
 
     return read
+
+
+def missing_file(paths: Iterable[Path]) -> str:
+    """Which of the files a command shall read cannot be read, and why; empty where all can."""
+    for path in paths:
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            return f"{path}: {error.strerror}"
+    return ""
+
+
+def time_zone(text: str) -> str:
+    """An option's type: an IANA time zone."""
+    # Imported here: options are read without the models of the config.
+    from agent.config.base import zone_name
+
+    try:
+        return zone_name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time zone; {error}") from error
 
 
 def port(text: str) -> int:

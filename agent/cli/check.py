@@ -16,6 +16,7 @@ from agent.cli.checks.machine import check_clock, check_service, check_state
 from agent.cli.checks.result import FAILED, CheckResult
 from agent.cli.checks.settings import check_import_names, check_settings, placeholders
 from agent.cli.checks.tariff import check_tariff
+from agent.cli.checks.web import check_web
 from agent.cli.common import (
     EX_CONFIG,
     EX_OK,
@@ -72,6 +73,7 @@ async def _results(read: ConfigRead) -> AsyncIterator[CheckResult]:
         *check_import_names(),
         check_state(read.folder, service),
         check_clock(),
+        *await check_web(config, service),
     ):
         yield result
     async for result in check_broker(config):

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TextIO
 
+from agent.cli.interrupt import ending_at_once
 from agent.cli.service import Service
 from agent.config import Config, load_config
 from agent.energy.text import clean_text
@@ -34,6 +35,9 @@ AS_SERVICE_HELP = (
     "read them)"
 )
 THREADS = "flatpeak-work"
+# Local time, as a person at the terminal has it.
+TIME_OF_DAY = "%H:%M:%S"
+DATE_AND_TIME = f"%Y-%m-%d {TIME_OF_DAY}"
 MAX_LINE = 1000
 THREADS_END_WITHIN_S = 0.2
 
@@ -47,23 +51,31 @@ def read_config(given: Path | None, service: Service | None = None) -> Config | 
     secrets = None if service is None else service.secrets
     path = config_file(given, environ)
     try:
-        return load_config(path, AgentConfig, environ=environ, secrets=secrets)
+        with ending_at_once():
+            return load_config(path, AgentConfig, environ=environ, secrets=secrets)
     except ConfigError as error:
-        count = len(error.faults)
-        print(
-            f"{path}: {count} {'thing is' if count == 1 else 'things are'} wrong, "
-            "nothing was started",
-            file=sys.stderr,
-        )
-        for fault in error.faults:
-            print(f"  {fault}", file=sys.stderr)
+        print_faults(f"{path}: ", error, "nothing was started")
         return None
 
 
+def print_faults(source: str, error: ConfigError, outcome: str) -> None:
+    """How many, what that led to, and each with its key, on stderr."""
+    count = len(error.faults)
+    things = "thing is" if count == 1 else "things are"
+    print(f"{source}{count} {things} wrong, {outcome}", file=sys.stderr)
+    for fault in error.faults:
+        print(f"  {fault}", file=sys.stderr)
+
+
 def set_up_logging(level: str) -> None:
-    """One line an event on stderr; the journal is told each line's priority and adds the time."""
+    """One line an event on stderr; the journal is told each line's priority and adds the time.
+
+    On a terminal the time of day is enough, in a file the date belongs to it.
+    """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(LineFormatter(to_journal=is_journal(sys.stderr)))
+    to_journal = is_journal(sys.stderr)
+    time_format = TIME_OF_DAY if sys.stderr.isatty() else DATE_AND_TIME
+    handler.setFormatter(LineFormatter(time_format=None if to_journal else time_format))
     logging.basicConfig(level=level.upper(), handlers=[handler])
     for noisy in ("asyncio", "aiohttp.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
@@ -94,15 +106,19 @@ def is_journal(stream: TextIO, environ: Mapping[str, str] = os.environ) -> bool:
 class LineFormatter(logging.Formatter):
     """One line an event whatever others said in it; a traceback's lines each bear its priority.
 
-    The priorities are those of sd-daemon(3), without which the journal takes all for information.
+    `time_format` None is for the journal, which has times and is told priorities, those of
+    sd-daemon(3): without them it takes all for information.
     """
 
-    def __init__(self, *, to_journal: bool) -> None:
-        super().__init__("%(levelname).1s %(name)s: %(message)s")
-        self._to_journal = to_journal
+    def __init__(self, *, time_format: str | None) -> None:
+        self._to_journal = time_format is None
+        time = "" if self._to_journal else "%(asctime)s "
+        super().__init__(f"{time}%(levelname).1s %(name)s: %(message)s", time_format)
 
     def format(self, record: logging.LogRecord) -> str:
         record.message = clean_text(record.getMessage(), MAX_LINE)
+        if self.usesTime():
+            record.asctime = self.formatTime(record, self.datefmt)
         lines = [self.formatMessage(record)]
         if record.exc_info:
             trace = self.formatException(record.exc_info).splitlines()

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from agent.cli.service import Service, find_service
 from agent.config import Config
 from agent.paths import config_file, state_directory
 
+SERVICES_CONFIG = "the installed service has one of its own: --as-service reads it, with sudo"
 # Said where a folder cannot be used by whoever gave the command.
 OTHERS_FOLDER = "; for the installed service: --as-service, with sudo"
 
@@ -46,6 +48,8 @@ def read_chosen(args: argparse.Namespace) -> ConfigRead | None:
     service = find_service() if args.as_service else None
     config = read_config(args.config, service)
     if config is None:
+        if service is None and args.config is None and not config_file(None).exists():
+            print(f"  {SERVICES_CONFIG}", file=sys.stderr)
         return None
     environ = os.environ if service is None else service.environ
     return ConfigRead(config, config_file(args.config, environ), service)

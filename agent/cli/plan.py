@@ -23,12 +23,13 @@ from agent.planning.portfolio import ENGINES, Entry
 from agent.solver import SolverClient
 
 EX_DATA = 65
+EX_NOINPUT = 66
 MOST_SECONDS = 3600
 TIME_LIMIT_S = 2.0
 
 
 def main(argv: Sequence[str]) -> int:
-    """Exit code 0; 65 when something was refused; 64 for wrong usage."""
+    """Exit code 0; 65 when something was refused; 66 without the file; 64 for wrong usage."""
     parser = CommandParser(
         "plan", "Plan one Situation (a JSON document, schema situation/1), or one a line."
     )
@@ -62,7 +63,7 @@ def _planned(options: Namespace, engines: Sequence[Entry]) -> int:
         text = _read(options.situation)
     except OSError as error:
         print(f"flatpeak-agent plan: {options.situation}: {error.strerror}", file=sys.stderr)
-        return EX_DATA
+        return EX_NOINPUT
     return _one(text, options.situation, options.time_limit, engines, as_json=options.json)
 
 

@@ -9,12 +9,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.cli.arguments import CommandParser, UsageParser
+from agent.cli.arguments import CommandParser, UsageParser, missing_file
 from agent.cli.common import (
     EX_CONFIG,
     EX_DATAERR,
+    EX_NOINPUT,
     EX_OK,
     EX_UNAVAILABLE,
+    print_faults,
     run_until_stopped,
     set_up_logging,
     stop_on_signals,
@@ -36,7 +38,7 @@ def main(argv: list[str]) -> int:
     if missing:
         print(
             f"flatpeak-agent provider: {', '.join(missing)} not installed. The supplier's side is "
-            "an extra: pip install 'flatpeak-edge-agent[provider]'",
+            "an extra: pip install -c constraints.txt '.[provider]', in the folder of the source",
             file=sys.stderr,
         )
         return EX_UNAVAILABLE
@@ -46,22 +48,27 @@ def main(argv: list[str]) -> int:
     try:
         config = read_settings(path)
     except ConfigError as error:
-        return _say_faults(error, f"{path}: nothing was started")
+        print_faults(f"{path}: ", error, "nothing was started")
+        return EX_CONFIG
     set_up_logging(config.log.level)
     return run_until_stopped(_run(args, config, path))
 
 
 async def _run(args: argparse.Namespace, config: "ProviderConfig", path: Path) -> int:
     try:
-        if args.deed == "run":
+        if args.action == "run":
             return await _serve(args, config, path)
-        if args.deed == "load":
+        if args.action == "load":
+            if missing := missing_file(args.files):
+                print(f"flatpeak-agent provider: {missing}", file=sys.stderr)
+                return EX_NOINPUT
             return await _load(args.files, config)
-        if args.deed == "audit":
+        if args.action == "audit":
             return await _audit(args.since, config)
         return await _check(config)
     except ConfigError as error:
-        return _say_faults(error, "nothing was written")
+        print_faults("", error, "nothing was written")
+        return EX_DATAERR
     except AgentError as error:
         print(f"flatpeak-agent provider: {error}", file=sys.stderr)
         return EX_UNAVAILABLE
@@ -124,26 +131,21 @@ async def _check(config: "ProviderConfig") -> int:
     return EX_OK if all(result.good for result in results) else EX_UNAVAILABLE
 
 
-def _say_faults(error: ConfigError, outcome: str) -> int:
-    for fault in error.faults:
-        print(f"  {fault}", file=sys.stderr)
-    print(outcome, file=sys.stderr)
-    return EX_CONFIG if "started" in outcome else EX_DATAERR
-
-
 def _parser() -> CommandParser:
     parser = CommandParser("provider", "The energy supplier's side of FlatPeak Connect.")
     common = UsageParser(add_help=False)
     common.add_argument("--config", type=Path, metavar="FILE", help="provider.yaml")
-    deeds = parser.add_subparsers(dest="deed", required=True, parser_class=UsageParser)
-    run = deeds.add_parser("run", parents=[common], help="serve pages, tokens and tariffs")
+    actions = parser.add_subparsers(
+        dest="action", required=True, metavar="run|load|check|audit", parser_class=UsageParser
+    )
+    run = actions.add_parser("run", parents=[common], help="serve pages, tokens and tariffs")
     run.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
-    load = deeds.add_parser("load", parents=[common], help="customers and tariffs from CSV files")
+    load = actions.add_parser("load", parents=[common], help="customers and tariffs from CSV files")
     load.add_argument("files", nargs="+", type=Path, metavar="FILE.csv")
-    deeds.add_parser(
+    actions.add_parser(
         "check", parents=[common], help="database, FlatPeak and tariffs: what is wrong"
     )
-    audit = deeds.add_parser("audit", parents=[common], help="the audit log as CSV")
+    audit = actions.add_parser("audit", parents=[common], help="the audit log as CSV")
     audit.add_argument("--since", type=_instant, metavar="INSTANT", help="2026-04-01T00:00:00Z")
     return parser
 

@@ -5,10 +5,9 @@ import asyncio
 import sys
 from datetime import datetime, time, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from agent.cli.arguments import CommandParser, number_to, port
-from agent.cli.common import EX_DATAERR, EX_UNAVAILABLE, stop_on_signals
+from agent.cli.arguments import CommandParser, missing_file, number_to, port, time_zone
+from agent.cli.common import EX_DATAERR, EX_NOINPUT, EX_UNAVAILABLE, stop_on_signals
 from agent.clock import Clock, SteppedClock, SystemClock
 from agent.energy.instants import format_instant, parse_instant
 from integrations.sandbox.faults import FAULTS
@@ -32,6 +31,9 @@ def main(argv: list[str]) -> int:
         return 0
     locations = built_in()
     if args.prices:
+        if missing := missing_file([args.prices]):
+            print(f"flatpeak-agent sandbox: --prices: {missing}", file=sys.stderr)
+            return EX_NOINPUT
         try:
             locations = (from_file(args.prices, args.timezone or ""), *locations)
         except (OSError, EOFError, ValueError) as error:
@@ -127,7 +129,7 @@ def _parser() -> CommandParser:
         "dates: the clock starts there",
     )
     parser.add_argument(
-        "--timezone", type=_zone, help="the price file's zone, such as Europe/Madrid"
+        "--timezone", type=time_zone, help="the price file's zone, such as Europe/Madrid"
     )
     parser.add_argument(
         "--start", type=_instant, metavar="INSTANT", help="where the clock starts; default: now"
@@ -174,11 +176,3 @@ def _instant(text: str) -> datetime:
         raise argparse.ArgumentTypeError(
             f"expected an instant such as 2026-01-16T10:00:00Z, got {text!r}"
         ) from error
-
-
-def _zone(text: str) -> str:
-    try:
-        ZoneInfo(text)
-    except (ValueError, OSError, ZoneInfoNotFoundError) as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time zone") from error
-    return text

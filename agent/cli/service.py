@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.config.load import PREFIX
 from agent.paths import APP, credentials_directory
 
 UNIT = f"{APP}.service"
@@ -29,13 +30,15 @@ OF_THE_SHELL = ("FLATPEAK_AGENT", "CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "C
 @dataclass(frozen=True, slots=True)
 class Service:
     """`unit` None where none is installed. `environ` is what the service would find; `secrets` are
-    the files of LoadCredential=; `encrypted` the names of those that only systemd can read.
+    the files of LoadCredential=; `encrypted` the names of those that only systemd can read;
+    `ignored` the variables of the agent's that a person's shell has and the service has not.
     """
 
     unit: Path | None
     environ: Mapping[str, str]
     secrets: Mapping[str, Path]
     encrypted: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 def find_service(
@@ -61,7 +64,10 @@ def find_service(
     }
     for value in (value for key, value in entries if key == "Environment"):
         found |= dict(item.split("=", 1) for item in shlex.split(value) if "=" in item)
-    return Service(unit, {**shell, **found}, secrets, encrypted)
+    ignored = tuple(
+        name for name in sorted(environ) if name.upper().startswith(PREFIX) and name not in found
+    )
+    return Service(unit, {**shell, **found}, secrets, encrypted, ignored)
 
 
 def _entries(unit: Path, folders: tuple[Path, ...]) -> Iterator[tuple[str, str]]:

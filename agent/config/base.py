@@ -4,11 +4,13 @@ Messages say what is expected, never what was found: who prints them knows which
 """
 
 import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import time
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Self, get_args
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -24,7 +26,35 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 NUMBER = re.compile(r"\b(int|float|Decimal|Literal)\b")
+# How alike a name has to be to be offered: CEST is no EST.
+MEANT_ZONE = 0.88
 BOOLEAN = re.compile(r"\bbool\b|\b(True|False)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFault:
+    """What a check between several keys finds at one of them.
+
+    `keys` lead there from the section that checks; `value` is shown, None for none.
+    """
+
+    keys: tuple[str | int, ...]
+    expected: str
+    value: str | int | float | None = None
+
+
+def refuse(faults: Iterable[KeyFault]) -> None:
+    """Raises ValidationError with all of them, nothing where there is none."""
+    details = [
+        InitErrorDetails(
+            type=PydanticCustomError("between_keys", "{expected}", {"expected": fault.expected}),
+            loc=fault.keys,
+            input=fault.value,
+        )
+        for fault in faults
+    ]
+    if details:
+        raise ValidationError.from_exception_data("between keys", details, hide_input=True)
 
 
 class Section(BaseModel):
@@ -106,13 +136,26 @@ def clock_time(value: object) -> time:
     return time(int(found[1]), int(found[2]))
 
 
-def _zone(value: object) -> str:
+def zone_name(value: object) -> str:
+    """The IANA zone of that name. Raises ValueError with what was meant, where it is near one."""
+    text = value if isinstance(value, str) else ""
     try:
-        if isinstance(value, str) and value:
-            return ZoneInfo(value).key
+        if text:
+            return ZoneInfo(text).key
     except (KeyError, ValueError, OSError):
         pass
-    raise ValueError("expected a time zone such as Europe/Berlin")
+    raise ValueError(f"{_near_zone(text)}expected a time zone such as Europe/Berlin")
+
+
+def _near_zone(text: str) -> str:
+    """By its whole name, or by its city alone."""
+    names = {name.lower(): name for name in sorted(available_timezones())}
+    cities = {name.rsplit("/", 1)[-1]: name for name in names if "/" in name}
+    wanted = text.strip().lower().replace(" ", "_")
+    found = get_close_matches(wanted, [*names, *cities], 1, MEANT_ZONE)
+    if not found:
+        return ""
+    return f"did you mean {names.get(found[0]) or names[cities[found[0]]]}? "
 
 
 def end_time(value: object) -> object:
@@ -128,10 +171,13 @@ def _name(value: str) -> str:
     return value
 
 
-def _whole_path(value: Path) -> Path:
-    if not value.is_absolute():
-        raise ValueError("expected a whole path such as /var/lib/flatpeak-agent, beginning with /")
-    return value
+def _whole_path(example: str) -> AfterValidator:
+    def whole(value: Path) -> Path:
+        if not value.is_absolute():
+            raise ValueError(f"expected a whole path such as {example}, beginning with /")
+        return value
+
+    return AfterValidator(whole)
 
 
 def matching(pattern: str, expected: str) -> AfterValidator:
@@ -145,14 +191,25 @@ def matching(pattern: str, expected: str) -> AfterValidator:
     return AfterValidator(matched)
 
 
+def certificate_faults(certificate: Path | None, key: Path | None) -> Iterator[KeyFault]:
+    """Where one of `certificate_file` and `key_file` is given without the other."""
+    given = {"certificate_file": certificate, "key_file": key}
+    missing = [name for name, file in given.items() if file is None]
+    if len(missing) == 1:
+        expected = "is missing; certificate_file and key_file are given together or not at all"
+        yield KeyFault((missing[0],), expected)
+
+
 ClockTime = Annotated[
     time, BeforeValidator(clock_time), PlainSerializer(lambda value: value.strftime("%H:%M"))
 ]
 # Where a span of the day ends; midnight may be written as the end of the day that it ends.
 EndTime = Annotated[ClockTime, BeforeValidator(end_time)]
-Zone = Annotated[str, BeforeValidator(_zone)]
+Zone = Annotated[str, BeforeValidator(zone_name)]
 # The service begins in another folder than the person who tries it, and nobody expands a tilde.
-WholePath = Annotated[Path, AfterValidator(_whole_path)]
+FolderPath = Annotated[Path, _whole_path("/var/lib/flatpeak-agent")]
+CertificatePath = Annotated[Path, _whole_path("/etc/flatpeak-agent/cert.pem")]
+KeyPath = Annotated[Path, _whole_path("/etc/flatpeak-agent/key.pem")]
 Name = Annotated[str, AfterValidator(_name)]
 Watts = Annotated[int, Field(ge=0, le=1_000_000)]
 Percent = Annotated[float, Field(ge=0, le=100)]

@@ -4,6 +4,7 @@ Powers in W, energy in kWh, durations in seconds, clock times as local text.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -60,6 +61,12 @@ class Window(Section):
     start: WindowEdge = "00:00"
     end: Annotated[WindowEdge, BeforeValidator(end_time)] = "00:00"
     days: Days = EVERY_DAY
+
+    def __str__(self) -> str:
+        days = "" if self.days == EVERY_DAY else f" on {', '.join(self.days)}"
+        if self.start == self.end == "00:00":
+            return f"at any time{days or ' of the day'}"
+        return f"from {self.start} to {self.end}{days}"
 
 
 class EnergyNeed(Section):
@@ -130,6 +137,10 @@ class AdapterSection(Section):
     without_agent: ClassVar[str] = ""
 
     family: str = "native"
+
+    def controls(self) -> Mapping[str, str]:
+        """What of another maker's it switches, by the key of the section that names it."""
+        return {}
 
 
 class DeviceSection(Section):

@@ -16,7 +16,8 @@ from pydantic import (
     model_validator,
 )
 
-from agent.config.base import Section, WholePath
+from agent.config.base import FolderPath, Section, refuse
+from agent.config.cross_checks import cross_faults
 from agent.config.devices import AdapterSection, DeviceSection
 from agent.config.mqtt import MqttSection
 from agent.config.site import PlannerSection, SiteSection
@@ -26,7 +27,7 @@ from agent.config.tariff import TariffSection
 class StateSection(Section):
     """Where the database lies; left out, systemd's or the system's usual place."""
 
-    directory: WholePath | None = None
+    directory: FolderPath | None = None
 
 
 class LogSection(Section):
@@ -53,33 +54,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _whole(self) -> "Config":
-        ids = [device.id for device in self.devices]
-        repeated = sorted({name for name in ids if ids.count(name) > 1})
-        if repeated:
-            raise ValueError(f"devices: the id {repeated[0]!r} is used twice")
-        if len(self.base_topic) > 64:
-            raise ValueError("mqtt.base and site.id are at most 64 bytes together")
-        if self.site.pv is not None and (self.site.latitude is None or self.site.longitude is None):
-            raise ValueError("site.latitude and site.longitude are needed for site.pv")
-        grid_meters = [d.id for d in self.devices if getattr(d, "role", None) == "grid"]
-        if len(grid_meters) > 1:
-            raise ValueError(f"devices: {' and '.join(grid_meters)} are both the grid meter")
-        appliances = {device.id for device in self.appliances}
-        unknown = sorted(set(self.site.controllable_devices or ()) - appliances)
-        if unknown:
-            raise ValueError(f"site.controllable_devices: no device is called {unknown[0]!r}")
-        if self._uses_sun() and (self.site.latitude is None or self.site.longitude is None):
-            raise ValueError("site.latitude and site.longitude are needed for sunrise and sunset")
+        refuse(cross_faults(self))
         return self
-
-    def _uses_sun(self) -> bool:
-        edges = [
-            edge
-            for device in self.devices
-            for need in getattr(device, "needs", ())
-            for edge in (need.window.start, need.window.end)
-        ]
-        return any(edge.startswith("sun") for edge in edges)
 
 
 def config_model(

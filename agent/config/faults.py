@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from agent.config.units import in_unit
 from agent.errors import Fault
 
 SECRET_KEYS = {"api_key", "client_secret", "password", "token"}
@@ -47,6 +48,17 @@ WORDS = (
     ("less than or equal to", "at most"),
     ("greater than", "more than"),
 )
+# Faults of which the key's unit may be the reason.
+OF_NUMBERS = {
+    "int_parsing",
+    "int_from_float",
+    "float_parsing",
+    "decimal_parsing",
+    "greater_than",
+    "greater_than_equal",
+    "less_than",
+    "less_than_equal",
+}
 # Sections of which there are several kinds, and the place where pydantic names the one chosen.
 CHOICES = {"tariff": 1, "devices": 2}
 
@@ -78,6 +90,8 @@ def _fault(item: Any) -> Fault:
     for theirs, ours in WORDS:
         message = message.replace(theirs, ours)
     message = MESSAGES.get(kind, message)
+    if kind in OF_NUMBERS and (unit := in_unit(path.rsplit(".", 1)[-1], item["input"])):
+        message = f"{message}; {unit}"
     shown = _shown(path, item["input"])
     return Fault(path, f"is {shown}; {message}" if shown else message)
 

@@ -12,8 +12,9 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from agent.config.base import ClockTime, EndTime, Section, Watts
+from agent.config.base import ClockTime, EndTime, KeyFault, Section, Watts, refuse
 from agent.config.devices import EVERY_DAY, Days, DeviceSection, Seconds
+from agent.config.units import kw_meant
 from agent.energy.curve import interpolated
 
 Celsius = Annotated[float, Field(ge=0, le=95, allow_inf_nan=False)]
@@ -68,9 +69,8 @@ class Band(Section):
     @model_validator(mode="after")
     def _check_order(self) -> "Band":
         if self.min_c >= self.max_c:
-            raise ValueError(
-                f"min_c is {self.min_c:g}, max_c {self.max_c:g}; expected min_c below max_c"
-            )
+            expected = f"expected less than max_c, {self.max_c:g}"
+            refuse([KeyFault(("min_c",), expected, self.min_c)])
         return self
 
 
@@ -130,21 +130,21 @@ class HeatStoreSection(DeviceSection):
     def bands(self) -> Sequence[Band]:
         return (*self.comfort, self.setback)
 
-    def named_bands(self) -> Iterator[tuple[str, Band]]:
-        """Every band and its key in the section."""
+    def keyed_bands(self) -> Iterator[tuple[tuple[str | int, ...], Band]]:
+        """Every band and where it stands in the section."""
         for index, band in enumerate(self.comfort):
-            yield f"comfort[{index}]", band
-        yield "setback", self.setback
+            yield ("comfort", index), band
+        yield ("setback",), self.setback
 
     @model_validator(mode="after")
     def _check_control(self) -> "HeatStoreSection":
         least = self.min_power_w
         if least is not None and self.control is HeatControl.SG_READY:
-            raise ValueError(
-                "min_power_w goes with control: power; sg_ready knows on and off alone"
-            )
+            expected = "it goes with control: power; sg_ready knows on and off alone"
+            refuse([KeyFault(("min_power_w",), expected, least)])
         if least is not None and least > self.power_w:
-            raise ValueError(f"min_power_w is {least}, above power_w {self.power_w}")
+            expected = f"expected at most power_w, {self.power_w}{kw_meant(self.power_w)}"
+            refuse([KeyFault(("min_power_w",), expected, least)])
         return self
 
     @model_validator(mode="after")

@@ -13,11 +13,14 @@ from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from agent.config.base import Section
-from agent.config.faults import faults_of
+from agent.config.faults import NO_LIST, faults_of
 from agent.errors import ConfigError, Fault
 from agent.paths import credentials_directory
 
+# No house needs more, and a slow gateway reads no more within a minute.
+MOST_BYTES = 500_000
 PREFIX = "FLATPEAK_AGENT__"
+JSON_LIST = 'expected a list, as JSON: ["a", "b"] or [{"key": 1}]'
 Model = TypeVar("Model", bound=Section)
 # What the YAML library says and what people have done.
 YAML_HINTS = (
@@ -43,10 +46,13 @@ _Constructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.cons
 
 @dataclass(slots=True)
 class _Given:
-    """Values from beside the file. `origins` says of each dotted key where it came from."""
+    """Values from beside the file. `origins` says of each dotted key where it came from, `faults`
+    which could not be read.
+    """
 
     values: dict[str, Any] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
 
     def put(self, keys: Sequence[str], value: Any, origin: str) -> None:
         below = self.values
@@ -65,25 +71,44 @@ def load_config(
     environ: Mapping[str, str] = os.environ,
     secrets: Mapping[str, Path] | None = None,
     prefix: str = PREFIX,
+    example: str = "config.example.yaml",
 ) -> Model:
     """The config at `path`, read by `model`. Raises ConfigError with every fault.
 
     `secrets` are files by name, such as `mqtt__password`; left out, those that systemd laid out.
-    Variables whose names begin with `prefix` are laid over the file.
+    Variables whose names begin with `prefix` are laid over the file. `example` is what to start
+    from where there is no file.
     """
-    document = _read_yaml(path)
+    document = _read_yaml(path, example)
     sections = set(model.model_fields)
     origins: dict[str, str] = {}
     if secrets is None:
         secrets = _files_in(credentials_directory(environ))
-    for given in (_from_files(secrets, sections), _from_environment(environ, prefix)):
+    beside = (
+        _from_files(secrets, sections),
+        _from_environment(environ, prefix, sections),
+    )
+    for given in beside:
         document = _laid_over(document, given.values)
         origins |= given.origins
+    unread = [fault for given in beside for fault in given.faults]
     try:
-        return model.model_validate(document)
+        config = model.model_validate(document)
     except ValidationError as error:
-        faults = [_with_origin(fault, origins) for fault in faults_of(error)]
-        raise ConfigError(faults, str(path)) from None
+        # Of a value that could not be read nothing more is said, such as that it is missing.
+        unread += [
+            _with_origin(fault, origins)
+            for fault in faults_of(error)
+            if not any(_speaks_of(fault, known) for known in unread)
+        ]
+    if unread:
+        raise ConfigError(unread, str(path))
+    return config
+
+
+def _speaks_of(fault: Fault, known: Fault) -> bool:
+    """Is it of the same key, or of a section that lacks it?"""
+    return known.path == fault.path or known.path.startswith(f"{fault.path}.")
 
 
 def _with_origin(fault: Fault, origins: Mapping[str, str]) -> Fault:
@@ -91,16 +116,20 @@ def _with_origin(fault: Fault, origins: Mapping[str, str]) -> Fault:
     keys = fault.path.replace("[", ".[").split(".")
     for count in range(len(keys), 0, -1):
         if origin := origins.get(".".join(keys[:count])):
-            return Fault(fault.path, f"{fault.message} ({origin})")
+            message = fault.message.replace(NO_LIST, JSON_LIST)
+            return Fault(fault.path, f"{message} ({origin})")
     # A section that only a variable speaks of.
     below = [origin for key, origin in origins.items() if key.startswith(f"{fault.path}.")]
     return Fault(fault.path, f"{fault.message} ({', '.join(below)})") if below else fault
 
 
-def _from_environment(environ: Mapping[str, str], prefix: str) -> _Given:
+def _from_environment(environ: Mapping[str, str], prefix: str, sections: set[str]) -> _Given:
     """`FLATPEAK_AGENT__MQTT__HOST=broker.lan`; lists and sections as JSON."""
     out = _Given()
     for name, text in sorted(environ.items()):
+        if meant := _meant_variable(name, prefix, sections):
+            out.faults.append(Fault(name, f"nobody reads this variable; did you mean {meant}?"))
+            continue
         if not name.upper().startswith(prefix):
             continue
         keys = name[len(prefix) :].lower().split("__")
@@ -110,9 +139,20 @@ def _from_environment(environ: Mapping[str, str], prefix: str) -> _Given:
                 value = json.loads(text)
             except ValueError:
                 fault = f"is no JSON; lists and sections are written as JSON (from {name})"
-                raise ConfigError([Fault(".".join(keys), fault)], "environment") from None
+                out.faults.append(Fault(".".join(keys), fault))
+                continue
         out.put(keys, value, f"from {name}")
     return out
+
+
+def _meant_variable(name: str, prefix: str, sections: set[str]) -> str:
+    """The name of ours that was meant by one with too few underscores, empty for any other name."""
+    stem = prefix.rstrip("_")
+    if not name.upper().startswith(f"{stem}_"):
+        return ""
+    section, _, key = name[len(stem) :].lower().strip("_").partition("_")
+    meant = f"{prefix}{section}__{key.strip('_')}".upper()
+    return meant if section in sections and key and name.upper() != meant else ""
 
 
 def _files_in(folder: Path | None) -> dict[str, Path]:
@@ -127,19 +167,22 @@ def _from_files(files: Mapping[str, Path], sections: set[str]) -> _Given:
     for name, file in files.items():
         keys = name.lower().split("__")
         if len(keys) > 1 and keys[0] in sections:
-            out.put(keys, _secret(file, ".".join(keys)), f"from the file {file}")
+            try:
+                out.put(keys, _secret(file), f"from the file {file}")
+            except ValueError as error:
+                out.faults.append(Fault(".".join(keys), str(error)))
     return out
 
 
-def _secret(file: Path, key: str) -> str:
-    """The text of a secret file. Raises ConfigError, naming the dotted key that it is for."""
+def _secret(file: Path) -> str:
+    """The text of a secret file. Raises ValueError with what is wrong with it."""
     try:
         secret = file.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([Fault(key, f"{file} cannot be read: {_why(error)}")]) from error
+        raise ValueError(f"{file} cannot be read: {_why(error)}") from error
     if len(secret.splitlines()) != 1:
         found = f"{file} has more than one line" if secret else f"{file} is empty"
-        raise ConfigError([Fault(key, f"{found}; expected the secret alone, in one line")])
+        raise ValueError(f"{found}; expected the secret alone, in one line")
     return secret
 
 
@@ -159,16 +202,21 @@ def _laid_over(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     return out
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def _read_yaml(path: Path, example: str) -> dict[str, Any]:
     try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
         # Some editors begin a file with a mark of its encoding.
-        text = path.read_text(encoding="utf-8-sig")
+        text = content.decode("utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(
-            [Fault("", f"there is no config file at {path}; start from config.example.yaml")]
+            [Fault("", f"there is no config file at {path}; start from {example}")]
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([Fault("", f"{path} cannot be read: {_why(error)}")]) from error
+    if len(content) > MOST_BYTES:
+        why = f"{path} is larger than {MOST_BYTES // 1000} kB; is it the config?"
+        raise ConfigError([Fault("", why)], str(path))
     try:
         yaml = YAML(typ="safe", pure=True)
         yaml.Constructor = _Constructor

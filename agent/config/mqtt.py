@@ -6,7 +6,15 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from agent.config.base import Section, WholePath, matching
+from agent.config.base import (
+    CertificatePath,
+    KeyFault,
+    KeyPath,
+    Section,
+    certificate_faults,
+    matching,
+    refuse,
+)
 
 
 def _host(value: str) -> str:
@@ -41,17 +49,26 @@ class ProtocolChoice(StrEnum):
 
 
 class TlsSection(Section):
-    """`ca_file` left out means the system's authorities; certificate and key go together."""
+    """Files without `enabled` are refused: nobody names them for a connection in plain text.
+
+    `ca_file` left out means the system's authorities; certificate and key go together.
+    """
 
     enabled: bool = False
-    ca_file: WholePath | None = None
-    certificate_file: WholePath | None = None
-    key_file: WholePath | None = None
+    ca_file: CertificatePath | None = None
+    certificate_file: CertificatePath | None = None
+    key_file: KeyPath | None = None
 
     @model_validator(mode="after")
     def _pair(self) -> "TlsSection":
-        if (self.certificate_file is None) != (self.key_file is None):
-            raise ValueError("certificate_file and key_file are given together or not at all")
+        faults = list(certificate_faults(self.certificate_file, self.key_file))
+        files = ("ca_file", "certificate_file", "key_file")
+        given = [name for name in files if getattr(self, name) is not None]
+        # Who writes `enabled: false` knows what he does.
+        if given and "enabled" not in self.model_fields_set:
+            expected = f"is missing; without it {given[0]} does nothing: expected enabled: true"
+            faults.append(KeyFault(("enabled",), expected))
+        refuse(faults)
         return self
 
 

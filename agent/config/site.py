@@ -3,9 +3,9 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from agent.config.base import Name, Section, Watts, Zone, matching
+from agent.config.base import KeyFault, Name, Section, Watts, Zone, matching, refuse
 
 WholeTopic = Annotated[
     str,
@@ -61,6 +61,15 @@ class SiteSection(Section):
     pv: PvSection | None = None
     outdoor_topic: WholeTopic | None = None
     outdoor_mean_c: float | None = Field(default=None, ge=-50, le=50, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _whole_place(self) -> "SiteSection":
+        place = {"latitude": self.latitude, "longitude": self.longitude}
+        missing = [name for name, value in place.items() if value is None]
+        if len(missing) == 1:
+            expected = "is missing; latitude and longitude are given together or not at all"
+            refuse([KeyFault((missing[0],), expected)])
+        return self
 
 
 class PlannerSection(Section):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from agent.energy.instants import to_unix_floor
+from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import DeviceType, ScheduleSlot
 from agent.energy.steps import Steps, combined
@@ -16,6 +16,8 @@ from agent.home.model.device_model import DeviceModel
 from agent.home.planning_input import PlanningInput
 
 POWER_STEP_W = 100
+# A boost ends where the limit falls, and is given anew so long before: without a gap in it.
+RENEWED_BEFORE_S = 60
 NOTHING = Steps.constant(0)
 
 
@@ -37,12 +39,12 @@ def allocated(
     )
     boosting = [name for name, item in inputs.items() if _boosts(item)]
     boosting.sort(key=lambda name: -profiles[name].priority)
-    rooms, kept = {}, {}
+    rooms, kept, ends = {}, {}, {}
     for name in boosting:
         override = inputs[name].override
         assert override is not None
-        until = max(start + 1, to_unix_floor(override.until))
-        rooms[name] = int(headroom.lowest(start, until))
+        ends[name] = _end(headroom, start, max(start + 1, to_unix_floor(override.until)))
+        rooms[name] = int(headroom.lowest(start, ends[name]))
         # Every car keeps its 6 A as far as they fit; the rest goes by priority.
         car = profiles[name].type is DeviceType.EVSE
         least = min(profiles[name].min_power_w, override.power_w) if car else 0
@@ -56,11 +58,20 @@ def allocated(
         power = profile.allowed_w(min(asked, max(0, rooms[name] - taken)))
         if power < asked:
             less[name] = f"the limit leaves {power} W of the {asked} W that were asked"
-            out[name] = replace(item, override=replace(item.override, power_w=power))
+        until = min(item.override.until, from_unix(ends[name]))
+        out[name] = replace(item, override=replace(item.override, power_w=power, until=until))
         taken += power
     for name in inputs:
         less.setdefault(name, "")
     return out, less
+
+
+def _end(headroom: Steps, start: int, until: int) -> int:
+    """Up to where a boost has what there is now: the next fall of the headroom, not one at hand."""
+    at_hand = min(until, start + 2 * RENEWED_BEFORE_S)
+    level = headroom.lowest(start, at_hand)
+    falls = (edge for edge in headroom.between(at_hand - 1, until) if headroom.value(edge) < level)
+    return next(falls, until)
 
 
 def unswitchable(

@@ -13,6 +13,7 @@ from agent.control.site import Site
 from agent.dispatch.outbox import COMPANIONS, Outbox
 from agent.energy.instants import from_unix
 from agent.energy.rates import Direction
+from agent.energy.sentences import sentence
 from agent.energy.view import DeviceView, EventView, Problem, SiteView
 from agent.health import Health, State
 from agent.home.grid_limit import FOR_EVER
@@ -22,9 +23,9 @@ from agent.report.event_queue import EventQueue
 from agent.store import Store
 
 TARIFF = "tariff"
-STALE = "prices are overdue; planning on what is known"
-NO_PRICE = "no price is known for now; planning on estimates"
-WAIT = "Nothing for now: it is tried again by itself. Check the internet if it stays so."
+STALE = sentence("prices are overdue; planning on what is known")
+NO_PRICE = sentence("no price is known for now; planning on estimates")
+WAIT = sentence("Nothing for now: it is tried again by itself. Check the internet if it stays so.")
 
 
 @dataclass(slots=True)
@@ -92,13 +93,15 @@ class AgentServices:
         if limit_w is None:
             return None
         until = self.place.next_grid_limit(now)
-        end = ""
-        if until is not None and until < from_unix(FOR_EVER):
-            end = f" until {until.astimezone(self.zone):%H:%M}"
-        return Problem(
-            f"the grid allows {limit_w:.0f} W{end}",
-            "Nothing: appliances share what is allowed and the rest waits.",
+        power, waiting = (
+            f"{limit_w:.0f}",
+            sentence("Nothing: appliances share what is allowed and the rest waits."),
         )
+        if until is None or until >= from_unix(FOR_EVER):
+            return Problem(sentence("the grid allows {power} W", power=power), waiting)
+        at = f"{until.astimezone(self.zone):%H:%M}"
+        text = sentence("the grid allows {power} W until {at}", power=power, at=at)
+        return Problem(text, waiting)
 
     def events(self) -> Sequence[EventView]:
         return tuple(self.queue.recent)

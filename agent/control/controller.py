@@ -18,6 +18,7 @@ from agent.contracts.plan import plan_document
 from agent.contracts.situation.writing import situation_document
 from agent.contracts.text import wire_json
 from agent.contracts.topics import Topics
+from agent.control.boosts import RENEWED_BEFORE_S
 from agent.control.deadlines import DeadlineWatch
 from agent.control.device_manager import DeviceManager
 from agent.control.limit_control import LimitControl
@@ -45,6 +46,8 @@ log = logging.getLogger(__name__)
 CYCLE_PERIOD = timedelta(minutes=5)
 # After a switching the device is given this long to tell what it took.
 REPORT_GRACE = timedelta(seconds=30)
+# What a person asked for goes on without a gap where it is given piece by piece.
+RENEWED_BEFORE = timedelta(seconds=RENEWED_BEFORE_S)
 # Without any price the first plan waits this long for the first answer of the tariff source.
 FIRST_PRICES_WITHIN_S = 10.0
 # One device causes at most one new plan in this time; what a person asks does not wait.
@@ -289,6 +292,8 @@ class Controller:
         inputs = self.limits.within(inputs, now)
         for device, item in inputs.items():
             self.devices.note_input(device, item, now)
+            if item.override is not None and now < item.override.until - RENEWED_BEFORE:
+                self._next_cycle = min(self._next_cycle, item.override.until - RENEWED_BEFORE)
         self._prices = prices
         self._book(inputs, now)
         situation = build_situation(

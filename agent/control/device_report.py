@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from agent.control.managed_device import ManagedDevice
 from agent.energy.phases import SWITCHED
 from agent.energy.readings import Acknowledgement, AckStatus
+from agent.energy.sentences import joined, sentence
 from agent.health import Health
 from agent.home.kinds import KINDS
 from agent.home.model.following import Deviation
@@ -16,9 +17,13 @@ from agent.report.event_queue import EventQueue
 # One that has no stays is said anew so often not to do what it is told, or to refuse it.
 SAID_AGAIN_AFTER = timedelta(hours=24)
 SILENT_AFTER = timedelta(hours=24)
-ACTION_INSPECT = "owner: look at the device"
-ACTION_CORRECT = "owner: correct the config, or what is set in the device"
-ACTION_PUBLISH = "owner: connect the device to the broker; it publishes its state"
+ACTION_INSPECT = sentence("owner: look at the device")
+ACTION_CORRECT = sentence("owner: correct the config, or what is set in the device")
+ACTION_PUBLISH = sentence("owner: connect the device to the broker; it publishes its state")
+NOT_HEARD = sentence("not heard from yet")
+SILENT = sentence("silent for a day")
+OFFLINE = sentence("offline by its own word")
+NO_ANSWER = sentence("does not acknowledge its schedule: nobody knows whether it follows it")
 UNKNOWN_KEYS_NAMED = 16
 
 
@@ -39,23 +44,24 @@ class DeviceReport:
         part, model = f"device:{name}", device.model
         problems = self._problems(name, device, now)
         if model.last_seen_at is None:
-            self.health.degraded(part, "not heard from yet", ACTION_PUBLISH)
+            self.health.degraded(part, NOT_HEARD, ACTION_PUBLISH)
         elif now - model.last_seen_at > SILENT_AFTER:
-            why = "silent for a day"
+            why = SILENT
             known = self.health.parts.get(part)
             if known is None or known.why != why:
                 self.events.event("device_silent", name, why)
             self.health.degraded(part, why, ACTION_INSPECT)
         elif model.online is False:
-            self.health.degraded(part, "offline by its own word", ACTION_INSPECT)
+            self.health.degraded(part, OFFLINE, ACTION_INSPECT)
         elif problems:
-            action = ACTION_CORRECT if problems == contradictions(device) else ACTION_INSPECT
-            self.health.degraded(part, "; ".join((*problems, *device.notes)), action)
+            wrong_config = problems == contradictions(device)
+            action: str = ACTION_CORRECT if wrong_config else ACTION_INSPECT
+            self.health.degraded(part, joined((*problems, *device.notes)), action)
         elif device.notes:
             action = KINDS[device.section.type].assumed_action
-            self.health.degraded(part, "; ".join((*device.notes, *device.beliefs)), action)
+            self.health.degraded(part, joined((*device.notes, *device.beliefs)), action)
         else:
-            self.health.ok(part, "; ".join(device.beliefs))
+            self.health.ok(part, joined(device.beliefs))
         self._say_deviation(name, device, now)
 
     def answered(
@@ -63,7 +69,10 @@ class DeviceReport:
     ) -> None:
         """It has acknowledged: a refusal is an event once, until it accepts or a day is over."""
         if ack.status is AckStatus.REJECTED:
-            device.rejected = f"rejected its schedule: {ack.diagnostic or 'no reason given'}"
+            device.rejected = sentence(
+                "rejected its schedule: {reason}",
+                reason=ack.diagnostic or sentence("no reason given"),
+            )
             said = device.refusal_said_at
             if said is None or now - said >= SAID_AGAIN_AFTER:
                 device.refusal_said_at = now
@@ -84,7 +93,7 @@ class DeviceReport:
         if device.rejected:
             problems.append(device.rejected)
         elif device.model.never_answers() and self.acknowledges(name):
-            problems.append("does not acknowledge its schedule: nobody knows whether it follows it")
+            problems.append(NO_ANSWER)
         if (problem := self.revision_problem(name)) is not None:
             problems.append(problem)
         return problems + contradictions(device)
@@ -108,15 +117,31 @@ def contradictions(device: ManagedDevice) -> list[str]:
     if info is None:
         return out
     if info.max_power_w is not None and info.max_power_w + 50 < profile.max_power_w:
-        out.append(f"says it can take {info.max_power_w:g} W, the config {profile.max_power_w} W")
+        out.append(
+            sentence(
+                "says it can take {said} W, the config {configured} W",
+                said=f"{info.max_power_w:g}",
+                configured=profile.max_power_w,
+            )
+        )
     if info.min_power_w is not None and info.min_power_w > profile.max_power_w:
         out.append(
-            f"says it needs {info.min_power_w:g} W, the config at most {profile.max_power_w}"
+            sentence(
+                "says it needs {said} W, the config at most {configured}",
+                said=f"{info.min_power_w:g}",
+                configured=profile.max_power_w,
+            )
         )
     if info.phases is not None and profile.phases is not None:
         can = SWITCHED if info.phases == "switched" else (info.phases,)
         counts = profile.phases.counts
         if not set(counts) <= set(can):
-            planned = " or ".join(str(count) for count in counts)
-            out.append(f"says phases: {info.phases}, it is planned with {planned}")
+            *some, last = map(str, counts)
+            planned = sentence("{some} or {last}", some=", ".join(some), last=last)
+            text = sentence(
+                "says phases: {said}, it is planned with {planned}",
+                said=info.phases,
+                planned=planned if some else last,
+            )
+            out.append(text)
     return out

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from agent.clock import Clock
 from agent.contracts.topics import Topics
-from agent.control.managed_device import REQUESTS_AT_ONCE, ManagedDevice
+from agent.control.managed_device import ManagedDevice
 from agent.dispatch.outbox import Outbox
 from agent.errors import Refused
 from agent.health import Health
@@ -24,8 +24,6 @@ from agent.report.event_queue import EventQueue
 
 log = logging.getLogger(__name__)
 
-# A person at a dashboard asks a few times in a row, a program gone wild all the time.
-REQUESTS_A_SECOND = 1.0
 # A slow disk is waited for so long before a wish is answered without it.
 STORED_WITHIN_S = 2.0
 WAITS_FOR_CLOCK = "accepted; it waits until the gateway's clock is confirmed"
@@ -59,9 +57,11 @@ class DeviceRequests:
         device = self.devices.get(name)
         if device is None:
             known = ", ".join(self.devices) or "none is configured"
-            self.events.event("request_refused", name, f"there is no such device; known: {known}")
+            # Of one kind, however many names somebody thinks of.
+            text = f"{name}: there is no such device; known: {known}"
+            self.events.event("request_refused", None, text)
             return
-        if not self._may_ask(device, now):
+        if not device.requests.take(now):
             self.health.count("requests_dropped")
             return
         try:
@@ -98,17 +98,6 @@ class DeviceRequests:
 
         stored_wish.add_done_callback(lambda _: answer())
         asyncio.get_running_loop().call_later(STORED_WITHIN_S, answer)
-
-    def _may_ask(self, device: ManagedDevice, now: datetime) -> bool:
-        """A bucket of requests: the first come through, a flood is counted."""
-        since = (now - device.tokens_at).total_seconds() if device.tokens_at else 0.0
-        device.tokens_at = now
-        refilled = device.tokens + max(0.0, since) * REQUESTS_A_SECOND
-        device.tokens = min(float(REQUESTS_AT_ONCE), refilled)
-        if device.tokens < 1:
-            return False
-        device.tokens -= 1
-        return True
 
     def _request_context(self, name: str, now: datetime) -> RequestContext:
         device = self.devices[name]

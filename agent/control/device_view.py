@@ -9,12 +9,17 @@ from agent.control.device_report import (
     ACTION_CORRECT,
     ACTION_INSPECT,
     ACTION_PUBLISH,
+    NO_ANSWER,
+    NOT_HEARD,
+    OFFLINE,
+    SILENT,
     SILENT_AFTER,
     contradictions,
 )
 from agent.control.managed_device import ManagedDevice
 from agent.energy.instants import from_unix
 from agent.energy.readings import DeviceInfo
+from agent.energy.sentences import joined, sentence
 from agent.energy.view import DeviceView, Planned, Problem, Setting
 from agent.home.kinds import KINDS
 from agent.home.planning_input import PlanningContext
@@ -24,8 +29,8 @@ from agent.home.wishes import VALUE_KEYS
 # What is stated or asked for once is no setting: nothing stays in force of it but the value itself.
 NUMBERS = frozenset(VALUE_KEYS) - {"ready_by"}
 STATED = "soc_percent"
-STATE_IT = "State the state of charge, or have the device tell it."
-LOOK_FOR_IT = "Look why the device does not tell it."
+STATE_IT = sentence("State the state of charge, or have the device tell it.")
+LOOK_FOR_IT = sentence("Look why the device does not tell it.")
 
 
 def device_view(
@@ -145,31 +150,39 @@ def _problems(
     if risk is not None:
         deadline, missing = risk
         when = from_unix(deadline).astimezone(context.location.zone)
-        text = f"{float(missing):.1f} kWh will be missing at {when:%H:%M}"
+        text = sentence(
+            "{missing} kWh will be missing at {at}",
+            missing=f"{float(missing):.1f}",
+            at=f"{when:%H:%M}",
+        )
         out["deadline_at_risk"] = Problem(
-            text, "Set a later ready by or a lower target, or start a boost now."
+            text, sentence("Set a later ready by or a lower target, or start a boost now.")
         )
     if not _is_linked(device, now):
         seen = model.last_seen_at
         if seen is None:
-            out["silent"] = Problem("not heard from yet", _sentence(ACTION_PUBLISH))
+            out["silent"] = Problem(NOT_HEARD, _whole(ACTION_PUBLISH))
         else:
-            why = "offline by its own word" if model.online is False else "silent for a day"
-            out["silent"] = Problem(why, "Look at its power and its network.")
+            why = OFFLINE if model.online is False else SILENT
+            out["silent"] = Problem(why, sentence("Look at its power and its network."))
     if (contrary := _not_following(device, acknowledges=acknowledges)) is not None:
         out["not_following"] = Problem(
-            contrary, "Look at the device: does it wait for a release, or is a limit set in it?"
+            contrary,
+            sentence("Look at the device: does it wait for a release, or is a limit set in it?"),
         )
     if device.notes:
         stated = STATED in KINDS[device.section.type].wish_keys(device.section)
-        out["assumed_value"] = Problem("; ".join(device.notes), STATE_IT if stated else LOOK_FOR_IT)
+        out["assumed_value"] = Problem(joined(device.notes), STATE_IT if stated else LOOK_FOR_IT)
     deviation = model.following.deviation
     own = [text for text in model.problems(now) if text != deviation]
     contrary_words = contradictions(device)
     if own or contrary_words:
-        actions = [ACTION_INSPECT] * bool(own) + [ACTION_CORRECT] * bool(contrary_words)
-        what_to_do = " ".join(_sentence(action) for action in actions)
-        out["fault"] = Problem("; ".join([*own, *contrary_words]), what_to_do)
+        what_to_do = _whole(ACTION_INSPECT if own else ACTION_CORRECT)
+        if own and contrary_words:
+            what_to_do = sentence(
+                "{first} {second}", first=what_to_do, second=_whole(ACTION_CORRECT)
+            )
+        out["fault"] = Problem(joined([*own, *contrary_words]), what_to_do)
     return out
 
 
@@ -179,10 +192,11 @@ def _not_following(device: ManagedDevice, *, acknowledges: bool) -> str | None:
     if device.model.following.deviation is not None:
         return str(device.model.following.deviation)
     if device.model.never_answers() and acknowledges:
-        return "does not acknowledge its schedule: nobody knows whether it follows it"
+        return NO_ANSWER
     return None
 
 
-def _sentence(action: str) -> str:
+def _whole(action: str) -> str:
+    """As a sentence that stands by itself."""
     text = action.removeprefix("owner: ")
-    return f"{text[:1].upper()}{text[1:]}."
+    return sentence(f"{text[:1].upper()}{text[1:]}.")

@@ -6,14 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.config.devices import DeviceSection
+from agent.control.request_bucket import RequestBucket
 from agent.energy.profile import DeviceProfile
 from agent.energy.readings import DeviceInfo, Reading
 from agent.home.model.device_model import DeviceModel
 from agent.home.wishes import Wish
-
-# So many requests of a person come through at once.
-REQUESTS_AT_ONCE = 30
-
 
 Publish = Callable[[], None]
 
@@ -55,5 +52,4 @@ class ManagedDevice:
     unsaved: dict[str, Reading] = field(default_factory=dict)
     said_unknown: set[str] = field(default_factory=set)
     answers: Answers = field(default_factory=Answers)
-    tokens: float = float(REQUESTS_AT_ONCE)
-    tokens_at: datetime | None = None
+    requests: RequestBucket = field(default_factory=RequestBucket)

@@ -19,9 +19,11 @@ from agent.contracts.topics import Topics
 from agent.contracts.wire import SiteRequest
 from agent.control.house_power import HousePower
 from agent.control.outdoor import Outdoor
+from agent.control.request_bucket import RequestBucket
 from agent.dispatch.outbox import DOCUMENTS, Outbox
 from agent.energy.instants import bounded, from_unix, to_unix_floor
 from agent.energy.rates import Direction, Rate
+from agent.energy.sentences import sentence
 from agent.energy.steps import Steps, combined
 from agent.errors import Malformed, Refused
 from agent.health import Health
@@ -48,6 +50,8 @@ from agent.report.event_queue import EventQueue
 log = logging.getLogger(__name__)
 
 PART = "grid_limit"
+# Obeyed like any other, for it is the stricter reading; but no operator allows a light bulb.
+LEAST_MEANT_W = 100.0
 WHO_LIMITS = "grid operator or energy manager: publish it on site/limit"
 NOT_STORED = "accepted, but it could not be stored: a restart would forget it"
 LONGEST_AWAY = timedelta(days=366)
@@ -83,6 +87,7 @@ class Site:
     on_refresh: Callable[[], None]
     outdoor: Outdoor = field(init=False)
     away_until: datetime | None = field(default=None, init=False)
+    _requests: RequestBucket = field(default_factory=RequestBucket, init=False)
     _grid: GridLimit = field(init=False)
     _dim_allowance_w: float = field(init=False)
     _unreadable: str = field(default="", init=False)
@@ -279,9 +284,13 @@ class Site:
         if self._unreadable:
             self.health.degraded(PART, self._unreadable, WHO_LIMITS)
         elif failsafe_w is not None and not told:
-            why = (
-                f"nobody has said what the grid allows now: the failsafe of {failsafe_w:g} W holds"
+            why = sentence(
+                "nobody has said what the grid allows now: the failsafe of {power} W holds",
+                power=f"{failsafe_w:g}",
             )
+            self.health.degraded(PART, why, WHO_LIMITS)
+        elif (limit_w := self.grid_limit_w(now)) is not None and 0 < limit_w < LEAST_MEANT_W:
+            why = sentence("the grid allows {limit} W: is that in kW?", limit=f"{limit_w:g}")
             self.health.degraded(PART, why, WHO_LIMITS)
         elif failsafe_w is not None or told or PART in self.health.parts:
             self.health.ok(PART)
@@ -303,6 +312,9 @@ class Site:
     # --- what a person asks ---------------------------------------------------------------------
 
     def receive_request(self, payload: bytes) -> None:
+        if not self._requests.take(self.clock.now()):
+            self.health.count("requests_dropped")
+            return
         request_id = echoed_id(payload)
         try:
             check_length(payload)

@@ -8,7 +8,9 @@ import contextlib
 import fcntl
 import logging
 import os
+import shutil
 import sqlite3
+import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,10 +23,12 @@ from agent.database.problem import (
     NewerSchema,
     is_damage,
     is_disk,
+    reason_of,
     who_acts_on,
 )
 from agent.database.schema import VERSION, is_complete, migrate, version_of
 from agent.energy.instants import format_instant
+from agent.energy.sentences import sentence
 from agent.errors import AgentError
 
 log = logging.getLogger(__name__)
@@ -41,7 +45,9 @@ BUSY_TIMEOUT_S = 5.0
 # A card that dies leaves one at every start: older ones go, lest they fill it.
 MAX_KEPT_ASIDE = 3
 MAGIC = b"SQLite format 3\0"
-SIDE_FILES = ("", "-wal", "-shm")
+LOG = "-wal"
+SIDE_FILES = ("", LOG, "-shm")
+MEMORY_FOLDER = Path("/dev/shm")  # a folder of our own is made in it
 
 
 class StoreInUse(AgentError):
@@ -80,12 +86,18 @@ def open_database(path: Path, now: datetime) -> OpenDatabase:
             moved_to = _move_aside(path, now, error)
             connection = _checked(path)
     except NewerSchema as error:
-        who_acts = f"owner: update the agent, or move {path.name} away, then restart the service"
+        who_acts: str = sentence(
+            "owner: update the agent, or move {file} away, then restart the service",
+            file=path.name,
+        )
         return _in_memory(open_memory(), lock, f"{error}; it is left as it is", who_acts)
     except (OSError, Damaged, *READ_ERRORS) as error:
-        why = f"the database {path} cannot be used ({error})"
+        connection, is_read = _copy(path)
+        why = f"the database {path} cannot be used ({reason_of(error, path)})"
+        if is_read:
+            why = f"{why}; what it holds is used"
         who_acts = f"{who_acts_on(error, path)}, then restart the service"
-        return _in_memory(_copy(path), lock, why, who_acts)
+        return _in_memory(connection, lock, why, who_acts)
     if moved_to is not None:
         why = f"the database was damaged; moved to {moved_to.name}, begun anew"
         problem = DiskProblem(why, f"{NEW_CARD} if this comes again")
@@ -216,7 +228,7 @@ def _move_aside(path: Path, now: datetime, error: BaseException) -> Path:
 def _in_memory(
     connection: sqlite3.Connection, lock: int | None, why: str, who_acts: str
 ) -> OpenDatabase:
-    problem = DiskProblem(f"{why}; nothing is kept over a restart", who_acts)
+    problem = DiskProblem(f"{why}; nothing new is kept over a restart", who_acts)
     return OpenDatabase(connection, False, lock, problem)
 
 
@@ -226,20 +238,32 @@ def read_copy(path: Path) -> OpenDatabase:
 
     Raises READ_ERRORS, Damaged, NewerSchema.
     """
-    # With a log beside it the file is in use; the log's index may have to be made to read it, and
-    # where that cannot be, the file without its log is better than none.
-    ways: tuple[str, ...] = ("mode=ro", "mode=ro&immutable=1")
-    if not path.with_name(f"{path.name}-wal").exists():
-        ways = ("mode=ro&immutable=1",)
-    for options in ways[:-1]:
-        try:
-            return OpenDatabase(_copied(path, options), on_disk=False)
-        except (Damaged, *READ_ERRORS) as error:
-            log.debug("copying %s with %s: %s", path, options, error)
-    return OpenDatabase(_copied(path, ways[-1]), on_disk=False)
+    # With a log beside it the file is in use, or its program ended without a word; the log's index
+    # may have to be made to read it. Where that cannot be, on a disk that takes nothing, both are
+    # read elsewhere; and the file without its log is better than none.
+    if path.with_name(f"{path.name}{LOG}").exists():
+        for way in (_copied, _copied_elsewhere):
+            try:
+                return OpenDatabase(way(path), on_disk=False)
+            except (OSError, Damaged, *READ_ERRORS) as error:
+                log.debug("%s of %s: %s", way.__name__, path, error)
+    return OpenDatabase(_copied(path, "mode=ro&immutable=1"), on_disk=False)
 
 
-def _copied(path: Path, options: str) -> sqlite3.Connection:
+def _copied_elsewhere(path: Path) -> sqlite3.Connection:
+    """By way of a folder of our own, in memory where there is one.
+
+    Raises OSError, READ_ERRORS, Damaged, NewerSchema.
+    """
+    memory = MEMORY_FOLDER if os.access(MEMORY_FOLDER, os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        for suffix in ("", LOG):
+            name = f"{path.name}{suffix}"
+            shutil.copyfile(path.with_name(name), Path(folder) / name)
+        return _copied(Path(folder) / path.name, "mode=rw")
+
+
+def _copied(path: Path, options: str = "mode=ro") -> sqlite3.Connection:
     """Raises READ_ERRORS, Damaged, NewerSchema."""
     memory = _empty_memory()
     try:
@@ -256,13 +280,16 @@ def _copied(path: Path, options: str) -> sqlite3.Connection:
     return memory
 
 
-def _copy(path: Path) -> sqlite3.Connection:
-    """What can be read of a file that cannot be written: revisions, wishes and prices go on."""
+def _copy(path: Path) -> tuple[sqlite3.Connection, bool]:
+    """What can be read of a file that cannot be written: revisions, wishes and prices go on.
+
+    The answer is False where that is nothing.
+    """
     try:
-        return read_copy(path).connection
+        return read_copy(path).connection, True
     except (Damaged, NewerSchema, *READ_ERRORS) as error:
         log.debug("copying %s: %s", path, error)
-        return open_memory()
+        return open_memory(), False
 
 
 def _refuse_newer(version: int) -> None:

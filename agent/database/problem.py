@@ -1,6 +1,7 @@
 """What an error of the disk means, and who can do something about it."""
 
 import errno
+import os
 import shutil
 import sqlite3
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ DISK = {
 }
 MAKE_ROOM = "owner: make room on the disk"
 MAY_WRITE = "owner: let the agent's user write to the state folder"
+READ_ONLY = "the disk is mounted to be read only"
+REMOUNT = "owner: mount the disk to be written, or change the SD card that made it so"
 NEW_CARD = "owner: check the disk, change the SD card"
 # Below this not even the index of SQLite's log can be made, which it calls an I/O error.
 FULL_BELOW_BYTES = 65_536
@@ -70,11 +73,24 @@ def who_acts_on(error: BaseException, path: Path | None) -> str:
         return MAKE_ROOM
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return END_OTHER
+    if path is not None and reason_of(error, path) == READ_ONLY:
+        return REMOUNT
     if code == sqlite3.SQLITE_IOERR and path is not None and _is_full(path.parent):
         return MAKE_ROOM
     if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM) or number == errno.EIO:
         return NEW_CARD
     return NEW_CARD if is_damage(error) else MAY_WRITE
+
+
+def reason_of(error: BaseException, path: Path) -> str:
+    """The error's words; of a disk that may not be written SQLite only says that it cannot open."""
+    try:
+        if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
+            return READ_ONLY
+    except OSError:
+        # Nothing is known of it but the error.
+        pass
+    return str(error)
 
 
 def _is_full(folder: Path) -> bool:

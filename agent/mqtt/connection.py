@@ -256,10 +256,8 @@ class MqttConnection:
         raise AckTimeout("the broker confirms nothing any more")
 
     async def _check_echo(self) -> None:
-        if await self._echo.missing():
-            self._report.silent(yes=True)
-            await self._echo.heard()
-            self._report.silent(yes=False)
+        while True:
+            self._report.silent(yes=await self._echo.missing())
 
     async def _read(self, client: Client) -> None:
         while True:

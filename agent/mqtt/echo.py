@@ -1,7 +1,8 @@
 """Does what we publish come back where we subscribed to it?
 
 MQTT 3.1.1 confirms a publish that the broker's access rules forbid like any other: only the missing
-echo tells.
+echo tells. Rules are written by topic, so of each kind of topic (`schedule`, `setpoint`, `health`)
+one is waited for.
 """
 
 import asyncio
@@ -15,41 +16,62 @@ ECHO_WITHIN_S = 15.0
 
 @dataclass(slots=True)
 class EchoCheck:
-    """For one connection. `filters` are the subscriptions that the broker granted."""
+    """For one connection. `filters` are the subscriptions that the broker granted.
+
+    By kind: `_sent` the topic that was sent last, `_awaited` until when (loop's time) what the
+    broker confirmed has to be back; `_back` are the kinds that were. An echo may be lost in a flood
+    of what others say, so that of any later one counts too.
+    """
 
     filters: Sequence[str]
-    _awaited: str | None = field(default=None, init=False)
-    _confirmed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
-    _heard: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _sent: dict[str, str] = field(default_factory=dict, init=False)
+    _awaited: dict[str, float] = field(default_factory=dict, init=False)
+    _back: set[str] = field(default_factory=set, init=False)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     def sending(self, topic: str) -> None:
-        """The first topic that we also subscribed to is enough; its echo may be quicker than the
-        broker's confirmation."""
-        if self._awaited is None and any(matches(pattern, topic) for pattern in self.filters):
-            self._awaited = topic
+        """Called before it is sent: its echo may be quicker than the confirmation."""
+        kind = _kind(topic)
+        if kind in self._back:
+            return
+        if kind in self._sent or any(matches(pattern, topic) for pattern in self.filters):
+            self._sent[kind] = topic
 
     def sent(self, topic: str, *, confirmed: bool) -> None:
-        if topic != self._awaited or self._confirmed.is_set():
-            return
-        if confirmed:
-            self._confirmed.set()
-        else:
-            self._awaited = None
+        kind = _kind(topic)
+        if confirmed and kind in self._sent and kind not in self._awaited:
+            self._awaited[kind] = asyncio.get_running_loop().time() + ECHO_WITHIN_S
+            self._changed.set()
 
     def hear(self, topic: str, *, retained: bool) -> None:
         """A retained one may be years old: what was sent live comes without that flag."""
-        if topic == self._awaited and not retained:
-            self._heard.set()
+        kind = _kind(topic)
+        if self._sent.get(kind) == topic and not retained:
+            del self._sent[kind]
+            self._back.add(kind)
+            self._awaited.pop(kind, None)
+            self._changed.set()
 
     async def missing(self) -> bool:
-        """Once something was published: True where it did not come back in time."""
-        await self._confirmed.wait()
-        try:
-            async with asyncio.timeout(ECHO_WITHIN_S):
-                await self._heard.wait()
-        except TimeoutError:
-            return True
-        return False
+        """Once a topic's echo is late: True; when none is late any more: False. Asked by turns."""
+        was_late = self._is_late()
+        while self._is_late() == was_late:
+            self._changed.clear()
+            next_s = min(self._awaited.values(), default=None)
+            wait_s = None
+            if next_s is not None and not was_late:
+                wait_s = max(0.0, next_s - asyncio.get_running_loop().time())
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+        return not was_late
 
-    async def heard(self) -> None:
-        await self._heard.wait()
+    def _is_late(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        return any(until <= now for until in self._awaited.values())
+
+
+def _kind(topic: str) -> str:
+    return topic.rpartition("/")[2]

@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass, field
 
 from agent.config.mqtt import MqttSection
+from agent.energy.sentences import joined
 from agent.energy.text import clean_text
 from agent.health import Health
 from agent.mqtt.diagnosis import Diagnosis
@@ -46,7 +47,8 @@ class BrokerReport:
         worth_a_line = trouble.who_acts and not trouble.absent and why not in self._said
         if not self._said or worth_a_line:
             self._remember(self._said, why)
-            log.warning("no broker at %s%s", why, f" ({trouble.who_acts})" * bool(trouble.who_acts))
+            who_acts = f" ({trouble.who_acts})" if trouble.who_acts else ""
+            log.warning("no connection to the broker at %s%s", why, who_acts)
         self.health.failed(PART, why, trouble.who_acts)
 
     def taken_over(self, wait_s: float, *, certain: bool) -> None:
@@ -121,7 +123,7 @@ class BrokerReport:
             self.health.ok(PART)
             return
         who_acts = dict.fromkeys(who for _, who in found)
-        self.health.degraded(PART, "; ".join(why for why, _ in found), "; ".join(who_acts))
+        self.health.degraded(PART, joined(why for why, _ in found), joined(who_acts))
 
     def _forget(self) -> None:
         self._refused.clear()

@@ -185,9 +185,12 @@ class DeviceStore:
         return found[0] if found else None
 
     def save_away_until(self, when: datetime | None) -> Answer:
+        forget = "DELETE FROM facts WHERE name = ?"
         if when is None:
-            return self._store.submit(("DELETE FROM facts WHERE name = ?", (AWAY,)))
-        return self._save_value(AWAY, str(to_unix_floor(when)))
+            return self.put("owner of the site", AWAY, (forget, (AWAY,)))
+        return self.put(
+            "owner of the site", AWAY, (REPLACE_VALUE, (AWAY, str(to_unix_floor(when))))
+        )
 
     def grid_limit(self) -> str | None:
         return self._value(GRID_LIMIT)

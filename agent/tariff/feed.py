@@ -222,14 +222,18 @@ class Feed:
         count = failure.count + 1
         if isinstance(error, Refused):
             again = count if failure.code == error.code else 1
-            self.failure = FailureState(REFUSED, error.code, again, None, State.FAILED, str(error))
+            self.failure = FailureState(
+                REFUSED, error.code, again, None, State.FAILED, error.sentence
+            )
             if error.code in refresh.DOUBTED and again == 1 and not self.empty:
                 self.failure.state = State.DEGRADED
             self.due = refresh.retry_refused(now, error.code, again, jitter)
             return
         retry_at = error.retry_at if isinstance(error, Unavailable) else None
         count = count if failure.outcome == UNAVAILABLE else 1
-        self.failure = FailureState(UNAVAILABLE, "", count, retry_at, State.DEGRADED, str(error))
+        self.failure = FailureState(
+            UNAVAILABLE, "", count, retry_at, State.DEGRADED, error.sentence
+        )
         self.due = refresh.retry_unavailable(now, retry_at, count, self.empty, jitter)
 
     # Over restarts.

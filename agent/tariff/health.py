@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.energy.instants import format_instant
+from agent.energy.rates import Direction
+from agent.energy.sentences import joined, sentence
 from agent.health import State
 from agent.tariff.feed import Feed
 
-OWNER = "the owner"
-ONLY_FORECASTS = (
+OWNER = sentence("the owner")
+ONLY_FORECASTS = sentence(
     "every price is only a forecast; if that lasts, the contract is over: connect the tariff again"
 )
 
@@ -34,11 +36,11 @@ def assess(feeds: Iterable[Feed], concerns: Sequence[str], now: datetime) -> Tar
     `concerns` are about the contract as a whole, and the owner's to act on.
     """
     found = [(feed, _problems(feed, now)) for feed in feeds]
-    directions: dict[_Problem, list[str]] = {}
+    directions: dict[_Problem, list[Direction]] = {}
     for feed, problems in found:
         for problem in problems:
-            directions.setdefault(problem, []).append(feed.direction.value)
-    texts = [f"{' and '.join(some)}: {problem.why}" for problem, some in directions.items()]
+            directions.setdefault(problem, []).append(feed.direction)
+    texts: list[str] = [_about(some, problem.why) for problem, some in directions.items()]
     texts += concerns
     if not texts:
         return TariffHealth(State.OK)
@@ -47,7 +49,15 @@ def assess(feeds: Iterable[Feed], concerns: Sequence[str], now: datetime) -> Tar
         any(problem.state is State.FAILED for problem in problems) for _, problems in found
     )
     state = State.FAILED if all_failed else State.DEGRADED
-    return TariffHealth(state, "; ".join(texts), OWNER if owner else "")
+    return TariffHealth(state, joined(texts), OWNER if owner else "")
+
+
+def _about(directions: Sequence[Direction], why: str) -> str:
+    if len(directions) > 1:
+        return sentence("import and export: {why}", why=why)
+    if directions[0] is Direction.IMPORT:
+        return sentence("import: {why}", why=why)
+    return sentence("export: {why}", why=why)
 
 
 def _problems(feed: Feed, now: datetime) -> list[_Problem]:
@@ -58,13 +68,13 @@ def _problems(feed: Feed, now: datetime) -> list[_Problem]:
         who = OWNER if failure.state is State.FAILED else ""
         out.append(_Problem(failure.state, failure.why, who))
     elif feed.fetched_at is None:
-        out.append(_Problem(State.DEGRADED, "no prices yet"))
+        out.append(_Problem(State.DEGRADED, sentence("no prices yet")))
     elif feed.horizon is None:
-        why = "the tariff has no prices; is it connected?"
+        why = sentence("the tariff has no prices; is it connected?")
         out.append(_Problem(State.DEGRADED, why, OWNER))
     elif feed.horizon <= now:
         ended = format_instant(feed.horizon)
-        out.append(_Problem(State.DEGRADED, f"known prices ended at {ended}"))
+        out.append(_Problem(State.DEGRADED, sentence("known prices ended at {ended}", ended=ended)))
     elif feed.late:
-        out.append(_Problem(State.DEGRADED, "the next prices are late"))
+        out.append(_Problem(State.DEGRADED, sentence("the next prices are late")))
     return out + [_Problem(State.DEGRADED, warning, OWNER) for warning in feed.warnings]

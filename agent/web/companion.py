@@ -18,6 +18,7 @@ from agent.ports import CompanionServices, Message
 from agent.web.claim_code import discard_claim_code, issue_claim_code
 from agent.web.context import make_context
 from agent.web.guard.connections import Connections
+from agent.web.port import address, explained, load_certificate, tls_context
 from agent.web.routes import make_application, prepare
 from agent.web.settings import WebSection
 
@@ -46,6 +47,8 @@ class WebServer:
     ) -> None:
         self._section = section
         self._services = services
+        # Why there were no pages when it was logged last.
+        self._said = ""
         self.context = make_context(section, config, services, clock)
 
     def receive(self, message: Message) -> None:
@@ -93,7 +96,7 @@ class WebServer:
         log.warning(
             "the local pages wait for their owner: code %s, good for 15 minutes, at %s",
             code,
-            _address(self._section),
+            address(self._section),
         )
 
     def _note_config(self) -> None:
@@ -122,15 +125,18 @@ class WebServer:
             try:
                 await self._serve_once()
             except (OSError, UnicodeError) as error:
-                why, action = _explained(error, self._section)
+                why, action = explained(error, self._section)
                 self._services.health.failed(PART, why, action)
+                if why != self._said:
+                    self._said = why
+                    log.error("the local pages are not there: %s (%s)", why, action)
             # Real seconds: it waits for the machine, not for the house.
             await asyncio.sleep(RETRY_S)
 
     async def _serve_once(self) -> None:
         """Until it is cancelled. Raises OSError where the port or a file is not to be had."""
         section = self._section
-        context = await asyncio.to_thread(_tls, section)
+        context = await asyncio.to_thread(tls_context, section)
         runner = web.AppRunner(
             make_application(self.context),
             access_log=None,
@@ -150,7 +156,10 @@ class WebServer:
         try:
             loop = asyncio.get_running_loop()
             server = await loop.create_server(connections, section.host, section.port, backlog=64)
-            self._services.health.ok(PART, f"at {_address(section)}")
+            self._services.health.ok(PART, f"at {address(section)}")
+            if self._said:
+                self._said = ""
+                log.warning("the local pages are there again, at %s", address(section))
             await self._renew(context)
         finally:
             if server is not None:
@@ -169,12 +178,12 @@ class WebServer:
                 continue
             seen = found
             try:
-                await asyncio.to_thread(_load, context, section)
+                await asyncio.to_thread(load_certificate, context, section)
             except OSError as error:
-                why, action = _explained(error, section)
+                why, action = explained(error, section)
                 self._services.health.degraded(PART, why, action)
             else:
-                self._services.health.ok(PART, f"at {_address(section)}")
+                self._services.health.ok(PART, f"at {address(section)}")
 
 
 def _changed_at(section: WebSection) -> tuple[float, ...]:
@@ -187,38 +196,3 @@ def _mtime(path: Path) -> float:
         return path.stat().st_mtime
     except OSError:
         return 0.0
-
-
-def _load(context: ssl.SSLContext, section: WebSection) -> None:
-    """Raises OSError. What connects from now on is given the new certificate."""
-    assert section.certificate_file is not None
-    # A key with a passphrase is refused: else OpenSSL would ask for it on the terminal.
-    context.load_cert_chain(section.certificate_file, section.key_file, password="")
-
-
-def _tls(section: WebSection) -> ssl.SSLContext | None:
-    """Raises OSError (ssl's errors are some) where a file is missing or no certificate."""
-    if section.certificate_file is None or section.key_file is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    _load(context, section)
-    return context
-
-
-def _explained(error: OSError | UnicodeError, section: WebSection) -> tuple[str, str]:
-    """Why the pages are not there, and who acts."""
-    strerror = error.strerror if isinstance(error, OSError) else None
-    text = clean_text(strerror or str(error))
-    if isinstance(error, ssl.SSLError):
-        return f"the certificate cannot be used: {text}", "owner: mend web.certificate_file"
-    if isinstance(error, FileNotFoundError | PermissionError) and section.certificate_file:
-        return f"{section.certificate_file} or its key: {text}", "owner: mend web.certificate_file"
-    where = f"port {section.port}" + (f" of {section.host}" if section.host else "")
-    return f"{where} cannot be opened: {text}", "owner: free it, or give another web.port"
-
-
-def _address(section: WebSection) -> str:
-    scheme = "https" if section.certificate_file else "http"
-    host = section.names[0] if section.names else section.host or "<this machine>"
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{section.port}"

@@ -50,7 +50,7 @@ async def begin(visit: Visit, direction: Direction, *, anew: bool = False) -> Co
     try:
         session = await connection.begin(direction, callback, anew=anew)
     except Refused as error:
-        reason = visit.words("tariff.refused", reason=str(error))
+        reason = visit.words("tariff.refused", reason=visit.words.plain(error.sentence))
         raise Refused(reason, error.code) from error
     except (Unavailable, Malformed) as error:
         raise Unavailable(visit.words("tariff.unavailable")) from error
@@ -67,7 +67,9 @@ async def disconnect(visit: Visit, direction: Direction) -> str:
     """It ends here in any case; a sentence where the source has kept it."""
     left = await connection_of(visit).disconnect(direction)
     visit.context.security_log.record("consent_withdrawn", f"tariff: {direction}")
-    return visit.words("tariff.left_there", reason=left) if left else ""
+    if not left:
+        return ""
+    return visit.words("tariff.left_there", reason=visit.words.plain(left))
 
 
 async def pair(visit: Visit, code: str) -> None:

@@ -1,6 +1,8 @@
 """The words of the pages, a folder a language and in it a file a page.
 
 A key is the file's name, a dot and a word. English is what every other language falls back to.
+What the agent says itself (`agent.energy.sentences`) is English and is looked up by its template in
+a file a language of `sentences/`.
 """
 
 import json
@@ -9,6 +11,8 @@ from functools import cache
 from pathlib import Path
 
 TEXTS = Path(__file__).parent / "texts"
+SENTENCES = Path(__file__).parent / "sentences"
+OWNER = "owner: "
 ENGLISH = "en"
 LANGUAGES = tuple(sorted(path.name for path in TEXTS.iterdir() if path.is_dir()))
 
@@ -27,6 +31,20 @@ def catalogue(language: str) -> Mapping[str, str]:
 def texts(language: str) -> Mapping[str, str]:
     """The same, with what the language lacks in English."""
     return {**catalogue(ENGLISH), **catalogue(language)}
+
+
+@cache
+def sentences(language: str) -> Mapping[str, str]:
+    """By templates as `plain_template` writes them. Reads a file as `catalogue` does."""
+    path = SENTENCES / f"{language}.json"
+    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {plain_template(key): text for key, text in found.items()}
+
+
+def plain_template(template: str) -> str:
+    """The same however it stands: to the owner, as a whole sentence, amid a line."""
+    text = template.removeprefix(OWNER).removesuffix(".")
+    return text[:1].lower() + text[1:]
 
 
 def preferred(accept_language: str) -> str:

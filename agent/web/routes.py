@@ -9,7 +9,7 @@ from aiohttp import web
 
 from agent.web.api import add_api
 from agent.web.context import WebContext
-from agent.web.languages import LANGUAGES, catalogue
+from agent.web.languages import LANGUAGES, catalogue, sentences
 from agent.web.middleware import (
     MOST_BODY_BYTES,
     add_late_headers,
@@ -34,6 +34,8 @@ def prepare(context: WebContext) -> None:
 
     Reads every file of texts and `static` once, so that no request does: not for the event loop.
     """
+    for language in LANGUAGES:
+        sentences(language)
     context.templates.everywhere = {
         "menu": MENU,
         "version": files_version(),

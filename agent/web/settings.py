@@ -6,7 +6,14 @@ from pydantic import AfterValidator, Field, model_validator
 
 from agent.clock import Clock
 from agent.config import Config
-from agent.config.base import Section, WholePath, matching
+from agent.config.base import (
+    CertificatePath,
+    KeyPath,
+    Section,
+    certificate_faults,
+    matching,
+    refuse,
+)
 from agent.config.mqtt import Host
 from agent.ports import Companion, CompanionServices
 from agent.web.languages import LANGUAGES
@@ -40,13 +47,12 @@ class WebSection(Section):
     names: tuple[DnsName, ...] = ()
     lan_only: bool = True
     language: Annotated[str, AfterValidator(_language)] = AUTO
-    certificate_file: WholePath | None = None
-    key_file: WholePath | None = None
+    certificate_file: CertificatePath | None = None
+    key_file: KeyPath | None = None
 
     @model_validator(mode="after")
     def _pair(self) -> "WebSection":
-        if (self.certificate_file is None) != (self.key_file is None):
-            raise ValueError("certificate_file and key_file are given together or not at all")
+        refuse(certificate_faults(self.certificate_file, self.key_file))
         return self
 
 

@@ -4,7 +4,8 @@ from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from agent.web.languages import texts
+from agent.energy.sentences import Sentence
+from agent.web.languages import ENGLISH, OWNER, plain_template, sentences, texts
 
 # Prices a kWh are read in the hundredth of the currency where it has one with a short name.
 HUNDREDTHS = {
@@ -33,6 +34,7 @@ class Words:
         self.language = language
         self.zone = zone
         self._texts = texts(language)
+        self._sentences = sentences(language)
 
     def __call__(self, key: str, /, **values: object) -> str:
         text = self._texts.get(key, key)
@@ -40,6 +42,29 @@ class Words:
 
     def has(self, key: str) -> bool:
         return key in self._texts
+
+    def said(self, text: str) -> list[tuple[str, bool]]:
+        """What the agent says, piece by piece, and whether the piece is in English all the same."""
+        if isinstance(text, Sentence) and text.parts:
+            return [piece for part in text.parts for piece in self.said(part)]
+        if self.language == ENGLISH:
+            return [(text.removeprefix(OWNER), False)]
+        template, values = text, {}
+        if isinstance(text, Sentence):
+            template, values = text.template, dict(text.values)
+        found = self._sentences.get(plain_template(template))
+        if found is None:
+            return [(text.removeprefix(OWNER), True)]
+        if values:
+            found = found.format_map({name: self._value(it) for name, it in values.items()})
+        return [(f"{found}." if template.endswith(".") else found, False)]
+
+    def plain(self, text: str) -> str:
+        """The same as one text, where nothing can be marked as English."""
+        return "; ".join(piece for piece, _ in self.said(text))
+
+    def _value(self, value: object) -> object:
+        return self.plain(value) if isinstance(value, Sentence) else value
 
     def number(self, value: Decimal | float, digits: int = 1) -> str:
         text = f"{value:,.{digits}f}"

@@ -8,14 +8,14 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib.resources import files
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, create_model, model_validator
 
-from agent.config.base import Name, Section
+from agent.config.base import KeyFault, Name, Section, refuse
 from agent.contracts.state import KEYS
 from integrations.devices.entities import EntitiesSection
-from integrations.devices.payloads import Conversion, Payload, Scalar, names_in
+from integrations.devices.payloads import Conversion, Payload, Scalar, fill, names_in
 from integrations.devices.topic_text import TopicText
 
 # What a setpoint and the agent give besides a profile's own parameters.
@@ -24,9 +24,11 @@ from integrations.devices.topic_text import TopicText
 VALUES = frozenset(
     {"mode", "power_w", "current_a", "phases", "switch_phases", "watchdog_s", "base", "device"}
 )
+# A device that goes back by itself is given so many refreshes before it does.
+MISSED_REFRESHES = 3
+MOST_SECONDS = 64_800
 TYPES: Mapping[str, Any] = {
     "topic": TopicText,
-    "seconds": Annotated[int, Field(ge=60, le=64_800)],
     # Some makers count from 0, some from 1.
     "index": Annotated[int, Field(ge=0, le=99)],
     "count": Annotated[int, Field(ge=1, le=100)],
@@ -45,9 +47,18 @@ class Parameter(Section):
     def required(self) -> bool:
         return "default" not in self.model_fields_set
 
-    def field(self) -> Any:
-        """As a field of a section of the config."""
-        kind: Any = Literal[self.words] if self.type == "word" else TYPES[self.type]
+    def field(self, refresh_s: int) -> Any:
+        """As a field of a section of the config; `refresh_s` 0 for a family never told again.
+
+        Seconds after which a device goes back by itself outlast what is missed.
+        """
+        kind: Any
+        if self.type == "word":
+            kind = Literal[self.words]
+        elif self.type == "seconds":
+            kind = Annotated[int, Field(ge=MISSED_REFRESHES * refresh_s, le=MOST_SECONDS)]
+        else:
+            kind = TYPES[self.type]
         if self.required:
             return kind, ...
         return (kind | None if self.default is None else kind), self.default
@@ -114,9 +125,11 @@ Steps = Annotated[tuple[Step, ...], AfterValidator(_steps)]
 class Profile(Section):
     """How a family is spoken to. `modes` are those of the wire contract for what it `serves`.
 
-    `release` names the mode that leaves the device to itself. Every `refresh_s` seconds it is
-    asked by `queries`, and told again where its mode is one of `repeat`. `retained_is_current`:
-    the family takes back what is no longer true, so what the broker kept is true now.
+    `controls` is what a device switches, by the parameter that names it, written alike in every
+    family that can name it: no two devices switch the same. `release` names the mode that leaves
+    the device to itself. Every `refresh_s` seconds it is asked by `queries`, and told again where
+    its mode is one of `repeat`. `retained_is_current`: the family takes back what is no longer
+    true, so what the broker kept is true now.
     """
 
     family: Name
@@ -127,6 +140,7 @@ class Profile(Section):
     presence: PresenceTopic | None = None
     reads: tuple[Read, ...] = ()
     queries: Steps = ()
+    controls: dict[str, str] = Field(default_factory=dict)
     modes: dict[str, Steps] = Field(default_factory=dict)
     release: str | None = None
     refresh_s: int | None = Field(default=None, ge=5, le=3600)
@@ -148,6 +162,10 @@ class Profile(Section):
         words = {*self.repeat, *([self.release] if self.modes else [])}
         if unknown := {str(word) for word in words} - set(self.modes):
             raise ValueError(f"no such mode: {', '.join(sorted(unknown))}")
+        if unknown := set(self.controls) - set(self.parameters):
+            raise ValueError(f"controls: no such parameter: {', '.join(sorted(unknown))}")
+        if bool(self.modes) != bool(self.controls):
+            raise ValueError("controls goes with modes: what is switched, and how")
         return self
 
     def _all_steps(self) -> Iterator[Step]:
@@ -160,25 +178,51 @@ class Profile(Section):
         places += [item.path for item in self.reads]
         if self.presence is not None:
             places.append(self.presence.topic)
+        places += self.controls.values()
         for step in self._all_steps():
             places += [step.topic, step.payload, *(item.equals for item in _conditions(step))]
         for place in places:
             yield from names_in(place)
 
-    def section(self) -> type[EntitiesSection]:
+    def section(self) -> type["ProfileSection"]:
         """What the config may say of a device of this family."""
         word: Any = Literal[self.family]
         fields: dict[str, Any] = {"family": (word, ...)}
-        fields |= {name: parameter.field() for name, parameter in self.parameters.items()}
-        model: type[EntitiesSection] = create_model(
+        fields |= {
+            name: parameter.field(self.refresh_s or 0)
+            for name, parameter in self.parameters.items()
+        }
+        model: type[ProfileSection] = create_model(
             "".join(part.title() for part in self.family.split("-")) + "Adapter",
-            __base__=EntitiesSection,
+            __base__=ProfileSection,
             __module__=__name__,
             **fields,
         )
         model.serves = frozenset(self.serves)
         model.without_agent = self.without_agent
+        model.switched = self.controls
         return model
+
+
+class ProfileSection(EntitiesSection):
+    """A device of a profile's family; `switched` is the profile's `controls`."""
+
+    switched: ClassVar[Mapping[str, str]] = {}
+
+    def controls(self) -> Mapping[str, str]:
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        places = {key: fill(template, values) for key, template in self.switched.items()}
+        return {key: place for key, place in places.items() if place is not None}
+
+    @model_validator(mode="after")
+    def _switches_each_once(self) -> "ProfileSection":
+        first: dict[str, str] = {}
+        refuse(
+            KeyFault((key,), f"expected another than {other}: both are {place}", getattr(self, key))
+            for key, place in self.controls().items()
+            if (other := first.setdefault(place, key)) != key
+        )
+        return self
 
 
 def _conditions(step: Step) -> list[Condition]:

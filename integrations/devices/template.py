@@ -28,11 +28,16 @@ from integrations.devices.payloads import (
     shown,
     text_of,
 )
-from integrations.devices.profile import Condition, PresenceTopic, Profile, Read, Step
+from integrations.devices.profile import (
+    MISSED_REFRESHES,
+    Condition,
+    PresenceTopic,
+    Profile,
+    Read,
+    Step,
+)
 
 MAX_BYTES = 8192
-# A device that goes back by itself is given so many refreshes before it does.
-MISSED_REFRESHES = 3
 SWITCHED = "switched"
 
 

@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from agent.config.base import Section, WholePath
+from agent.config.base import CertificatePath, KeyPath, Section
 from agent.config.load import load_config
 from agent.paths import APP
 
 PREFIX = "FLATPEAK_PROVIDER__"
+EXAMPLE = "integrations/provider/example/provider.yaml"
 CONFIG_VARIABLE = "FLATPEAK_PROVIDER_CONFIG"
 TOKEN = "{connect_token}"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -75,8 +76,8 @@ class HttpSection(Section):
     port: int = Field(default=8480, ge=0, le=65535)
     workers: int = Field(default=1, ge=1, le=64)
     proxies: int = Field(default=0, ge=0, le=5)
-    certificate: WholePath | None = None
-    key: WholePath | None = None
+    certificate: CertificatePath | None = None
+    key: KeyPath | None = None
     authentication_path: UrlPath = "/flatpeak"
 
 
@@ -129,7 +130,7 @@ class LoginSection(Section):
     wrong_per_session: int = Field(default=3, ge=1, le=20)
     wrong_per_login: int = Field(default=10, ge=1, le=1000)
     wrong_per_address: int = Field(default=100, ge=1, le=100_000)
-    unknown_tokens_per_address: int = Field(default=60, ge=1, le=100_000)
+    unknown_tokens_per_address: int = Field(default=100, ge=1, le=100_000)
     window_minutes: int = Field(default=15, ge=1, le=24 * 60)
     session_minutes: int = Field(default=30, ge=1, le=24 * 60)
 
@@ -172,4 +173,4 @@ def config_path(given: Path | None, environ: Mapping[str, str] = os.environ) -> 
 
 def read_settings(path: Path, environ: Mapping[str, str] = os.environ) -> ProviderConfig:
     """Raises ConfigError with every fault."""
-    return load_config(path, ProviderConfig, environ=environ, prefix=PREFIX)
+    return load_config(path, ProviderConfig, environ=environ, prefix=PREFIX, example=EXAMPLE)

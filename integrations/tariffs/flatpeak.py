@@ -12,6 +12,7 @@ from urllib.parse import quote
 from agent.clock import Clock
 from agent.energy.instants import format_instant
 from agent.energy.rates import Direction
+from agent.energy.sentences import sentence
 from agent.errors import Refused
 from agent.ports import FetchedRates, TariffEvent
 from integrations.tariffs.flatpeak_client import (
@@ -30,7 +31,7 @@ from integrations.tariffs.http_client import Response
 
 VERSION = "2024-08-24.zero"
 EVENTS_LIMIT = 100
-NOT_CONNECTED = (
+NOT_CONNECTED = sentence(
     "no tariff is connected yet: connect one on the page Tariff or by flatpeak-agent connect"
 )
 

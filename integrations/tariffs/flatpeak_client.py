@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from agent.clock import Clock
+from agent.energy.sentences import sentence
 from agent.errors import Malformed, Refused, Unavailable
 from integrations.tariffs.flatpeak_parse import (
     parse_error,
@@ -27,6 +28,7 @@ from integrations.tariffs.http_client import HttpClient, Response
 BASE_URL = "https://api.flatpeak.com"
 TIMEOUT_S = 20.0
 # 422 codes that pass by themselves; FlatPeak asks not to repeat these calls sooner than this.
+NO_LOGIN = sentence("there is no login at this address; is base_url right?")
 TRANSIENT_CODES = ("pending_connect", "no_price_data")
 TRANSIENT_WAIT = timedelta(minutes=15)
 # Answers that pass by themselves, besides every 5xx: a slow network, a replay, too many calls.
@@ -95,6 +97,12 @@ class FlatPeakClient:
         if isinstance(self._auth, Bearer):
             self._auth, self._token = replace(self._auth, token=token), None
 
+    async def log_in(self) -> bool:
+        """A token fetched and kept, where there is a login. Raises the errors of `agent.errors`."""
+        if self._can_log_in:
+            await self._bearer()
+        return self._can_log_in
+
     async def get(
         self, path: str, params: Mapping[str, str] | None = None, *, secret: str = ""
     ) -> Response:
@@ -151,7 +159,7 @@ class FlatPeakClient:
         elif isinstance(self._auth, Bearer):
             response = await self._send("GET", self._auth.token_url, token=self._auth.token)
         if response.status == 404:
-            raise Refused("there is no login at this address; is base_url right?", "no_login")
+            raise Refused(NO_LOGIN, "no_login")
         self._raise_for(response)
         try:
             parsed = parse_object(response.text)
@@ -200,10 +208,15 @@ class FlatPeakClient:
         reason = ": ".join(part for part in (code, message) if part) or "no reason given"
         if status in (401, 403):
             raise Refused(
-                f"the credentials were not accepted (HTTP {status}, {reason})", "forbidden"
+                sentence(
+                    "the credentials were not accepted (HTTP {status}, {reason})",
+                    status=status,
+                    reason=reason,
+                ),
+                "forbidden",
             )
         if status == 404:
-            raise Refused("the location is not known; connect it again", "not_found")
+            raise Refused(sentence("the location is not known; connect it again"), "not_found")
         if status == 422 and code in TRANSIENT_CODES:
             raise Pending(reason, self._clock.now() + TRANSIENT_WAIT)
         if status in TRANSIENT_STATUSES or status >= 500 or status < 400:

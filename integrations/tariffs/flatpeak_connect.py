@@ -15,6 +15,7 @@ from agent.energy.connection import (
     TariffSummary,
 )
 from agent.energy.rates import Direction
+from agent.energy.sentences import sentence
 from agent.errors import Malformed, Refused, Unavailable
 from integrations.tariffs.flatpeak_client import FlatPeakClient, Pending
 from integrations.tariffs.flatpeak_connect_parse import (
@@ -73,8 +74,10 @@ class FlatPeakConnect:
         if self._release is Release.BUSBAR:
             if not location_id:
                 raise Refused(
-                    "with this version a location has to exist before its tariff is connected: "
-                    "give tariff.location_id, or a tariff.version of Zero or Anode",
+                    sentence(
+                        "with this version a location has to exist before its tariff is connected: "
+                        "give tariff.location_id, or a tariff.version of Zero or Anode"
+                    ),
                     "location_required",
                 )
             path = "/connect"
@@ -127,8 +130,11 @@ class FlatPeakConnect:
                 "POST", PAIR_PATH, body={"pairing_code": code}, secret=code, anonymous=True
             )
         except Refused as error:
-            raise Refused("the pairing code was not accepted", "pairing_code") from error
+            raise Refused(sentence("the pairing code was not accepted"), "pairing_code") from error
         return parse_pairing(response.text)
+
+    async def log_in(self) -> bool:
+        return await self._client.log_in()
 
     def use_token(self, token: str) -> None:
         self._client.use_token(token)

@@ -16,6 +16,7 @@ from typing import Any
 
 from agent.energy.instants import bounded, parse_instant
 from agent.energy.rates import Direction, Rate
+from agent.energy.sentences import sentence
 from agent.energy.text import clean_text
 from agent.errors import Malformed
 from agent.ports import FetchedRates, TariffEvent
@@ -23,25 +24,33 @@ from agent.ports import FetchedRates, TariffEvent
 # Object and key of the price, newest release last: Zero, an early Zero, Anode and Busbar.
 PRICE_KEYS = (("tariff", "rate"), ("tariff", "cost"), ("price", "value"))
 MAX_NAME = 64
-TEST_MODE = "the API key is a test key, its prices may be made up: use a live key (sk_live_…)"
-CONNECTED = ("tariff_connected", "a tariff was connected")
+# More than thirty days of five minutes, the longest span that is asked for: each is an object.
+MOST_SLOTS = 10_000
+TEST_MODE = sentence(
+    "the API key is a test key, its prices may be made up: use a live key (sk_live_…)"
+)
+CONNECTED = ("tariff_connected", sentence("a tariff was connected"))
 # FlatPeak's event types that concern a home's contract; both spellings of the last are documented.
 EVENTS = {
     "tariff.expiring": (
         "tariff_expiring",
-        "the tariff's contract ends soon: connect the next one at FlatPeak",
+        sentence("the tariff's contract ends soon: connect the next one at FlatPeak"),
     ),
     "tariff.expired": (
         "tariff_expired",
-        "the tariff's contract is over, prices are only forecasts: connect the tariff again",
+        sentence(
+            "the tariff's contract is over, prices are only forecasts: connect the tariff again"
+        ),
     ),
     "tariff.fetch.failed": (
         "tariff_fetch_failed",
-        "FlatPeak cannot fetch the tariff's prices: if that lasts, connect the tariff again",
+        sentence(
+            "FlatPeak cannot fetch the tariff's prices: if that lasts, connect the tariff again"
+        ),
     ),
     "tariff.connection.upgrade": (
         "tariff_upgrade",
-        "FlatPeak can connect the tariff in a better way: connect it again to use that",
+        sentence("FlatPeak can connect the tariff in a better way: connect it again to use that"),
     ),
     "connect_session.complete": CONNECTED,
     "connect.session.complete": CONNECTED,
@@ -66,6 +75,8 @@ def parse_rates(text: str, direction: Direction, location_id: str = "") -> Fetch
         slots = []
     if not isinstance(slots, list):
         raise Malformed("the answer's data is not a list", text)
+    if len(slots) > MOST_SLOTS:
+        raise Malformed(f"the answer has {len(slots)} prices; at most {MOST_SLOTS} can be meant")
     rates = [rate for slot in slots if (rate := _rate(slot)) is not None]
     return FetchedRates(
         direction=direction,
@@ -145,7 +156,11 @@ def _warnings(answer: dict[str, Any], location_id: str) -> Sequence[str]:
     stated = parse_text(answer.get("location_id"), MAX_NAME)
     if location_id and stated and stated != location_id:
         out.append(
-            f"the prices are those of location {stated}, not {location_id}: check location_id"
+            sentence(
+                "the prices are those of location {stated}, not {wanted}: check location_id",
+                stated=stated,
+                wanted=location_id,
+            )
         )
     return out
 

@@ -1,5 +1,6 @@
 """The settings of the source `flatpeak`, and how it is built from them."""
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -7,10 +8,13 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
 from agent.clock import Clock
-from agent.config.base import matching
+from agent.config.base import KeyFault, matching, refuse
 from agent.config.tariff import TariffSection
 from agent.energy.rates import Direction
 from agent.ports import TariffSource
+
+# How FlatPeak's names begin (docs.flatpeak.com, "Authentication").
+ACCOUNT_BEGINS, KEY_BEGINS = "acc_", "sk_"
 
 
 def _url(value: object) -> str:
@@ -75,19 +79,40 @@ class FlatPeakConfig(TariffSection):
 
     @model_validator(mode="after")
     def _check_credentials(self) -> "FlatPeakConfig":
+        refuse(self._faults())
+        return self
+
+    def _faults(self) -> Iterator[KeyFault]:
         chosen = self.directions
         if chosen is not None and (not chosen or len(set(chosen)) < len(chosen)):
-            raise ValueError("directions: expected import, export or both, each once")
-        if self.auth == "basic" and not (self.account_id and self.api_key.get_secret_value()):
-            raise ValueError(
-                "auth basic needs account_id and api_key; other ways are auth bearer and auth none"
-            )
+            yield KeyFault(("directions",), "expected import, export or both, each once")
+        if self.auth == "basic":
+            yield from self._basic_faults()
         has_token = bool(self.token.get_secret_value() or self.token_url)
         if self.auth == "bearer" and not (has_token or self.pairing):
-            raise ValueError("auth bearer needs token or token_url, or both, or pairing")
-        if self.auth == "basic" and self.pairing:
-            raise ValueError("pairing is for auth bearer and auth none: a maker's backend")
-        return self
+            yield KeyFault((), "auth bearer needs token or token_url, or both, or pairing")
+
+    def _basic_faults(self) -> Iterator[KeyFault]:
+        key = self.api_key.get_secret_value()
+        if not (self.account_id and key):
+            expected = (
+                "auth basic needs account_id and api_key; other ways are auth bearer and auth none"
+            )
+            yield KeyFault((), expected)
+        # Neither value is shown: what stands under account_id may be the key.
+        if self.account_id.startswith(KEY_BEGINS):
+            expected = (
+                f"this is an API key ({KEY_BEGINS}…); expected the account ({ACCOUNT_BEGINS}…)"
+            )
+            yield KeyFault(("account_id",), expected)
+        if key.startswith(ACCOUNT_BEGINS):
+            expected = (
+                f"this is an account ({ACCOUNT_BEGINS}…); expected an API key ({KEY_BEGINS}…)"
+            )
+            yield KeyFault(("api_key",), expected)
+        if self.pairing:
+            expected = "is for auth bearer and auth none: a maker's backend"
+            yield KeyFault(("pairing",), expected)
 
 
 def build(config: FlatPeakConfig, clock: Clock) -> TariffSource:

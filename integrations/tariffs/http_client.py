@@ -15,11 +15,13 @@ from urllib.parse import urlencode, urlsplit
 import h11
 from aiohappyeyeballs import start_connection
 
+from agent.energy.sentences import sentence
 from agent.energy.text import clean_text
 from agent.errors import Malformed, Unavailable
 
 # A month of five-minute slots is about 1 MB.
-MAX_BODY_BYTES = 4_000_000
+# Thirty days of five minutes are 1.2 MB; what is read takes ten times that in memory.
+MAX_BODY_BYTES = 2_000_000
 CHUNK_BYTES = 65_536
 # As RFC 8305 recommends: an address family that leads nowhere costs this.
 NEXT_ADDRESS_AFTER_S = 0.25
@@ -60,10 +62,11 @@ class HttpClient:
             async with asyncio.timeout(self._timeout_s):
                 return await _exchange(method, url, params or {}, headers or {}, body)
         except TimeoutError as error:
-            raise Unavailable(f"no answer within {self._timeout_s:g} s") from error
+            seconds = f"{self._timeout_s:g}"
+            raise Unavailable(sentence("no answer within {seconds} s", seconds=seconds)) from error
         except (h11.ProtocolError, OSError, ValueError) as error:
             reason = clean_text(str(error)) or type(error).__name__
-            raise Unavailable(f"not reached: {reason}") from error
+            raise Unavailable(sentence("not reached: {reason}", reason=reason)) from error
 
 
 async def _exchange(

@@ -44,7 +44,8 @@ def _config(folder: Path, flatpeak_url: str, port: int) -> Path:
         f"oauth: {{client_secret: {SECRET}}}\n"
         "polling: {min_interval_s: 0}\n"
         # All come from one address and are one customer; tries that are under way count.
-        "login: {wrong_per_login: 1000, wrong_per_address: 10000}\n"
+        "login: {wrong_per_login: 1000, wrong_per_address: 10000, "
+        "unknown_tokens_per_address: 10000}\n"
     )
     return path
 

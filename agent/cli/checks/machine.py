@@ -1,5 +1,6 @@
 """This machine: the state folder, the service's files, the clock."""
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -13,10 +14,21 @@ from agent.cli.checks.result import CheckResult, failed, passed, warning
 from agent.cli.common import DATABASE
 from agent.cli.service import UNIT, Service
 from agent.clockmonitor import kernel_synchronised
-from agent.database.problem import READ_ERRORS, Damaged, NewerSchema
+from agent.config.faults import SECRET_KEYS
+from agent.database.problem import (
+    MAKE_ROOM,
+    READ_ERRORS,
+    REMOUNT,
+    Damaged,
+    NewerSchema,
+    who_acts_on,
+)
 from agent.store import Store
+from integrations.registry import AgentConfig
 
 FREE_BYTES = 50_000_000
+# With less not even a day's writing finds room.
+LEAST_BYTES = 1_000_000
 
 
 def check_service(service: Service, config: Path) -> Iterator[CheckResult]:
@@ -28,9 +40,23 @@ def check_service(service: Service, config: Path) -> Iterator[CheckResult]:
             f"sudo cp systemd/{UNIT} /etc/systemd/system/",
         )
     else:
-        files = [f"{_key(name)} from {file}" for name, file in service.secrets.items()]
+        read = {n: file for n, file in service.secrets.items() if not _meant_secret(n)}
+        files = [f"{_key(name)} from {file}" for name, file in read.items()]
         secrets = ", ".join(files) or "no secret files"
         yield passed("service", f"as {service.unit} says: {secrets}")
+    for name in service.secrets:
+        if meant := _meant_secret(name):
+            yield warning(
+                "service",
+                f"the agent reads no secret called {name}",
+                f"did you mean LoadCredential={meant}:...?",
+            )
+    if service.ignored:
+        yield warning(
+            "service",
+            f"{', '.join(service.ignored)}: set in this shell alone, the service does not see it",
+            f"give it in the unit: Environment=, by sudo systemctl edit {UNIT}",
+        )
     if service.encrypted:
         yield warning(
             "service",
@@ -38,7 +64,7 @@ def check_service(service: Service, config: Path) -> Iterator[CheckResult]:
             "give it for this check as an environment variable, see config.example.yaml",
         )
     # Its user is made at each start and owns nothing (DynamicUser=), so everybody has to be let in.
-    if closed := _closed_to_others(config):
+    if closed := closed_to_others(config):
         yield failed(
             "service",
             f"{closed} may not be read by others, and so not by the service's user",
@@ -47,7 +73,7 @@ def check_service(service: Service, config: Path) -> Iterator[CheckResult]:
         )
 
 
-def _closed_to_others(file: Path) -> Path | None:
+def closed_to_others(file: Path) -> Path | None:
     """The file, or the first folder on the way to it, that only its owner and group may use."""
     for place in (*reversed(file.absolute().parents), file):
         needed = stat.S_IXOTH if place != file else stat.S_IROTH
@@ -60,6 +86,18 @@ def _key(credential: str) -> str:
     return credential.replace("__", ".")
 
 
+def _meant_secret(name: str) -> str:
+    """The name of a key's secret that was meant by one with too few underscores, else empty.
+
+    Others, such as that of a certificate, are read by the paths in the config.
+    """
+    section, _, key = name.lower().partition("_")
+    model = AgentConfig.model_fields.get(section)
+    if model is None or key.startswith("_") or key not in SECRET_KEYS:
+        return ""
+    return f"{section}__{key}"
+
+
 def check_state(folder: Path, service: Service | None) -> CheckResult:
     who = f"uid {os.getuid()}"
     may = f"{folder} can be written by {who}"
@@ -67,7 +105,10 @@ def check_state(folder: Path, service: Service | None) -> CheckResult:
         # Made by the service, so that it belongs to the service: here its parent has to do.
         existing = next(place for place in (folder, *folder.parents) if place.exists())
         with tempfile.TemporaryFile(dir=existing):
+            # What root may use beyond this, the service's user may not.
             free = shutil.disk_usage(existing).free
+        if free < LEAST_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if (folder / DATABASE).exists():
             Store.copy_of(folder / DATABASE).close()
             may += ", the database is whole"
@@ -75,13 +116,16 @@ def check_state(folder: Path, service: Service | None) -> CheckResult:
         return failed("state", f"{folder}: {error}", "update the agent")
     except (OSError, Damaged, *READ_ERRORS) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or error
-        return failed("state", f"{folder}, as {who}: {why}", _hint(error, folder, service))
+        text = f"{folder}, as {who}: {why}; nothing would be kept over a restart"
+        return failed("state", text, _hint(error, folder, service))
     if free < FREE_BYTES:
         return warning("state", f"{may}, but {free // 1_000_000} MB are free", "make room")
     return passed("state", may)
 
 
 def _hint(error: Exception, folder: Path, service: Service | None) -> str:
+    if (who_acts := who_acts_on(error, folder / DATABASE)) in (MAKE_ROOM, REMOUNT):
+        return who_acts.removeprefix("owner: ")
     if isinstance(error, Damaged | sqlite3.DatabaseError) and not isinstance(
         error, sqlite3.OperationalError
     ):

@@ -32,6 +32,9 @@ PLACEHOLDER = re.compile(r"(^|_)your_|\.example(/|$)")
 # A car that comes home in the evening: what takes longer than this is not charged by the morning.
 NIGHT = timedelta(hours=12)
 LOOKED_AT = timedelta(days=8)
+USUAL_V = 230
+# 7.4 kW, as chargers of 32 A are sold, are a little more.
+DOUBTFUL_A = 33
 
 
 def check_settings(config: Config, path: Path) -> Iterator[CheckResult]:
@@ -52,6 +55,7 @@ def check_settings(config: Config, path: Path) -> Iterator[CheckResult]:
         yield passed(device.id, _describe(device, config))
         yield from check_commands(device, config)
         if isinstance(device, EvCharger):
+            yield from _check_phases(device)
             yield from _check_charging(device, config)
         if isinstance(device, Switched):
             for need in device.needs:
@@ -174,6 +178,23 @@ def _least_power_w(device: DeviceSection) -> int:
     return profile.min_power_w or profile.max_power_w
 
 
+def _check_phases(device: EvCharger) -> Iterator[CheckResult]:
+    """Where the mains have 230 V no home charger takes more than 32 A of a phase."""
+    wiring = device.wiring
+    phases = wiring.counts[-1]
+    current_a = device.max_power_w / (device.voltage_v * phases)
+    if device.voltage_v > USUAL_V or current_a < DOUBTFUL_A:
+        return
+    # Where the config leaves it to the charger, some never say.
+    unless = ", unless the charger says that it has more" if device.phases is None else ""
+    three = f"phases: 3 (it would be {current_a / 3:.0f} A)" if phases == 1 else "voltage_v"
+    yield warning(
+        device.id,
+        f"max_power_w of {device.max_power_w} W is {current_a:.0f} A on {phases} phase(s){unless}",
+        f"check max_power_w, or give {three}",
+    )
+
+
 def _check_charging(device: EvCharger, config: Config) -> Iterator[CheckResult]:
     if device.battery_kwh is not None:
         share = max(0.0, float(device.target_soc_percent) - float(device.assumed_soc_percent)) / 100
@@ -203,8 +224,8 @@ def _check_need(device: Switched, need: EnergyNeed, config: Config) -> Iterator[
     if needed > longest:
         yield warning(
             device.id,
-            f"needs {_hours(needed)} at {device.power_w} W, but its window from "
-            f"{need.window.start} to {need.window.end} has {_hours(longest)}",
+            f"needs {_hours(needed)} at {device.power_w} W, but its window "
+            f"{need.window} has {_hours(longest)}",
             "check hours or energy_kwh, power_w and the window",
         )
 

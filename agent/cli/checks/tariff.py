@@ -16,7 +16,7 @@ from agent.database.problem import READ_ERRORS, Damaged, NewerSchema
 from agent.energy.rates import Direction
 from agent.errors import AgentError, Malformed, Refused, Unavailable
 from agent.health import Health
-from agent.ports import FetchedRates
+from agent.ports import FetchedRates, TariffSource
 from agent.store import Store
 from agent.tariff.connecting.connection_store import ConnectionStore
 from agent.tariff.records import Records
@@ -37,7 +37,10 @@ async def check_tariff(config: Config, folder: Path) -> AsyncIterator[CheckResul
             try:
                 fetched = await source.fetch(direction, start, start + ASKED_AHEAD)
             except AgentError as error:
-                yield _no_prices(config, direction, error)
+                if isinstance(error, Refused) and error.code == "not_connected":
+                    yield await _not_connected(config, source)
+                    break
+                yield _failed_at(config, f"{direction.value} from", error)
                 continue
             currency = currency or fetched.currency
             for result in _check_answer(direction, fetched):
@@ -61,16 +64,25 @@ def _use_connection(source: ConnectableSource, database: Path) -> None:
     source.use_connection(kept.location.location_id, kept.location.directions)
 
 
-def _no_prices(config: Config, direction: Direction, error: AgentError) -> CheckResult:
-    if isinstance(error, Refused) and error.code == "not_connected":
-        text = f"{direction.value}: no tariff is connected yet"
-        return warning("tariff", text, "flatpeak-agent connect, or the page Tariff")
+async def _not_connected(config: Config, source: TariffSource) -> CheckResult:
+    """Before anybody goes through Connect's pages: would the source let the agent in?"""
+    text = "no tariff is connected yet"
+    if isinstance(source, ConnectableSource):
+        try:
+            if await source.connect_api.log_in():
+                text = f"{config.tariff.address} accepts the login; {text}"
+        except AgentError as error:
+            return _failed_at(config, "login at", error)
+    return warning("tariff", text, "flatpeak-agent connect, or the page Tariff")
+
+
+def _failed_at(config: Config, what: str, error: AgentError) -> CheckResult:
     hint = {
         Refused: "check account_id, api_key, location_id and directions",
         Unavailable: "try again later; check tariff.base_url and this machine's network",
         Malformed: "is tariff.base_url the right address?",
     }.get(type(error), "see the README, Troubleshooting")
-    return failed("tariff", f"{direction.value} from {config.tariff.address}: {error}", hint)
+    return failed("tariff", f"{what} {config.tariff.address}: {error}", hint)
 
 
 def _check_answer(direction: Direction, fetched: FetchedRates) -> Iterator[CheckResult]:

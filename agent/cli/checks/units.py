@@ -1,20 +1,27 @@
 """Numbers that stand in another unit than was meant: kW for W, a share for percent, cents."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 
 from pydantic import BaseModel
 
 from agent.cli.checks.result import CheckResult, warning
 from agent.config import Config
+from agent.config.base import Section
+from agent.config.units import LEAST_W, kw_as_w
+from agent.home.kinds.program import ProgramAppliance
 
-# No appliance and no roof is so small, and no home has a charger of so many kW.
-LEAST_W = 25
 POWERS = frozenset(
     {"power_w", "max_power_w", "max_charge_w", "max_discharge_w", "peak_w", "offline_power_w"}
 )
 # A goal of one percent is no goal.
 SHARES = frozenset({"target_soc_percent", "max_soc_percent", "assumed_soc_percent"})
+# Shorter than a minute somebody meant minutes, or hours.
+DURATIONS = frozenset({"min_on_s", "min_off_s", "offline_after_s", "block_max_s", "hold_s"})
+LEAST_S = 60
+# No program of an appliance is over so soon.
+LEAST_PROGRAM = timedelta(minutes=5)
 # A household's kWh has never cost more, nor paid more: beyond it somebody wrote cents or MWh.
 # Currencies of other sizes are not judged.
 PLAUSIBLE_PER_KWH = {
@@ -31,6 +38,11 @@ def check_units(config: Config) -> Iterator[CheckResult]:
         yield from _doubtful("site", "site.pv.", config.site.pv)
     for index, device in enumerate(config.devices):
         yield from _doubtful(device.id, f"devices[{index}].", device)
+        if isinstance(device, ProgramAppliance) and device.duration < LEAST_PROGRAM:
+            total_s = int(device.duration.total_seconds())
+            hint = f"durations are in seconds: {total_s} minutes are {total_s * 60}"
+            text = f"devices[{index}].profile takes {total_s} s in all"
+            yield warning(device.id, text, hint)
 
 
 def check_amounts(config: Config, currency: str) -> Iterator[CheckResult]:
@@ -49,8 +61,13 @@ def _doubtful(part: str, path: str, section: BaseModel) -> Iterator[CheckResult]
     for name in type(section).model_fields:
         value = getattr(section, name)
         if name in POWERS and value and value < LEAST_W:
-            hint = f"powers are in W: {value:g} kW are {value * 1000:g}"
+            hint = f"powers are in W: {kw_as_w(value)}"
             yield warning(part, f"{path}{name} is {value:g} W", hint)
+        if name in DURATIONS and 0 < value < LEAST_S:
+            hint = f"durations are in seconds: {value} minutes are {value * 60}"
+            yield warning(part, f"{path}{name} is {value} s", hint)
+        if isinstance(value, Section) and name != "adapter":
+            yield from _doubtful(part, f"{path}{name}.", value)
         if name in SHARES and 0 < value <= 1:
             hint = f"it is in percent, of 0 to 100: {value * 100:g} for a share of {value:g}"
             yield warning(part, f"{path}{name} is {value:g} %", hint)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from agent.config.base import Percent, Watts
+from agent.config.base import KeyFault, Percent, Watts, refuse
 from agent.config.devices import DeviceSection, Energy, Seconds
 from agent.contracts.wire import Request
 from agent.energy.instants import from_unix, to_unix_floor
@@ -18,6 +18,7 @@ from agent.energy.localtime import next_local_instant
 from agent.energy.plan import DevicePlan
 from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import DefaultCommand, DeviceType, Goal, OfflineRule, ScheduleSlot
+from agent.energy.sentences import sentence
 from agent.energy.situation import ZERO, Availability, Storage, StorageTarget
 from agent.errors import Refused
 from agent.home.kinds.kind import SIX_DIGITS, DeviceKind, told_slot
@@ -72,10 +73,11 @@ class Battery(DeviceSection):
     @model_validator(mode="after")
     def _check_limits(self) -> "Battery":
         if self.lowest_soc_percent >= self.max_soc_percent:
-            raise ValueError(
-                f"max_soc_percent is {self.max_soc_percent:g}, but {self.lowest_soc_percent:g} % "
-                "are kept: nothing is left to use"
+            expected = (
+                f"expected more than the {self.lowest_soc_percent:g} % that min_soc_percent and "
+                "reserve_soc_percent keep"
             )
+            refuse([KeyFault(("max_soc_percent",), expected, self.max_soc_percent)])
         return self
 
     @property
@@ -283,4 +285,5 @@ def _goal(section: Battery, stored: Decimal, targets: Sequence[StorageTarget]) -
 def _notes(section: Battery, soc: float | None) -> tuple[str, ...]:
     if soc is not None:
         return ()
-    return (f"no state of charge is known: {section.assumed_soc_percent:g} % is assumed",)
+    assumed = f"{section.assumed_soc_percent:g}"
+    return (sentence("no state of charge is known: {percent} % is assumed", percent=assumed),)

@@ -1,19 +1,21 @@
 """A charger and the car at it: energy to a SoC or of a stay, by its ready-by. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from agent.config.base import Percent, Watts
+from agent.config.base import KeyFault, Percent, Watts, refuse
 from agent.config.devices import DeviceSection, Energy, PriceCap, ReadyBy, Seconds
+from agent.config.units import kw_meant
 from agent.energy.instants import format_instant, to_unix_floor
 from agent.energy.phases import ONE, SWITCHED, THREE, Phases
 from agent.energy.profile import DeviceProfile
 from agent.energy.readings import DeviceInfo
 from agent.energy.schedule import DefaultCommand, DeviceType, Goal, OfflineRule
+from agent.energy.sentences import sentence
 from agent.energy.situation import ZERO, Flexible
 from agent.home.kinds.kind import DeviceKind
 from agent.home.model.device_model import FULL_PERCENT, FULL_WHEN_IDLE_FOR, DeviceModel
@@ -92,27 +94,36 @@ class EvCharger(DeviceSection):
 
     @model_validator(mode="after")
     def _check_sizes(self) -> "EvCharger":
+        refuse(self._faults())
+        return self
+
+    def _faults(self) -> Iterator[KeyFault]:
+        if self.battery_kwh is None and self.energy_kwh is None:
+            expected = "give battery_kwh (with a car that tells its SoC) or energy_kwh"
+            yield KeyFault((), expected)
+        if self.floor_soc_percent > self.target_soc_percent:
+            expected = f"expected at most target_soc_percent, {self.target_soc_percent:g}"
+            yield KeyFault(("floor_soc_percent",), expected, self.floor_soc_percent)
         highest = COUNTS[self.phases][-1]
         if self.max_power_w < (least_w := self.wiring.least_w(highest)):
-            raise ValueError(
-                f"max_power_w is {self.max_power_w}, but 6 A on {highest} phase(s) "
-                f"is {least_w} W already"
+            expected = f"expected at least {least_w}, 6 A on {highest} phase(s)"
+            expected += kw_meant(self.max_power_w)
+            yield KeyFault(("max_power_w",), expected, self.max_power_w)
+        elif expected := self._wrong_offline(self.offline_power_w or 0):
+            yield KeyFault(("offline_power_w",), expected, self.offline_power_w)
+
+    def _wrong_offline(self, offline_w: int) -> str:
+        wiring = self.wiring
+        if 0 < offline_w < self.min_power_w:
+            return f"expected 0 or at least {self.min_power_w}, 6 A{kw_meant(offline_w)}"
+        if offline_w > self.max_power_w:
+            return f"expected at most max_power_w, {self.max_power_w}"
+        if wiring.allowed_w(offline_w) != offline_w:
+            return (
+                f"expected at most the {wiring.most_w(1)} W of one phase or at least the "
+                f"{wiring.least_w(3)} W of three"
             )
-        if self.battery_kwh is None and self.energy_kwh is None:
-            raise ValueError("give battery_kwh (with a car that tells its SoC) or energy_kwh")
-        if self.offline_power_w and self.offline_power_w < self.min_power_w:
-            raise ValueError(f"offline_power_w is 0 or at least {self.min_power_w} (6 A)")
-        if self.offline_power_w and self.offline_power_w > self.max_power_w:
-            raise ValueError(f"offline_power_w is at most max_power_w, {self.max_power_w}")
-        offline_w = self.offline_power_w or 0
-        if self.wiring.allowed_w(offline_w) != offline_w:
-            raise ValueError(
-                f"offline_power_w lies between the {self.wiring.most_w(1)} W of one phase and the "
-                f"{self.wiring.least_w(3)} W of three"
-            )
-        if self.floor_soc_percent > self.target_soc_percent:
-            raise ValueError("floor_soc_percent lies above target_soc_percent")
-        return self
+        return ""
 
 
 class EvChargerKind(DeviceKind[EvCharger]):
@@ -348,7 +359,10 @@ def _notes(section: EvCharger, model: DeviceModel, now: datetime) -> tuple[str, 
     if model.soc_percent(now) is not None:
         return ()
     return (
-        f"no state of charge is known of this stay: {section.assumed_soc_percent:g} % is assumed",
+        sentence(
+            "no state of charge is known of this stay: {percent} % is assumed",
+            percent=f"{section.assumed_soc_percent:g}",
+        ),
     )
 
 

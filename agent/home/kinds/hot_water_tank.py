@@ -7,7 +7,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from agent.config.base import KeyFault, refuse
 from agent.config.heat import Band, ComfortBand, Cop, HeatStoreSection, HygieneSection
+from agent.config.units import kw_meant
 from agent.energy.instants import to_unix_ceil, to_unix_floor
 from agent.energy.localtime import local_instant
 from agent.energy.schedule import DeviceType
@@ -60,14 +62,17 @@ class HotWaterTank(HeatStoreSection):
     def _check_reach(self) -> "HotWaterTank":
         heat_w = self.power_w * self.heat_per_w(self.room_c)
         needed_w = self.drawn_kwh * 1000 / 24
-        for name, band in self.named_bands():
+        faults = []
+        for keys, band in self.keyed_bands():
             lost_w = self.store.loss_w_per_c * max(0.0, band.min_c - self.room_c)
             if lost_w + needed_w > heat_w:
-                raise ValueError(
-                    f"{name}.min_c is {band.min_c:g}, but {self.power_w} W of power_w make "
-                    f"{heat_w:.0f} W of heat and {needed_w + lost_w:.0f} W are drawn and lost; "
-                    "expected more power_w or fewer persons"
+                expected = (
+                    f"{self.power_w} W of power_w make {heat_w:.0f} W of heat and "
+                    f"{needed_w + lost_w:.0f} W are drawn and lost; expected more power_w or fewer "
+                    f"persons{kw_meant(self.power_w)}"
                 )
+                faults.append(KeyFault((*keys, "min_c"), expected, band.min_c))
+        refuse(faults)
         return self
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import model_validator
 
+from agent.config.base import KeyFault, refuse
 from agent.config.heat import (
     AIR_TO_WATER,
     MILD_C,
@@ -15,6 +16,7 @@ from agent.config.heat import (
     HeatStoreSection,
     HouseSection,
 )
+from agent.config.units import kw_meant
 from agent.energy.schedule import DeviceType
 from agent.energy.situation import TemperatureSpan
 from agent.home.estimates.heat_loss import HeatStore
@@ -43,21 +45,27 @@ class HouseHeatPump(HeatStoreSection):
 
     @model_validator(mode="after")
     def _check_reach(self) -> "HouseHeatPump":
-        for name, band in self.named_bands():
-            if not (band.min_c >= LOWEST_ROOM_C and band.max_c <= HIGHEST_ROOM_C):
-                raise ValueError(
-                    f"{name} is {band.min_c:g} to {band.max_c:g} °C; expected a room of "
-                    f"{LOWEST_ROOM_C:g} to {HIGHEST_ROOM_C:g}"
-                )
+        refuse(
+            KeyFault(
+                keys,
+                f"is {band.min_c:g} to {band.max_c:g} °C; expected a room of "
+                f"{LOWEST_ROOM_C:g} to {HIGHEST_ROOM_C:g}",
+            )
+            for keys, band in self.keyed_bands()
+            if not (band.min_c >= LOWEST_ROOM_C and band.max_c <= HIGHEST_ROOM_C)
+        )
         heat_w = self.power_w * self.heat_per_w(MILD_C) + self.house.gains
         reaches_c = MILD_C + heat_w / self.house.loss_w_per_c
-        for name, band in self.named_bands():
-            if band.min_c > reaches_c:
-                raise ValueError(
-                    f"{name}.min_c is {band.min_c:g}, but {self.power_w} W of power_w warm "
-                    f"this house to {reaches_c:.1f} °C at most while it is {MILD_C:g} outdoors; "
-                    "expected a lower min_c, a smaller loss of the house or more power_w"
-                )
+        expected = (
+            f"{self.power_w} W of power_w warm this house to {reaches_c:.1f} °C at most while it "
+            f"is {MILD_C:g} outdoors; expected a lower min_c, a smaller loss of the house or more "
+            f"power_w{kw_meant(self.power_w)}"
+        )
+        refuse(
+            KeyFault((*keys, "min_c"), expected, band.min_c)
+            for keys, band in self.keyed_bands()
+            if band.min_c > reaches_c
+        )
         return self
 
 
@@ -95,10 +103,12 @@ class HouseHeatPumpKind(ThermalKind[HouseHeatPump]):
             f"{band.min_c:g} to {band.max_c:g} °C from {band.start:%H:%M} to {band.end:%H:%M}"
             for band in section.comfort
         )
+        is_known = "type" in house.model_fields_set or house.design_loss_kw is not None
+        assumed = "" if is_known else f" (as {house.type}: its type is not given)"
         return (
             f"heat pump of {section.power_w} W for a house that loses {house.loss_w_per_c:.0f} W "
-            f"and stores {house.capacity:.1f} kWh per degree, {bands or 'no bands'}, else "
-            f"{section.setback.min_c:g} to {section.setback.max_c:g} °C"
+            f"a degree and stores {house.capacity:.1f} kWh a degree{assumed}, "
+            f"{bands or 'no bands'}, else {section.setback.min_c:g} to {section.setback.max_c:g} °C"
         )
 
     def beliefs(

@@ -26,6 +26,9 @@ from agent.home.planning_input import (
 from agent.home.windows import next_ready_by
 from agent.home.wishes import Wish
 
+# What a machine takes that waits for its start, W: absolutely, and of its most.
+STANDBY_W, STANDBY_SHARE = 10.0, 0.02
+
 
 class ProgramAppliance(DeviceSection):
     """A dishwasher or the like: starts once a person has loaded it, runs through."""
@@ -62,7 +65,8 @@ class ProgramKind(DeviceKind[ProgramAppliance]):
         return frozenset({"start", "ready_by"})
 
     def describe(self, section: ProgramAppliance) -> str:
-        return f"program of {int(section.duration.total_seconds()) // 60} minutes"
+        total_s = int(section.duration.total_seconds())
+        return f"program of {f'{total_s / 60:.0f} minutes' if total_s >= 60 else f'{total_s} s'}"
 
     def advance(
         self,
@@ -79,7 +83,7 @@ class ProgramKind(DeviceKind[ProgramAppliance]):
         started = model.session.started_at
         if started is not None:
             model.expect(_spans(section, started), now)
-            if (told := model.value("power_w", now)) is not None and float(told) > 0:
+            if _runs(section, model, started):
                 model.confirm_run()
         model.advance(now)
         model.pop_unassigned()
@@ -149,6 +153,13 @@ class ProgramKind(DeviceKind[ProgramAppliance]):
             ),
             running=model.session.confirmed,
         )
+
+
+def _runs(section: ProgramAppliance, model: DeviceModel, started: datetime) -> bool:
+    """Does its power say that it has begun? A plug tells a few watts of any machine at rest."""
+    told = model.readings.get("power_w")
+    standby_w = max(STANDBY_W, STANDBY_SHARE * max(part.power_w for part in section.profile))
+    return told is not None and told.at >= started and float(told.value) > standby_w
 
 
 def _began_by_itself(model: DeviceModel, wish: Wish) -> bool:

@@ -7,8 +7,9 @@ from typing import TypeVar
 
 from pydantic import Field, model_validator
 
-from agent.config.base import Watts
+from agent.config.base import KeyFault, Watts, refuse
 from agent.config.devices import DeviceSection, EnergyNeed, PriceCap, Seconds
+from agent.config.units import kw_meant
 from agent.energy.instants import format_instant, to_unix_floor
 from agent.energy.schedule import Goal
 from agent.energy.situation import ZERO, Demand, Flexible
@@ -50,11 +51,17 @@ class Switched(DeviceSection):
 
     @model_validator(mode="after")
     def _check_needs(self) -> "Switched":
-        for index, need in enumerate(self.needs):
-            if need.energy_kwh is not None and need.energy_kwh * 1000 > self.power_w * 24:
-                raise ValueError(
-                    f"needs[{index}].energy_kwh is more than {self.power_w} W give in a day"
-                )
+        most_kwh = Decimal(self.power_w) * 24 / 1000
+        expected = f"expected at most {most_kwh:g}, what {self.power_w} W of power_w give in a day"
+        refuse(
+            KeyFault(
+                ("needs", index, "energy_kwh"),
+                expected + kw_meant(self.power_w),
+                float(need.energy_kwh),
+            )
+            for index, need in enumerate(self.needs)
+            if need.energy_kwh is not None and need.energy_kwh > most_kwh
+        )
         return self
 
     def kwh_of(self, need: EnergyNeed) -> Decimal:
@@ -76,7 +83,7 @@ class SwitchedKind(DeviceKind[W]):
     def describe(self, section: W) -> str:
         needs = ", ".join(
             (f"{need.hours:g} h" if need.hours is not None else f"{need.energy_kwh:g} kWh")
-            + f" from {need.window.start} to {need.window.end}"
+            + f" {need.window}"
             for need in section.needs
         )
         return f"{self.name()} of {section.power_w} W, {needs}"

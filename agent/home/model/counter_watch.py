@@ -36,8 +36,8 @@ class CounterWatch:
     """One counter: `kwh` as it was believed last, `at` then; it has not grown since `moved_at`.
 
     What may have been taken since it moved, what the device was asked to take, and what its own
-    power says that it took while it was asked: `may_kwh`, `asked_kwh`, `by_power_kwh`. `step_kwh`
-    is the smallest step seen, None before the first.
+    power says that it took while it was asked: `may_kwh`, `asked_kwh`, `by_power_kwh`. `is_whole`:
+    it has shown no part of a kWh yet.
     """
 
     kwh: float
@@ -46,7 +46,7 @@ class CounterWatch:
     may_kwh: float = 0.0
     asked_kwh: float = 0.0
     by_power_kwh: float = 0.0
-    step_kwh: float | None = None
+    is_whole: bool = True
     _top_kwh: float = 0.0
     _room_kwh: float = SLACK_KWH
     _grown_kwh: float = 0.0
@@ -54,7 +54,7 @@ class CounterWatch:
 
     @classmethod
     def begin(cls, kwh: float, at: datetime) -> "CounterWatch":
-        return cls(kwh, at, at, _top_kwh=kwh)
+        return cls(kwh, at, at, is_whole=kwh == round(kwh), _top_kwh=kwh)
 
     def judge(self, kwh: float, at: datetime, full_w: float) -> Verdict:
         """What a value is, told at `at`, not before the one before it. It is taken in."""
@@ -70,7 +70,7 @@ class CounterWatch:
         self._room_kwh = room - grown
         if grown > 0:
             self._grown_kwh = grown
-            self.step_kwh = min(grown, self.step_kwh or grown)
+            self.is_whole = self.is_whole and kwh == round(kwh)
         self.kwh, self.at = kwh, at
         if kwh > self._top_kwh + NOTHING_SHARE * max(self.asked_kwh, self.by_power_kwh):
             self._top_kwh = kwh
@@ -79,10 +79,8 @@ class CounterWatch:
 
     @property
     def unseen_kwh(self) -> float:
-        """What may have been taken that it does not show yet: less than a step of its own."""
-        whole = self.kwh == round(self.kwh)
-        step = self.step_kwh if self.step_kwh is not None else STEP_KWH if whole else 0.0
-        return 0.0 if self.asked_kwh >= MOVES_WITHIN_KWH else min(step, STEP_KWH)
+        """What may have been taken that it does not show yet, where it counts whole kWh."""
+        return STEP_KWH if self.is_whole and self.asked_kwh < MOVES_WITHIN_KWH else 0.0
 
     def could_be_wh(self, kwh: float, full_w: float, at: datetime) -> bool:
         """Would a value that cannot be be right in Wh?"""

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from agent.energy.instants import from_unix
 from agent.energy.readings import Acknowledgement, AckStatus, Reading, Unreadable, Value
 from agent.energy.schedule import Schedule
+from agent.energy.sentences import sentence
 from agent.home.model.counter_watch import MOVES_WITHIN
 from agent.home.model.device_clock import DeviceClock
 from agent.home.model.doubts import Doubts
@@ -312,14 +313,19 @@ class DeviceModel:
             return
         turned = power_w < -ON_POWER_FRACTION * self.traits.max_power_w
         # Nothing that is planned as a load gives power back: its meter sits the other way round.
-        counts = "given" if self.traits.produces else "taken"
-        doubt = f"power_w {power_w:g} is negative; it counts as {counts}" if turned else None
+        told, doubt = f"{power_w:g}", None
+        if turned and self.traits.produces:
+            doubt = sentence("power_w {told} is negative; it counts as given", told=told)
+        elif turned:
+            doubt = sentence("power_w {told} is negative; it counts as taken", told=told)
         power_w = abs(power_w) if turned else max(0.0, power_w)
         if power_w > BELIEVED_POWER * self.traits.max_power_w:
-            full = f"{self.traits.max_power_w:g} W"
-            self.doubts.note(
-                "power_w", f"power_w {power_w:.0f} is more than full power ({full})", now
+            doubt = sentence(
+                "power_w {told} is more than full power ({most} W)",
+                told=f"{power_w:.0f}",
+                most=f"{self.traits.max_power_w:g}",
             )
+            self.doubts.note("power_w", doubt, now)
             # What it told before is not true any more either.
             self.meter.forget_power(now)
             return
@@ -344,7 +350,10 @@ class DeviceModel:
         believed = self.soc.report(percent, at, total, meter.session_kwh, now, measured=measured)
         # A gauge in steps is not worth a word.
         far = before is not None and abs(percent - before) > STEP_PERCENT
-        doubt = f"soc_percent {percent:g} changed faster than it can" if far else None
+        doubt = None
+        if far:
+            told = f"{percent:g}"
+            doubt = sentence("soc_percent {told} changed faster than it can", told=told)
         if believed or percent == self.soc.stuck_at:
             doubt = None
         self.doubts.note("soc_percent", doubt, now)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from agent.energy.sentences import sentence
 from agent.home.model.counter_watch import SLACK_SHARE, CounterWatch, Verdict
 
 # Values that stop coming for so long are no longer counted on.
@@ -95,9 +96,17 @@ class EnergyMeter:
             self._spans, self._commanded_at = tuple(spans), now
 
     def report_power(self, power_w: float, at: datetime, now: datetime) -> None:
-        """It takes that power since `at`. One dated before what was counted corrects the count."""
+        """It takes that power since `at`. One dated before what was counted corrects the count.
+
+        One that is too old to count on says what was, as a message that the broker kept: nobody
+        knows for how long it was so.
+        """
         at = min(at, now)
         if self.power is not None and at < self.power[1]:
+            return
+        if now - at > REPORTS_WITHIN:
+            self.integrate_to(now)
+            self.power = power_w, at
             return
         self.integrate_to(at)
         counted_to = self.integrated_to
@@ -370,12 +379,20 @@ class EnergyMeter:
 
 
 def _too_much_text(kind: str, kwh: float, *, in_wh: bool = False) -> str:
-    text = f"{kind} {kwh:g} is more than full power could have brought"
-    return f"{text}: is it in Wh?" if in_wh else text
+    told = f"{kind} {kwh:g}"
+    if in_wh:
+        return sentence(
+            "{told} is more than full power could have brought: is it in Wh?", told=told
+        )
+    return sentence("{told} is more than full power could have brought", told=told)
 
 
 def _frozen_text(kind: str, kwh: float) -> str:
-    return f"{kind} stands at {kwh:g} though power is taken: it does not count"
+    return sentence(
+        "{kind} stands at {told} though power is taken: it does not count",
+        kind=kind,
+        told=f"{kwh:g}",
+    )
 
 
 def _at_most(told_w: float, commanded_w: float) -> float:

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from agent.energy.instants import format_instant
+from agent.energy.sentences import sentence
 from agent.home.model.following import Deviation
 
 if TYPE_CHECKING:
@@ -16,26 +17,39 @@ KILOWATTS = 0.7 / 1000, 1.1 / 1000
 
 def problems_of(model: "DeviceModel", now: datetime) -> list[str]:
     """In sentences; empty where all is well."""
-    out = []
+    out: list[str] = []
     if error := model.value("error", now):
-        out.append(f"says {error}")
-    out += [f"{kind} cannot be read: {why}" for kind, why in sorted(model.unreadable.items())]
+        out.append(sentence("says {error}", error=error))
+    out += [
+        sentence("{kind} cannot be read: {why}", kind=kind, why=why)
+        for kind, why in sorted(model.unreadable.items())
+    ]
     out += model.doubts.texts()
     if model.clock.lag:
         behind = round(model.clock.lag.total_seconds() / 60)
-        out.append(f"its clock is {behind} min behind; what it tells counts as it comes")
+        out.append(
+            sentence(
+                "its clock is {behind} min behind; what it tells counts as it comes", behind=behind
+            )
+        )
     if (dated := model.clock.dated_long_ago) is not None:
-        out.append(f"dates what it tells {format_instant(dated)}: is its clock set?")
+        at = format_instant(dated)
+        out.append(sentence("dates what it tells {at}: is its clock set?", at=at))
     if model.plug.flickers(now):
-        out.append("its plug contact flickers; it counts as plugged in")
+        out.append(sentence("its plug contact flickers; it counts as plugged in"))
     if (stuck := model.soc.stuck_at) is not None:
-        out.append(f"soc_percent stands at {stuck:g} though it charges: its energy counts")
+        out.append(
+            sentence(
+                "soc_percent stands at {stuck} though it charges: its energy counts",
+                stuck=f"{stuck:g}",
+            )
+        )
     if model.following.deviation is not None:
         out.append(str(model.following.deviation))
     if (slip := _unit_slip(model, now)) is not None:
         out.append(slip)
     if model.counts_as_told(now):
-        out.append("tells its power no more; it counts as doing what it was told")
+        out.append(sentence("tells its power no more; it counts as doing what it was told"))
     return out
 
 
@@ -50,4 +64,8 @@ def _unit_slip(model: "DeviceModel", now: datetime) -> str | None:
     low, high = KILOWATTS
     if not low * asked_w <= power[0] <= high * asked_w:
         return None
-    return f"power_w {power[0]:g} while charging at {asked_w:g} W: is it in kW?"
+    return sentence(
+        "power_w {told} while charging at {asked} W: is it in kW?",
+        told=f"{power[0]:g}",
+        asked=f"{asked_w:g}",
+    )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from agent.energy.readings import AGE_LIMITS, Reading
+from agent.energy.sentences import sentence
 from agent.home.estimates.heat_loss import HeatLossEstimate, HeatStore
 from agent.home.model.meter import MeteredInterval
 from agent.home.model.surroundings import Surroundings
@@ -175,13 +176,25 @@ class ThermalState:
         told = float(reading.value)
         if not self._can_be(told):
             low, high = self.traits.lowest_c, self.traits.highest_c
-            return f"temperature_c {told:g} cannot be: it has {low:g} to {high:g} °C", False
+            why = sentence(
+                "temperature_c {told} cannot be: it has {low} to {high} °C",
+                told=f"{told:g}",
+                low=f"{low:g}",
+                high=f"{high:g}",
+            )
+            return why, False
         if self.frozen and metered:
-            return f"temperature_c stands at {told:g} though it is heated: it is calculated", False
+            why = sentence(
+                "temperature_c stands at {told} though it is heated: it is calculated",
+                told=f"{told:g}",
+            )
+            return why, False
         # Without a meter it may as well be the heater.
         stands = None
         if self.frozen:
-            stands = f"temperature_c stands at {told:g} though it is told to heat"
+            stands = sentence(
+                "temperature_c stands at {told} though it is told to heat", told=f"{told:g}"
+            )
         if reading == self._seen:
             return stands, self.tells(now)
         self._seen = reading
@@ -194,7 +207,8 @@ class ThermalState:
         off = told - self.temperature_c
         if abs(off) > self.traits.slack_c + self.traits.moves_c_per_h * stands_h:
             self._seen = None
-            return f"temperature_c {told:g} has changed faster than it can", False
+            why = sentence("temperature_c {told} has changed faster than it can", told=f"{told:g}")
+            return why, False
         if abs(off) > self.traits.slack_c:
             # It has stood so long that it must be so, whatever was calculated.
             self.temperature_c, self.told_at = told, reading.at

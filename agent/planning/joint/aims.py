@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.devices.program import ScaledProgram
 from agent.planning.joint.highs import WHOLE, Highs
+from agent.planning.joint.mending import directed
 from agent.planning.joint.money import least_money, prove_relaxed
 from agent.planning.joint.programme import Programme
 from agent.planning.joint.rounding import schedule_of
@@ -64,7 +65,7 @@ def in_order(search: Search) -> None:
         if later > end or missed - unreachable:
             end, unreachable = later, unreachable | missed
             continue
-        search.least = held if reached.proved else None
+        search.held, search.held_proved = held, reached.proved
         relaxed = highs.solve(programme.house.money, search.left(), relaxed=True)
         prove_relaxed(search, programme, highs, relaxed)
         least_money(search, programme, highs, whole_values(programme, values))
@@ -113,7 +114,8 @@ def _aims(
             held[name] = max(0.0, relaxed.objective)
             _hold(programme, cost, held[name])
             continue
-        reached = _least(search, programme, highs, cost, start)
+        later = names[names.index(name) :]
+        reached = _least(search, programme, highs, later, start)
         if reached is None:
             return None
         values, value, lowest = reached
@@ -126,24 +128,43 @@ def _aims(
         lowest = max(lowest, relaxed.bound)
         proved = proved and value - lowest <= AIM_SAME + AIM_SAME * value
         _hold(programme, cost, value)
-        later = names[names.index(name) + 1 :]
-        _consider_frugal(search, programme, highs, values, later)
+        _consider_frugal(search, programme, highs, values, later[1:])
     if values is None or tentative:
-        solution = highs.solve({}, search.left() * AIM_SHARE, start=start)
-        values = solution.values
-        if values is not None:
-            search.consider(schedule_of(programme, values))
+        values = _confirmed(search, programme, highs, held, start)
     return None if values is None else _Reached(values, held, proved)
+
+
+def _confirmed(
+    search: Search,
+    programme: Programme,
+    highs: Highs,
+    held: Mapping[str, float],
+    start: Mapping[int, float] | None,
+) -> Sequence[float] | None:
+    """A solution that misses no more than what is held, with the rules that it broke at first; None
+    where there is none, or no time for it."""
+    values: Sequence[float] | None = None
+    for _ in range(MIP_ROUNDS):
+        solution = highs.solve({}, search.left() * AIM_SHARE, start=start)
+        if solution.values is None:
+            return None if solution.impossible else values
+        values = solution.values
+        search.consider(schedule_of(programme, values))
+        if search.reaches(held) or not programme.tighten(values):
+            break
+        start = whole_values(programme, values)
+    return values
 
 
 def _least(
     search: Search,
     programme: Programme,
     highs: Highs,
-    cost: dict[int, float],
+    names: Sequence[str],
     start: Mapping[int, float] | None,
 ) -> tuple[Sequence[float], float, float] | None:
-    """A solution, what it misses one aim by, and the least that any would."""
+    """A solution, what it misses the first of these aims by, and the least that any would."""
+    cost = programme.house.aims[names[0]]
     deadline = search.deadline.share(AIM_SHARE)
     lowest = float("-inf")
     values: Sequence[float] | None = None
@@ -158,6 +179,8 @@ def _least(
         lowest = max(lowest, solution.bound)
         if not programme.tighten(values) or deadline.over():
             break
+        # It breaks rules, so it is no plan as it is; and the next may take long.
+        _consider_frugal(search, programme, highs, values, names)
     if values is None:
         return None
     return values, max(0.0, solution.objective), lowest
@@ -186,10 +209,10 @@ def _consider_frugal(
     lower, upper = list(milp.lower), list(milp.upper)
     for column in milp.whole:
         milp.fix(column, float(round(values[column])))
-    solution = highs.solve(cost, search.left(), relaxed=True)
+    solution = directed(programme, highs, values, search.left, cost)
     milp.lower[:], milp.upper[:] = lower, upper
     frugal = None
-    if solution.values is not None:
+    if solution is not None and solution.values is not None:
         frugal = search.consider(schedule_of(programme, solution.values))
     if frugal is None:
         search.consider(schedule_of(programme, values))

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agent.planning.joint.highs import Highs, Solution
+from agent.planning.joint.highs import Solution
 from agent.planning.joint.lattice import PROOF
+from agent.planning.joint.master import Master, Mixed
 from agent.planning.joint.memory import Memory
+from agent.planning.joint.milp import INF
 from agent.planning.joint.paths import HeatPaths, Path, mixed
 from agent.planning.joint.programme import Programme
-from agent.planning.joint.recursion import Floats, Kernel, Prices
+from agent.planning.joint.recursion import Kernel, Prices
 
 # How near prices stay to the best so far, and how much less where that brings nothing new.
 NEAR, LESS_NEAR = 0.7, 0.35
@@ -29,10 +31,12 @@ MEET = (3e-4, 1e-4)
 LEAST_STAKE = 20.0
 # After so many rounds without a better bound a stage is over.
 PATIENCE = 6
-# Share of the time that may be gone when a stage ends.
-STAGE_SHARE = (0.5, 0.7)
-# What a kW beyond all limits costs an hour, so that the first paths need not keep them.
-BEYOND = 3.0
+# Share of the time that may be gone when the first stage ends.
+FIRST_STAGE_SHARE = 0.5
+# How many of the paths that are remembered come into the first mixture.
+RECALLED = 2
+# The stage that begins where prices are known already.
+WARM_STAGE = 1
 # A path must be cheaper than the mixture by this to be one more.
 CHEAPER = 1e-9
 
@@ -43,7 +47,7 @@ class Dual:
 
     prices: dict[str, Prices]
     rest: float
-    bound: float = float("-inf")
+    bound: float = -INF
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +61,26 @@ class Mixture:
 
 
 class ColumnGeneration:
-    def __init__(
-        self,
-        programme: Programme,
-        solved: Solution,
-        kernel: Kernel,
-        memory: Memory,
-        left: Callable[[], float],
-    ) -> None:
-        """`solved`: the relaxed programme, the source of the first prices; `memory`: of paths."""
-        assert solved.values is not None, "solved"
+    """`begin` or `recall`, `start`, then `run` as often as there is time; `devices`: those that are
+    mixtures."""
+
+    def __init__(self, programme: Programme, kernel: Kernel, memory: Memory) -> None:
         house = programme.house
-        self.programme, self.memory, self.left = programme, memory, left
+        self.programme, self.memory = programme, memory
         self.devices = {
             id: HeatPaths(house, heat, kernel)
             for id, heat in programme.thermal.items()
             if house.strict and heat.device.hygiene_by is None and heat.on
         }
         self.paths: dict[str, list[tuple[int, Path]]] = {id: [] for id in self.devices}
-        self.solved = solved
-        self.best = self._first_dual(solved)
+        self.best = Dual({}, -INF)
+        self.recalled = False
+        self.stage, self.near, self.patience = 0, NEAR, PATIENCE
+        # Of the paths in the last mixture.
+        self.weights: dict[str, list[float]] = {}
 
-    def _first_dual(self, solved: Solution) -> Dual:
+    def begin(self, solved: Solution) -> None:
+        """At the prices of the relaxed programme's solution."""
         house = self.programme.house
         duals, values = np.array(solved.duals), np.array(solved.values)
         prices, rest = {}, solved.bound
@@ -89,53 +91,93 @@ class ColumnGeneration:
             rest -= float(prices[id].power @ power + prices[id].on @ on)
             own = range(one.heat.columns.start, one.heat.columns.stop)
             rest -= sum(amount * values[c] for c, amount in house.money.items() if c in own)
-        return Dual(prices, rest)
+        self.best = Dual(prices, rest)
 
-    def run(self, stake: float, first: Callable[[dict[str, Path]], None]) -> Mixture:
-        """Rounds until mixture and bound meet. `first` is told of the first paths at once."""
-        value, paths = self._bound(self.best.prices, 0), self._plans(self.best.prices)
-        if value is None or len(paths) < len(self.devices):
-            return Mixture(float("-inf"), {}, {})
-        self.best.bound = self.best.rest + value
+    def recall(self) -> bool:
+        """At the best prices of the last time; False where they are not known."""
+        prices: dict[str, Prices] = {}
+        for id, one in self.devices.items():
+            rates = self.memory.recall_prices(self.programme.problem, id, one.count)
+            if rates is None:
+                return False
+            prices[id] = one.at_rates(rates)
+        self.best = Dual(prices, -INF)
+        self.recalled = bool(prices)
+        return self.recalled
+
+    def start(self, left: Callable[[], float], first: Callable[[dict[str, Path]], None]) -> bool:
+        """The first paths and a bound; False where there are none. `first` is told of them, one of
+        each device."""
         remembered = self._remembered()
-        first(paths | {id: found[0] for id, found in remembered.items()})
-        self.master = Master(self.programme, list(self.devices))
-        for id, path in paths.items():
-            for one in (path, *remembered.get(id, ())):
+        paths = {} if len(remembered) == len(self.devices) else self._plans(self.best.prices)
+        begun = paths | {id: found[0] for id, found in remembered.items()}
+        if len(begun) < len(self.devices):
+            return False
+        first(begun)
+        self.master = Master(self.programme, self.devices)
+        for id in self.devices:
+            for one in (*remembered.get(id, ()), *([paths[id]] if id in paths else ())):
                 self._add(id, one)
-        weights: dict[str, list[float]] = {}
-        near = NEAR_REMEMBERED if remembered else NEAR
-        stage, patience, begun = 0, PATIENCE, self.left()
-        while self.left() > 0:
-            solved = self.master.solve(self.left())
+        if self.recalled:
+            self.stage, self.near = WARM_STAGE, NEAR_REMEMBERED
+            self._near_recalled(left())
+        return self._raised(self.best.prices, self.best.rest)
+
+    def run(self, stake: float, left: Callable[[], float]) -> Mixture:
+        """Rounds until mixture and bound meet, or until the time is over: then it may go on."""
+        begun, scale = left(), max(stake, LEAST_STAKE)
+        while left() > 0 and not self.finished:
+            solved = self.master.solve(left())
             if solved is None:
                 break
-            mixture, duals, convexity, weights = solved
-            scale = max(stake, LEAST_STAKE)
-            late = self.left() < begun * (1 - STAGE_SHARE[stage])
-            if mixture - self.best.bound < MEET[stage] * scale or not patience or late:
-                stage, patience, near = stage + 1, PATIENCE, NEAR
-                if stage == PROOF:
+            self.weights = solved.weights
+            late = self.stage == 0 and left() < begun * (1 - FIRST_STAGE_SHARE)
+            met = solved.value - self.best.bound < MEET[self.stage] * scale
+            if met or late or not self.patience:
+                self._next_stage()
+                if self.finished:
                     break
-                self._finer(stage)
-            newest = {
-                id: one.prices(duals, self.best.prices[id].heat) for id, one in self.devices.items()
-            }
+            newest = self._prices_of(solved)
+            near = self.near
             prices = {id: mixed(self.best.prices[id], newest[id], near) for id in self.devices}
-            value = self._bound(prices, stage)
-            if value is None:
-                break
-            rest = near * self.best.rest + (1 - near) * (mixture - sum(convexity.values()))
-            if rest + value > self.best.bound + 1e-7:
-                self.best = Dual(prices, rest, rest + value)
-                patience = PATIENCE
-            else:
-                patience -= 1
-            if not self._add_cheaper(self._plans(prices), duals, convexity):
+            rest = near * self.best.rest + (1 - near) * solved.rest
+            self.patience = PATIENCE if self._raised(prices, rest) else self.patience - 1
+            if not self._add_cheaper(self._plans(prices), solved):
                 if near <= 0:
-                    patience = 0
-                near = max(0.0, near - LESS_NEAR)
-        return Mixture(self.best.bound, self._weighted(weights), self.best.prices)
+                    self.patience = 0
+                self.near = max(0.0, near - LESS_NEAR)
+        return Mixture(self.best.bound, self._weighted(), self.best.prices)
+
+    @property
+    def finished(self) -> bool:
+        """Whether more rounds would bring nothing."""
+        return self.stage == PROOF
+
+    def _next_stage(self) -> None:
+        self.stage, self.patience, self.near = self.stage + 1, PATIENCE, NEAR
+        if not self.finished:
+            self._finer(self.stage)
+
+    def _near_recalled(self, seconds: float) -> None:
+        """Prices near those that were recalled, with what everything else costs at them."""
+        for id, one in self.devices.items():
+            self.master.loosen(one, self.best.prices[id])
+        solved = self.master.solve(seconds)
+        self.master.settle()
+        if solved is not None:
+            self.best, self.weights = Dual(self._prices_of(solved), solved.rest), solved.weights
+
+    def _prices_of(self, solved: Mixed) -> dict[str, Prices]:
+        known = self.best.prices
+        return {id: one.prices(solved.duals, known[id].heat) for id, one in self.devices.items()}
+
+    def _raised(self, prices: dict[str, Prices], rest: float) -> bool:
+        """Whether these prices prove more than the best so far, and then they are the best."""
+        value = self._bound(prices, self.stage)
+        if value is None or rest == -INF or rest + value <= self.best.bound + 1e-7:
+            return False
+        self.best = Dual(prices, rest, rest + value)
+        return True
 
     def _bound(self, prices: dict[str, Prices], stage: int) -> float | None:
         """The least cost of all devices at these prices."""
@@ -153,7 +195,7 @@ class ColumnGeneration:
         for id, one in self.devices.items():
             prices = self.best.prices[id]
             weight = LEANING * float(np.median(np.abs(prices.power))) * one.lattice.most
-            for on in self.memory.recall(self.programme.problem, id, one.count):
+            for on in self.memory.recall(self.programme.problem, id, one.count)[:RECALLED]:
                 power = one.lattice.plan(one.lattice.leaning(prices, on, weight))
                 if power is not None:
                     out.setdefault(id, []).append(one.path(power))
@@ -170,19 +212,18 @@ class ColumnGeneration:
 
     def _finer(self, stage: int) -> None:
         """A finer lattice bounds the same prices better."""
+        if self.best.rest == -INF:
+            return
         value = self._bound(self.best.prices, stage)
         if value is not None:
             self.best.bound = max(self.best.bound, self.best.rest + value)
 
-    def _add_cheaper(
-        self, paths: dict[str, Path], duals: Floats, convexity: dict[str, float]
-    ) -> bool:
+    def _add_cheaper(self, paths: dict[str, Path], solved: Mixed) -> bool:
         """Whether any is cheaper than the mixture at its own prices."""
-        added = False
+        added, prices = False, self._prices_of(solved)
         for id, path in paths.items():
             one = self.devices[id]
-            prices = one.prices(duals, self.best.prices[id].heat)
-            if one.value(prices, path) - convexity[id] < -CHEAPER:
+            if one.value(prices[id], path) - solved.convexity[id] < -CHEAPER:
                 self._add(id, path)
                 added = True
         return added
@@ -190,54 +231,10 @@ class ColumnGeneration:
     def _add(self, id: str, path: Path) -> None:
         self.paths[id].append((self.master.add(id, path), path))
 
-    def _weighted(self, weights: dict[str, list[float]]) -> dict[str, list[tuple[float, Path]]]:
+    def _weighted(self) -> dict[str, list[tuple[float, Path]]]:
         out: dict[str, list[tuple[float, Path]]] = {}
         for id, known in self.paths.items():
-            mine = weights.get(id, [])
+            mine = self.weights.get(id, [])
             pairs = [(weight, path) for weight, (_, path) in zip(mine, known, strict=False)]
             out[id] = sorted(pairs, key=lambda pair: -pair[0]) or [(1.0, p) for _, p in known]
         return out
-
-
-class Master:
-    """The relaxed programme in which some thermal devices are mixtures of paths."""
-
-    def __init__(self, programme: Programme, ids: list[str]) -> None:
-        house = programme.house
-        own_columns = [programme.thermal[id].columns for id in ids]
-        own_rows = [programme.thermal[id].own_rows for id in ids]
-        self.milp, self.row_of = house.milp.without(own_columns, own_rows)
-        gone = {column for own in own_columns for column in own}
-        self.cost = {c: amount for c, amount in house.money.items() if c not in gone}
-        self.convexity = {id: self.milp.equal((), 1.0) for id in ids}
-        self.columns: dict[str, list[int]] = {id: [] for id in ids}
-        for k, row in enumerate(programme.site.rows):
-            # The balance counts imports as positive.
-            column = self.milp.column(0.0)
-            self.milp.enter(column, [self.row_of[row]], [1.0])
-            self.cost[column] = BEYOND * house.hours[k]
-        self.highs = Highs(self.milp, adds_columns=True)
-
-    def add(self, id: str, path: Path) -> int:
-        column = self.milp.column(0.0)
-        rows = [self.row_of[row] for row in path.rows]
-        self.milp.enter(column, [*rows, self.convexity[id]], [*path.values, 1.0])
-        self.cost[column] = path.cost
-        self.columns[id].append(column)
-        return column
-
-    def solve(
-        self, seconds: float
-    ) -> tuple[float, Floats, dict[str, float], dict[str, list[float]]] | None:
-        """The value, duals of the house's rows, those of the mixtures, and weights of paths."""
-        solution = self.highs.solve(self.cost, seconds, relaxed=True)
-        if solution.values is None:
-            return None
-        duals = np.array(solution.duals)
-        # Rows that are not here count nothing.
-        every = np.append(duals, 0.0)[self.row_of]
-        convexity = {id: float(duals[row]) for id, row in self.convexity.items()}
-        weights = {
-            id: [solution.values[column] for column in mine] for id, mine in self.columns.items()
-        }
-        return solution.objective, every, convexity, weights

@@ -8,12 +8,15 @@ where a solution breaks it. Every solution is rounded and put to the judge; only
 
 from collections.abc import Callable
 
+import numpy as np
+
+from agent.planning.devices.thermal import ScaledThermal
 from agent.planning.engine import Deadline, Proposal
 from agent.planning.joint.aims import in_order
 from agent.planning.joint.highs import Highs
 from agent.planning.joint.memory import Memory
 from agent.planning.joint.mending import mended_values
-from agent.planning.joint.money import least_money, prove_relaxed
+from agent.planning.joint.money import least_money, prove_relaxed, prove_remembered
 from agent.planning.joint.programme import Programme
 from agent.planning.joint.recursion import ArrayKernel, Kernel
 from agent.planning.joint.search import Search, enter_values
@@ -53,10 +56,23 @@ class JointEngine:
             search.consider(incumbent)
         if not _without_misses(search):
             in_order(search)
+        self._remember(search)
         proposal = search.proposal()
         if proposal is not None:
             self._memory.answered = problem.situation, seconds, proposal
         return proposal
+
+    def _remember(self, search: Search) -> None:
+        """What is on in the best plan is where the next search begins."""
+        if search.best is None:
+            return
+        energy = search.best.site.energy
+        heated = [one for one in search.problem.models if isinstance(one, ScaledThermal)]
+        patterns = {
+            one.id: (np.array(energy[one.id][: len(one.cells)]) > 0).astype(np.float64)
+            for one in heated
+        }
+        self._memory.prefer(search.problem, patterns)
 
 
 def _without_misses(search: Search) -> bool:
@@ -66,12 +82,12 @@ def _without_misses(search: Search) -> bool:
     highs = Highs(programme.house.milp)
     best = search.best
     known = best is not None and best.misses_more(programme.least_aims(best.aims)) <= 0
-    relaxed = highs.solve(programme.house.money, search.left(), relaxed=True)
-    if relaxed.impossible and not known:
-        return False
-    if known:
-        search.aims_proved = True
-    prove_relaxed(search, programme, highs, relaxed)
+    search.aims_proved = known
+    if not prove_remembered(search, programme, highs):
+        relaxed = highs.solve(programme.house.money, search.left(), relaxed=True)
+        if relaxed.impossible and not known:
+            return False
+        prove_relaxed(search, programme, highs, relaxed)
     # Entering a plan that misses nothing proves that none need be missed.
     known = search.aims_proved
     if not known:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from agent.planning.devices.flexible import ScaledDemand, ScaledDevice
 from agent.planning.grid import CUTTING_GRID_S
 from agent.planning.joint.blocks import Block, FreeBlock, add_block, add_free_block
-from agent.planning.joint.house import Draw, House
+from agent.planning.joint.house import Draw, House, Load
 from agent.planning.joint.milp import Term
 from agent.planning.joint.splits import SplitDemand, add_needs
 from agent.planning.joint.switching import (
@@ -88,6 +88,10 @@ class FlexibleDevice:
                 house.milp.at_most(here, self.most)
         if self.least > 0:
             self._draws(cells)
+        for k in cells:
+            drawn = [(split.power[k], 1.0) for split in self.splits if k in split.power]
+            drawn += [(p.share, self.least) for split in self.splits for p in split.parts(k)]
+            house.loads[k].append(Load(device.id, drawn, self.most))
         add_needs(house, device, self.least, self.splits)
         if self.switched:
             self._switch()
@@ -186,17 +190,15 @@ class FlexibleDevice:
             powers = [(split.power[k], 1.0) for split in self.splits if k in split.power]
             if surplus <= 0 or not powers:
                 continue
-            part: list[Term] = []
-            if k not in self.opened and self.with_parts and surplus < self.least:
+            some: list[int] = []
+            if k not in self.opened and self.with_parts:
                 # Once per demand a part of a cell draws less than the least, as a mean.
-                most = surplus / self.least * (self.least - surplus)
                 for split in self.splits:
                     if k in split.power:
-                        column = milp.column(0.0, 1.0)
-                        parts.setdefault(split.index, []).append((column, 1.0))
-                        part.append((column, most))
+                        some.append(milp.column(0.0, 1.0))
+                        parts.setdefault(split.index, []).append((some[-1], 1.0))
             on = self.on[k] if k in self.opened else None
-            house.draws[k].append(Draw(powers, self.least, self.most, on, part))
+            house.draws[k].append(Draw(self.device.id, powers, self.least, self.most, on, some))
         for terms in parts.values():
             milp.at_most(terms, 1.0)
 

@@ -126,7 +126,8 @@ class ThermalDevice:
             on = self.on[k] = milp.binary()
             milp.at_most([(power, 1.0), (on, -self.most)], 0.0)
             milp.at_least(0.0, [(power, 1.0), (on, -min(max(self.least, LEAST_ON_KW), self.most))])
-            house.draws[k].append(Draw([(power, 1.0)], self.least, self.most, on))
+            draw = Draw(device.id, [(power, 1.0)], self.least, self.most, on)
+            house.draws[k].append(draw)
             if house.starts[k] < device.mandatory_s and device.min_power:
                 milp.fix(on, 1.0)
                 house.forced.add(k)

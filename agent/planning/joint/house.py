@@ -29,14 +29,24 @@ LATER_AIMS = (
 @dataclass(frozen=True, slots=True)
 class Draw:
     """What one device may draw in a cell: terms of its power, which is 0 or between `least` and
-    `most` kW. `on`: its on/off column, None where that is relaxed; `part`: terms by which it may be
-    below the least nevertheless, as a part of a cell."""
+    `most` kW. `on`: its on/off column, None where that is relaxed; `parts`: columns that are 1
+    where it may be below the least nevertheless, as a part of a cell."""
 
+    id: str
     power: Sequence[Term]
     least: float
     most: float
     on: int | None
-    part: Sequence[Term] = ()
+    parts: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """All that one device draws in a cell, parts of cells in it, and the most of that in kW."""
+
+    id: str
+    power: Sequence[Term]
+    most: float
 
 
 class House:
@@ -60,6 +70,8 @@ class House:
         self.most = [0.0] * len(cells)
         # By cell, devices that are off or above a least power.
         self.draws: list[list[Draw]] = [[] for _ in cells]
+        # By cell, devices that take what there is.
+        self.loads: list[list[Load]] = [[] for _ in cells]
         self.forced: set[int] = set()
         self.money: dict[int, float] = {}
         self.aims: dict[str, dict[int, float]] = {}

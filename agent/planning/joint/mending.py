@@ -31,16 +31,18 @@ def mended_values(
     if fixed is None:
         whole = milp.whole - programme.fresh
         fixed = {column: float(round(values[column])) for column in whole}
+    # They may give a device on/off in more cells, for good.
+    roundings = programme.roundings(values, fixed)
     lower, upper = list(milp.lower), list(milp.upper)
     try:
         for column, value in fixed.items():
             milp.fix(column, value)
         best: Solution | None = None
-        for powers in programme.roundings(values, fixed):
+        for powers in roundings:
             kept = list(milp.lower), list(milp.upper)
             for column, (low, high) in powers.items():
                 milp.lower[column], milp.upper[column] = low, high
-            solution = _directed(programme, highs, values, left)
+            solution = directed(programme, highs, values, left)
             milp.lower[:], milp.upper[:] = kept
             if solution is not None and (best is None or solution.objective < best.objective):
                 best = solution
@@ -51,15 +53,20 @@ def mended_values(
         milp.lower[:], milp.upper[:] = lower, upper
 
 
-def _directed(
-    programme: Programme, highs: Highs, values: Sequence[float], left: Callable[[], float]
+def directed(
+    programme: Programme,
+    highs: Highs,
+    values: Sequence[float],
+    left: Callable[[], float],
+    cost: Mapping[int, float] | None = None,
 ) -> Solution | None:
-    """Directions are set until none is broken; their bounds stay."""
+    """Directions are set until none is broken; their bounds stay. `cost`: what is minimised, money
+    where it is left out."""
     house = programme.house
     for _ in range(ROUNDS):
         for column, value in programme.site.directions_of(values).items():
             house.milp.fix(column, value)
-        solution = highs.solve(house.money, left(), relaxed=True)
+        solution = highs.solve(house.money if cost is None else cost, left(), relaxed=True)
         if solution.values is None or left() <= 0:
             return None
         values = solution.values

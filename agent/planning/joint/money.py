@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from agent.planning.joint.columns import ColumnGeneration, Mixture
 from agent.planning.joint.highs import Highs, Solution
 from agent.planning.joint.mending import mended_values
+from agent.planning.joint.milp import INF
 from agent.planning.joint.paths import Path
 from agent.planning.joint.patterns import (
+    Pattern,
     enter_like,
     enter_patterns,
     pattern_of,
@@ -16,7 +16,6 @@ from agent.planning.joint.patterns import (
     search_rest,
 )
 from agent.planning.joint.programme import Programme
-from agent.planning.joint.recursion import Floats
 from agent.planning.joint.search import FINE_GAP, MIP_ROUNDS, Search, enter_values
 from agent.planning.joint.starting import start_of, whole_values
 
@@ -25,7 +24,7 @@ ROUGH_GAP, ROUGH_SHARE = 1e-4, 0.8
 # Of the time that is left, what prices and paths of thermal devices may take.
 COLUMNS_SHARE = 0.4
 # With less time than that no pattern is looked for, and a search is not begun again.
-LEAST_PATTERN_S, LEAST_SEARCH_S = 0.08, 0.3
+LEAST_PATTERN_S, LEAST_SEARCH_S = 0.06, 0.3
 
 
 def prove_relaxed(search: Search, programme: Programme, highs: Highs, relaxed: Solution) -> None:
@@ -41,37 +40,60 @@ def prove_relaxed(search: Search, programme: Programme, highs: Highs, relaxed: S
         return
     if search.aims_proved and not search.good:
         enter_like(search, programme, highs)
-    share = search.deadline.share(COLUMNS_SHARE)
-    generation = ColumnGeneration(programme, relaxed, search.kernel, search.memory, share.left)
-    if not generation.devices:
-        return
+    generation = ColumnGeneration(programme, search.kernel, search.memory)
+    if generation.devices:
+        generation.begin(relaxed)
+        _prove_by_paths(search, programme, highs, generation)
+
+
+def prove_remembered(search: Search, programme: Programme, highs: Highs) -> bool:
+    """The same from what is known of the plan before, without solving the whole house first. False
+    where nothing is known, or where that led to no plan."""
+    if search.left() < LEAST_PATTERN_S:
+        return False
+    generation = ColumnGeneration(programme, search.kernel, search.memory)
+    if not generation.recall():
+        return False
+    _prove_by_paths(search, programme, highs, generation)
+    return search.aims_proved and search.bound > -INF
+
+
+def _prove_by_paths(
+    search: Search, programme: Programme, highs: Highs, generation: ColumnGeneration
+) -> None:
+    house = programme.house
 
     def first(paths: Mapping[str, Path]) -> None:
         pattern = pattern_of(programme, paths)
         enter_patterns(search, programme, highs, [pattern], quickly=True)
 
-    mixture = generation.run(search.stake, first)
-    if house.exact:
-        search.raise_bound(mixture.bound + house.constant)
-    patterns = patterns_of(programme, mixture)
-    cheapest = enter_patterns(search, programme, highs, patterns)
-    if house.exact and not search.good and search.left() > LEAST_PATTERN_S:
+    if not generation.start(search.left, first):
+        return
+    cheapest, seen = None, list[Pattern]()
+    while search.left() > 0:
+        share = search.deadline.share(COLUMNS_SHARE)
+        mixture = generation.run(search.stake, share.left)
+        if house.exact:
+            search.raise_bound(mixture.bound + house.constant)
+        fresh = [one for one in patterns_of(programme, mixture) if one not in seen]
+        seen += fresh
+        cheapest = enter_patterns(search, programme, highs, fresh) or cheapest
+        _remember(search, programme, generation, mixture)
+        if generation.finished or search.good or search.left() < LEAST_PATTERN_S:
+            break
+    if house.exact and not search.good and search.left() > 0:
         search.raise_bound(generation.prove() + house.constant)
-    _remember(search, programme, mixture)
     if cheapest is not None and not search.good and search.left() > 0:
         search_rest(search, programme, highs, cheapest)
 
 
-def _remember(search: Search, programme: Programme, mixture: Mixture) -> None:
-    """The plan and the heaviest paths, for the next time."""
-    found: dict[str, list[Floats]] = {}
-    for id, paths in mixture.paths.items():
-        mine = found.setdefault(id, [])
-        if search.best is not None:
-            energy = search.best.site.energy[id][: programme.thermal[id].count]
-            mine.append((np.array(energy) > 0).astype(np.float64))
-        mine += [path.on for _, path in paths]
-    search.memory.keep(programme.problem, found)
+def _remember(
+    search: Search, programme: Programme, generation: ColumnGeneration, mixture: Mixture
+) -> None:
+    """The heaviest paths and the best prices, for the next time."""
+    found = {id: [path.on for _, path in paths] for id, paths in mixture.paths.items()}
+    rates = {id: one.rates(generation.best.prices[id]) for id, one in generation.devices.items()}
+    search.memory.keep(programme.problem, found, rates)
 
 
 def least_money(

@@ -1,6 +1,6 @@
 """What a thermal device does alone: prices of a programme's solution, and its paths as columns."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from agent.planning.incumbent import OFF, ON, SAME_EDGE_S
 from agent.planning.joint.heat import ThermalDevice
 from agent.planning.joint.house import House
 from agent.planning.joint.lattice import HeatLattice
-from agent.planning.joint.recursion import Floats, Kernel, Prices
+from agent.planning.joint.recursion import Floats, Kernel, Long, Prices
 from agent.planning.joint.switching import loud_enough
 
 # A device that is on at least takes this, in kW.
@@ -32,6 +32,19 @@ class Path:
         return tuple(bool(one) for one in self.on > 0.5)
 
 
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Prices for cells of any length, by cell: of a kWh, of an hour on, of a degree at its end."""
+
+    energy: Floats
+    on: Floats
+    degree: Floats
+
+    def of(self, cells: Long) -> "Rates":
+        """Those of some of the cells."""
+        return Rates(self.energy[cells], self.on[cells], self.degree[cells])
+
+
 class HeatPaths:
     """One thermal device that is on or off, with comfort limits that hold and nothing else to keep.
 
@@ -44,6 +57,7 @@ class HeatPaths:
         scale = house.problem.units.power_scale
         self.lattice = HeatLattice(device, house.starts, house.ends, scale, kernel)
         self.count = count = heat.count
+        self._hours = np.array(house.hours[:count])
         self._power = _shared(house, heat, [heat.power[k] for k in range(count)])
         self._on = _shared(house, heat, [heat.on[k] for k in range(count)])
         self._edges(house)
@@ -90,6 +104,25 @@ class HeatPaths:
         for (rows, cells, values), out in ((self._power, power), (self._on, on)):
             np.subtract.at(out, cells, duals[rows] * values)
         return Prices(power, on, heat, self.start, self.stop)
+
+    def entries(self, prices: Prices) -> Iterator[tuple[float, list[tuple[int, float]]]]:
+        """By cell, of a kW and of being on: its price and its entries (row, value) in rows that it
+        shares."""
+        for (rows, cells, values), price in ((self._power, prices.power), (self._on, prices.on)):
+            found: list[list[tuple[int, float]]] = [[] for _ in range(self.count)]
+            for row, cell, value in zip(rows.tolist(), cells, values.tolist(), strict=True):
+                found[cell].append((row, value))
+            for cell, own in enumerate(found):
+                if own:
+                    yield float(price[cell]), own
+
+    def rates(self, prices: Prices) -> Rates:
+        keep = self.lattice.keep[1:]
+        return Rates(prices.power / self._hours, prices.on / self._hours, prices.heat / keep)
+
+    def at_rates(self, rates: Rates) -> Prices:
+        power, on = rates.energy * self._hours, rates.on * self._hours
+        return Prices(power, on, rates.degree * self.lattice.keep[1:], self.start, self.stop)
 
     def heat_prices(self, duals: Floats) -> Floats:
         """Prices of heat, from the rows in which temperatures follow each other."""

@@ -36,16 +36,17 @@ PHYSICS = ("targets", "outside", "hygiene", "comfort")
 MOMENT_S = 0.3
 # How often a programme is tightened and searched again, and to what gap at last.
 MIP_ROUNDS, FINE_GAP = 12, 1e-7
-# What rounding and judging take at the end.
-RESERVE_S = 0.05
+# What rounding and judging take at the end, as often as long as judging took so far, and at least.
+RESERVE, LEAST_RESERVE_S = 4.0, 0.015
 
 
 @dataclass(slots=True)
 class Search:
     """The best plan so far and what is proved of it.
 
-    `aims_proved`: no plan is better than the best one in aims 1 to 5; `least`: by name, proved that
-    no plan misses less, each among plans that miss those before no more (None: nothing proved).
+    `aims_proved`: no plan is better than the best one in aims 1 to 5; `held`: by name, what plans
+    may miss at most that are looked for now, and that `bound` is of (None: nothing yet);
+    `held_proved`: that no plan misses less, each among plans that miss those before no more.
     """
 
     problem: Problem
@@ -56,15 +57,21 @@ class Search:
     best: Judged | None = None
     bound: float = float("-inf")
     aims_proved: bool = False
-    least: Mapping[str, float] | None = None
+    held: Mapping[str, float] | None = None
+    held_proved: bool = False
     faults: list[str] = field(default_factory=list)
+    baseline: float | None = None
+    judging_s: float = 0.0
     begun: float = field(init=False)
 
     def __post_init__(self) -> None:
         self.begun = self.deadline.left()
 
     def consider(self, schedule: Schedule) -> Judged | None:
+        begun = self.deadline.left()
         judged = judge(self.problem, schedule)
+        if isfinite(begun):
+            self.judging_s = max(self.judging_s, begun - self.deadline.left())
         if judged.faults:
             self.faults.extend(judged.faults)
             return None
@@ -86,14 +93,19 @@ class Search:
     def proposal(self) -> Proposal | None:
         if self.best is None:
             return None
-        bound = None
-        if isfinite(self.bound):
+        reached, bound = self.reached, None
+        if isfinite(self.bound) and reached:
             slack = BOUND_SLACK + BOUND_SLACK_SHARE * abs(self.bound)
             bound = floor((self.bound - slack) * self.problem.units.money_scale)
-        proved = self.aims_proved or (self.least is not None and self._reaches(self.least))
+        proved = self.aims_proved or (reached and self.held_proved)
         return Proposal(self.best.schedule, bound, proved)
 
-    def _reaches(self, least: Mapping[str, float]) -> bool:
+    @property
+    def reached(self) -> bool:
+        """Whether the best plan is one of those that are looked for: money counts among them."""
+        return self.aims_proved or (self.held is not None and self.reaches(self.held))
+
+    def reaches(self, least: Mapping[str, float]) -> bool:
         """Whether the best plan misses no aim by more than that, but for rounding."""
         if self.best is None:
             return False
@@ -117,12 +129,12 @@ class Search:
         return missed.get(name)
 
     def left(self) -> float:
-        return self.deadline.left() - RESERVE_S
+        return self.deadline.left() - max(LEAST_RESERVE_S, RESERVE * self.judging_s)
 
     @property
     def objective(self) -> float:
-        """Of the best plan, in the currency."""
-        if self.best is None:
+        """Of the best plan, in the currency; infinite until it is one of those looked for."""
+        if self.best is None or not self.reached:
             return float("inf")
         return float(self.problem.units.currency(self.best.objective))
 
@@ -131,9 +143,10 @@ class Search:
         if self.best is None:
             return LEAST_STAKE
         units = self.problem.units
-        cost = abs(float(units.currency(self.best.cost)))
-        baseline = abs(float(units.currency(self.best.baseline_cost)))
-        return max(cost, baseline, LEAST_STAKE)
+        if self.baseline is None:
+            # Only capped and soft demands make it another one from plan to plan.
+            self.baseline = abs(float(units.currency(self.best.baseline_cost)))
+        return max(abs(float(units.currency(self.best.cost))), self.baseline, LEAST_STAKE)
 
     @property
     def good(self) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agent.planning.joint.house import LIMITS, House
+from agent.planning.joint.inequalities import below_the_limit, by_direction, uncovered
 from agent.planning.joint.milp import Term
 from agent.planning.joint.store import StorageDevice
 
@@ -61,15 +62,20 @@ class SiteBalance:
         self.rows.append(milp.equal([*flow, *drawn], -surplus))
         house.pay(imported, hours * house.price(cell.choice))
         house.pay(exported, -hours * house.price(cell.export_price))
-        self._uncovered(k, list(given))
+        uncovered(house, k, [imported, *given])
         self._import_limit(k)
+        below_the_limit(house, k, list(given))
         dearer = cell.export_price > cell.choice
         if most_out > 0 and most_in > 0 and (dearer or cell.choice < 0):
             way = flows.imports[k] = house.direction(urgent=dearer)
             milp.at_most([(imported, 1.0), (way, -most_in)], 0.0)
             milp.at_most([(exported, 1.0), (way, most_out)], most_out)
-            if dearer and not any(given.values()) and not self.freely:
-                self._one_way(k, way, list(given))
+            if dearer:
+                alone = not any(given.values()) and not self.freely
+                if alone:
+                    self._one_way(k, way, list(given))
+                freely = curtailed if self.freely else None
+                by_direction(house, k, way, imported, freely, given if alone else ())
         self._giving(k, [c for c, sells in given.items() if not sells and milp.upper[c] > 0])
         self._from_roof(k, most_in)
         if not self.freely and most_cut > 0:
@@ -95,33 +101,6 @@ class SiteBalance:
             terms.append((above, -1.0))
         milp.at_most(terms, house.kw(limit))
 
-    def _uncovered(self, k: int, given: list[int]) -> None:
-        """What devices draw beyond the surplus of the roof comes from the grid or from a store: no
-        price says so, as they are on for a part of the time to a programme without whole numbers.
-
-        With S the surplus and y on or off, that is at least the sum of p - S y over any devices;
-        without a y, where p is off or at least L > S, S p / L in place of S y.
-        """
-        house, surplus = self.house, self.house.surplus(k)
-        if surplus <= 0:
-            return
-        sources = [(column, 1.0) for column in (self.flows.imported[k], *given)]
-        together: list[Term] = []
-        for draw in house.draws[k]:
-            if draw.least > surplus:
-                if draw.on is None:
-                    left = 1 - surplus / draw.least
-                    together += [(column, -left * share) for column, share in draw.power]
-                    together += draw.part
-                else:
-                    together += [(column, -share) for column, share in draw.power]
-                    together.append((draw.on, surplus))
-            elif draw.most > surplus and draw.on is not None:
-                powers = [(column, -share) for column, share in draw.power]
-                house.milp.at_least(0.0, [*sources, *powers, (draw.on, surplus)])
-        if together:
-            house.milp.at_least(0.0, [*sources, *together])
-
     def _one_way(self, k: int, way: int, given: list[int]) -> None:
         """Where nothing that is stored may be sold, the direction says too whether a store gives;
         without, no device draws more than the roof leaves."""
@@ -132,12 +111,9 @@ class SiteBalance:
         for draw in house.draws[k]:
             if draw.on is not None and draw.least > surplus:
                 milp.at_most([(draw.on, 1.0), (way, -1.0)], 0.0)
-            if draw.most > surplus:
-                milp.at_most([*draw.power, (way, surplus - draw.most)], surplus)
-        for store in self.stores:
-            if k in store.charge and milp.upper[store.charge[k]] > surplus:
-                top = milp.upper[store.charge[k]]
-                milp.at_most([(store.charge[k], 1.0), (way, surplus - top)], surplus)
+            elif draw.least > surplus:
+                parts = [(column, -surplus) for column in draw.parts]
+                milp.at_most([*draw.power, *parts, (way, -draw.most)], 0.0)
 
     def _giving(self, k: int, given: list[int]) -> None:
         """Nothing leaves, and nothing is curtailed, while a store gives that may not sell."""

@@ -21,12 +21,14 @@ from agent.energy.connection import (
     TariffSummary,
 )
 from agent.energy.rates import Direction
+from agent.energy.sentences import joined, sentence
 from agent.errors import AgentError, Malformed, Refused, Unavailable
 from agent.health import Health
 from agent.ports import TariffEvent
 from agent.tariff.connecting import session as machine
 from agent.tariff.connecting.connection_store import ConnectionStore
-from agent.tariff.connecting.contract_end import ended_soon, is_about
+from agent.tariff.connecting.contract_end import ended_soon
+from agent.tariff.connecting.contract_reminder import ContractReminder
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ SUMMARY_EVERY = timedelta(hours=24)
 SUMMARY_RETRY = timedelta(hours=1)
 # A page that is opened again and again does not ask the source each time.
 SUMMARY_FRESH = timedelta(minutes=1)
-OWNER = "the owner"
+OWNER = sentence("the owner")
 CONNECTED, EXPIRING = "tariff_connected", "tariff_expiring"
 
 
@@ -67,6 +69,7 @@ class TariffConnector:
         self._health = health
         self._configured = configured_location
         self._zone = zone
+        self._reminder = ContractReminder(store, zone)
         self._on_location = on_location
         self._on_event = on_event
         self._on_change = on_change
@@ -103,9 +106,11 @@ class TariffConnector:
         connected = self.location.location_id
         if not self._configured or not connected or connected == self._configured:
             return ""
-        return (
-            f"tariff.location_id in the config is {self._configured} and is used, the tariff was "
-            f"connected for {connected}: take location_id out of the config to use that"
+        return sentence(
+            "tariff.location_id in the config is {configured} and is used, the tariff was "
+            "connected for {connected}: take location_id out of the config to use that",
+            configured=self._configured,
+            connected=connected,
         )
 
     @property
@@ -165,7 +170,7 @@ class TariffConnector:
                     await self.api.disconnect(self._location_id, direction)
                 except AgentError as error:
                     log.warning("the tariff could not be disconnected at the source: %s", error)
-                    left = str(error)
+                    left = error.sentence
             self._forget(direction)
         return left
 
@@ -247,7 +252,7 @@ class TariffConnector:
         except Refused as error:
             now = self._clock.now()
             cause = machine.FAILURES.get(error.code.upper(), Failure.REFUSED)
-            return machine.failed(session, cause, now, str(error))
+            return machine.failed(session, cause, now, error.sentence)
         return machine.checked(session, self._clock.now())
 
     async def _status(self, session: ConnectSession) -> TariffStatus:
@@ -312,40 +317,21 @@ class TariffConnector:
 
     def _remind(self, now: datetime) -> None:
         """Once for each end of a contract as an event, until then in health."""
-        for summary in self._summaries:
-            text = ended_soon(summary, now, self._zone())
-            if not text or summary.contract_end is None:
-                continue
-            day = summary.contract_end.astimezone(self._zone()).date()
-            if self._store.reminded_of(summary.direction) != day:
-                self._store.set_reminded(summary.direction, day)
-                if not any(is_about(summary, *heard) for heard in self._store.heard()):
-                    self._on_event(EXPIRING, text)
+        for text in self._reminder.due(self._summaries, now):
+            self._on_event(EXPIRING, text)
         self._report()
 
     def is_known(self, event: TariffEvent) -> bool:
-        """Does the owner hear of this from us, before the source's own word comes or after it?
-
-        That a contract ends soon is remembered where the source said so first.
-        """
+        """Does the owner hear of this from us, before the source's own word comes or after it?"""
         if event.kind == CONNECTED:
             return any(machine.led_to(item, event.at) for item in self.sessions.values())
-        if event.kind != EXPIRING:
-            return False
-        for summary in self._summaries:
-            if summary.contract_end is None or not is_about(summary, event.at, event.tariff_id):
-                continue
-            day = summary.contract_end.astimezone(self._zone()).date()
-            if self._store.reminded_of(summary.direction) == day:
-                return True
-        self._store.add_heard(event.at, event.tariff_id)
-        return False
+        return event.kind == EXPIRING and self._reminder.was_told(event, self._summaries)
 
     def _report(self) -> None:
         now, zone = self._clock.now(), self._zone()
         texts = [ended_soon(summary, now, zone) for summary in self._summaries]
         texts = [text for text in (*texts, self.conflict) if text]
         if texts:
-            self._health.degraded(PART, "; ".join(texts), OWNER)
+            self._health.degraded(PART, joined(texts), OWNER)
         elif self._location_id:
             self._health.ok(PART)

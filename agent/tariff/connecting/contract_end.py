@@ -4,8 +4,11 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from agent.energy.connection import TariffStatus, TariffSummary
+from agent.energy.rates import Direction
+from agent.energy.sentences import sentence
 
 REMIND_BEFORE = timedelta(days=14)
+NAMES = {Direction.IMPORT: sentence("import"), Direction.EXPORT: sentence("export")}
 
 
 def is_about(summary: TariffSummary, told_at: datetime, tariff_id: str) -> bool:
@@ -22,9 +25,18 @@ def ended_soon(summary: TariffSummary, now: datetime, zone: ZoneInfo) -> str:
     end = summary.contract_end
     if end is None or summary.status is TariffStatus.NOT_CONNECTED or end - now > REMIND_BEFORE:
         return ""
-    name = f" {summary.name}" if summary.name else ""
+    direction, name = NAMES[summary.direction], f" {summary.name}" if summary.name else ""
     day = end.astimezone(zone).date().isoformat()
-    which = f"the contract of the {summary.direction} tariff{name}"
     if end <= now:
-        return f"{which} ended on {day}: connect the tariff again"
-    return f"{which} ends on {day}: connect the next one then"
+        return sentence(
+            "the contract of the {direction} tariff{name} ended on {day}: connect the tariff again",
+            direction=direction,
+            name=name,
+            day=day,
+        )
+    return sentence(
+        "the contract of the {direction} tariff{name} ends on {day}: connect the next one then",
+        direction=direction,
+        name=name,
+        day=day,
+    )

@@ -42,9 +42,9 @@ def _handler(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespon
             body = await _body(request) if route.has_body else None
             answer = await route.handle(visit, body)
         except Refused as refusal:
-            return problem(422, str(refusal))
+            return problem(422, visit.words.plain(refusal.sentence))
         except Unavailable as error:
-            return problem(503, str(error))
+            return problem(503, visit.words.plain(error.sentence))
         if route.status == 204:
             return web.Response(status=204)
         text = answer if isinstance(answer, JsonText) else wire_json(answer)

@@ -48,7 +48,7 @@ def _mode(name: str) -> Handler:
         try:
             await ask(visit.context, device, request)
         except Refused as refusal:
-            text = visit.words("home.refused", reason=str(refusal))
+            text = visit.words("home.refused", reason=visit.words.plain(refusal.sentence))
             return visit.redirect("/", text, is_error=True)
         except Unavailable:
             return visit.redirect("/", visit.words("home.late"), is_error=True)

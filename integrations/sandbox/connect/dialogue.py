@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from agent.energy.instants import format_instant
 from integrations.sandbox.connect import entries
 from integrations.sandbox.connect.addresses import with_parameter
 from integrations.sandbox.connect.entries import refused, text_of
@@ -231,6 +232,7 @@ class Dialogue:
             session.route = "contract_term_capture"
         elif route == "contract_term_capture":
             end = entries.contract_end(data, self._state.clock.now())
+            answers["contract_end_date"] = None if end is None else format_instant(end)
             answers["choice"] = _choice(session, end)
             session.route = self._summary(session)
         else:
@@ -343,13 +345,14 @@ class Dialogue:
             return {**data, "currency_code": region.currency, **kept}
         extra: dict[str, dict[str, Any]] = {
             "tariff_select": {
+                "postal_address": address,
                 "tariffs": [
                     {"id": it.id, "name": it.name, "description": it.description} for it in LIBRARY
-                ]
+                ],
             },
             "tariff_structure_select": {"options": list(entries.STRUCTURES)},
             "tariff_name_capture": {"tariff": {"name": answers.get("name", "")}},
-            "contract_term_capture": {"contract_end_date": None},
+            "contract_term_capture": {"contract_end_date": answers.get("contract_end_date")},
         }
         return {**data, **extra[route]}
 

@@ -66,7 +66,9 @@ def fixed(data: dict[str, Any]) -> Series:
 
 
 def time_of_day(data: dict[str, Any], zone: ZoneInfo) -> Series:
-    """Hours without gap or overlap, from midnight to midnight."""
+    """Hours that make a whole day without gap or overlap; one span may lead over midnight, as a
+    night's does.
+    """
     route = "rate_tod_capture"
     hours = data.get("hours")
     if not isinstance(hours, list) or not 0 < len(hours) <= MAX_HOURS:
@@ -76,7 +78,11 @@ def time_of_day(data: dict[str, Any], zone: ZoneInfo) -> Series:
         if not isinstance(row, dict):
             raise refused(route, "data_json_invalid", "hours are objects")
         start, end = (_clock(route, row, name) for name in ("valid_from", "valid_to"))
-        rows.append((start, end, price_of(route, row.get("cost"))))
+        price = price_of(route, row.get("cost"))
+        if end <= start and end != MIDNIGHT:
+            rows.append((MIDNIGHT, end, price))
+            end = MIDNIGHT
+        rows.append((start, end, price))
     rows.sort(key=lambda row: row[0])
     _check_whole_day(route, rows)
     changes = tuple((start, price) for start, _, price in rows)
@@ -137,8 +143,8 @@ def _check_whole_day(route: str, rows: Sequence[tuple[time, time, Decimal]]) -> 
             raise refused(route, code, f"no price from {at} to {start}")
         if start < at:
             raise refused(route, "valid_from_invalid", f"two prices at {start}")
-        if end <= start and not (last and end == MIDNIGHT):
-            raise refused(route, "valid_to_invalid", f"{end} is not after {start}")
+        if end == MIDNIGHT and not last:
+            raise refused(route, "valid_to_invalid", f"two prices after {start}")
         at = end
     if at != MIDNIGHT:
         raise refused(route, "incomplete_time_period", f"no price from {at} to midnight")

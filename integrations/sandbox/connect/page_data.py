@@ -27,7 +27,7 @@ def summary_data(choice: Choice, region: Region, now: datetime) -> dict[str, Any
         return {**data, "cost": float(slots[0].price) if slots else None}
     return {
         **data,
-        "market_rates_source": region.address.get("country_code", ""),
+        "market_rates_source": choice.structure_type == "MARKET",
         "rates": {
             name: _day(choice, now, zone, days)
             for name, days in (("yesterday", -1), ("today", 0), ("tomorrow", 1))

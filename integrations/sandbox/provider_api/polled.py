@@ -17,7 +17,7 @@ from integrations.sandbox.series import PriceSlot
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DAY = timedelta(days=1)
-AFTER_CONTRACT = 0.8
+AFTER_CONTRACT, EXTRAPOLATED = 0.8, 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class PolledSeries:
             out += self._from_schedules(at, rate.start)
             out.append(PriceSlot(max(at, rate.start), min(end, rate.end), rate.price))
             at = min(end, rate.end)
-        return out + self._from_schedules(at, end)
+        return out + (self._from_schedules(at, end) or self._from_last_day(at, end))
 
     def _from_schedules(self, start: datetime, end: datetime) -> list[PriceSlot]:
         """What the schedules say; after the last one's end, or the contract's, it is likely."""
@@ -127,6 +127,21 @@ class PolledSeries:
                 for begun, ended in pairwise(cuts):
                     confidence = AFTER_CONTRACT if begun >= sure_until else 1.0
                     out.append(PriceSlot(begun, ended, slot.price, confidence))
+        return out
+
+    def _from_last_day(self, start: datetime, end: datetime) -> list[PriceSlot]:
+        """Of a contract that is over and has no schedule: its last day again and again."""
+        if self.end is None or not self._rates:
+            return []
+        last = max(rate.end for rate in self._rates.values())
+        day = [rate for rate in self._rates.values() if rate.start >= last - DAY]
+        start, out, shift = max(start, self.end, last), [], DAY
+        while last - DAY + shift < end:
+            for rate in sorted(day, key=lambda it: it.start):
+                begun, ended = max(start, rate.start + shift), min(end, rate.end + shift)
+                if begun < ended:
+                    out.append(PriceSlot(begun, ended, rate.price, EXTRAPOLATED))
+            shift += DAY
         return out
 
 

@@ -1,5 +1,6 @@
 """`flatpeak-agent check` as a process, against real brokers and the FlatPeak sandbox."""
 
+import os
 import re
 import shutil
 import signal
@@ -20,6 +21,7 @@ from integrations.sandbox.broker import HOST, free_port
 from integrations.sandbox.server import FlatPeakSandbox
 from tests.fakes.brokers import Mosquitto, password_file, watching
 from tests.fakes.command import ROOT, command
+from tests.fakes.disks import fill, read_only, small_disk
 
 LINE = re.compile(r"^(ok|warning|failed) +(\S+) +(\S.*)$")
 FIXED = "{source: fixed, timezone: Europe/Berlin, currency: EUR, import: 0.3}"
@@ -93,7 +95,8 @@ async def test_all_is_well(tmp_path: Path, sandbox: FlatPeakSandbox) -> None:
     assert found["ev"] == [
         "ok: charger up to 11000 W, to 80 % of 60 kWh; when nobody answers: charge at 4140 W"
     ]
-    assert "2 h from 00:00 to 00:00" in found["tank"][0]
+    assert "2 h at any time of the day; " in found["tank"][0]
+    assert found["web"] == ["ok: the local pages are switched off (web.enabled)"]
     assert found["state"][0].startswith(f"ok: {tmp_path}/state can be written")
     assert not (tmp_path / "state").exists()
     assert found["clock"][0].startswith(("ok: ", "warning: "))
@@ -181,6 +184,27 @@ async def test_a_wrong_key_is_named(tmp_path: Path, sandbox: FlatPeakSandbox) ->
     assert "sk_live_wrong" not in str(found)
 
 
+async def test_before_a_tariff_is_connected_the_login_is_tried(
+    tmp_path: Path, sandbox: FlatPeakSandbox
+) -> None:
+    location = f", location_id: {next(iter(sandbox.locations))}"
+    path = write_config(tmp_path, sandbox, free_port())
+    path.write_text(path.read_text().replace(location, ""))
+    _, found = await check(path)
+    assert found["tariff"] == [
+        f"warning: {sandbox.url} accepts the login; no tariff is connected yet; "
+        "flatpeak-agent connect, or the page Tariff"
+    ]
+    path.write_text(path.read_text().replace(sandbox.api_key, "sk_live_wrong"))
+    _, found = await check(path)
+    [line] = found["tariff"]
+    assert line.startswith(f"failed: login at {sandbox.url}: the credentials were not accepted")
+    assert "check account_id, api_key" in line
+    assert "sk_live_wrong" not in line
+    await sandbox.stop()
+    assert (await check(path))[1]["tariff"][0].startswith("failed: login at ")
+
+
 @pytest.mark.parametrize(("protocol", "said"), [("5", "refuses"), ("3.1.1", "without a word")])
 async def test_rules_of_the_broker_that_drop_silently(
     tmp_path: Path, sandbox: FlatPeakSandbox, protocol: str, said: str
@@ -227,6 +251,26 @@ async def test_a_damaged_database_is_found_and_left_alone(
     assert code == 69
     assert found["state"][0].startswith("failed")
     assert file.exists()
+
+
+async def test_a_disk_that_takes_nothing_is_a_failed_check(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "state") as disk:
+        path = tmp_path / "config.yaml"
+        path.write_text(
+            f"tariff: {FIXED}\nmqtt: {{host: {HOST}, port: {free_port()}}}\n"
+            f"state: {{directory: {disk}}}\n"
+        )
+        filler = fill(disk)
+        assert (await check(path))[1]["state"] == [
+            f"failed: {disk}, as uid {os.getuid()}: No space left on device; nothing would be kept "
+            "over a restart; make room on the disk"
+        ]
+        filler.unlink()
+        read_only(disk)
+        assert (await check(path))[1]["state"] == [
+            f"failed: {disk}, as uid {os.getuid()}: Read-only file system; nothing would be kept "
+            "over a restart; mount the disk to be written, or change the SD card that made it so"
+        ]
 
 
 async def test_a_wrong_config_ends_with_78(tmp_path: Path) -> None:
@@ -353,6 +397,7 @@ def test_as_service_it_reads_what_the_service_reads(tmp_path: Path) -> None:
         "account_id: acc_1}\nmqtt: {port: 9}\n"
     )
     unit = (ROOT / "systemd" / SERVICE.name).read_text().replace("# LoadC", "LoadC", 1)
+    unit = unit.replace("[Service]", "[Service]\nLoadCredential=mqtt_password:/etc/x", 1)
     (tmp_path / "unit").write_text(unit)
     script = f"""
         set -e
@@ -367,7 +412,7 @@ def test_as_service_it_reads_what_the_service_reads(tmp_path: Path) -> None:
         chmod 600 /etc/flatpeak-agent/config.yaml
         {sys.executable} -m agent check --as-service || true
         chmod 644 /etc/flatpeak-agent/config.yaml
-        {sys.executable} -m agent check --as-service
+        FLATPEAK_AGENT__MQTT__HOST=a.lan {sys.executable} -m agent check --as-service
     """
     folder = Path("/etc/flatpeak-agent")
     was_there = folder.exists()
@@ -388,6 +433,12 @@ def test_as_service_it_reads_what_the_service_reads(tmp_path: Path) -> None:
     assert "ok       config       /etc/flatpeak-agent/config.yaml" in done.stdout
     assert "/var/lib/flatpeak-agent can be written" in done.stdout
     assert "http://127.0.0.1:9" in done.stdout
+    assert (
+        "warning  service      the agent reads no secret called mqtt_password; "
+        "did you mean LoadCredential=mqtt__password:...?"
+    ) in done.stdout
+    shell = "FLATPEAK_AGENT__MQTT__HOST: set in this shell alone, the service does not see it; "
+    assert done.stdout.count(shell) == 1
     closed = "failed   service      /etc/flatpeak-agent/config.yaml may not be read by others"
     assert done.stdout.count(closed) == 1
 
@@ -420,6 +471,45 @@ def test_as_service_it_reads_what_the_service_reads(tmp_path: Path) -> None:
             "{latitude: 51, longitude: 0, pv: {peak_w: 6}}",
             "site",
             "warning: site.pv.peak_w is 6 W; powers are in W: 6 kW are 6000",
+        ),
+        (
+            "devices",
+            "[{id: dish, type: program, profile: [{duration_s: 15, power_w: 1900}, "
+            "{duration_s: 40, power_w: 120}]}]",
+            "dish",
+            "warning: devices[0].profile takes 55 s in all; durations are in seconds: 55 minutes "
+            "are 3300",
+        ),
+        (
+            "devices",
+            "[{id: pump, type: load, power_w: 900, needs: [{hours: 3}], offline_after_s: 15}]",
+            "pump",
+            "warning: devices[0].offline_after_s is 15 s; durations are in seconds: 15 minutes "
+            "are 900",
+        ),
+        (
+            "devices",
+            "[{id: ev, type: ev_charger, max_power_w: 11000, phases: 1, battery_kwh: 60}]",
+            "ev",
+            "warning: max_power_w of 11000 W is 48 A on 1 phase(s); check max_power_w, or give "
+            "phases: 3 (it would be 16 A)",
+        ),
+        (
+            "devices",
+            "[{id: ev, type: ev_charger, max_power_w: 11000, battery_kwh: 60, "
+            "adapter: {family: go-e, topic: g}}]",
+            "ev",
+            "warning: max_power_w of 11000 W is 48 A on 1 phase(s), unless the charger says that "
+            "it has more; check max_power_w, or give "
+            "phases: 3 (it would be 16 A)",
+        ),
+        (
+            "devices",
+            "[{id: heat, type: house_heat_pump, power_w: 3000}]",
+            "heat",
+            "ok: heat pump of 3000 W for a house that loses 262 W a degree and stores 7.2 kWh a "
+            "degree (as detached_1990: its type is not given), 20 to 22.5 °C from 06:00 to 22:30, "
+            "else 18 to 22.5 °C; when nobody answers: normal",
         ),
         (
             "site",

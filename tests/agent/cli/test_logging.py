@@ -1,6 +1,8 @@
 """What the log looks like: one line an event, and the journal knows how grave it is."""
 
 import os
+import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,7 +47,22 @@ def test_the_journal_is_told_the_priority_of_each_line(tmp_path: Path) -> None:
 
 def test_elsewhere_there_are_no_priorities(tmp_path: Path) -> None:
     lines = logged(tmp_path / "log", "8:12345")
-    assert lines[:2] == ["I x: all is well", "W x: two lines [31m"]
+    when = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+    assert re.fullmatch(f"{when} I x: all is well", lines[0])
+    assert re.fullmatch(rf"{when} W x: two lines \[31m", lines[1])
+    assert re.fullmatch(f"{when} C x: end", lines[3])
+    assert lines[4].startswith("  Traceback")
+
+
+def test_on_a_terminal_each_line_has_the_time_of_day() -> None:
+    ours, theirs = pty.openpty()
+    command, env = [sys.executable, "-c", PROGRAM], {"PYTHONPATH": str(ROOT)}
+    subprocess.run(command, env=env, stderr=theirs, check=True)
+    os.close(theirs)
+    # What the terminal kept of it is a start at least.
+    text = os.read(ours, 4096).decode()
+    os.close(ours)
+    assert re.match(r"\d\d:\d\d:\d\d I x: all is well\r\n\d\d:\d\d:\d\d W x: two", text)
 
 
 NO_HTTP = """

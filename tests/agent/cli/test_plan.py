@@ -86,7 +86,7 @@ def test_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--situation", "/nowhere/at/all.json"]) == 65
+    assert main(["--situation", "/nowhere/at/all.json"]) == 66
     assert "/nowhere/at/all.json" in capsys.readouterr().err
 
 

@@ -197,7 +197,7 @@ devices:
 lock: {}
 """,
     )
-    assert "11 things are wrong, nothing was started" in err.splitlines()[0]
+    assert "12 things are wrong, nothing was started" in err.splitlines()[0]
     for words in (
         "site.id: is 'My House'",
         "site.timezone: is 'Berlin'",

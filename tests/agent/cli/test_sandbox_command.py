@@ -51,7 +51,7 @@ def test_a_price_file_that_is_none_is_named(
     path = tmp_path / "prices_XX_EUR_PT1H_2024.csv"
     if content is not None:
         path.write_text(content)
-    assert main(["--prices", str(path)]) == 65
+    assert main(["--prices", str(path)]) == (66 if content is None else 65)
     assert message in capsys.readouterr().err
 
 

@@ -118,9 +118,14 @@ def test_a_wrong_environment_is_a_fault_like_any_other(
     # Nobody would look for these in the file.
     assert all(line.endswith(f"(from FLATPEAK_AGENT__MQTT__{line[5:9].upper()})") for line in said)
     monkeypatch.setenv("FLATPEAK_AGENT__DEVICES", "[{topsecret")
-    [said_once] = faults(tmp_path, SMALL)
-    assert "devices" in said_once
-    assert "JSON" in said_once
+    [not_json, *others] = faults(tmp_path, SMALL)
+    assert not_json.startswith("devices: is no JSON; ")
+    assert others == said
+    monkeypatch.setenv("FLATPEAK_AGENT__DEVICES", "ev")
+    assert faults(tmp_path, SMALL)[-1] == (
+        'devices: expected a list, as JSON: ["a", "b"] or [{"key": 1}] '
+        "(from FLATPEAK_AGENT__DEVICES)"
+    )
 
 
 def test_secrets_come_from_systemds_credentials(
@@ -190,6 +195,11 @@ def test_a_config_does_not_print_its_secrets(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        (
+            "site: {timezone: Berlin}",
+            "site.timezone: is 'Berlin'; did you mean Europe/Berlin? expected a time zone such as",
+        ),
+        ("site: {timezone: CEST}", "site.timezone: is 'CEST'; expected a time zone such as"),
         ("site: {idd: x}", "site.idd: unknown key; did you mean id? allowed: id, timezone"),
         ("tarif: {}", "tarif: unknown key; did you mean tariff? allowed: site, "),
         ("site: {id: My House}", "site.id: is 'My House'; expected at most 32 small letters"),
@@ -201,7 +211,10 @@ def test_a_config_does_not_print_its_secrets(tmp_path: Path) -> None:
         ("homeassistant: {birth_topic: ''}", "homeassistant.birth_topic: is ''; expected as it st"),
         ("site: {longitude: 0, pv: {peak_w: 6, 5}}", "site.pv[5]: is 5; a key is text; a decimal"),
         ("mqtt: {protocol: 4}", "mqtt.protocol: is 4; expected 'auto', '5' or '3.1.1'"),
-        ("mqtt: {tls: {key_file: /k}}", "mqtt.tls: certificate_file and key_file are given"),
+        (
+            "mqtt: {tls: {enabled: true, key_file: /k}}",
+            "mqtt.tls.certificate_file: is missing; certificate_file and",
+        ),
         ("devices: {}", "devices: expected a list"),
         ("mqtt: {port: true}", "mqtt.port: is 'true'; expected a whole number"),
         (
@@ -286,12 +299,12 @@ def test_a_config_does_not_print_its_secrets(tmp_path: Path) -> None:
         ),
         (
             "devices: [{id: a, type: ev_charger, max_power_w: 900, energy_kwh: 1}]",
-            "devices[0]: max_power_w is 900, but 6 A on 1 phase(s) is 1380 W already",
+            "devices[0].max_power_w: is 900; expected at least 1380, 6 A on 1 phase(s)",
         ),
         (
             "devices: [{id: a, type: load, power_w: 1, needs: [{hours: 1}]}, "
             "{id: a, type: load, power_w: 1, needs: [{hours: 1}]}]",
-            "devices: the id 'a' is used twice",
+            "devices[1].id: is 'a'; expected a name of its own, devices[0] has this one",
         ),
     ],
 )
@@ -351,6 +364,8 @@ def test_no_file_and_no_text(tmp_path: Path) -> None:
         load_config(tmp_path / "bad.yaml")
     with pytest.raises(ConfigError, match="cannot be read"):
         load_config(tmp_path)
+    with pytest.raises(ConfigError, match="/dev/zero is larger than 500 kB"):
+        load_config(Path("/dev/zero"))
     [found] = faults(tmp_path, "")
     assert found == "tariff: is missing"
 
@@ -400,6 +415,37 @@ def test_a_secret_file_that_cannot_be_meant_so(
     assert said in found
 
 
+def test_every_secret_file_that_cannot_be_read_is_said_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    (folder / "mqtt__password").write_text("")
+    (folder / "tariff__api_key").write_bytes(b"\xff")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+    text = FLATPEAK.replace(", api_key: sk_live_topsecret", "") + "log: {level: loud}\n"
+    said = faults(tmp_path, text)
+    assert [line.partition(":")[0] for line in said] == [
+        "mqtt.password",
+        "tariff.api_key",
+        "log.level",
+    ]
+    # That the key is missing is no second fault.
+    assert "needs account_id" not in str(said)
+
+
+@pytest.mark.parametrize(
+    "name", ["FLATPEAK_AGENT_MQTT__HOST", "FLATPEAK_AGENT_MQTT_HOST", "FLATPEAK_AGENT__MQTT_HOST"]
+)
+def test_a_variable_with_too_few_underscores_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("FLATPEAK_AGENT_CONFIG", "/etc/config.yaml")
+    monkeypatch.setenv(name, "broker.lan")
+    [said] = faults(tmp_path, SMALL)
+    assert said == f"{name}: nobody reads this variable; did you mean FLATPEAK_AGENT__MQTT__HOST?"
+
+
 @pytest.mark.parametrize("tariff", ["{}", "{source: free}"])
 def test_a_source_that_nobody_knows_is_named_with_those_that_are(
     tmp_path: Path, tariff: str
@@ -412,10 +458,12 @@ def test_a_source_that_nobody_knows_is_named_with_those_that_are(
 def test_a_roof_needs_its_place_and_a_house_has_one_grid_meter(tmp_path: Path) -> None:
     roof = "site: {pv: {peak_w: 5000}}\n"
     [why] = faults(tmp_path, SMALL + roof)
-    assert "site.latitude and site.longitude are needed for site.pv" in why
+    assert why == "site.pv: site.latitude and site.longitude are needed for it"
     meters = "devices: [{id: a, type: meter, role: grid}, {id: b, type: meter, role: grid}]\n"
     [why] = faults(tmp_path, SMALL + meters)
-    assert "a and b are both the grid meter" in why
+    assert (
+        why == "devices[1].role: is 'grid'; devices[0] (a) is the grid meter already; expected one"
+    )
 
 
 @pytest.mark.parametrize(

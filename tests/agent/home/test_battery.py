@@ -167,7 +167,7 @@ def test_a_battery_that_may_take_surplus_only_is_not_boosted_nor_told_to_charge(
 
 
 def test_limits_that_leave_nothing_are_refused() -> None:
-    with pytest.raises(ValueError, match="nothing is left to use"):
+    with pytest.raises(ValueError, match="reserve_soc_percent keep"):
         battery(reserve_soc_percent=80, max_soc_percent=80)
 
 

@@ -535,7 +535,11 @@ BANDS = [{"start": "06:00", "end": "22:00", "min_c": 20, "max_c": 22}]
 @pytest.mark.parametrize(
     ("given", "path", "why"),
     [
-        ({"setback": {"min_c": 22, "max_c": 20}}, "setback", "min_c is 22, max_c 20"),
+        (
+            {"setback": {"min_c": 22, "max_c": 20}},
+            "setback.min_c",
+            "is 22.0; expected less than max_c, 20",
+        ),
         ({"setback": {"min_c": float("nan"), "max_c": 20}}, "setback.min_c", "is nan"),
         ({"cop": 0.8}, "cop", "is 0.8; expected a number such as 3.2"),
         ({"cop": [[-7, 2.4], [7, "NaN"]]}, "cop", "expected a number such as 3.2"),
@@ -550,13 +554,21 @@ BANDS = [{"start": "06:00", "end": "22:00", "min_c": 20, "max_c": 22}]
             "",
             "overlap on mon at 06:00",
         ),
-        ({"comfort": [{**BANDS[0], "min_c": 50, "max_c": 60}]}, "", "expected a room of 5 to 35"),
-        ({"power_w": 300}, "", "comfort[0].min_c is 20, but 300 W of power_w warm this house to"),
+        (
+            {"comfort": [{**BANDS[0], "min_c": 50, "max_c": 60}]},
+            "comfort[0]",
+            "expected a room of 5 to 35",
+        ),
+        ({"power_w": 300}, "comfort[0].min_c", "300 W of power_w warm this house to"),
         ({"house": {"type": "castle"}}, "house.type", "detached_1990"),
         ({"house": {"design_loss_kw": 0}}, "house.design_loss_kw", "is 0; expected more than 0"),
         ({"house": {"area": 100}}, "house.area", "did you mean area_m2"),
-        ({"min_power_w": 500}, "", "goes with control: power"),
-        ({"control": "power", "min_power_w": 5000}, "", "min_power_w is 5000, above power_w 3000"),
+        ({"min_power_w": 500}, "min_power_w", "it goes with control: power"),
+        (
+            {"control": "power", "min_power_w": 5000},
+            "min_power_w",
+            "expected at most power_w, 3000",
+        ),
         ({"block_max_s": 9000}, "block_max_s", "is 9000; expected at most 7200"),
     ],
 )

@@ -723,17 +723,21 @@ async def test_a_hang_up_over_a_large_message_is_learned_from(tmp_path: Path) ->
 # --- a broker that says nothing ----------------------------------------------------------------
 
 
+@pytest.mark.parametrize("let_through", ["status", "health"])
 async def test_a_broker_that_drops_without_a_word_is_noticed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, let_through: str
 ) -> None:
+    """Also where it lets some of it through."""
     monkeypatch.setattr("agent.mqtt.echo.ECHO_WITHIN_S", 0.3)
     acl = tmp_path / "acl"
-    acl.write_text(f"topic write {STATUS}\ntopic read #\n")
+    acl.write_text(f"topic write {STATUS}\ntopic write {BASE}/{let_through}\ntopic read #\n")
+    subscribed = f"{BASE}/device/+/schedule", f"{BASE}/health"
     async with (
         Mosquitto(tmp_path, [f"acl_file {acl}"]) as broker,
-        connecting(broker.port, f"{BASE}/device/+/schedule", protocol="3.1.1") as agent,
+        connecting(broker.port, *subscribed, protocol="3.1.1") as agent,
     ):
         await agent.until_greeted()
+        assert await agent.post.publish(f"{BASE}/health", "{}")
         assert await agent.post.publish(f"{BASE}/device/ev/schedule", "{}")
         await agent.until(lambda: agent.broker.state is State.DEGRADED)
         assert "seems to drop what we publish" in agent.broker.why

@@ -190,6 +190,30 @@ async def test_flatpeak_down_and_ways_back_that_are_not_ours(tmp_path: Path) -> 
         assert ours not in text
 
 
+async def test_what_the_agent_says_of_the_tariff_is_german_on_german_pages(tmp_path: Path) -> None:
+    german = {"Accept-Language": "de"}
+    async with (
+        connect_home(tmp_path, location_id="loc_nobody") as house,
+        house.agent(),
+        visitor(house.url) as owner,
+    ):
+        await owner.claim(house.code())
+        await house.until_part("tariff", "failed")
+        _, text = await owner.get("/health", headers=german)
+        assert "der Ort ist nicht bekannt; verbinden Sie ihn neu" in text
+        assert "the location is not known" not in text
+        _, text = await owner.get("/", headers=german)
+        assert "der Ort ist nicht bekannt; verbinden Sie ihn neu</span>. <span>Hier müssen" in text
+        _, text = await owner.get("/health", headers={"Accept-Language": "en"})
+        assert "the location is not known; connect it again" in text
+        await owner.get("/tariff", headers=german)
+        url, fields = f"{house.url}/tariff/connect", {"csrf_token": owner.token}
+        fields["direction"] = "import"
+        async with owner.session.post(url, data=fields, headers=german) as answer:
+            text = await answer.text()
+        assert "FlatPeak hat abgelehnt: der Ort ist nicht bekannt" in text
+
+
 async def test_a_way_back_while_nobody_is_logged_in_counts_after_the_log_in(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -17,6 +17,7 @@ PLUG: dict[str, Any] = {
     "serves": ["load"],
     "parameters": {"topic": {"about": "its topic"}},
     "reads": [{"name": "power_w", "topic": "{topic}/state", "path": "power"}],
+    "controls": {"topic": "{topic}"},
     "modes": {"charge": [{"topic": "{topic}/set", "payload": "ON"}], "release": []},
     "release": "release",
 }
@@ -35,6 +36,9 @@ def test_a_whole_one_loads() -> None:
         ({"modes": {"charge": [{"topic": "{topic}/#", "payload": ""}]}}, "goes to one topic"),
         ({"modes": {"charge": [{"topic": "t", "payload": "", "retain": True}]}}, "unknown key"),
         ({"release": "idle"}, "no such mode: idle"),
+        ({"controls": {}}, "controls goes with modes"),
+        ({"controls": {"topik": "x"}}, "controls: no such parameter: topik"),
+        ({"controls": {"topic": "{relay}"}}, "no such value: relay"),
         ({"repeat": ["boost"]}, "no such mode: boost"),
         (
             {

@@ -82,6 +82,23 @@ def test_a_power_that_held_earlier_than_it_was_told_corrects_the_count() -> None
     assert late.session_kwh == pytest.approx(0.6)
 
 
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize("hours", [0.3, 24])
+def test_a_power_that_the_broker_kept_is_no_energy(before: bool, hours: float) -> None:
+    kept = EnergyMeter(max_power_w=11000.0)
+    now = at(0)
+    if before:
+        kept.integrate_to(now - timedelta(days=2))
+        kept.integrate_to(now)
+    kept.report_power(10000, now - timedelta(hours=hours), now)
+    kept.integrate_to(now)
+    assert not kept.pop_intervals()
+    # From the first live one on it counts.
+    kept.report_power(10000, now, now)
+    kept.integrate_to(at(6))
+    assert kept.total_kwh == pytest.approx(1.0)
+
+
 def test_a_sessions_counter_wins_over_the_power() -> None:
     counted = meter()
     counted.report_power(7200, at(0), at(0))

@@ -4,11 +4,16 @@ import time
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+
 from agent.energy.plan import Engine, Plan, Status
 from agent.energy.situation import Situation
 from agent.planning import make_plan
 from agent.planning.joint.engine import JointEngine
 from agent.planning.joint.memory import Memory
+from agent.planning.joint.paths import HeatPaths
+from agent.planning.joint.programme import Programme
+from agent.planning.joint.recursion import ArrayKernel, Prices
 from agent.planning.portfolio import ENGINES, Entry
 from agent.planning.problem import problem_of
 from tests.agent.planning.joint.homes import battery, home, site, spans, tank
@@ -69,3 +74,24 @@ def test_patterns_are_for_the_same_home_a_little_later() -> None:
     assert not recalled(-300)
     assert not recalled(7200)
     assert not recalled(300, min_power_w=2000)
+
+
+def test_prices_are_kept_for_a_kwh_and_a_degree_whatever_cells_become() -> None:
+    """Five minutes later the first quarter hour is ten minutes long; no other cell has changed."""
+    memory = Memory()
+    planned(house(), memory)
+
+    def recalled(seconds: int) -> Prices:
+        programme = Programme(problem_of(replace(house(), now=house().now + seconds)), strict=True)
+        one = HeatPaths(programme.house, programme.thermal["tank"], ArrayKernel())
+        rates = memory.recall_prices(programme.problem, "tank", one.count)
+        assert rates is not None
+        return one.at_rates(rates)
+
+    before, after = recalled(1), recalled(300)
+    assert len(before.power) == len(after.power)
+    assert float(abs(before.power).max()) > 0
+    assert after.power[0] == pytest.approx(before.power[0] * 600 / 899)
+    assert after.power[1:] == pytest.approx(before.power[1:])
+    # No losses: a degree is worth as much whenever it is there.
+    assert after.heat == pytest.approx(before.heat)

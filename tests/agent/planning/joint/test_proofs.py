@@ -5,22 +5,36 @@ from decimal import Decimal
 
 import pytest
 
+from agent.energy.situation import StorageTarget
 from agent.planning.engine import Deadline, Proposal
 from agent.planning.joint.engine import JointEngine
+from agent.planning.joint.highs import Highs
 from agent.planning.joint.memory import Memory
+from agent.planning.joint.mending import mended_values
+from agent.planning.joint.programme import Programme
 from agent.planning.joint.recursion import ArrayKernel
 from agent.planning.joint.search import Search
 from agent.planning.judge import judge
 from agent.planning.problem import problem_of
 from agent.planning.segments import Segment
-from tests.agent.planning.joint.homes import HOUR, car, demand, home, site, spans
+from tests.agent.planning.joint.homes import (
+    HOUR,
+    NOW,
+    battery,
+    car,
+    demand,
+    home,
+    joint_plan,
+    site,
+    spans,
+)
 
 
 def test_aims_are_proved_only_of_a_plan_that_reaches_them() -> None:
     one = home([0.1, 0.2], car(demand(2, 2)), site=site(import_limit_w=Decimal(2000)))
     problem = problem_of(one)
     search = Search(problem, Deadline.never(), ArrayKernel(), Memory())
-    search.least = {"shortfall0": 0.0}
+    search.held, search.held_proved = {"shortfall0": 0.0}, True
     power = problem.units.power(Decimal(2000))
 
     search.consider({"car": (Segment(0, HOUR // 2, power, 0),)})
@@ -57,3 +71,52 @@ def test_whenever_the_time_ends_nothing_is_drawn_for_nobody(*, with_minimum: boo
     assert found is not None
     assert excess
     assert max(excess) < 0.005
+
+
+def test_a_solution_that_breaks_a_rule_is_no_reason_to_stop() -> None:
+    """To a programme without whole numbers the car is fed by the roof of the battery, while the
+    battery is fed by the grid. What it misses at least without the rules is no aim that holds, and
+    what it costs then is no bound of a plan that misses more."""
+    fed = replace(
+        battery(0, size=8, kw=4, grid_charge=False),
+        id="fed",
+        targets=(StorageTarget(NOW + 2 * HOUR, Decimal(6)),),
+    )
+    house = home(
+        [0.2, 0.1, 0.3, 0.4],
+        battery(0, size=6, kw=4),
+        fed,
+        car(demand(6, 4), kw=4),
+        site=site(base_load=spans(*4 * [1.0]), import_limit_w=Decimal(9000)),
+    )
+    problem = problem_of(house)
+    found = JointEngine().plan(problem, Deadline.never(), None)
+    assert found is not None
+    plan = judge(problem, found.schedule)
+    assert not plan.faults
+    assert found.aims_proved
+    assert found.bound is not None
+    assert found.bound <= plan.objective
+    # What the battery takes in the first hour it gives in the second.
+    missed = plan.devices["fed"].target_kwh
+    assert missed == pytest.approx(6 - 3, abs=0.01)
+
+
+def test_rounding_a_solution_takes_nothing_from_the_programme() -> None:
+    """A car of 4 kW or nothing beside a roof of 1 kW: to be rounded, it is given on and off in more
+    cells, and may still be on in all of them afterwards."""
+    one = car(demand(2.2, 2), kw=4, least_kw=4)
+    house = home([0.3, 0.1], one, site=site(pv=spans(1, 1), import_limit_w=Decimal(9000)))
+    programme = Programme(problem_of(house), strict=True)
+    highs = Highs(programme.house.milp)
+    money = programme.house.money
+    relaxed = highs.solve(money, 60, relaxed=True)
+    assert relaxed.values is not None
+    mended = mended_values(programme, highs, relaxed.values, lambda: 60.0)
+    assert mended is not None
+    device = programme.flexible["car"]
+    assert device.opened
+    for k in device.opened:
+        assert programme.house.milp.upper[device.on[k]] == 1.0
+    true = float(joint_plan(house).objective)
+    assert highs.solve(money, 60).bound + programme.house.constant <= true + 1e-6

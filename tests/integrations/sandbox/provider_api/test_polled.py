@@ -47,6 +47,20 @@ def test_what_is_missing_is_asked_for_within_the_contract() -> None:
     assert series.missing_from(early, later) is None
 
 
+def test_after_a_dynamic_contract_its_last_day_is_what_is_likely() -> None:
+    series, day = PolledSeries(), timedelta(days=1)
+    rates = [rate(NOW + n * HOUR, NOW + (n + 1) * HOUR, n / 100) for n in range(30)]
+    end = NOW + 30 * HOUR
+    series.take({"contract_end_date": format_instant(end), "rates": rates}, NOW)
+    after = series.slots(end, end + 2 * day)
+    assert [slot.start for slot in after] == [end + n * HOUR for n in range(48)]
+    assert [float(slot.price) for slot in after] == [n / 100 for n in range(6, 30)] * 2
+    assert {slot.confidence for slot in after} == {0.6}
+    # While it runs, what is not known is not made up.
+    series.take({"rates": rates}, NOW)
+    assert series.slots(end, end + day) == []
+
+
 @pytest.mark.parametrize(
     "document", [{}, {"rates": [{}]}, {"rates": [rate(NOW, NOW, 0.2)]}, {"data": [{"months": 1}]}]
 )

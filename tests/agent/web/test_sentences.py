@@ -1,0 +1,131 @@
+"""What the agent says itself, in the languages of the pages."""
+
+import ast
+import json
+import string
+from collections.abc import Iterator
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from agent.energy.sentences import joined, sentence
+from agent.energy.text import clean_text
+from agent.errors import Refused
+from agent.web.languages import (
+    ENGLISH,
+    LANGUAGES,
+    OWNER,
+    SENTENCES,
+    plain_template,
+    sentences,
+)
+from agent.web.words import Words
+
+ROOT = Path(__file__).parents[3]
+ZONE = ZoneInfo("Europe/Berlin")
+OTHERS = [language for language in LANGUAGES if language != ENGLISH]
+
+
+def nodes() -> Iterator[ast.AST]:
+    for room in ("agent", "integrations/tariffs", "integrations/devices"):
+        for path in sorted((ROOT / room).rglob("*.py")):
+            tree = ast.parse(path.read_text())
+            parts = {id(part) for node in ast.walk(tree) for part in _parts(node)}
+            yield from (node for node in ast.walk(tree) if id(node) not in parts)
+
+
+def _parts(node: ast.AST) -> list[ast.expr]:
+    """The pieces of text that are put together with values have no translation."""
+    return node.values if isinstance(node, ast.JoinedStr) else []
+
+
+@cache
+def templates() -> frozenset[str]:
+    """Of every `sentence("...")`, and everything that tells the owner what to do."""
+    out = set()
+    for node in nodes():
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id == "sentence"
+            and isinstance(node.args[0], ast.Constant)
+        ):
+            out.add(str(node.args[0].value))
+        elif isinstance(node, ast.Constant) and str(node.value).startswith(OWNER):
+            out.add(str(node.value))
+    return frozenset(out - {OWNER})
+
+
+@cache
+def constants() -> frozenset[str]:
+    found = (node.value for node in nodes() if isinstance(node, ast.Constant))
+    return frozenset(plain_template(text) for text in found if isinstance(text, str))
+
+
+def places(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_sentence_has_its_translation_with_the_same_places(language: str) -> None:
+    known = sentences(language)
+    assert len(templates()) > 50
+    assert sorted(text for text in templates() if plain_template(text) not in known) == []
+    assert [key for key, text in known.items() if places(key) != places(text)] == []
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_no_sentence_stands_twice(language: str) -> None:
+    pairs = json.loads((SENTENCES / f"{language}.json").read_text(), object_pairs_hook=list)
+    names = [plain_template(name) for name, _ in pairs]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_no_translation_is_of_what_nobody_says(language: str) -> None:
+    assert sorted(set(sentences(language)) - constants()) == []
+
+
+def test_a_sentence_is_the_text_it_is() -> None:
+    said = sentence("known prices ended at {ended}", ended="12:00")
+    assert said == "known prices ended at 12:00"
+    assert clean_text(said) is said
+    assert Refused(said).sentence is said
+    assert str(Refused(said)) == said
+    assert joined(["a", "", "b"]) == "a; b"
+    assert sentence("a brace { is no place") == "a brace { is no place"
+
+
+def test_german_pages_speak_german_and_mark_what_they_cannot() -> None:
+    german, english = Words("de", ZONE), Words("en", ZONE)
+    why = sentence("import: {why}", why=sentence("no prices yet"))
+    assert german.said(why) == [("Bezug: noch keine Preise", False)]
+    assert english.said(why) == [("import: no prices yet", False)]
+    both = joined([why, "the toaster is sad"])
+    assert german.said(both) == [
+        ("Bezug: noch keine Preise", False),
+        ("the toaster is sad", True),
+    ]
+    assert german.plain(both) == "Bezug: noch keine Preise; the toaster is sad"
+    # What the other side says stands in it as it came, also where it looks like one of ours.
+    quoted = sentence("not reached: {reason}", reason="import {x}")
+    assert german.said(quoted) == [("nicht erreicht: import {x}", False)]
+
+
+@pytest.mark.parametrize(
+    "said", ["owner: look at the device", "look at the device", "Look at the device."]
+)
+def test_the_same_guidance_in_each_of_its_forms(said: str) -> None:
+    """Also as plain text: so it comes from the database after a restart."""
+    ((text, is_english),) = Words("de", ZONE).said(said)
+    assert text.removesuffix(".") == "Sehen Sie nach dem Gerät"
+    assert not is_english
+    assert OWNER not in Words("en", ZONE).plain(said)
+
+
+def test_numbers_in_sentences_are_as_they_were_given() -> None:
+    said = sentence("the grid allows {power} W until {at}", power=Decimal(4200), at="18:00")
+    assert Words("de", ZONE).plain(said) == "das Netz erlaubt 4200 W bis 18:00"

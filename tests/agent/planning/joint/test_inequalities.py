@@ -83,3 +83,25 @@ def test_a_battery_that_sells_takes_part_in_both_directions() -> None:
     relaxed, true = relaxed_and_true(site(pv=spans(1, 1)), selling, sells=[0.3, 0.3])
     assert true <= 1e-6
     assert relaxed <= true + 1e-6
+
+
+def test_a_part_of_a_cell_is_drawn_in_either_direction() -> None:
+    """0.7 kWh at 4 kW are less than a quarter hour; 1.8 kW of their mean are bought."""
+    one = car(demand(0.7, 1), kw=4, least_kw=4)
+    relaxed, true = relaxed_and_true(site(pv=spans(1, 1)), one, sells=[0.3, 0.3])
+    assert true == pytest.approx(0.25 * (1.8 * 0.1 + 1 * 0.3), abs=1e-5)
+    assert relaxed <= true + 1e-6
+
+
+def test_a_part_that_is_opened_later_may_be_bought_too() -> None:
+    """The programme gives the car on and off where a solution runs it too low too often."""
+    one = car(demand(0.7, 1), kw=4, least_kw=4)
+    situation = home(PRICES, one, site=site(pv=spans(1, 1)), sells=[0.3, 0.3])
+    programme = Programme(problem_of(situation), strict=True)
+    device = programme.flexible["car"]
+    for k in list(device.on):
+        device.open(k)
+    programme.house.make_whole(set(programme.house.directions))
+    solution = Highs(programme.house.milp).solve(programme.house.money, 60)
+    true = float(joint_plan(situation).objective)
+    assert solution.objective + programme.house.constant == pytest.approx(true, abs=1e-5)

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -73,6 +74,8 @@ def main(argv: list[str]) -> int:
         return EX_CONFIG
     config, folder = read.config, read.folder
     direction = Direction.EXPORT if args.export else Direction.IMPORT
+    # What the database and the source would log is told here.
+    logging.disable(logging.ERROR)
     # Asked before the loop begins, where Ctrl-C and Ctrl-D answer too.
     if args.disconnect and not args.yes:
         if sys.stdin is None or not sys.stdin.isatty():
@@ -159,7 +162,7 @@ async def _run(args: argparse.Namespace, config: Config, folder: Path, direction
             return await _cancel(line, direction)
         if location := getattr(config.tariff, "location_id", ""):
             print(f"{LOCATION_WINS}: {location}.\n", file=sys.stderr)
-        return await _connect(line, args, direction)
+        return await _connect(line, args, direction, config.tariff.address)
     finally:
         await line.close()
 
@@ -202,7 +205,9 @@ async def _disconnect(line: _Line, direction: Direction) -> int:
     return EX_OK
 
 
-async def _connect(line: _Line, args: argparse.Namespace, direction: Direction) -> int:
+async def _connect(
+    line: _Line, args: argparse.Namespace, direction: Direction, address: str
+) -> int:
     state = (await line.ask(do="status"))["state"]
     if state["pairs"] and not state["paired"]:
         return _fail("pair this gateway first: flatpeak-agent connect --pair CODE", EX_DATAERR)
@@ -213,8 +218,13 @@ async def _connect(line: _Line, args: argparse.Namespace, direction: Direction) 
         print(qr_code(session["url"], sys.stdout, ascii_only=args.ascii))
         until = local_time(session["expires_at"])
         print(f"It is good until {until}. Waiting (Ctrl-C leaves it open) ...")
-    shown = ""
+    shown, was_lost = "", False
     while session["state"] not in ENDED:
+        # One that an agent of an earlier version answers says nothing of it.
+        is_lost = bool(session.get("failed_checks"))
+        if is_lost != was_lost:
+            print(f"{address} {'cannot be reached; it is asked again' if is_lost else 'is back'}.")
+        was_lost = is_lost
         if session["state"] != shown and session["state"] == "processing":
             print("Connected; waiting until its prices are ready ...")
         shown = session["state"]

@@ -117,15 +117,31 @@ def contradictions(device: ManagedDevice) -> list[str]:
     if info is None:
         return out
     if info.max_power_w is not None and info.max_power_w + 50 < profile.max_power_w:
-        out.append(f"says it can take {info.max_power_w:g} W, the config {profile.max_power_w} W")
+        out.append(
+            sentence(
+                "says it can take {said} W, the config {configured} W",
+                said=f"{info.max_power_w:g}",
+                configured=profile.max_power_w,
+            )
+        )
     if info.min_power_w is not None and info.min_power_w > profile.max_power_w:
         out.append(
-            f"says it needs {info.min_power_w:g} W, the config at most {profile.max_power_w}"
+            sentence(
+                "says it needs {said} W, the config at most {configured}",
+                said=f"{info.min_power_w:g}",
+                configured=profile.max_power_w,
+            )
         )
     if info.phases is not None and profile.phases is not None:
         can = SWITCHED if info.phases == "switched" else (info.phases,)
         counts = profile.phases.counts
         if not set(counts) <= set(can):
-            planned = " or ".join(str(count) for count in counts)
-            out.append(f"says phases: {info.phases}, it is planned with {planned}")
+            *some, last = map(str, counts)
+            planned = sentence("{some} or {last}", some=", ".join(some), last=last)
+            text = sentence(
+                "says phases: {said}, it is planned with {planned}",
+                said=info.phases,
+                planned=planned if some else last,
+            )
+            out.append(text)
     return out

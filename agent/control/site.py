@@ -23,6 +23,7 @@ from agent.control.request_bucket import RequestBucket
 from agent.dispatch.outbox import DOCUMENTS, Outbox
 from agent.energy.instants import bounded, from_unix, to_unix_floor
 from agent.energy.rates import Direction, Rate
+from agent.energy.sentences import sentence
 from agent.energy.steps import Steps, combined
 from agent.errors import Malformed, Refused
 from agent.health import Health
@@ -49,6 +50,8 @@ from agent.report.event_queue import EventQueue
 log = logging.getLogger(__name__)
 
 PART = "grid_limit"
+# Obeyed like any other, for it is the stricter reading; but no operator allows a light bulb.
+LEAST_MEANT_W = 100.0
 WHO_LIMITS = "grid operator or energy manager: publish it on site/limit"
 NOT_STORED = "accepted, but it could not be stored: a restart would forget it"
 LONGEST_AWAY = timedelta(days=366)
@@ -281,9 +284,13 @@ class Site:
         if self._unreadable:
             self.health.degraded(PART, self._unreadable, WHO_LIMITS)
         elif failsafe_w is not None and not told:
-            why = (
-                f"nobody has said what the grid allows now: the failsafe of {failsafe_w:g} W holds"
+            why = sentence(
+                "nobody has said what the grid allows now: the failsafe of {power} W holds",
+                power=f"{failsafe_w:g}",
             )
+            self.health.degraded(PART, why, WHO_LIMITS)
+        elif (limit_w := self.grid_limit_w(now)) is not None and 0 < limit_w < LEAST_MEANT_W:
+            why = sentence("the grid allows {limit} W: is that in kW?", limit=f"{limit_w:g}")
             self.health.degraded(PART, why, WHO_LIMITS)
         elif failsafe_w is not None or told or PART in self.health.parts:
             self.health.ok(PART)

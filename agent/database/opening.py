@@ -57,7 +57,8 @@ class StoreInUse(AgentError):
 @dataclass(slots=True)
 class OpenDatabase:
     """`connection` is to the file, or to memory where `on_disk` is False; `lock` is a descriptor
-    that holds the folder until it is closed; `moved_to` is where a damaged file lies now.
+    that holds the folder until it is closed; `moved_to` is where a damaged file lies now, `copied`
+    whether memory holds what the file does.
     """
 
     connection: sqlite3.Connection
@@ -65,6 +66,7 @@ class OpenDatabase:
     lock: int | None = None
     problem: DiskProblem | None = None
     moved_to: Path | None = None
+    copied: bool = False
 
 
 def open_database(path: Path, now: datetime) -> OpenDatabase:
@@ -97,7 +99,9 @@ def open_database(path: Path, now: datetime) -> OpenDatabase:
         if is_read:
             why = f"{why}; what it holds is used"
         who_acts = f"{who_acts_on(error, path)}, then restart the service"
-        return _in_memory(connection, lock, why, who_acts)
+        database = _in_memory(connection, lock, why, who_acts)
+        database.copied = is_read
+        return database
     if moved_to is not None:
         why = f"the database was damaged; moved to {moved_to.name}, begun anew"
         problem = DiskProblem(why, f"{NEW_CARD} if this comes again")

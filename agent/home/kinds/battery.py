@@ -18,6 +18,7 @@ from agent.energy.localtime import next_local_instant
 from agent.energy.plan import DevicePlan
 from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import DefaultCommand, DeviceType, Goal, OfflineRule, ScheduleSlot
+from agent.energy.sentences import sentence
 from agent.energy.situation import ZERO, Availability, Storage, StorageTarget
 from agent.errors import Refused
 from agent.home.kinds.kind import SIX_DIGITS, DeviceKind, told_slot
@@ -284,4 +285,5 @@ def _goal(section: Battery, stored: Decimal, targets: Sequence[StorageTarget]) -
 def _notes(section: Battery, soc: float | None) -> tuple[str, ...]:
     if soc is not None:
         return ()
-    return (f"no state of charge is known: {section.assumed_soc_percent:g} % is assumed",)
+    assumed = f"{section.assumed_soc_percent:g}"
+    return (sentence("no state of charge is known: {percent} % is assumed", percent=assumed),)

@@ -14,8 +14,8 @@ from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import DefaultCommand, DeviceType, Goal, OfflineRule, ScheduleSlot
 from agent.energy.situation import ZERO, ProfileSegment, Program
 from agent.home.kinds.kind import DeviceKind, one_slot
+from agent.home.model.commanded import CommandedSpan
 from agent.home.model.device_model import DeviceModel
-from agent.home.model.meter import CommandedSpan
 from agent.home.planning_input import (
     WITHOUT_DEADLINE,
     ActiveNeed,

@@ -11,6 +11,7 @@ from agent.energy.instants import from_unix
 from agent.energy.readings import Acknowledgement, AckStatus, Reading, Unreadable, Value
 from agent.energy.schedule import Schedule
 from agent.energy.sentences import sentence
+from agent.home.model.commanded import CommandedSpan
 from agent.home.model.counter_watch import MOVES_WITHIN
 from agent.home.model.device_clock import DeviceClock
 from agent.home.model.doubts import Doubts
@@ -26,7 +27,6 @@ from agent.home.model.meter import (
     REPORTS_WITHIN,
     SESSION,
     TOTAL,
-    CommandedSpan,
     EnergyMeter,
     MeteredInterval,
 )
@@ -480,7 +480,7 @@ class DeviceModel:
         """A run that it was told to begin counts, where it does not tell its power."""
         if self.meter.reports(now) or self.meter.takes_nothing:
             return
-        for span_start, on in self.meter.commanded_edges(now):
+        for span_start, on in self.meter.commanded.switchings(now):
             self._switch(on, span_start)
 
     def _switch(self, on: bool, at: datetime) -> None:

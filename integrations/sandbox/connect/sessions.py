@@ -132,7 +132,8 @@ class Sessions:
             choice.structure_type,
             choice.provider,
             start,
-            end or (None if choice.open_ended else start + YEAR),
+            # Not from a start long past: the contract would be over on the day it is connected.
+            end or (None if choice.open_ended else max(start, now) + YEAR),
             ready_at=now + self._processing,
             tiered=choice.tiered,
         )

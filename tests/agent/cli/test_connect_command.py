@@ -9,7 +9,7 @@ import re
 import signal
 import sys
 from asyncio.subprocess import DEVNULL
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from agent.tariff.connecting.control_socket import FILE, ask
 from agent.tariff.records import Records
 from tests.fakes.connect_home import ConnectHome, connect_home
 from tests.fakes.connect_sandbox import PAIRING_CODE, ConnectSandbox
+from tests.fakes.disks import read_only, small_disk
 
 LINK = re.compile(r"http://127\.0\.0\.1:\d+/\?fp_cot=(cot_\w+)")
 WITHIN_S = 60
@@ -59,7 +60,12 @@ class Command:
 
 @contextlib.asynccontextmanager
 async def command(
-    folder: Path, sandbox: ConnectSandbox, *options: str, stdin: int = DEVNULL, **more: object
+    folder: Path,
+    sandbox: ConnectSandbox,
+    *options: str,
+    stdin: int = DEVNULL,
+    state: Mapping[str, object] | None = None,
+    **more: object,
 ) -> AsyncIterator[Command]:
     """The config is JSON, which YAML is too; `more` goes to its section tariff.
 
@@ -71,7 +77,7 @@ async def command(
     text = {
         "tariff": sandbox.tariff(**more),
         "mqtt": {"host": "127.0.0.1"},
-        "state": {"directory": str(folder)},
+        "state": state or {"directory": str(folder)},
         "devices": [],
     }
     config.write_text(json.dumps(text))
@@ -190,6 +196,39 @@ async def test_a_wrong_key_is_told_with_the_keys_of_the_config(tmp_path: Path) -
         async with command(tmp_path, sandbox, "--pair", "ABC", pairing=False) as unpaired:
             assert await unpaired.end() == 78
         assert "tariff.pairing is not set" in unpaired.seen
+
+
+async def test_a_folder_that_takes_nothing_is_looked_at_and_nothing_is_begun(
+    tmp_path: Path,
+) -> None:
+    with small_disk(tmp_path / "state") as disk:
+        async with no_agent() as sandbox:
+            state = {"directory": str(disk)}
+            async with command(tmp_path, sandbox, state=state) as begun:
+                sandbox.finish((await begun.until(LINK.pattern))[1])
+                assert await begun.end() == 0
+            read_only(disk)
+            sessions = len(sandbox.sessions.all())
+            async with command(tmp_path, sandbox, "--status", state=state) as status:
+                assert await status.end() == 0
+                assert status.seen.startswith("import: Agile, Demo <b>Energy</b>")
+            for option in ("--new", "--disconnect"):
+                async with command(tmp_path, sandbox, option, "--yes", state=state) as refused:
+                    assert await refused.end() == 73
+                    assert refused.seen.count("the disk is mounted to be read only") == 1
+            assert len(sandbox.sessions.all()) == sessions
+            assert sandbox.connected
+
+
+async def test_a_source_that_is_away_is_said_while_it_waits(tmp_path: Path) -> None:
+    async with no_agent() as sandbox, command(tmp_path, sandbox) as begun:
+        token = (await begun.until(LINK.pattern))[1]
+        sandbox.down = True
+        await begun.until("cannot be reached; it is asked again")
+        sandbox.down = False
+        await begun.until("is back")
+        sandbox.finish(token)
+        assert await begun.end() == 0
 
 
 async def test_a_location_of_the_config_is_said_to_win(tmp_path: Path) -> None:

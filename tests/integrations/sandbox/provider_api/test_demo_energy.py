@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from integrations.provider.demo import CLIENT_SECRET, demo_provider
 from integrations.sandbox import ConnectedProvider, FlatPeakSandbox, ProviderName
@@ -12,7 +13,13 @@ from tests.fakes.sandbox_caller import Caller
 DEMO = ProviderName("prv_000000000000000000000098", "Demo Energy")
 
 
-async def test_prices_of_exactly_the_contract_that_the_provider_holds(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("contract", "structure", "prices"),
+    [("K-2001", "TIME_OF_DAY", 3), ("K-2002", "DYNAMIC", 48)],
+)
+async def test_prices_of_exactly_the_contract_that_the_provider_holds(
+    tmp_path: Path, contract: str, structure: str, prices: int
+) -> None:
     clock = HandClock()
     async with (
         FlatPeakSandbox(clock, processing_s=0) as sandbox,
@@ -51,7 +58,7 @@ async def test_prices_of_exactly_the_contract_that_the_provider_holds(tmp_path: 
         browser = Browser(demo.url)
         await browser.get(arrival)
         await sign_in(browser, (demo.login, demo.password))
-        await browser.submit("choose", contract="K-2002")
+        await browser.submit("choose", contract=contract)
         await browser.submit("consent")
         await browser.close()
         async with http.get(sandbox.connect_web_url, params={"connect_token": token}) as page:
@@ -64,7 +71,8 @@ async def test_prices_of_exactly_the_contract_that_the_provider_holds(tmp_path: 
         rates = await caller.rates(
             result["location_id"], "2026-03-02T10:00:00Z", "2026-03-03T10:00:00Z"
         )
-        assert len(rates["data"]) == 48
+        assert len(rates["data"]) == prices
         _, status = await caller.get(f"/locations/{result['location_id']}/status")
         kind = status["tariff_status"]["commodity_import"]
-        assert (kind["connection_type"], kind["tariff"]["structure_type"]) == ("DIRECT", "DYNAMIC")
+        assert (kind["connection_type"], kind["tariff"]["structure_type"]) == ("DIRECT", structure)
+        assert kind["tariff"]["contract_end_date"] is None

@@ -56,9 +56,9 @@ class Visit:
         ) as answer:
             return answer.status, await answer.json()
 
-    async def consent(self) -> dict[str, Any]:
-        """Submit, come back, save; the location's status."""
-        term = {"start_date": "2026-01-01T00:00:00Z"}
+    async def consent(self, start: str = "2026-01-01T00:00:00Z") -> dict[str, Any]:
+        """Submit, come back, save; the location's status. The contract runs from `start`."""
+        term = {"start_date": start}
         body = {"data": {"auth_data": self.provider.auth_data(), "contract_term": term}}
         assert (await self.call("POST", body=body))[0] == 202
         page = await self.turn("session_restore")
@@ -245,6 +245,17 @@ def test_a_schedule_reaches_back_to_the_contracts_start_and_over_its_end() -> No
     run_virtual(story, NOW)
 
 
+def test_a_contract_begun_long_ago_is_not_over_while_nobody_knows_its_end() -> None:
+    async def story(clock: SteppedClock) -> None:
+        async with visiting(clock) as visit:
+            visit.caller.sandbox.faults.on("poll_fails")
+            await visit.begin()
+            status = await visit.consent("2021-06-01T00:00:00Z")
+            assert status["tariff"]["contract_end_date"] > _z(NOW)
+
+    run_virtual(story, NOW)
+
+
 def test_a_withdrawn_consent_is_an_error_of_the_location() -> None:
     async def story(clock: SteppedClock) -> None:
         async with visiting(clock) as visit:
@@ -286,6 +297,20 @@ def test_the_polling_limit_is_honoured() -> None:
             await clock.sleep(2 * 86400 - 60)
             waits = [b - a for a, b in pairwise(visit.provider.polls)]
             assert [round(wait / timedelta(minutes=15)) for wait in waits] == [24 * 4, 2 * 4, 1]
+
+    run_virtual(story, NOW)
+
+
+def test_a_wait_that_is_told_begins_with_the_answer() -> None:
+    async def story(clock: SteppedClock) -> None:
+        async with visiting(clock) as visit:
+            await visit.begin()
+            await visit.consent()
+            visit.provider.slow_s = 5
+            visit.provider.answers = [web.Response(status=429, headers={"Retry-After": "7200"})]
+            await clock.sleep(2 * 86400 - 60)
+            waits = [b - a for a, b in pairwise(visit.provider.polls)]
+            assert waits[1] >= timedelta(seconds=7205)
 
     run_virtual(story, NOW)
 

@@ -49,6 +49,10 @@ class IncumbentEdges:
         }
         return replace(self, edges=edges, lost=self.lost if low is None else 0)
 
+    def has_near(self, at: int) -> bool:
+        """Whether any old edge lies so near that one there may stand for it."""
+        return any(near(at, edges) for edges in self.edges.values())
+
     def is_new(self, at: int, kind: bool) -> bool:
         """Whether an edge at `at`, of a run and a gap that last, costs something."""
         return 0 <= at < self.until and not near(at, self.edges[kind])

@@ -16,6 +16,8 @@ from agent.planning.incumbent import LASTING_S, OFF, ON, SAME_EDGE_S
 MOST_PASSES, ROUNDS = 24, 2
 # Further multipliers bound states that have served more or less than the best plan has by then.
 SPREAD = 4
+# So many runs and gaps in a row may be as short as they may be.
+LASTING_TOGETHER = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,14 @@ class EdgePrices:
                 for edge in old.edges[kind]
                 for sign in (1, -1)
             }
+            # What stands for an old edge lasts, and is as short as that where it pays.
+            for _ in range(LASTING_TOGETHER):
+                found |= {
+                    t
+                    for point in found
+                    for t in (point - LASTING_S, point + LASTING_S)
+                    if old.has_near(point) or old.has_near(t)
+                }
         return sorted(t for t in found if 0 <= t <= end)
 
     def _rate(self, at: int, wanted: bool) -> int | None:

@@ -505,8 +505,12 @@ class DeviceModel:
         return True
 
     def end_run(self, now: datetime) -> None:
+        """Nothing more is expected of it, and what it no longer takes is no deviation."""
         self.session.started_at, self.session.confirmed = None, False
         self.session.satisfied_at = now
+        self.following.begin_session(probe=False)
+        self.meter.takes_nothing = False
+        self._command(now)
 
     def problems(self, now: datetime) -> list[str]:
         """What a person should know of the device, in sentences; empty where all is well."""

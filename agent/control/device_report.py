@@ -85,7 +85,9 @@ class DeviceReport:
         if not new or len(device.said_unknown) >= UNKNOWN_KEYS_NAMED:
             return
         device.said_unknown.update(new)
-        text = f"its state has unknown key(s) {', '.join(new)}; they are skipped"
+        text = sentence(
+            "its state has unknown key(s) {keys}; they are skipped", keys=", ".join(new)
+        )
         self.events.event("unknown_keys", name, text)
 
     def _problems(self, name: str, device: ManagedDevice, now: datetime) -> list[str]:
@@ -106,8 +108,9 @@ class DeviceReport:
             return
         if said is None or (not model.traits.has_stays and now - said >= SAID_AGAIN_AFTER):
             model.session.deviated_at = now
-            tried = "; tried again in half an hour" if deviation is Deviation.TAKES_NOTHING else ""
-            self.events.event("not_following", name, f"{deviation}{tried}")
+            takes_nothing = deviation is Deviation.TAKES_NOTHING
+            tried = sentence("tried again in half an hour") if takes_nothing else ""
+            self.events.event("not_following", name, joined((str(deviation), tried)))
 
 
 def contradictions(device: ManagedDevice) -> list[str]:
@@ -117,15 +120,30 @@ def contradictions(device: ManagedDevice) -> list[str]:
     if info is None:
         return out
     if info.max_power_w is not None and info.max_power_w + 50 < profile.max_power_w:
-        out.append(f"says it can take {info.max_power_w:g} W, the config {profile.max_power_w} W")
+        out.append(
+            sentence(
+                "says it can take {told:g} W, the config {configured} W",
+                told=info.max_power_w,
+                configured=profile.max_power_w,
+            )
+        )
     if info.min_power_w is not None and info.min_power_w > profile.max_power_w:
         out.append(
-            f"says it needs {info.min_power_w:g} W, the config at most {profile.max_power_w}"
+            sentence(
+                "says it needs {told:g} W, the config at most {configured}",
+                told=info.min_power_w,
+                configured=profile.max_power_w,
+            )
         )
     if info.phases is not None and profile.phases is not None:
         can = SWITCHED if info.phases == "switched" else (info.phases,)
         counts = profile.phases.counts
         if not set(counts) <= set(can):
-            planned = " or ".join(str(count) for count in counts)
-            out.append(f"says phases: {info.phases}, it is planned with {planned}")
+            out.append(
+                sentence(
+                    "says phases: {told}, it is planned with {planned}",
+                    told=info.phases,
+                    planned=", ".join(str(count) for count in counts),
+                )
+            )
     return out

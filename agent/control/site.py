@@ -23,6 +23,7 @@ from agent.control.request_bucket import RequestBucket
 from agent.dispatch.outbox import DOCUMENTS, Outbox
 from agent.energy.instants import bounded, from_unix, to_unix_floor
 from agent.energy.rates import Direction, Rate
+from agent.energy.sentences import joined, sentence
 from agent.energy.steps import Steps, combined
 from agent.errors import Malformed, Refused
 from agent.health import Health
@@ -253,7 +254,9 @@ class Site:
         try:
             new = read_limit(payload, self.topics.site_limit, now, failsafe)
         except Malformed as error:
-            self._unreadable = f"{error}; the last known limit holds to its end"
+            self._unreadable = joined(
+                (error.sentence, sentence("the last known limit holds to its end"))
+            )
             self.judge_limit(now)
             raise
         self._unreadable = ""
@@ -268,7 +271,9 @@ class Site:
         self.limit_log.received(now, self.grid_limit_w(now))
         allowance_w = self._dim_allowance_w
         stricter = _is_stricter(old.steps(allowance_w), new.steps(allowance_w), second)
-        text = "a stricter limit is obeyed at once" if stricter else "the limit has changed"
+        text = sentence("the limit has changed")
+        if stricter:
+            text = sentence("a stricter limit is obeyed at once")
         self.events.event("limit_changed", None, text)
         if stricter:
             self.on_stricter()
@@ -281,8 +286,9 @@ class Site:
         if self._unreadable:
             self.health.degraded(PART, self._unreadable, WHO_LIMITS)
         elif failsafe_w is not None and not told:
-            why = (
-                f"nobody has said what the grid allows now: the failsafe of {failsafe_w:g} W holds"
+            why = sentence(
+                "nobody has said what the grid allows now: the failsafe of {power:g} W holds",
+                power=failsafe_w,
             )
             self.health.degraded(PART, why, WHO_LIMITS)
         elif failsafe_w is not None or told or PART in self.health.parts:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from agent.energy.readings import Reading, Unreadable
+from agent.energy.sentences import sentence
 from agent.health import Health
 from agent.home.kinds.meter import MeterRole
 from agent.ports import Decoded, UntimedReading
@@ -79,7 +80,9 @@ class SiteMeters:
             return
         part, told = f"device:{name}", self._powers.get(name)
         if name in self._unreadable:
-            why = f"power_w cannot be read: {self._unreadable[name]}"
+            why = sentence(
+                "{kind} cannot be read: {why}", kind="power_w", why=self._unreadable[name]
+            )
             self.health.degraded(part, why, ACTION_INSPECT)
         elif told is None:
             self.health.degraded(part, "not heard from yet", ACTION_PUBLISH)

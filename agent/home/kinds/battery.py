@@ -18,6 +18,7 @@ from agent.energy.localtime import next_local_instant
 from agent.energy.plan import DevicePlan
 from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import DefaultCommand, DeviceType, Goal, OfflineRule, ScheduleSlot
+from agent.energy.sentences import sentence
 from agent.energy.situation import ZERO, Availability, Storage, StorageTarget
 from agent.errors import Refused
 from agent.home.kinds.kind import SIX_DIGITS, DeviceKind, told_slot
@@ -139,7 +140,9 @@ class BatteryKind(DeviceKind[Battery]):
 
     def check_request(self, section: Battery, request: Request, wish: Wish) -> None:
         if request.mode == "boost" and not section.grid_charge:
-            raise Refused("mode boost: the config's grid_charge is false, it takes surplus only")
+            raise Refused(
+                sentence("mode boost: the config's grid_charge is false, it takes surplus only")
+            )
         values = wish.values
         timed = values.ready_by is not None or values.ready_by_clock is not None
         if request.target_soc_percent is not None and not timed:
@@ -284,4 +287,5 @@ def _goal(section: Battery, stored: Decimal, targets: Sequence[StorageTarget]) -
 def _notes(section: Battery, soc: float | None) -> tuple[str, ...]:
     if soc is not None:
         return ()
-    return (f"no state of charge is known: {section.assumed_soc_percent:g} % is assumed",)
+    percent = section.assumed_soc_percent
+    return (sentence("no state of charge is known: {percent:g} % is assumed", percent=percent),)

@@ -15,6 +15,7 @@ from agent.energy.phases import ONE, SWITCHED, THREE, Phases
 from agent.energy.profile import DeviceProfile
 from agent.energy.readings import DeviceInfo
 from agent.energy.schedule import DefaultCommand, DeviceType, Goal, OfflineRule
+from agent.energy.sentences import sentence
 from agent.energy.situation import ZERO, Flexible
 from agent.home.kinds.kind import DeviceKind
 from agent.home.model.device_model import FULL_PERCENT, FULL_WHEN_IDLE_FOR, DeviceModel
@@ -358,7 +359,10 @@ def _notes(section: EvCharger, model: DeviceModel, now: datetime) -> tuple[str, 
     if model.soc_percent(now) is not None:
         return ()
     return (
-        f"no state of charge is known of this stay: {section.assumed_soc_percent:g} % is assumed",
+        sentence(
+            "no state of charge is known of this stay: {percent:g} % is assumed",
+            percent=section.assumed_soc_percent,
+        ),
     )
 
 

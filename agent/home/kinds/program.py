@@ -12,6 +12,7 @@ from agent.energy.instants import format_instant, to_unix_floor
 from agent.energy.plan import DevicePlan
 from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import DefaultCommand, DeviceType, Goal, OfflineRule, ScheduleSlot
+from agent.energy.sentences import sentence
 from agent.energy.situation import ZERO, ProfileSegment, Program
 from agent.home.kinds.kind import DeviceKind, one_slot
 from agent.home.model.device_model import DeviceModel
@@ -47,6 +48,7 @@ class ProgramAppliance(DeviceSection):
 class ProgramKind(DeviceKind[ProgramAppliance]):
     type = "program"
     section = ProgramAppliance
+    missing_action = sentence("Set a later ready by.")
 
     def profile(self, section: ProgramAppliance) -> DeviceProfile:
         return DeviceProfile(

@@ -15,10 +15,11 @@ from typing import ClassVar, TypeVar
 
 from agent.config.heat import HeatStoreSection
 from agent.contracts.wire import Request
-from agent.energy.instants import format_instant, to_unix_floor
+from agent.energy.instants import to_unix_floor
 from agent.energy.plan import DevicePlan
 from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import DeviceType, Goal, ScheduleSlot
+from agent.energy.sentences import sentence
 from agent.energy.situation import Hygiene, PowerSpan, TemperatureSpan, Thermal
 from agent.errors import Refused
 from agent.home.comfort import (
@@ -336,10 +337,17 @@ def in_steps(factor: float) -> float:
 def _notes(state: ThermalState, temperature_c: float, now: datetime) -> tuple[str, ...]:
     if state.told_at is None:
         return (
-            f"temperature_c has never been told: {temperature_c:.0f} °C, from the middle of its "
-            "comfort band on, is assumed",
+            sentence(
+                "temperature_c has never been told: {degrees:.0f} °C, from the middle of its "
+                "comfort band on, is assumed",
+                degrees=temperature_c,
+            ),
         )
     if not state.tells(now):
-        since = format_instant(state.told_at)
-        return (f"temperature_c was last told {since}: what it is since then is calculated",)
+        return (
+            sentence(
+                "temperature_c was last told {since}: what it is since then is calculated",
+                since=state.told_at,
+            ),
+        )
     return ()

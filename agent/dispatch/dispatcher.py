@@ -24,7 +24,12 @@ from agent.dispatch.setpoints import SetpointSender
 from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.profile import DeviceProfile
 from agent.energy.readings import Acknowledgement, AckStatus
-from agent.energy.schedule import DeviceType, Schedule, Setpoint
+from agent.energy.schedule import (
+    DeviceType,
+    Schedule,
+    Setpoint,
+    spoken_mode,
+)
 from agent.energy.sentences import sentence
 from agent.energy.steps import Steps
 from agent.health import Health
@@ -399,7 +404,7 @@ class Dispatcher:
         self, profile: DeviceProfile, setpoint: Setpoint, *, is_on: bool
     ) -> None:
         if is_on:
-            mode = sentence(setpoint.mode)
+            mode = sentence(spoken_mode(profile.type, setpoint.mode))
             text = sentence("{mode} at {power} W", mode=mode, power=setpoint.power_w)
             self.events.event("window_started", profile.id, text)
         elif profile.type is not DeviceType.PROGRAM:

@@ -13,7 +13,14 @@ from agent.dispatch.blocks import BlockHistory, limited_blocks
 from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.plan import DevicePlan
 from agent.energy.profile import DeviceProfile
-from agent.energy.schedule import HEAT, DeviceType, Schedule, ScheduleSlot, Setpoint
+from agent.energy.schedule import (
+    HEAT,
+    DeviceType,
+    Schedule,
+    ScheduleSlot,
+    Setpoint,
+    spoken_mode,
+)
 from agent.energy.sentences import sentence
 from agent.energy.situation import ZERO
 from agent.home.planning_input import Override, PlanningInput
@@ -232,7 +239,7 @@ def describe_schedule(schedule: Schedule, zone: ZoneInfo, now: int) -> str:
         return sentence("nothing to do, {mode}", mode=sentence(schedule.default.mode))
     first, parts = schedule.slots[0], len(schedule.slots)
     values = {
-        "mode": sentence(first.mode),
+        "mode": sentence(spoken_mode(schedule.device_type, first.mode)),
         "power": first.power_w,
         "start": from_unix(first.start).astimezone(zone),
         "end": from_unix(schedule.slots[-1].end).astimezone(zone),

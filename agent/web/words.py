@@ -5,6 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from agent.energy.rates import Rate
 from agent.energy.sentences import Sentence
 from agent.web.languages import ENGLISH, OWNER, plain_template, sentences, texts
 
@@ -53,7 +54,7 @@ class Words:
             template, values = text.template, dict(text.values)
         found = self._sentences.get(plain_template(template))
         if found is not None and template.endswith("."):
-            found = f"{found}."
+            found = f"{found.removesuffix('.')}."
         elif found is None and self.language == ENGLISH:
             found = template.removeprefix(OWNER)
         if found is None:
@@ -76,6 +77,11 @@ class Words:
         if small is None:
             return f"{self.number(per_kwh, 4)} {currency}/kWh"
         return f"{self.number(Decimal(str(per_kwh)) * 100, 1)} {small}/kWh"
+
+    def rate(self, rate: Rate, currency: str) -> str:
+        """Its price, and whether that is an estimate."""
+        text = self.price(rate.price, currency)
+        return self("words.estimated_price", price=text) if rate.confidence < 1 else text
 
     def money(self, value: Decimal | float, currency: str) -> str:
         return f"{self.number(value, 2)} {currency}"

@@ -9,14 +9,13 @@ from datetime import datetime, timedelta
 
 from agent.energy.instants import from_unix
 from agent.energy.readings import Acknowledgement, AckStatus, Reading, Unreadable, Value
-from agent.energy.schedule import Schedule
+from agent.energy.schedule import NOTHING_SHARE, Schedule
 from agent.energy.sentences import sentence
 from agent.home.model.counter_watch import MOVES_WITHIN
 from agent.home.model.device_clock import DeviceClock
 from agent.home.model.doubts import Doubts
 from agent.home.model.following import (
     LESS_SHARE,
-    NOTHING_SHARE,
     TAPER_FROM_PERCENT,
     Deviation,
     Following,

@@ -4,25 +4,28 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := pip --quiet --disable-pip-version-check
 
-.PHONY: demo test test-full lint bench wheels lock clean help
+.PHONY: demo test test-full lint bench soak wheels lock clean help
 
 help:
 	@echo "make demo       the agent at work: sandbox, broker and appliances embedded"
 	@echo "make test       formatter, linter, types, all tests"
 	@echo "make test-full  the same with the long runs"
 	@echo "make bench      speeds and sizes on this machine (DATA=folder of price files)"
+	@echo "make soak       one life of the agent over 60 simulated days (DAYS=N): memory and disk"
 	@echo "make lint       formatter, linter, types only"
 	@echo "make wheels     is there a wheel of every dependency for every kind of gateway?"
 	@echo "make lock       the newest versions that pyproject.toml allows, written to constraints.txt"
 	@echo "make clean      remove what the above made"
 
 $(VENV)/.demo: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m $(PIP) install -c constraints.txt -e '.[demo,provider]'
+	@echo "installing into $(VENV): once, a minute or two, on a small gateway ten"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m $(PIP) install -c constraints.txt -e '.[demo,provider]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	$(BIN)/python -m $(PIP) install -c constraints.txt -e '.[demo,dev,provider]'
+	@echo "installing what tests need into $(VENV)"
+	@$(BIN)/python -m $(PIP) install -c constraints.txt -e '.[demo,dev,provider]'
 	@touch $@
 
 demo: $(VENV)/.demo
@@ -44,6 +47,9 @@ test-full: lint
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench $(if $(DATA),--data $(DATA))
+
+soak: $(VENV)/.dev
+	$(BIN)/python -m tests.bench --soak $(or $(DAYS),60)
 
 # The core must install from ready-made wheels on every kind of gateway, with Debian's Python of
 # today and the one before, in the versions of constraints.txt. Nothing is installed here.

@@ -58,13 +58,15 @@ class Store:
     `problem` says what is wrong with the disk now and who acts, None where all is well;
     `on_problem` is called when that or `unreadable_rows` changes. `on_recovered` is called when
     the disk takes writes again: what was answered False meanwhile is for its owner to write again.
-    `durable` is False where everything is only in memory. `damaged` is where a broken file went.
+    `durable` is False where everything is only in memory, `copied` where that is what a file holds
+    which takes nothing. `damaged` is where a broken file went.
     """
 
     def __init__(self, database: OpenDatabase, path: Path | None = None) -> None:
         self.connection = database.connection
         self.damaged = database.moved_to
         self.durable = database.on_disk or path is None
+        self.copied = database.copied
         self.unreadable_rows = 0
         self.on_problem: Callable[[], None] = lambda: None
         self.on_recovered: Callable[[], None] = lambda: None

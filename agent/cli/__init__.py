@@ -7,7 +7,9 @@ import os
 import signal
 import sys
 from difflib import get_close_matches
+from pathlib import Path
 from types import FrameType
+from typing import TextIO
 
 from agent import __version__
 from agent.cli.interrupt import EX_INTERRUPTED, ending_at_once
@@ -16,6 +18,7 @@ COMMANDS = {
     "run": "keep rates, plan, tell the appliances (what the service does)",
     "demo": "see it at work: sandbox, broker and simulated appliances embedded",
     "plan": "plan one Situation, or one a line, without a running agent",
+    "situation": "what a plan of the agent's was made from, as JSON for plan",
     "check": "read the configuration, try broker, tariff, folder and clock, say what is wrong",
     "connect": "connect your tariff, show it, or end the connection",
     "claim": "print a one-time code for the local pages: the first password, or a forgotten one",
@@ -47,6 +50,7 @@ def usage() -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; the return value is the exit code."""
+    sys.stdout, sys.stderr = sys.stdout or _nobody(), sys.stderr or _nobody()
     for stream in (sys.stdout, sys.stderr):
         # A sign that the terminal's encoding does not have is no reason to end.
         if isinstance(stream, io.TextIOWrapper):
@@ -67,6 +71,11 @@ def main(argv: list[str] | None = None) -> int:
             return EX_PIPE
         print(f"flatpeak-agent: the output has no room: {error.strerror}", file=sys.stderr)
         return EX_IOERR
+
+
+def _nobody() -> TextIO:
+    """For an output that was closed by whoever started it, `>&-`."""
+    return Path(os.devnull).open("w")  # open to the end, as the others are
 
 
 def _run(args: list[str], *, is_program: bool) -> int:

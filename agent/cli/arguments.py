@@ -3,8 +3,11 @@
 import argparse
 import sys
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
+
+from agent.energy.instants import parse_instant
 
 EX_USAGE = 64
 
@@ -60,6 +63,16 @@ def time_zone(text: str) -> str:
         return zone_name(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is no time zone; {error}") from error
+
+
+def instant(text: str) -> datetime:
+    """An option's type: an instant of UTC."""
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"expected an instant such as 2026-01-16T10:00:00Z, got {text!r}"
+        ) from error
 
 
 def port(text: str) -> int:

@@ -80,5 +80,5 @@ async def _results(read: ConfigRead) -> AsyncIterator[CheckResult]:
         yield result
     # With the example's values there is nothing to ask.
     if not placeholders(config.tariff):
-        async for result in check_tariff(config, read.folder):
+        async for result in check_tariff(config, read.folder, as_service=service is not None):
             yield result

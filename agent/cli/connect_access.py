@@ -27,6 +27,7 @@ from integrations.registry import tariff_source
 
 NO_SOURCE = "the prices are not from a source whose tariff can be connected: see tariff.source"
 LOOK_EVERY_S = 1.0
+ONLY_LOOKING = ("status", "refresh")
 
 
 class NotWritableError(Exception):
@@ -62,11 +63,17 @@ class RunningAgent:
 class OwnWork:
     """No agent runs: this process does the work. Raises StoreInUse once one does."""
 
-    def __init__(self, connector: TariffConnector, source: TariffSource) -> None:
+    def __init__(
+        self, connector: TariffConnector, source: TariffSource, facts: "BriefFacts"
+    ) -> None:
         self._connector = connector
         self._source = source
+        self._facts = facts
 
     async def ask(self, question: Mapping[str, object]) -> Mapping[str, Any]:
+        if question.get("do") not in ONLY_LOOKING:
+            # Before anything is asked of the source that could not be kept.
+            self._facts.check_writable()
         said = await act(self._connector, question)
         return {"state": state_of(self._connector), "said": said}
 
@@ -81,13 +88,15 @@ class OwnWork:
 class BriefFacts:
     """Named facts of a database that is held by nobody; each write opens and closes it.
 
-    Raises StoreInUse where an agent has it now, NotWritableError.
+    One that takes nothing is read as far as it can be. Raises StoreInUse where an agent has it now,
+    NotWritableError.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._facts: dict[str, str] = {}
-        with contextlib.closing(self._open()) as store:
+        self._problem = ""
+        with contextlib.closing(self._open(only_looking=True)) as store:
             rows = store.rows("SELECT name, value FROM facts", (), lambda row: (row[0], row[1]))
             self._facts.update(rows)
 
@@ -101,12 +110,19 @@ class BriefFacts:
             store.set_value(name, value)
         self._facts[name] = value
 
-    def _open(self) -> Store:
+    def check_writable(self) -> None:
+        """Raises NotWritableError."""
+        if self._problem:
+            raise NotWritableError(self._problem)
+
+    def _open(self, *, only_looking: bool = False) -> Store:
         store = Store.open(self._path, SystemClock().now())
         if not store.durable:
-            why = store.problem.why if store.problem else "it cannot be written"
+            self._problem = store.problem.why if store.problem else "it cannot be written"
+            if only_looking and store.copied:
+                return store
             store.close()
-            raise NotWritableError(why)
+            raise NotWritableError(self._problem)
         if os.geteuid() == 0:
             self._give_to_owner()
         return store
@@ -147,7 +163,7 @@ def _own_work(config: Config, folder: Path) -> OwnWork:
         health,
         configured_location=source.configured_location,
     )
-    return OwnWork(connector, source)
+    return OwnWork(connector, source, facts)
 
 
 __all__ = ["NO_SOURCE", "Access", "NotWritableError", "StoreInUse", "open_access"]

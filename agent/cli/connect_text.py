@@ -4,6 +4,8 @@ import io
 from collections.abc import Mapping
 from typing import Any, TextIO
 
+from agent.energy.instants import parse_instant
+
 ENDED = ("connected", "disconnected", "cancelled", "failed")
 FAILURES = {
     "login_dismissed": "you did not log in at your energy provider; connect again to try once more",
@@ -37,7 +39,8 @@ def status_text(state: Mapping[str, Any]) -> str:
         session = state["sessions"].get(direction, {"state": ""})
         lines.append(_direction(direction, summary, direction in state["directions"]))
         if session["state"] == "open":
-            lines.append(f"  a session is open until {session['expires_at']}: {session['url']}")
+            until = local_time(session["expires_at"])
+            lines.append(f"  a session is open until {until}: {session['url']}")
         elif session["state"] == "processing":
             lines.append("  connected a moment ago; its prices are not ready yet")
         elif session["state"] == "failed":
@@ -47,6 +50,11 @@ def status_text(state: Mapping[str, Any]) -> str:
     if state["conflict"]:
         lines.append(f"note: {state['conflict']}")
     return "\n".join(lines)
+
+
+def local_time(instant: str) -> str:
+    """An instant of the answer as the clock of this machine shows it."""
+    return f"{parse_instant(instant).astimezone():%Y-%m-%d %H:%M}"
 
 
 def failure_text(session: Mapping[str, Any]) -> str:

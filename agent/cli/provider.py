@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.cli.arguments import CommandParser, UsageParser, missing_file
+from agent.cli.arguments import CommandParser, UsageParser, instant, missing_file
 from agent.cli.common import (
     EX_CONFIG,
     EX_DATAERR,
@@ -22,7 +22,6 @@ from agent.cli.common import (
     stop_on_signals,
 )
 from agent.clock import SystemClock
-from agent.energy.instants import parse_instant
 from agent.errors import AgentError, ConfigError
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def main(argv: list[str]) -> int:
     if missing:
         print(
             f"flatpeak-agent provider: {', '.join(missing)} not installed. The supplier's side is "
-            "an extra: pip install 'flatpeak-edge-agent[provider]'",
+            "an extra: pip install -c constraints.txt '.[provider]', in the folder of the source",
             file=sys.stderr,
         )
         return EX_UNAVAILABLE
@@ -146,12 +145,5 @@ def _parser() -> CommandParser:
         "check", parents=[common], help="database, FlatPeak and tariffs: what is wrong"
     )
     audit = actions.add_parser("audit", parents=[common], help="the audit log as CSV")
-    audit.add_argument("--since", type=_instant, metavar="INSTANT", help="2026-04-01T00:00:00Z")
+    audit.add_argument("--since", type=instant, metavar="INSTANT", help="2026-04-01T00:00:00Z")
     return parser
-
-
-def _instant(text: str) -> datetime:
-    try:
-        return parse_instant(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"expected 2026-04-01T00:00:00Z, got {text!r}") from error

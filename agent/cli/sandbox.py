@@ -6,10 +6,10 @@ import sys
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
-from agent.cli.arguments import CommandParser, missing_file, number_to, port, time_zone
+from agent.cli.arguments import CommandParser, instant, missing_file, number_to, port, time_zone
 from agent.cli.common import EX_DATAERR, EX_NOINPUT, EX_UNAVAILABLE, stop_on_signals
 from agent.clock import Clock, SteppedClock, SystemClock
-from agent.energy.instants import format_instant, parse_instant
+from agent.energy.instants import format_instant
 from integrations.sandbox.faults import FAULTS
 from integrations.sandbox.locations import Location, built_in, from_file
 from integrations.sandbox.series import FileSeries
@@ -132,7 +132,7 @@ def _parser() -> CommandParser:
         "--timezone", type=time_zone, help="the price file's zone, such as Europe/Madrid"
     )
     parser.add_argument(
-        "--start", type=_instant, metavar="INSTANT", help="where the clock starts; default: now"
+        "--start", type=instant, metavar="INSTANT", help="where the clock starts; default: now"
     )
     parser.add_argument(
         "--speed",
@@ -167,12 +167,3 @@ def _clock_time(text: str) -> time:
         return datetime.strptime(text, "%H:%M").time()  # noqa: DTZ007 - a time of day has no zone
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"expected a time such as 13:00, got {text!r}") from error
-
-
-def _instant(text: str) -> datetime:
-    try:
-        return parse_instant(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(
-            f"expected an instant such as 2026-01-16T10:00:00Z, got {text!r}"
-        ) from error

@@ -75,12 +75,12 @@ def _unknown_controllable(config: "Config") -> Iterator[KeyFault]:
 
 
 def _without_place(config: "Config") -> Iterator[KeyFault]:
-    needed = "site.latitude and site.longitude are needed for it"
+    needed = "site.latitude and site.longitude are needed for"
     if config.site.pv is not None:
-        yield KeyFault(("site", "pv"), needed)
+        yield KeyFault(("site", "pv"), f"{needed} it")
     for index, device in enumerate(config.devices):
         for keys, edge in _sun_times(device):
-            yield KeyFault(_at(config, index, *keys), needed, edge)
+            yield KeyFault(_at(config, index, *keys), f"{needed} {device.id}'s window", edge)
 
 
 def _sun_times(device: DeviceSection) -> Iterator[tuple[tuple[str | int, ...], str]]:

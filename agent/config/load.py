@@ -17,6 +17,8 @@ from agent.config.faults import NO_LIST, faults_of
 from agent.errors import ConfigError, Fault
 from agent.paths import credentials_directory
 
+# No house needs more, and a slow gateway reads no more within a minute.
+MOST_BYTES = 500_000
 PREFIX = "FLATPEAK_AGENT__"
 JSON_LIST = 'expected a list, as JSON: ["a", "b"] or [{"key": 1}]'
 Model = TypeVar("Model", bound=Section)
@@ -202,14 +204,19 @@ def _laid_over(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any
 
 def _read_yaml(path: Path, example: str) -> dict[str, Any]:
     try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
         # Some editors begin a file with a mark of its encoding.
-        text = path.read_text(encoding="utf-8-sig")
+        text = content.decode("utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(
             [Fault("", f"there is no config file at {path}; start from {example}")]
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([Fault("", f"{path} cannot be read: {_why(error)}")]) from error
+    if len(content) > MOST_BYTES:
+        why = f"{path} is larger than {MOST_BYTES // 1000} kB; is it the config?"
+        raise ConfigError([Fault("", why)], str(path))
     try:
         yaml = YAML(typ="safe", pure=True)
         yaml.Constructor = _Constructor

@@ -319,7 +319,8 @@ class DeviceManager:
 
     def book(self, name: str, now: datetime) -> None:
         """Have the ledger book what the device took since it last did."""
-        self.bookkeeper.book(name, self._by_id[name].model.pop_booked(), now)
+        model = self._by_id[name].model
+        self.bookkeeper.book(name, model.pop_booked(), now, held=model.pop_held())
 
     def _save_state(
         self, name: str, now: datetime, *, at_once: bool = False, everything: bool = False

@@ -139,11 +139,12 @@ def contradictions(device: ManagedDevice) -> list[str]:
         can = SWITCHED if info.phases == "switched" else (info.phases,)
         counts = profile.phases.counts
         if not set(counts) <= set(can):
-            out.append(
-                sentence(
-                    "says phases: {told}, it is planned with {planned}",
-                    told=info.phases,
-                    planned=", ".join(str(count) for count in counts),
-                )
+            *some, last = map(str, counts)
+            planned = sentence("{some} or {last}", some=", ".join(some), last=last)
+            text = sentence(
+                "says phases: {told}, it is planned with {planned}",
+                told=info.phases,
+                planned=planned if some else last,
             )
+            out.append(text)
     return out

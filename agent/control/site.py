@@ -50,6 +50,8 @@ from agent.report.event_queue import EventQueue
 log = logging.getLogger(__name__)
 
 PART = "grid_limit"
+# Obeyed like any other, for it is the stricter reading; but no operator allows a light bulb.
+LEAST_MEANT_W = 100.0
 WHO_LIMITS = "grid operator or energy manager: publish it on site/limit"
 NOT_STORED = "accepted, but it could not be stored: a restart would forget it"
 LONGEST_AWAY = timedelta(days=366)
@@ -290,6 +292,9 @@ class Site:
                 "nobody has said what the grid allows now: the failsafe of {power:g} W holds",
                 power=failsafe_w,
             )
+            self.health.degraded(PART, why, WHO_LIMITS)
+        elif (limit_w := self.grid_limit_w(now)) is not None and 0 < limit_w < LEAST_MEANT_W:
+            why = sentence("the grid allows {limit:g} W: is that in kW?", limit=limit_w)
             self.health.degraded(PART, why, WHO_LIMITS)
         elif failsafe_w is not None or told or PART in self.health.parts:
             self.health.ok(PART)

@@ -85,8 +85,8 @@ class SiteMeters:
             )
             self.health.degraded(part, why, ACTION_INSPECT)
         elif told is None:
-            self.health.degraded(part, "not heard from yet", ACTION_PUBLISH)
+            self.health.degraded(part, sentence("not heard from yet"), ACTION_PUBLISH)
         elif now - told.at > TELLS_WITHIN:
-            self.health.degraded(part, "has told no power for 15 minutes", ACTION_INSPECT)
+            self.health.degraded(part, sentence("has told no power for 15 minutes"), ACTION_INSPECT)
         else:
             self.health.ok(part)

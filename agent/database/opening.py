@@ -57,7 +57,8 @@ class StoreInUse(AgentError):
 @dataclass(slots=True)
 class OpenDatabase:
     """`connection` is to the file, or to memory where `on_disk` is False; `lock` is a descriptor
-    that holds the folder until it is closed; `moved_to` is where a damaged file lies now.
+    that holds the folder until it is closed; `moved_to` is where a damaged file lies now, `copied`
+    whether memory holds what the file does.
     """
 
     connection: sqlite3.Connection
@@ -65,6 +66,7 @@ class OpenDatabase:
     lock: int | None = None
     problem: DiskProblem | None = None
     moved_to: Path | None = None
+    copied: bool = False
 
 
 def open_database(path: Path, now: datetime) -> OpenDatabase:
@@ -104,7 +106,9 @@ def open_database(path: Path, now: datetime) -> OpenDatabase:
         who_acts = sentence(
             "{deed}, then restart the service", deed=sentence(who_acts_on(error, path))
         )
-        return _in_memory(connection, lock, why, who_acts)
+        database = _in_memory(connection, lock, why, who_acts)
+        database.copied = is_read
+        return database
     if moved_to is not None:
         why = sentence("the database was damaged; moved to {file}, begun anew", file=moved_to.name)
         problem = DiskProblem(why, sentence("{deed} if this comes again", deed=sentence(NEW_CARD)))

@@ -47,7 +47,8 @@ class BrokerReport:
         worth_a_line = trouble.who_acts and not trouble.absent and why not in self._said
         if not self._said or worth_a_line:
             self._remember(self._said, why)
-            log.warning("no broker at %s%s", why, f" ({trouble.who_acts})" * bool(trouble.who_acts))
+            who_acts = f" ({trouble.who_acts})" if trouble.who_acts else ""
+            log.warning("no connection to the broker at %s%s", why, who_acts)
         self.health.failed(PART, why, trouble.who_acts)
 
     def taken_over(self, wait_s: float, *, certain: bool) -> None:

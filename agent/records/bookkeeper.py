@@ -17,7 +17,7 @@ from agent.energy.instants import EARLIEST, from_unix, to_unix_floor
 from agent.home.model.meter import MeteredInterval
 from agent.home.planning_input import ActiveNeed
 from agent.ports import RatesProvider
-from agent.records.day_book import GIVEN, DayBook, Piece, cut
+from agent.records.day_book import GIVEN, HELD, DayBook, Piece, cut
 from agent.records.day_pricing import DayPricing
 from agent.records.demand_session import (
     DemandSession,
@@ -35,6 +35,7 @@ from agent.records.ledger_table import (
     forget_unnamed,
 )
 from agent.records.price_windows import DAY, PriceWindows
+from agent.records.sums import MILLION
 from agent.store import Statement
 
 log = logging.getLogger(__name__)
@@ -133,8 +134,17 @@ class Bookkeeper:
             device, need.key, begun, deadline, self._pricing.currency, contiguous=need.contiguous
         )
 
-    def book(self, device: str, intervals: Iterable[MeteredInterval], now: datetime) -> None:
-        """Energy that was metered: positive taken, negative given or a correction."""
+    def book(
+        self,
+        device: str,
+        intervals: Iterable[MeteredInterval],
+        now: datetime,
+        held: Iterable[MeteredInterval] = (),
+    ) -> None:
+        """Energy that was metered: positive taken, negative given or a correction.
+
+        `held`: of planned heat, what a thermostat would have taken meanwhile.
+        """
         self._catch_up(now)
         books = self._devices[device]
         surplus = [(start.timestamp(), end.timestamp()) for start, end in self.surplus(now)]
@@ -155,6 +165,15 @@ class Bookkeeper:
                 for session, part, share in allocate(sessions, amount):
                     asked = () if session is None else session.asked
                     book.add(Piece(begin, until, flow, key_of(session), part), share, asked)
+        for interval in held:
+            start, end = interval.start.timestamp(), interval.end.timestamp()
+            edges = self._windows.edges(start, end)
+            for begin, until, flow, energy_kwh in cut(
+                start, end, interval.energy_kwh, edges, surplus
+            ):
+                book = self._pricing.book(books, self._windows.day_of(from_unix(begin)))
+                touched[book.day] = book
+                book.add(Piece(begin, until, HELD[flow]), round(energy_kwh * MILLION))
         for _, book in sorted(touched.items()):
             books.touch((book.day, book.currency))
             self._pricing.price(books, book)

@@ -2,26 +2,31 @@
 
 Energy is kept by quarters of an hour (cut where a price changes within one), so that it can be
 priced again when a price comes late or is corrected. Beside the price that held stands the frozen
-baseline: what was asked when a demand began is priced at the mean of its run begun at once. Energy
-that no demand asked for costs the same with and without a planner.
+baseline: what was asked when a demand began is priced at the mean of its run begun at once, planned
+heat as in held_heat.py. Other energy that no demand asked for costs the same with and without a
+planner.
 
 A battery's cost is what it was charged for. Its baseline is the same, until it gives: then it grows
 by what the house would have paid at that moment, less what the energy given was charged for.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
 from agent.energy.situation import ZERO
+from agent.records.held_heat import HeldHeat, held_heat
 from agent.records.known_prices import KnownPrices, MeanPrice
 from agent.records.sums import NOTHING, Sums, millionths, whole
 
 QUARTER_S = 900
-# Where energy came from; GIVEN: a battery gave it.
+# Where energy came from; GIVEN: a battery gave it. HELD is no energy that was taken, but what a
+# thermostat would have: from the grid, from the roof.
 GRID, SURPLUS, GIVEN = "g", "s", "d"
+HELD = {GRID: "h", SURPLUS: "i"}
+HELD_FLOWS = tuple(HELD.values())
 # The part of a piece that no demand asked for.
 BEYOND = -1
 NO_SESSION = ""
@@ -130,8 +135,11 @@ class DayBook:
             for key, parts in self.asked.items()
             for place, part in enumerate(parts)
         }
+        held, taken = self._held(prices)
         stock = self.stock
         for piece in sorted(self.pieces):
+            if piece.flow in HELD_FLOWS:
+                continue
             energy = self.pieces[piece]
             accounts = [whole_day]
             if piece.session:
@@ -140,12 +148,28 @@ class DayBook:
             if self.round_trip is not None:
                 stock = _price_storage(whole_day, piece, energy, price, stock, self.round_trip)
                 continue
+            if piece.part != BEYOND:
+                at_once = runs.get((piece.session, piece.part))
+            elif held is not None and price is not None:
+                at_once = held.beside(taken, price)
+            else:
+                at_once = price
             for account in accounts:
-                _price_load(account, piece, energy, price, runs)
+                _price_load(account, energy, price, at_once)
         self.sums = self.base + whole_day.sums()
         self.sessions = {key: account.sums() for key, account in sessions.items()}
         self.stock_after = stock
         self.fingerprint = prices.fingerprint
+
+    def _held(self, prices: KnownPrices) -> tuple[HeldHeat | None, int]:
+        """What a thermostat would have taken, and what was."""
+        held = held_heat(
+            (energy, _price_of(piece, prices))
+            for piece, energy in self.pieces.items()
+            if piece.flow in HELD_FLOWS
+        )
+        taken = (energy for piece, energy in self.pieces.items() if piece.flow not in HELD_FLOWS)
+        return held, sum(taken)
 
     def pending_at(self, prices: KnownPrices) -> int:
         """How much of it would have no price by these."""
@@ -163,20 +187,15 @@ class DayBook:
 
 
 def _price_of(piece: Piece, prices: KnownPrices) -> MeanPrice | None:
-    if piece.flow == SURPLUS:
+    if piece.flow in (SURPLUS, HELD[SURPLUS]):
         return prices.surplus(piece.start, piece.end)
     return prices.imported(piece.start, piece.end)
 
 
 def _price_load(
-    account: _Account,
-    piece: Piece,
-    energy: int,
-    price: MeanPrice | None,
-    runs: Mapping[tuple[str, int], MeanPrice | None],
+    account: _Account, energy: int, price: MeanPrice | None, at_once: MeanPrice | None
 ) -> None:
     account.energy += energy
-    at_once = price if piece.part == BEYOND else runs.get((piece.session, piece.part))
     if price is None or at_once is None:
         account.pending += energy
         return

@@ -12,7 +12,17 @@ from decimal import Decimal
 from typing import Any
 
 from agent.energy.instants import from_unix
-from agent.records.day_book import GIVEN, GRID, QUARTER_S, SURPLUS, Asked, DayBook, Piece, Stock
+from agent.records.day_book import (
+    GIVEN,
+    GRID,
+    HELD_FLOWS,
+    QUARTER_S,
+    SURPLUS,
+    Asked,
+    DayBook,
+    Piece,
+    Stock,
+)
 from agent.records.demand_session import DemandSession
 from agent.records.sums import Sums
 from agent.store import Statement
@@ -24,7 +34,7 @@ SESSION_COLUMNS = (
 )
 # More than any house and any currency comes to in a day.
 MOST = 10**15
-FLOWS = (GRID, SURPLUS, GIVEN)
+FLOWS = (GRID, SURPLUS, GIVEN, *HELD_FLOWS)
 
 
 # --- days -----------------------------------------------------------------------------------------

@@ -25,6 +25,8 @@ from agent.report.ledger_document import ledger_values
 SHOWN_AHEAD = timedelta(hours=48)
 TIME_EVERY_S = 60.0
 HEALTH_SETTLES_S = 0.2
+# What goes on to change is said now and then.
+HEALTH_EVERY_S = 2.0
 # What is taken is booked all the time; nobody looks at what it cost that often.
 LEDGER_EVERY = timedelta(minutes=5)
 
@@ -114,13 +116,15 @@ class Publisher:
             await wait_for(self._ledger_wake, self.clock, midnight)
 
     async def run_health(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             self._health_wake.clear()
             document = health_document(self.health)
             self.outbox.set(DOCUMENTS, OutgoingMessage(self.topics.health, document))
+            said_at = loop.time()
             await self._health_wake.wait()
             # What changes many times in a moment is said once.
-            await asyncio.sleep(HEALTH_SETTLES_S)
+            await asyncio.sleep(max(HEALTH_SETTLES_S, said_at + HEALTH_EVERY_S - loop.time()))
 
     async def run_time(self) -> None:
         while True:

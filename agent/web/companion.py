@@ -48,6 +48,8 @@ class WebServer:
     ) -> None:
         self._section = section
         self._services = services
+        # Why there were no pages when it was logged last.
+        self._said = ""
         self.context = make_context(section, config, services, clock)
 
     def receive(self, message: Message) -> None:
@@ -126,6 +128,9 @@ class WebServer:
             except (OSError, UnicodeError) as error:
                 why, action = explained(error, self._section)
                 self._services.health.failed(PART, why, action)
+                if why != self._said:
+                    self._said = why
+                    log.error("the local pages are not there: %s (%s)", why, action)
             # Real seconds: it waits for the machine, not for the house.
             await asyncio.sleep(RETRY_S)
 
@@ -152,7 +157,11 @@ class WebServer:
         try:
             loop = asyncio.get_running_loop()
             server = await loop.create_server(connections, section.host, section.port, backlog=64)
-            self._services.health.ok(PART, sentence("at {address}", address=address(section)))
+            at = address(section)
+            self._services.health.ok(PART, sentence("at {address}", address=at))
+            if self._said:
+                self._said = ""
+                log.warning("the local pages are there again, at %s", at)
             await self._renew(context)
         finally:
             if server is not None:

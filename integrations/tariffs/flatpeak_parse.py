@@ -9,7 +9,7 @@ Text is cleaned and instants are bounded here, where they enter.
 import json
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, DecimalException
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -24,6 +24,10 @@ from agent.ports import FetchedRates, TariffEvent
 # Object and key of the price, newest release last: Zero, an early Zero, Anode and Busbar.
 PRICE_KEYS = (("tariff", "rate"), ("tariff", "cost"), ("price", "value"))
 MAX_NAME = 64
+# More than thirty days of five minutes, the longest span that is asked for: each is an object.
+MOST_SLOTS = 10_000
+# No market trades less than minutes; each change of the price is said to everybody.
+SHORTEST = timedelta(minutes=1)
 TEST_MODE = sentence(
     "the API key is a test key, its prices may be made up: use a live key (sk_live_…)"
 )
@@ -73,6 +77,8 @@ def parse_rates(text: str, direction: Direction, location_id: str = "") -> Fetch
         slots = []
     if not isinstance(slots, list):
         raise Malformed("the answer's data is not a list", text)
+    if len(slots) > MOST_SLOTS:
+        raise Malformed(f"the answer has {len(slots)} prices; at most {MOST_SLOTS} can be meant")
     rates = [rate for slot in slots if (rate := _rate(slot)) is not None]
     return FetchedRates(
         direction=direction,
@@ -180,6 +186,8 @@ def _rate(slot: object) -> Rate | None:
     start, end = _instant(slot.get("valid_from")), _instant(slot.get("valid_to"))
     price, confidence = _price(slot)
     if start is None or end is None or price is None or confidence is None:
+        return None
+    if end - start < SHORTEST:
         return None
     return Rate(start, end, price, confidence, _carbon(slot.get("carbon")))
 

@@ -20,7 +20,8 @@ from agent.energy.text import clean_text
 from agent.errors import Malformed, Unavailable
 
 # A month of five-minute slots is about 1 MB.
-MAX_BODY_BYTES = 4_000_000
+# Thirty days of five minutes are 1.2 MB; what is read takes ten times that in memory.
+MAX_BODY_BYTES = 2_000_000
 CHUNK_BYTES = 65_536
 # As RFC 8305 recommends: an address family that leads nowhere costs this.
 NEXT_ADDRESS_AFTER_S = 0.25

@@ -10,6 +10,8 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from agent.clock import SteppedClock
 from agent.control.timed_planner import MakePlan
 from agent.energy.plan import Engine, Plan
@@ -110,6 +112,11 @@ class Watched(Heater):
             for slot in prices.slots(one.start, one.end)
         )
 
+    @property
+    def kwh(self) -> float:
+        watt_s = (m.power_w * (m.end - m.start).total_seconds() for m in self.moments)
+        return sum(watt_s) / 3_600_000
+
     def between(self, start: datetime, end: datetime) -> list[Moment]:
         return [one for one in self.moments if start <= one.end < end]
 
@@ -208,13 +215,13 @@ def live(
     return run_virtual(main, START)
 
 
-def thermostat_only(days: int, prices: Series) -> float:
-    """The cost of the same house in the same weather, whose own thermostat keeps 20 °C.
+def thermostat_only(days: int, prices: Series) -> tuple[float, float]:
+    """The cost and the kWh of the same house in the same weather, whose own thermostat keeps 20 °C.
 
     No agent tells it anything.
     """
 
-    async def main(clock: SteppedClock) -> float:
+    async def main(clock: SteppedClock) -> tuple[float, float]:
         premises = weather()
         link = MemoryLink(MemoryBroker())
         house = WatchedHouse(
@@ -228,7 +235,7 @@ def thermostat_only(days: int, prices: Series) -> float:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         assert min(one.temperature_c for one in house.moments) > 19.5
-        return house.cost(prices)
+        return house.cost(prices), house.kwh
 
     return run_virtual(main, START)
 
@@ -247,7 +254,12 @@ def test_a_week_of_a_house_is_warm_and_cheaper_than_its_thermostat() -> None:
     for one in house.between(START + timedelta(hours=6), START + timedelta(days=days)):
         low, high = bands(one.end)
         assert low - 0.5 <= one.temperature_c <= high + 0.5, one
-    assert house.cost(lived.prices) < 0.95 * thermostat_only(days, lived.prices)
+    cost, kwh = thermostat_only(days, lived.prices)
+    assert house.cost(lived.prices) < 0.95 * cost
+    # The ledger says the same of it: what that energy would have cost at a thermostat's times.
+    account = home.ledger.of("heat_pump")
+    assert float(account.cost) == pytest.approx(house.cost(lived.prices), rel=0.005)
+    assert float(account.baseline_cost) == pytest.approx(cost / kwh * house.kwh, rel=0.02)
     # What is planned from is what was measured: weather of the thermometer, warmth of the sensor.
     heated = [device for one in planner.seen for device in one.devices]
     outdoor = [float(one.outdoor[0].temp_c) for one in heated if isinstance(one, Thermal)]
@@ -256,7 +268,6 @@ def test_a_week_of_a_house_is_warm_and_cheaper_than_its_thermostat() -> None:
     assert parts["device:heat_pump"]["state"] == "ok"
     assert "lose" in parts["device:heat_pump"]["why"]
     assert "thermometer" in parts["device:heat_pump"]["why"]
-    account = home.ledger.of("heat_pump")
     assert account.schedules == account.schedules_followed > 0
 
 

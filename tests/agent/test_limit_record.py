@@ -118,14 +118,23 @@ def test_health_says_when_only_the_failsafe_holds_and_when_a_limit_cannot_be_rea
                 say(home, "site/limit", body)
             await home.clock.sleep(wait)
             look(home)
-        say(home, "site/limit", {"import_w": 4200, "until": until})
-        await home.clock.sleep(60)
-        look(home)
+        for power in (4200, 4.2):
+            say(home, "site/limit", {"import_w": power, "until": until})
+            await home.clock.sleep(60)
+            look(home)
         await home.clock.sleep_until(START + HOURS + timedelta(minutes=1))
         look(home)
 
     live(story, 1.1 * HOURS)
-    assert [state for state, _ in seen] == ["degraded", "ok", "degraded", "ok", "degraded"]
+    assert [state for state, _ in seen] == [
+        "degraded",
+        "ok",
+        "degraded",
+        "ok",
+        "degraded",
+        "degraded",
+    ]
     assert "the failsafe of 12000 W holds" in seen[0][1]
     assert "the last known limit holds to its end" in seen[2][1]
-    assert seen[4][1] == seen[0][1]
+    assert seen[4][1] == "the grid allows 4.2 W: is that in kW?"
+    assert seen[5][1] == seen[0][1]

@@ -1,10 +1,14 @@
 """`make bench`: speeds and sizes on this machine beside their targets. A miss is printed as one."""
 
 import argparse
+import asyncio
 import platform
+import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tests.bench import agent, joint, latency, planning, prices, provider
+from tests.bench.agent import Row
 
 
 def machine() -> str:
@@ -21,10 +25,10 @@ def machine() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("--data", type=Path, help="folder of price files to plan on")
+    parser.add_argument("--soak", type=int, metavar="DAYS", help="one long life of the agent alone")
     args = parser.parse_args()
     print(f"{machine()}, Python {platform.python_version()}, {platform.system()}")
-    missed = 0
-    parts = (
+    parts: tuple[Callable[[], Iterable[Row]], ...] = (
         planning.rows,
         lambda: prices.rows(args.data),
         joint.rows,
@@ -32,13 +36,24 @@ def main() -> None:
         agent.rows,
         provider.rows,
     )
-    for rows in parts:
-        for label, measured, target, unit in rows():
-            good = measured <= target
-            missed += not good
-            word = "ok" if good else "MISSED"
-            print(f"{label:<58} {measured:>9.2f} {unit:<12} target {target:g}  {word}", flush=True)
+    if args.soak:
+        parts = (lambda: _soaked(args.soak),)
+    missed = sum(_shown(row) for rows in parts for row in rows())
     print(f"{missed} target(s) missed" if missed else "all targets met")
+
+
+def _soaked(days: int) -> list[Row]:
+    print(f"{days} simulated days take {days * 86_400 / agent.SPEED / 60:.1f} minutes", flush=True)
+    with tempfile.TemporaryDirectory() as name:
+        return asyncio.run(agent.soak(Path(name), days))
+
+
+def _shown(row: Row) -> bool:
+    """Print it. True where it misses its target."""
+    label, measured, target, unit = row
+    word = "ok" if measured <= target else "MISSED"
+    print(f"{label:<58} {measured:>9.2f} {unit:<12} target {target:g}  {word}", flush=True)
+    return measured > target
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ class EnergyProvider:
         self.end: datetime | None = None
         self.price = 0.2
         self.revoked = False
+        self.slow_s = 0.0
         self.answers: list[web.Response] = []
         self.polls: list[datetime] = []
         self.renewals = 0
@@ -66,6 +67,7 @@ class EnergyProvider:
     async def _tariff(self, request: web.Request) -> web.Response:
         now = self.clock.now()
         self.polls.append(now)
+        await self.clock.sleep(self.slow_s)
         if self.answers:
             return self.answers.pop(0)
         good = request.headers["Authorization"] == f"Bearer access{self.renewals}"

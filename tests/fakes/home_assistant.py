@@ -146,7 +146,8 @@ class HomeAssistantProcess:
         devices = {item["id"]: item for item in await self.ask("config/device_registry/list")}
         out = {}
         for item in await self.ask("config/entity_registry/list"):
-            if item["platform"] != "mqtt":
+            # One that comes or goes at this very moment may be in one list and not in the other.
+            if item["platform"] != "mqtt" or item["device_id"] not in devices:
                 continue
             if self.version >= NAMED_BY_US:
                 device = devices[item["device_id"]]["name"]

@@ -62,15 +62,19 @@ class WebHome:
         )
         after = len(self.home.watcher.heard)
         async with self.home.agent(config, store or Store.in_memory()):
-            await self.until_part("web", state)
+            # What an earlier agent said of its pages is not this one's.
+            await self.until_part("web", state, after)
             await self.home.until_status(b"online", after)
             yield
 
-    async def until_part(self, part: str, state: str = "ok") -> Mapping[str, Any]:
-        """The health of a part as it is published, once it is so."""
+    async def until_part(self, part: str, state: str = "ok", after: int = 0) -> Mapping[str, Any]:
+        """The health of a part as it is published, once it is so.
+
+        `after`: how many messages had come before those that count.
+        """
 
         def found() -> Mapping[str, Any] | None:
-            for item in reversed(self.home.watcher.heard):
+            for item in reversed(self.home.watcher.heard[after:]):
                 if item.topic.endswith("/health") and item.payload:
                     condition = json.loads(item.payload)["parts"].get(part)
                     return condition if condition and condition["state"] == state else None

@@ -24,7 +24,6 @@ from agent.home.kinds.meter import Meter
 from agent.home.kinds.pv_inverter import PvInverter
 from agent.home.kinds.switched import Switched
 from agent.home.windows import SiteLocation, next_ready_by, occurrences
-from integrations.devices.native import NativeSection
 
 DISTRIBUTION = "flatpeak-edge-agent"
 IMPORT_NAMES = ("agent", "integrations")
@@ -184,14 +183,14 @@ def _check_phases(device: EvCharger) -> Iterator[CheckResult]:
     wiring = device.wiring
     phases = wiring.counts[-1]
     current_a = device.max_power_w / (device.voltage_v * phases)
-    # One of our own contract says how many phases it has.
-    told = device.phases is None and isinstance(device.adapter, NativeSection)
-    if told or device.voltage_v > USUAL_V or current_a < DOUBTFUL_A:
+    if device.voltage_v > USUAL_V or current_a < DOUBTFUL_A:
         return
+    # Where the config leaves it to the charger, some never say.
+    unless = ", unless the charger says that it has more" if device.phases is None else ""
     three = f"phases: 3 (it would be {current_a / 3:.0f} A)" if phases == 1 else "voltage_v"
     yield warning(
         device.id,
-        f"max_power_w of {device.max_power_w} W is {current_a:.0f} A on {phases} phase(s)",
+        f"max_power_w of {device.max_power_w} W is {current_a:.0f} A on {phases} phase(s){unless}",
         f"check max_power_w, or give {three}",
     )
 

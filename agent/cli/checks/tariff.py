@@ -25,7 +25,9 @@ from integrations.registry import tariff_source
 ASKED_AHEAD = timedelta(hours=48)
 
 
-async def check_tariff(config: Config, folder: Path) -> AsyncIterator[CheckResult]:
+async def check_tariff(
+    config: Config, folder: Path, *, as_service: bool = False
+) -> AsyncIterator[CheckResult]:
     """One question a direction, as the agent asks it; `folder` is where its database lies."""
     source = tariff_source(config.tariff, SystemClock())
     if isinstance(source, ConnectableSource):
@@ -38,7 +40,7 @@ async def check_tariff(config: Config, folder: Path) -> AsyncIterator[CheckResul
                 fetched = await source.fetch(direction, start, start + ASKED_AHEAD)
             except AgentError as error:
                 if isinstance(error, Refused) and error.code == "not_connected":
-                    yield await _not_connected(config, source)
+                    yield await _not_connected(config, source, as_service=as_service)
                     break
                 yield _failed_at(config, f"{direction.value} from", error)
                 continue
@@ -64,7 +66,7 @@ def _use_connection(source: ConnectableSource, database: Path) -> None:
     source.use_connection(kept.location.location_id, kept.location.directions)
 
 
-async def _not_connected(config: Config, source: TariffSource) -> CheckResult:
+async def _not_connected(config: Config, source: TariffSource, *, as_service: bool) -> CheckResult:
     """Before anybody goes through Connect's pages: would the source let the agent in?"""
     text = "no tariff is connected yet"
     if isinstance(source, ConnectableSource):
@@ -73,7 +75,8 @@ async def _not_connected(config: Config, source: TariffSource) -> CheckResult:
                 text = f"{config.tariff.address} accepts the login; {text}"
         except AgentError as error:
             return _failed_at(config, "login at", error)
-    return warning("tariff", text, "flatpeak-agent connect, or the page Tariff")
+    connect = "sudo flatpeak-agent connect --as-service" if as_service else "flatpeak-agent connect"
+    return warning("tariff", text, f"{connect}, or the page Tariff")
 
 
 def _failed_at(config: Config, what: str, error: AgentError) -> CheckResult:

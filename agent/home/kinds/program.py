@@ -15,9 +15,9 @@ from agent.energy.schedule import DefaultCommand, DeviceType, Goal, OfflineRule,
 from agent.energy.sentences import sentence
 from agent.energy.situation import ZERO, ProfileSegment, Program
 from agent.home.kinds.kind import DeviceKind, one_slot
+from agent.home.model.commanded import CommandedSpan
 from agent.home.model.device_model import DeviceModel
 from agent.home.model.following import Deviation
-from agent.home.model.meter import CommandedSpan
 from agent.home.planning_input import (
     WITHOUT_DEADLINE,
     ActiveNeed,

@@ -34,7 +34,8 @@ from agent.home.comfort import (
 from agent.home.kinds.heat import heat_profile
 from agent.home.kinds.kind import DeviceKind, told_slot
 from agent.home.model.device_model import DeviceModel
-from agent.home.model.thermal import Surroundings, ThermalState, ThermalTraits
+from agent.home.model.surroundings import Surroundings
+from agent.home.model.thermal import ThermalState, ThermalTraits
 from agent.home.model.traits import Traits
 from agent.home.planning_input import (
     PLANNED_AHEAD,
@@ -184,6 +185,7 @@ class ThermalKind(DeviceKind[T]):
             assumed_c=(piece.min_c + piece.max_c) / 2,
             metered=model.meter.reports(now),
         )
+        state.thermostat.advance(now, state.store, around, piece.min_c)
         model.doubts.note("temperature_c", doubt, now)
         self.after_advance(section, state, now)
 

@@ -3,7 +3,7 @@
 The rules are those of the wire contract's section 1a. Everything is given `now`; nothing waits.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -11,6 +11,7 @@ from agent.energy.instants import from_unix
 from agent.energy.readings import Acknowledgement, AckStatus, Reading, Unreadable, Value
 from agent.energy.schedule import NOTHING_SHARE, Schedule
 from agent.energy.sentences import sentence
+from agent.home.model.commanded import CommandedSpan
 from agent.home.model.counter_watch import MOVES_WITHIN
 from agent.home.model.device_clock import DeviceClock
 from agent.home.model.doubts import Doubts
@@ -25,7 +26,6 @@ from agent.home.model.meter import (
     REPORTS_WITHIN,
     SESSION,
     TOTAL,
-    CommandedSpan,
     EnergyMeter,
     MeteredInterval,
 )
@@ -102,7 +102,10 @@ class DeviceModel:
             traits.discharge_efficiency if traits.gives_back else None,
         )
         self.following = Following(traits.max_power_w, learns=traits.has_stays)
-        self.thermal = None if traits.thermal is None else ThermalState(traits.thermal)
+        if traits.thermal is None:
+            self.thermal = None
+        else:
+            self.thermal = ThermalState(traits.thermal, traits.max_power_w)
 
     # --- what is believed -----------------------------------------------------------------------
 
@@ -448,6 +451,10 @@ class DeviceModel:
         booked, self._booked = self._booked, []
         return booked
 
+    def pop_held(self) -> Sequence[MeteredInterval]:
+        """What a plain thermostat would have taken since the last call; of heat alone."""
+        return () if self.thermal is None else self.thermal.thermostat.pop()
+
     def _collect(self) -> None:
         new = self.meter.pop_intervals()
         self._spans += new
@@ -472,7 +479,7 @@ class DeviceModel:
         """A run that it was told to begin counts, where it does not tell its power."""
         if self.meter.reports(now) or self.meter.takes_nothing:
             return
-        for span_start, on in self.meter.commanded_edges(now):
+        for span_start, on in self.meter.commanded.switchings(now):
             self._switch(on, span_start)
 
     def _switch(self, on: bool, at: datetime) -> None:

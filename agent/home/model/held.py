@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.readings import Acknowledgement, AckStatus
 from agent.energy.schedule import HEAT, DeviceType, Schedule
-from agent.home.model.meter import CommandedSpan
+from agent.home.model.commanded import CommandedSpan
 
 BLOCK, LIMIT = "block", "limit"
 # A compressor that has just begun ends its run in its own time.

@@ -11,12 +11,11 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from agent.energy.sentences import sentence
+from agent.home.model.commanded import Commanded, CommandedSpan
 from agent.home.model.counter_watch import SLACK_SHARE, CounterWatch, Verdict
 
 # Values that stop coming for so long are no longer counted on.
 REPORTS_WITHIN = timedelta(minutes=15)
-# A device that was told to take less has done so by then, whatever it told before.
-OBEYS_WITHIN = timedelta(seconds=60)
 # The first value of a session may come a minute or two before what was counted up to it.
 FIRST_SLACK_KWH = 0.5
 # Of a session whose beginning nobody saw, more than this is not the counter of one session.
@@ -31,15 +30,6 @@ class MeteredInterval:
     start: datetime
     end: datetime
     energy_kwh: float
-
-
-@dataclass(frozen=True, slots=True)
-class CommandedSpan:
-    """What the device was told to take over `[start, end)`, W."""
-
-    start: datetime
-    end: datetime
-    power_w: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +63,7 @@ class EnergyMeter:
     before_session: Counter | None = None
     takes_nothing: bool = False
     since_counter_kwh: float = 0.0
-    _spans: tuple[CommandedSpan, ...] = ()
-    _free_outside: bool = True
-    _commanded_at: datetime | None = None
+    commanded: Commanded = field(default_factory=Commanded)
     _watches: dict[str, CounterWatch] = field(default_factory=dict)
     _frozen: dict[str, float] = field(default_factory=dict)
     _session_beside: Counter | None = None
@@ -86,14 +74,9 @@ class EnergyMeter:
     def command(
         self, spans: Sequence[CommandedSpan], now: datetime, *, free_outside: bool = False
     ) -> None:
-        """From `now` on the device is taken to do this where it does not tell its power.
-
-        `free_outside`: outside of the spans it is on its own logic, as heat in `normal`.
-        """
+        """From `now` on the device is taken to do this where it does not tell its power."""
         self.integrate_to(now)
-        self._free_outside = free_outside
-        if tuple(spans) != self._spans:
-            self._spans, self._commanded_at = tuple(spans), now
+        self.commanded.tell(spans, now, free_outside=free_outside)
 
     def report_power(self, power_w: float, at: datetime, now: datetime) -> None:
         """It takes that power since `at`. One dated before what was counted corrects the count.
@@ -238,25 +221,7 @@ class EnergyMeter:
         return watch is not None and watch.stands(watch.asked_kwh, now)
 
     def commanded_w(self, when: datetime) -> float:
-        span = next((span for span in self._spans if span.start <= when < span.end), None)
-        return span.power_w if span else 0.0
-
-    def commanded_edges(self, now: datetime) -> list[tuple[datetime, bool]]:
-        """When it was told to go on or off by now, in order, and what holds now."""
-        since = self._commanded_at or now
-        out: list[tuple[datetime, bool]] = []
-        at = since
-        for span in self._spans:
-            if span.end <= since or span.start > now or span.power_w <= 0:
-                continue
-            start = max(span.start, since)
-            if start > at:
-                out.append((at, False))
-            out.append((start, True))
-            at = span.end
-        if at <= now:
-            out.append((at, False))
-        return out
+        return self.commanded.power_w(when)
 
     def power_w(self, now: datetime) -> float:
         """What it is taken to draw now."""
@@ -271,19 +236,15 @@ class EnergyMeter:
         if self.power is None or when < self.power[1] or when - self.power[1] > REPORTS_WITHIN:
             return 0.0 if self.takes_nothing else commanded
         told, told_at = self.power
-        obeyed = self._commanded_at is None or when - self._commanded_at > OBEYS_WITHIN
-        older = self._commanded_at is not None and told_at < self._commanded_at
-        free = self._free_outside and commanded <= 0
-        return _at_most(told, commanded) if older and obeyed and not free else told
+        free = self.commanded.free_outside and commanded <= 0
+        overruled = self.commanded.overrules(told_at, when)
+        return _at_most(told, commanded) if overruled and not free else told
 
     def _pieces(self, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
         """`[start, end)` cut where the power that counts may change."""
-        edges = {start, end}
-        edges |= {edge for span in self._spans for edge in (span.start, span.end)}
+        edges = {start, end, *self.commanded.instants()}
         if self.power is not None:
             edges |= {self.power[1], self.power[1] + REPORTS_WITHIN + timedelta(microseconds=1)}
-        if self._commanded_at is not None:
-            edges.add(self._commanded_at + OBEYS_WITHIN + timedelta(microseconds=1))
         inside = sorted(edge for edge in edges if start <= edge <= end)
         return list(pairwise(inside))
 
@@ -329,7 +290,7 @@ class EnergyMeter:
     def _most_w(self, when: datetime) -> float:
         """The most it may take then: on its own logic all that it can."""
         commanded = min(self.commanded_w(when), self.max_power_w)
-        if self._free_outside and commanded <= 0:
+        if self.commanded.free_outside and commanded <= 0:
             return self.max_power_w
         return max(commanded, self._power_at(when))
 

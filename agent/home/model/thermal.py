@@ -6,7 +6,7 @@ has stood long enough that they could; one that no such store ever has is never 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -14,6 +14,8 @@ from agent.energy.readings import AGE_LIMITS, Reading
 from agent.energy.sentences import sentence
 from agent.home.estimates.heat_loss import HeatLossEstimate, HeatStore
 from agent.home.model.meter import MeteredInterval
+from agent.home.model.surroundings import Surroundings
+from agent.home.model.thermostat import Thermostat
 
 # A reading that is older says nothing of now; many sensors tell nothing while nothing changes.
 TELLS_WITHIN = AGE_LIMITS["temperature_c"]
@@ -46,19 +48,6 @@ class ThermalTraits:
     learns: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What works on a store at an instant: °C around it, heat per W taken (by that), W drawn.
-
-    `measured`: what is around it is known, not only usual.
-    """
-
-    outdoor_c: Callable[[datetime], float]
-    heat_per_w: Callable[[float], float]
-    drawn_w: Callable[[datetime], float]
-    measured: bool = True
-
-
 @dataclass(slots=True)
 class ThermalState:
     """`temperature_c` is what is believed at `at`; `told_at` when a reading was last believed.
@@ -67,6 +56,7 @@ class ThermalState:
     """
 
     traits: ThermalTraits
+    max_power_w: float
     temperature_c: float | None = None
     at: datetime | None = None
     told_at: datetime | None = None
@@ -74,12 +64,14 @@ class ThermalState:
     hygiene_at: datetime | None = None
     frozen: bool = False
     estimate: HeatLossEstimate = field(init=False)
+    thermostat: Thermostat = field(init=False)
     _stands_at_c: float | None = field(default=None, init=False)
     _should_rise_c: float = field(default=0.0, init=False)
     _seen: Reading | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.estimate = HeatLossEstimate(self.traits.store)
+        self.thermostat = Thermostat(self.max_power_w)
 
     @property
     def store(self) -> HeatStore:

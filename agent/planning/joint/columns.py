@@ -34,7 +34,7 @@ PATIENCE = 6
 # Share of the time that may be gone when the first stage ends.
 FIRST_STAGE_SHARE = 0.5
 # How many of the paths that are remembered come into the first mixture.
-RECALLED = 3
+RECALLED = 2
 # The stage that begins where prices are known already.
 WARM_STAGE = 1
 # A path must be cheaper than the mixture by this to be one more.

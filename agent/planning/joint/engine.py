@@ -8,6 +8,9 @@ where a solution breaks it. Every solution is rounded and put to the judge; only
 
 from collections.abc import Callable
 
+import numpy as np
+
+from agent.planning.devices.thermal import ScaledThermal
 from agent.planning.engine import Deadline, Proposal
 from agent.planning.joint.aims import in_order
 from agent.planning.joint.highs import Highs
@@ -53,10 +56,23 @@ class JointEngine:
             search.consider(incumbent)
         if not _without_misses(search):
             in_order(search)
+        self._remember(search)
         proposal = search.proposal()
         if proposal is not None:
             self._memory.answered = problem.situation, seconds, proposal
         return proposal
+
+    def _remember(self, search: Search) -> None:
+        """What is on in the best plan is where the next search begins."""
+        if search.best is None:
+            return
+        energy = search.best.site.energy
+        heated = [one for one in search.problem.models if isinstance(one, ScaledThermal)]
+        patterns = {
+            one.id: (np.array(energy[one.id][: len(one.cells)]) > 0).astype(np.float64)
+            for one in heated
+        }
+        self._memory.prefer(search.problem, patterns)
 
 
 def _without_misses(search: Search) -> bool:

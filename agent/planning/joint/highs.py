@@ -16,7 +16,7 @@ from agent.planning.joint.milp import INF, Milp
 # Probing and enumeration, two steps of presolve that look at no clock and took whole seconds where
 # on and off have minimum times (bits 15 and 16 of HiGHS' list of rules).
 SLOW_PRESOLVE = 1 << 15 | 1 << 16
-PRIMAL_SIMPLEX = 4
+DUAL_SIMPLEX, PRIMAL_SIMPLEX = 1, 4
 # Within this a whole number counts as whole, in HiGHS too.
 WHOLE = 1e-6
 
@@ -44,8 +44,7 @@ class Solution:
 class Highs:
     """One programme in HiGHS, kept warm between solves. One thread."""
 
-    def __init__(self, milp: Milp, *, adds_columns: bool = False) -> None:
-        """`adds_columns`: columns are added between solves, so the last solution stays feasible."""
+    def __init__(self, milp: Milp) -> None:
         self.milp = milp
         self._columns = self._rows = 0
         self._whole: set[int] = set()
@@ -61,8 +60,6 @@ class Highs:
             ("presolve_rule_off", SLOW_PRESOLVE),
         ):
             self._highs.setOptionValue(option, value)
-        if adds_columns:
-            self._highs.setOptionValue("simplex_strategy", PRIMAL_SIMPLEX)
 
     def solve(
         self,
@@ -76,7 +73,7 @@ class Highs:
     ) -> Solution:
         """Least cost. `relaxed`: without whole numbers; `start`: values of some columns to try."""
         highs = self._highs
-        self._tell(relaxed)
+        only_more_columns = self._tell(relaxed)
         count = self.milp.columns
         costs = np.zeros(count)
         for column, value in cost.items():
@@ -85,6 +82,11 @@ class Highs:
             highs.changeColsCost(count, np.arange(count, dtype=np.int32), costs)
             self._costs = costs
         whole = bool(self._whole) and not relaxed
+        # With more columns the last solution stays feasible, with other bounds its prices do.
+        strategy = PRIMAL_SIMPLEX if only_more_columns and not whole else DUAL_SIMPLEX
+        highs.setOptionValue("simplex_strategy", strategy)
+        # Presolve takes longer than what it saves where nothing is searched.
+        highs.setOptionValue("presolve", "choose" if whole else "off")
         # Programmes with whole numbers count from this run, others from the first.
         spent = 0.0 if whole else highs.getRunTime()
         limit = spent + max(0.01, seconds)
@@ -128,8 +130,9 @@ class Highs:
             return Solution(None, INF, -INF)
         return Solution(values.tolist(), objective, objective, solution.row_dual, solution.col_dual)
 
-    def _tell(self, relaxed: bool) -> None:
-        """What is new since the last time: columns, rows, bounds, whole numbers."""
+    def _tell(self, relaxed: bool) -> bool:
+        """What is new since the last time: columns, rows, bounds, whole numbers. Whether that is
+        columns alone."""
         highs, milp = self._highs, self.milp
         known = self._columns
         # Entered columns need their rows, other rows need their columns.
@@ -140,6 +143,7 @@ class Highs:
         if len(moved):
             highs.changeColsBounds(len(moved), moved, lower[moved], upper[moved])
         more = milp.rows - self._rows
+        only_columns = bool(known) and not len(moved) and not more
         if more:
             at = self._rows
             first = milp.row_begin[at]
@@ -160,6 +164,7 @@ class Highs:
         elif milp.whole - self._whole:
             self._set_whole(milp.whole - self._whole, highspy.HighsVarType.kInteger)
             self._whole = set(milp.whole)
+        return only_columns and milp.columns > known
 
     def _add_columns(self, end: int) -> None:
         milp, known = self.milp, self._columns

@@ -3,10 +3,9 @@ device is on for a part of the time, and what it leaves then is there for others
 
 from collections.abc import Container, Sequence
 from itertools import permutations
-from math import isfinite
 
 from agent.planning.joint.house import Draw, House
-from agent.planning.joint.milp import Term
+from agent.planning.joint.milp import INF, Term
 
 
 def uncovered(house: House, k: int, sources: Sequence[int]) -> None:
@@ -114,11 +113,12 @@ def by_direction(
             drawn.append((column, -amount))
             continue
         most = milp.upper[column]
-        while_in = milp.column(0.0, most)
+        while_in = milp.column(0.0)
         milp.at_most([(while_in, 1.0), (column, -1.0)], 0.0)
         if column in switched:
             _on_by_direction(house, way, switched[column], (column, while_in))
-        elif isfinite(most):
+        elif 0 < most < INF:
+            # What is closed now may be opened later.
             milp.at_most([(while_in, 1.0), (way, -most)], 0.0)
         drawn.append((while_in, -amount))
     milp.equal([(imported, 1.0), (way, surplus), *drawn], 0.0)

@@ -44,7 +44,7 @@ class Master:
             column = self.milp.column(0.0)
             self.milp.enter(column, [self.row_of[row]], [1.0])
             self.cost[column] = BEYOND * house.hours[k]
-        self.highs = Highs(self.milp, adds_columns=True)
+        self.highs = Highs(self.milp)
 
     def add(self, id: str, path: Path) -> int:
         column = self.milp.column(0.0)

@@ -62,6 +62,14 @@ class Memory:
             self.patterns[id] = kept[:KEPT]
         self.prices = dict(prices)
 
+    def prefer(self, problem: Problem, patterns: Mapping[str, Floats]) -> None:
+        """These are the best after all, over the cells of the problem that was kept last."""
+        if self.kept is not problem.situation:
+            return
+        for id, found in patterns.items():
+            others = [one for one in self.patterns.get(id, ()) if not np.array_equal(one, found)]
+            self.patterns[id] = [found, *others][:KEPT]
+
     def recall(self, problem: Problem, id: str, count: int) -> list[Floats]:
         """Patterns over the first `count` cells of now."""
         found = self.patterns.get(id)

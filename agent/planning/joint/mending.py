@@ -31,12 +31,14 @@ def mended_values(
     if fixed is None:
         whole = milp.whole - programme.fresh
         fixed = {column: float(round(values[column])) for column in whole}
+    # They may give a device on/off in more cells, for good.
+    roundings = programme.roundings(values, fixed)
     lower, upper = list(milp.lower), list(milp.upper)
     try:
         for column, value in fixed.items():
             milp.fix(column, value)
         best: Solution | None = None
-        for powers in programme.roundings(values, fixed):
+        for powers in roundings:
             kept = list(milp.lower), list(milp.upper)
             for column, (low, high) in powers.items():
                 milp.lower[column], milp.upper[column] = low, high

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from agent.planning.joint.columns import ColumnGeneration, Mixture
 from agent.planning.joint.highs import Highs, Solution
 from agent.planning.joint.mending import mended_values
@@ -18,7 +16,6 @@ from agent.planning.joint.patterns import (
     search_rest,
 )
 from agent.planning.joint.programme import Programme
-from agent.planning.joint.recursion import Floats
 from agent.planning.joint.search import FINE_GAP, MIP_ROUNDS, Search, enter_values
 from agent.planning.joint.starting import start_of, whole_values
 
@@ -93,14 +90,8 @@ def _prove_by_paths(
 def _remember(
     search: Search, programme: Programme, generation: ColumnGeneration, mixture: Mixture
 ) -> None:
-    """The plan, the heaviest paths and the best prices, for the next time."""
-    found: dict[str, list[Floats]] = {}
-    for id, paths in mixture.paths.items():
-        mine = found.setdefault(id, [])
-        if search.best is not None:
-            energy = search.best.site.energy[id][: programme.thermal[id].count]
-            mine.append((np.array(energy) > 0).astype(np.float64))
-        mine += [path.on for _, path in paths]
+    """The heaviest paths and the best prices, for the next time."""
+    found = {id: [path.on for _, path in paths] for id, paths in mixture.paths.items()}
     rates = {id: one.rates(generation.best.prices[id]) for id, one in generation.devices.items()}
     search.memory.keep(programme.problem, found, rates)
 

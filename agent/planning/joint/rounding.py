@@ -17,6 +17,8 @@ from agent.planning.segments import Segment, energies, joined
 
 # A store that moves less than this does nothing, in W.
 STILL_W = 0.05
+# More than temperatures of a solution are wrong by, and worth nothing.
+LIFT_C = 5e-7
 
 
 def schedule_of(programme: Programme, values: Sequence[float]) -> dict[str, tuple[Segment, ...]]:
@@ -68,12 +70,21 @@ def _heated(house: House, heat: ThermalDevice, values: Sequence[float]) -> tuple
         if on:
             watts = kw * 1000
             if cell.rise_per_w > 0:
-                watts = (values[heat.warmth[k]] - drift) / cell.rise_per_w
+                watts = (_aimed(heat, k, values[heat.warmth[k]]) - drift) / cell.rise_per_w
                 watts = min(max(watts, kw * 1000 - 1), kw * 1000 + 1)
             power = max(device.min_power, 1, min(device.power, round(watts * scale)))
             out.append(Segment(house.starts[k], house.ends[k], power))
         temperature = drift + cell.rise_per_w * power / scale
     return tuple(out)
+
+
+def _aimed(heat: ThermalDevice, k: int, warmth: float) -> float:
+    """A hair above the least temperature where a solution is at it: many cells that are each a
+    rounding below would be no comfort."""
+    low, high = heat.limits[k]
+    if low is None or (high is not None and high < low + LIFT_C):
+        return warmth
+    return max(warmth, low + LIFT_C)
 
 
 def _under_the_limit(programme: Programme, schedule: dict[str, tuple[Segment, ...]]) -> None:

@@ -36,8 +36,9 @@ PHYSICS = ("targets", "outside", "hygiene", "comfort")
 MOMENT_S = 0.3
 # How often a programme is tightened and searched again, and to what gap at last.
 MIP_ROUNDS, FINE_GAP = 12, 1e-7
-# What rounding and judging take at the end.
-RESERVE_S = 0.05
+# What rounding and judging take at the end: so many times what judging took so far, within bounds,
+# as a busy machine may have been slow for once.
+RESERVE, LEAST_RESERVE_S, MOST_RESERVE_S = 4.0, 0.015, 0.05
 
 
 @dataclass(slots=True)
@@ -60,13 +61,18 @@ class Search:
     held: Mapping[str, float] | None = None
     held_proved: bool = False
     faults: list[str] = field(default_factory=list)
+    baseline: float | None = None
+    judging_s: float = 0.0
     begun: float = field(init=False)
 
     def __post_init__(self) -> None:
         self.begun = self.deadline.left()
 
     def consider(self, schedule: Schedule) -> Judged | None:
+        begun = self.deadline.left()
         judged = judge(self.problem, schedule)
+        if isfinite(begun):
+            self.judging_s = max(self.judging_s, begun - self.deadline.left())
         if judged.faults:
             self.faults.extend(judged.faults)
             return None
@@ -124,7 +130,8 @@ class Search:
         return missed.get(name)
 
     def left(self) -> float:
-        return self.deadline.left() - RESERVE_S
+        reserve = max(LEAST_RESERVE_S, min(MOST_RESERVE_S, RESERVE * self.judging_s))
+        return self.deadline.left() - reserve
 
     @property
     def objective(self) -> float:
@@ -138,9 +145,10 @@ class Search:
         if self.best is None:
             return LEAST_STAKE
         units = self.problem.units
-        cost = abs(float(units.currency(self.best.cost)))
-        baseline = abs(float(units.currency(self.best.baseline_cost)))
-        return max(cost, baseline, LEAST_STAKE)
+        if self.baseline is None:
+            # Only capped and soft demands make it another one from plan to plan.
+            self.baseline = abs(float(units.currency(self.best.baseline_cost)))
+        return max(abs(float(units.currency(self.best.cost))), self.baseline, LEAST_STAKE)
 
     @property
     def good(self) -> bool:

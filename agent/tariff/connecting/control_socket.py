@@ -170,6 +170,7 @@ def _session(session: ConnectSession) -> dict[str, object]:
         "expires_at": format_instant(session.expires_at),
         "failure": session.failure,
         "reason": session.reason,
+        "failed_checks": session.failed_checks,
     }
 
 

@@ -154,7 +154,9 @@ class Poller:
                 if answer.status == 429:
                     text = answer.headers.get("Retry-After", "")
                     seconds = int(text[:9]) if text.isascii() and text.isdigit() else 3600
-                    grant.next_poll = now + min(timedelta(seconds=max(1, seconds)), MOST_WAIT)
+                    # From when it was said: the answer may have been long on its way.
+                    wait = min(timedelta(seconds=max(1, seconds)), MOST_WAIT)
+                    grant.next_poll = self._clock.now() + wait
                     return
                 if answer.status != 200:
                     raise ValueError("status")

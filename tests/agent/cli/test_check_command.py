@@ -499,7 +499,8 @@ def test_as_service_it_reads_what_the_service_reads(tmp_path: Path) -> None:
             "[{id: ev, type: ev_charger, max_power_w: 11000, battery_kwh: 60, "
             "adapter: {family: go-e, topic: g}}]",
             "ev",
-            "warning: max_power_w of 11000 W is 48 A on 1 phase(s); check max_power_w, or give "
+            "warning: max_power_w of 11000 W is 48 A on 1 phase(s), unless the charger says that "
+            "it has more; check max_power_w, or give "
             "phases: 3 (it would be 16 A)",
         ),
         (

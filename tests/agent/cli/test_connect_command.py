@@ -3,10 +3,13 @@
 import asyncio
 import contextlib
 import json
+import os
+import pty
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator
+from asyncio.subprocess import DEVNULL
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +26,13 @@ from agent.tariff.connecting.control_socket import FILE, ask
 from agent.tariff.records import Records
 from tests.fakes.connect_home import ConnectHome, connect_home
 from tests.fakes.connect_sandbox import PAIRING_CODE, ConnectSandbox
+from tests.fakes.disks import read_only, small_disk
 
 LINK = re.compile(r"http://127\.0\.0\.1:\d+/\?fp_cot=(cot_\w+)")
 WITHIN_S = 60
+CTRL_C, CTRL_D = "\x03", "\x04"
+# What may come of each; a second Ctrl-C may strike while it ends already.
+ANSWERS = {"ja\n": (65,), CTRL_D: (65,), CTRL_C: (130, -signal.SIGINT), "y\n": (0,)}
 
 
 class Command:
@@ -52,24 +59,35 @@ class Command:
 
 
 @contextlib.asynccontextmanager
-async def command(folder: Path, sandbox: ConnectSandbox, *options: str) -> AsyncIterator[Command]:
-    """The config is JSON, which YAML is too."""
-    more: dict[str, object] = {}
-    if "--pair" in options:
+async def command(
+    folder: Path,
+    sandbox: ConnectSandbox,
+    *options: str,
+    stdin: int = DEVNULL,
+    state: Mapping[str, object] | None = None,
+    **more: object,
+) -> AsyncIterator[Command]:
+    """The config is JSON, which YAML is too; `more` goes to its section tariff.
+
+    A terminal as `stdin` becomes the command's own, whose Ctrl-C is for it.
+    """
+    if "--pair" in options and "pairing" not in more:
         more = {"auth": "bearer", "pairing": True}
     config = folder / "config.yaml"
     text = {
         "tariff": sandbox.tariff(**more),
         "mqtt": {"host": "127.0.0.1"},
-        "state": {"directory": str(folder)},
+        "state": state or {"directory": str(folder)},
         "devices": [],
     }
     config.write_text(json.dumps(text))
     process = await asyncio.create_subprocess_exec(
+        *(() if stdin == DEVNULL else ("setsid", "--ctty", "--wait")),
         *(sys.executable, "-m", "agent", "connect", "--config", str(config), *options),
+        stdin=stdin,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        env={"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", "PATH": ""},
+        env={"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", "PATH": "/usr/bin:/bin"},
     )
     try:
         yield Command(process)
@@ -127,6 +145,98 @@ async def test_status_export_and_disconnect(tmp_path: Path) -> None:
             assert await end.end() == 0
         assert sandbox.connected == set()
         assert kept(tmp_path).location.location_id == ""
+
+
+async def test_what_is_not_there_is_not_said_to_have_ended(tmp_path: Path) -> None:
+    async with no_agent() as sandbox:
+        async with command(tmp_path, sandbox, "--cancel") as cancel:
+            assert await cancel.end() == 0
+            assert cancel.seen == "No session of the import tariff is open.\n"
+        async with command(tmp_path, sandbox, "--disconnect", "--yes") as end:
+            assert await end.end() == 0
+            assert end.seen == "No import tariff was connected here.\n"
+        async with command(tmp_path, sandbox) as begun:
+            await begun.until("Waiting")
+        async with command(tmp_path, sandbox, "--cancel") as cancel:
+            assert await cancel.end() == 0
+            assert cancel.seen == "The session of the import tariff is given up.\n"
+
+
+async def test_nothing_ends_where_nobody_said_yes(tmp_path: Path) -> None:
+    async with no_agent() as sandbox:
+        async with command(tmp_path, sandbox) as begun:
+            sandbox.finish((await begun.until(LINK.pattern))[1])
+            assert await begun.end() == 0
+        connected = set(sandbox.connected)
+        async with command(tmp_path, sandbox, "--disconnect") as unasked:
+            assert await unasked.end() == 64
+            assert "nobody is there to be asked: --yes" in unasked.seen
+        for answer, codes in ANSWERS.items():
+            assert sandbox.connected == connected
+            ours, theirs = pty.openpty()
+            async with command(tmp_path, sandbox, "--disconnect", stdin=theirs) as asked:
+                os.close(theirs)
+                await asked.until(r"\[y/N\] ")
+                os.write(ours, answer.encode())
+                ending = asyncio.create_task(asked.end())
+                while not (await asyncio.wait([ending], timeout=0.5))[0] and answer == CTRL_C:
+                    # Between its question and its waiting for an answer no Ctrl-C is heard.
+                    os.write(ours, answer.encode())
+                assert await ending in codes, asked.seen
+                assert "Traceback" not in asked.seen
+            os.close(ours)
+        assert sandbox.connected == set()
+
+
+async def test_a_wrong_key_is_told_with_the_keys_of_the_config(tmp_path: Path) -> None:
+    async with no_agent() as sandbox:
+        async with command(tmp_path, sandbox, "--new", api_key="sk_live_wrong") as wrong:
+            assert await wrong.end() == 65
+        assert "check account_id and api_key, or token, of the section tariff" in wrong.seen
+        async with command(tmp_path, sandbox, "--pair", "ABC", pairing=False) as unpaired:
+            assert await unpaired.end() == 78
+        assert "tariff.pairing is not set" in unpaired.seen
+
+
+async def test_a_folder_that_takes_nothing_is_looked_at_and_nothing_is_begun(
+    tmp_path: Path,
+) -> None:
+    with small_disk(tmp_path / "state") as disk:
+        async with no_agent() as sandbox:
+            state = {"directory": str(disk)}
+            async with command(tmp_path, sandbox, state=state) as begun:
+                sandbox.finish((await begun.until(LINK.pattern))[1])
+                assert await begun.end() == 0
+            read_only(disk)
+            sessions = len(sandbox.sessions.all())
+            async with command(tmp_path, sandbox, "--status", state=state) as status:
+                assert await status.end() == 0
+                assert status.seen.startswith("import: Agile, Demo <b>Energy</b>")
+            for option in ("--new", "--disconnect"):
+                async with command(tmp_path, sandbox, option, "--yes", state=state) as refused:
+                    assert await refused.end() == 73
+                    assert refused.seen.count("the disk is mounted to be read only") == 1
+            assert len(sandbox.sessions.all()) == sessions
+            assert sandbox.connected
+
+
+async def test_a_source_that_is_away_is_said_while_it_waits(tmp_path: Path) -> None:
+    async with no_agent() as sandbox, command(tmp_path, sandbox) as begun:
+        token = (await begun.until(LINK.pattern))[1]
+        sandbox.down = True
+        await begun.until("cannot be reached; it is asked again")
+        sandbox.down = False
+        await begun.until("is back")
+        sandbox.finish(token)
+        assert await begun.end() == 0
+
+
+async def test_a_location_of_the_config_is_said_to_win(tmp_path: Path) -> None:
+    async with (
+        no_agent() as sandbox,
+        command(tmp_path, sandbox, location_id="loc_of_another") as begun,
+    ):
+        await begun.until("tariff.location_id, whatever is connected")
 
 
 async def test_what_goes_wrong_has_an_exit_code_of_its_own(tmp_path: Path) -> None:

@@ -50,6 +50,19 @@ def test_a_reader_that_goes_away_is_no_fault_of_the_state_folder(tmp_path: Path)
     assert (process.returncode, said) == (141, b"")
 
 
+@pytest.mark.parametrize("args", ["--help", "check --config /nowhere", "limits --state /nowhere"])
+def test_an_output_that_was_closed_from_the_start(args: str) -> None:
+    words = f"{sys.executable} -m agent {args}"
+    ends = []
+    for closed in ("", ">&-", ">&- 2>&-"):
+        run = subprocess.run(
+            ["sh", "-c", f"exec {words} {closed}"], cwd=ROOT, capture_output=True, check=False
+        )
+        assert b"Traceback" not in run.stderr
+        ends.append(run.returncode)
+    assert len(set(ends)) == 1
+
+
 async def test_the_demos_reader_goes_away_in_the_middle() -> None:
     """The demo ends, its broker with it, and nothing is said."""
     async with command("demo", "--days", "9", "--speed", "3600") as demo:

@@ -93,7 +93,7 @@ def test_every_fault_between_sections_comes_at_once(tmp_path: Path) -> None:
         "a, pool, a",
         "site.pv: site.latitude and site.longitude are needed for it",
         "devices[1].needs[0].window.start: is 'sunrise'; site.latitude and site.longitude are "
-        "needed for it",
+        "needed for pool's window",
     ]
 
 

@@ -364,6 +364,8 @@ def test_no_file_and_no_text(tmp_path: Path) -> None:
         load_config(tmp_path / "bad.yaml")
     with pytest.raises(ConfigError, match="cannot be read"):
         load_config(tmp_path)
+    with pytest.raises(ConfigError, match="/dev/zero is larger than 500 kB"):
+        load_config(Path("/dev/zero"))
     [found] = faults(tmp_path, "")
     assert found == "tariff: is missing"
 

@@ -11,6 +11,7 @@ import pytest
 
 from agent.database.schema import MIGRATIONS
 from agent.energy.rates import Direction
+from agent.home.model.meter import MeteredInterval
 from agent.home.planning_input import ActiveNeed
 from agent.records.ledger import Figures
 from agent.records.stored_ledger import read_days, read_sessions, stored_figures
@@ -135,6 +136,56 @@ def battery() -> Books:
     prices = PriceTable()
     prices.hours(NIGHT, *["0.10"] * 18, *["0.40"] * 6)
     return Books(Store.in_memory(), prices, {"battery": Decimal("0.8")})
+
+
+# --- planned heat ---------------------------------------------------------------------------------
+
+
+def held(*spans: tuple[datetime, float]) -> list[MeteredInterval]:
+    """What a thermostat would have taken, an hour each."""
+    return [MeteredInterval(start, start + HOUR, kwh) for start, kwh in spans]
+
+
+def decimals(*texts: str) -> tuple[Decimal, ...]:
+    return tuple(map(Decimal, texts))
+
+
+async def test_planned_heat_is_compared_with_the_times_of_a_thermostat() -> None:
+    store = Store.in_memory()
+    book = books("pump", store=store)
+    night, day = NIGHT, MORNING + HOUR
+    book.take("pump", night, night + HOUR, 4)
+    assert ever(book.keeper.figures(day), "pump") == decimals("4", "0.4", "0.4")
+    book.keeper.book("pump", (), day + HOUR, held=held((night, 1), (day, 3)))
+    assert ever(book.keeper.figures(day), "pump") == decimals("4", "0.4", "1")
+    await book.save(day + HOUR)
+    # The same after a restart, and when a price is corrected.
+    again = books("pump", store=store, prices=book.prices)
+    assert ever(again.keeper.figures(day), "pump") == decimals("4", "0.4", "1")
+    again.prices.hours(day, "0.50")
+    again.keeper.prices_changed(day)
+    assert ever(again.keeper.figures(day), "pump") == decimals("4", "0.4", "1.6")
+
+
+def test_heat_beyond_what_a_thermostat_would_have_taken_saves_nothing() -> None:
+    book = books("pump")
+    book.take("pump", NIGHT, NIGHT + HOUR, 4)
+    book.keeper.book("pump", (), MORNING, held=held((NIGHT, 1), (MORNING + HOUR, 1)))
+    # Half at the mean of both, half as it was.
+    assert ever(book.keeper.figures(MORNING), "pump") == decimals("4", "0.4", "0.6")
+
+
+def test_heat_on_the_roofs_surplus_is_compared_with_a_thermostat_on_it() -> None:
+    book = books("pump")
+    noon = MORNING + 4 * HOUR
+    book.surplus = [(noon, noon + HOUR)]
+    book.take("pump", noon, noon + HOUR, 2)
+    book.keeper.book("pump", (), noon + HOUR, held=held((noon, 1), (noon + HOUR, 1)))
+    # Nobody pays for export here: one of the two kWh would have come from the grid.
+    assert ever(book.keeper.figures(noon), "pump") == decimals("2", "0", "0.3")
+
+
+# --- batteries and roofs --------------------------------------------------------------------------
 
 
 def test_a_battery_has_saved_nothing_until_it_gives() -> None:

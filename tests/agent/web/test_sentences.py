@@ -1,6 +1,7 @@
 """What the agent says itself, in the languages of the pages."""
 
 import ast
+import json
 import string
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,7 +15,14 @@ import pytest
 from agent.energy.sentences import joined, sentence
 from agent.energy.text import clean_text
 from agent.errors import Refused
-from agent.web.languages import ENGLISH, LANGUAGES, OWNER, plain_template, sentences
+from agent.web.languages import (
+    ENGLISH,
+    LANGUAGES,
+    OWNER,
+    SENTENCES,
+    plain_template,
+    sentences,
+)
 from agent.web.words import Words
 
 ROOT = Path(__file__).parents[3]
@@ -68,6 +76,13 @@ def test_every_sentence_has_its_translation_with_the_same_places(language: str) 
     assert len(templates()) > 50
     assert sorted(text for text in templates() if plain_template(text) not in known) == []
     assert [key for key, text in known.items() if places(key) != places(text)] == []
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_no_sentence_stands_twice(language: str) -> None:
+    pairs = json.loads((SENTENCES / f"{language}.json").read_text(), object_pairs_hook=list)
+    names = [plain_template(name) for name, _ in pairs]
+    assert len(names) == len(set(names))
 
 
 @pytest.mark.parametrize("language", OTHERS)

@@ -22,7 +22,7 @@ from tests.fakes.web_home import running, visitor, web_home
 
 
 async def test_a_port_that_is_taken_is_named_and_taken_when_it_is_free(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("agent.web.companion.RETRY_S", 0.05)
     async with web_home(tmp_path) as house:
@@ -38,6 +38,11 @@ async def test_a_port_that_is_taken_is_named_and_taken_when_it_is_free(
                 await house.home.until("device/boiler/wish", id="7", accepted=True)
                 other.close()
                 await house.until_part("web", "ok")
+                # Tried again and again, and said once.
+                logged = [line for line in caplog.messages if "the local pages are" in line]
+                assert len(logged) == 2
+                assert "not there: port" in logged[0]
+                assert "there again" in logged[1]
                 async with visitor(house.url) as owner:
                     assert (await owner.get("/claim"))[0] == 200
 

@@ -50,6 +50,8 @@ LATER = (
 KNOWN = [name for name in HEADLINES if name not in LATER]
 # What is taken from the grid and given to it stands in one source since then.
 ONE_GRID_SOURCE = (2026, 1)
+# Clock times and instants as entities of their own.
+LATER_PLATFORMS_SINCE = (2026, 5)
 KILLED = """
 site: {{id: cellar}}
 tariff: {{source: fixed, timezone: Europe/Berlin, currency: EUR, import: 0.3}}
@@ -146,6 +148,14 @@ async def controls_echo(hass: HomeAssistantProcess, home: RealHome) -> None:
     await hass.until_state("switch.dishwasher_loaded", "on")
     await hass.call("text/set_value", "text.flatpeak_away_until", value="2026-01-20 18:00")
     await hass.until_state("text.flatpeak_away_until", "2026-01-20 18:00")
+    if hass.version >= LATER_PLATFORMS_SINCE:
+        await hass.call("time/set_value", "time.ev_ready_by_clock", time="06:15:00")
+        await hass.until_state("time.ev_ready_by_clock", "06:15:00")
+        await hass.until_state("text.ev_ready_by", "06:15")
+        away = "datetime.flatpeak_away_until_date_and_time"
+        await hass.call("datetime/set_value", away, datetime="2026-01-21T18:00:00+01:00")
+        await hass.until_state(away, "2026-01-21T17:00:00+00:00")
+        await hass.until_state("text.flatpeak_away_until", "2026-01-21 18:00")
     await hass.call("button/press", "button.water_heater_more_hot_water_once")
     await home.until("device/water_heater/wish", hours=1)
     await hass.call("button/press", "button.ev_skip_tonight")

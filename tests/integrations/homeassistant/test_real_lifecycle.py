@@ -17,7 +17,7 @@ from integrations.sandbox.household import DEVICES
 from integrations.sandbox.locations import built_in
 from integrations.sandbox.server import FlatPeakSandbox
 from tests.fakes.brokers import Mosquitto, Watcher, watching
-from tests.fakes.home_assistant import HomeAssistantProcess, home_assistant
+from tests.fakes.home_assistant import ENTRY, HomeAssistantProcess, home_assistant
 from tests.fakes.real_home import RealHome
 
 pytestmark = pytest.mark.full
@@ -98,7 +98,17 @@ async def every_announced_entity_is_there(hass: HomeAssistantProcess, watcher: W
         later = ("/ready_by_time", "/away_until_time")
         registry = {key: item for key, item in registry.items() if not key.endswith(later)}
     assert set(registry) == set(announced)
-    states = await hass.states()
+    # What only the device itself can tell is not known while nobody has heard of it.
+    silent = {
+        registry[name]["entity_id"]: "availability" in p for name, (_, p) in announced.items()
+    }
+    states = await hass.until(
+        lambda states: all(
+            name in states and (states[name]["state"] == "unavailable") == unheard
+            for name, unheard in silent.items()
+        ),
+        "all that is known without the devices",
+    )
     for unique_id, (device, part) in announced.items():
         entry = registry[unique_id]
         found = states[entry["entity_id"]]
@@ -106,8 +116,6 @@ async def every_announced_entity_is_there(hass: HomeAssistantProcess, watcher: W
         assert shown == {key: part.get(key) for key in KEYS}, unique_id
         assert found["attributes"]["friendly_name"] == f"{device} {part['name']}"
         assert entry["entity_category"] == part.get("entity_category"), unique_id
-        # What only the device itself can tell is not known while nobody has heard of it.
-        assert (found["state"] == "unavailable") == ("availability" in part), unique_id
 
 
 async def statistics_are_kept(hass: HomeAssistantProcess) -> None:
@@ -142,18 +150,24 @@ def shown(states: Mapping[str, dict[str, Any]]) -> dict[str, bool]:
 
 async def only_these_are_left(hass: HomeAssistantProcess, hub: str, names: Sequence[str]) -> None:
     wanted = {hub, *names}
-    async with asyncio.timeout(30):
-        while True:
-            devices = await hass.ask("config/device_registry/list")
-            # The devices of Home Assistant itself are not ours.
-            found = [item["name"] for item in devices if item["manufacturer"] != "Home Assistant"]
-            found = [name for name in found if name not in ("Backup", "Sun")]
-            if sorted(found) == sorted(wanted):
-                break
-            await asyncio.sleep(0.2)
+    found: list[str] = []
+    try:
+        async with asyncio.timeout(30):
+            while sorted(found) != sorted(wanted):
+                devices = await ours(hass)
+                found = [item["name"] for item in devices]
+                await asyncio.sleep(0.2)
+    except TimeoutError:
+        raise AssertionError(f"{found}, not {wanted}") from None
     entities = await hass.ask("config/entity_registry/list")
-    ids = {item["id"] for item in devices if item["name"] in wanted}
+    ids = {item["id"] for item in devices}
     assert {item["device_id"] for item in entities if item["platform"] == "mqtt"} == ids
+
+
+async def ours(hass: HomeAssistantProcess) -> list[dict[str, Any]]:
+    """The devices that came over the broker."""
+    devices = await hass.ask("config/device_registry/list")
+    return [item for item in devices if ENTRY in item["config_entries"]]
 
 
 async def nothing_is_left_of_a_program_or_heat(hass: HomeAssistantProcess) -> None:

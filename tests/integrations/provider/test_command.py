@@ -139,7 +139,7 @@ def test_without_the_extra_one_sentence_says_so(
 ) -> None:
     monkeypatch.setattr("agent.cli.provider.PARTS", ("not_installed_here",))
     assert main(["check"]) == 69
-    assert "pip install 'flatpeak-edge-agent[provider]'" in capsys.readouterr().err
+    assert "pip install -c constraints.txt '.[provider]'" in capsys.readouterr().err
 
 
 def test_the_example_config_is_whole() -> None:

@@ -135,6 +135,21 @@ def test_a_frame_that_is_not_understood_is_malformed(text: str) -> None:
         parse_rates(text, Direction.IMPORT)
 
 
+def test_more_prices_than_can_be_meant_are_no_answer() -> None:
+    """Each is an object that the gateway would have to hold."""
+    a_month = answer(*[slot(rate=0.3)] * (30 * 24 * 12))
+    assert len(parse_rates(a_month, Direction.IMPORT).rates) == 30 * 24 * 12
+    with pytest.raises(Malformed, match="30000 prices; at most 10000"):
+        parse_rates(answer(*[slot(rate=0.3)] * 30_000), Direction.IMPORT)
+
+
+def test_prices_of_seconds_are_left_out() -> None:
+    """Each change would be said to everybody."""
+    second = {**slot(rate=0.3), "valid_to": "2025-11-04T22:00:01Z"}
+    found = parse_rates(answer(second, slot(rate=0.4)), Direction.IMPORT)
+    assert (len(found.rates), found.dropped) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("text", "code", "message"),
     [

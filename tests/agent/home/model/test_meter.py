@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent.home.model.meter import CommandedSpan, EnergyMeter
+from agent.home.model.commanded import CommandedSpan
+from agent.home.model.meter import EnergyMeter
 
 START = datetime(2026, 1, 16, 20, tzinfo=UTC)
 

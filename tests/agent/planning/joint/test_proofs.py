@@ -5,16 +5,30 @@ from decimal import Decimal
 
 import pytest
 
-from agent.energy.situation import StorageTarget
+from agent.energy.situation import StorageTarget, TemperatureSpan
 from agent.planning.engine import Deadline, Proposal
 from agent.planning.joint.engine import JointEngine
+from agent.planning.joint.highs import Highs
 from agent.planning.joint.memory import Memory
+from agent.planning.joint.mending import mended_values
+from agent.planning.joint.programme import Programme
 from agent.planning.joint.recursion import ArrayKernel
 from agent.planning.joint.search import Search
 from agent.planning.judge import judge
 from agent.planning.problem import problem_of
 from agent.planning.segments import Segment
-from tests.agent.planning.joint.homes import HOUR, NOW, battery, car, demand, home, site, spans
+from tests.agent.planning.joint.homes import (
+    HOUR,
+    NOW,
+    battery,
+    car,
+    demand,
+    home,
+    joint_plan,
+    site,
+    spans,
+    tank,
+)
 
 
 def test_aims_are_proved_only_of_a_plan_that_reaches_them() -> None:
@@ -87,3 +101,36 @@ def test_a_solution_that_breaks_a_rule_is_no_reason_to_stop() -> None:
     # What the battery takes in the first hour it gives in the second.
     missed = plan.devices["fed"].target_kwh
     assert missed == pytest.approx(6 - 3, abs=0.01)
+
+
+def test_rounding_a_solution_takes_nothing_from_the_programme() -> None:
+    """A car of 4 kW or nothing beside a roof of 1 kW: to be rounded, it is given on and off in more
+    cells, and may still be on in all of them afterwards."""
+    one = car(demand(2.2, 2), kw=4, least_kw=4)
+    house = home([0.3, 0.1], one, site=site(pv=spans(1, 1), import_limit_w=Decimal(9000)))
+    programme = Programme(problem_of(house), strict=True)
+    highs = Highs(programme.house.milp)
+    money = programme.house.money
+    relaxed = highs.solve(money, 60, relaxed=True)
+    assert relaxed.values is not None
+    mended = mended_values(programme, highs, relaxed.values, lambda: 60.0)
+    assert mended is not None
+    device = programme.flexible["car"]
+    assert device.opened
+    for k in device.opened:
+        assert programme.house.milp.upper[device.on[k]] == 1.0
+    true = float(joint_plan(house).objective)
+    assert highs.solve(money, 60).bound + programme.house.constant <= true + 1e-6
+
+
+def test_many_cells_at_the_least_temperature_are_comfort() -> None:
+    """A tank that is kept at its minimum for a day: what floats are wrong by adds up to nothing."""
+    cold = (TemperatureSpan(NOW, NOW + 24 * HOUR, Decimal(20)),)
+    kept = tank(50, loss_w_per_c=Decimal("1.5"), outdoor=cold)
+    day = home([0.2 + 0.01 * (k % 5) for k in range(24)], kept, site=site(pv=spans(*24 * [0.02])))
+    problem = problem_of(day)
+    found = JointEngine().plan(problem, Deadline.never(), None)
+    assert found is not None
+    plan = judge(problem, found.schedule)
+    assert not any(plan.aims)
+    assert found.aims_proved

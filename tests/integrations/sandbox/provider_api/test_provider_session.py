@@ -301,6 +301,20 @@ def test_the_polling_limit_is_honoured() -> None:
     run_virtual(story, NOW)
 
 
+def test_a_wait_that_is_told_begins_with_the_answer() -> None:
+    async def story(clock: SteppedClock) -> None:
+        async with visiting(clock) as visit:
+            await visit.begin()
+            await visit.consent()
+            visit.provider.slow_s = 5
+            visit.provider.answers = [web.Response(status=429, headers={"Retry-After": "7200"})]
+            await clock.sleep(2 * 86400 - 60)
+            waits = [b - a for a, b in pairwise(visit.provider.polls)]
+            assert waits[1] >= timedelta(seconds=7205)
+
+    run_virtual(story, NOW)
+
+
 def test_a_provider_that_is_slow_to_answer_is_waited_for() -> None:
     async def story(clock: SteppedClock) -> None:
         async with visiting(clock) as visit:

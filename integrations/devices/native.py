@@ -30,6 +30,7 @@ from integrations.devices.entities import EntitiesSection
 MAX_BYTES = 2048
 FORMS = ("schedule", "schedule/compact", "setpoint")
 STORAGE_STEP_W = 100
+LONGEST_REVISION = 2**32 - 1
 
 
 class NativeSection(EntitiesSection):
@@ -156,6 +157,8 @@ def _coarser(slots: Sequence[ScheduleSlot]) -> list[ScheduleSlot]:
 
 
 def _within_sizes(schedule: Schedule) -> bool:
+    """Whatever revision it gets: that is given later."""
+    schedule = dataclasses.replace(schedule, revision=LONGEST_REVISION)
     compact = compact_document(schedule)
     pairs = compact["p"]
     return (

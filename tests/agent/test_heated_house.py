@@ -34,6 +34,7 @@ from tests.fakes.virtual_loop import run_virtual
 
 # A Tuesday in the winter of the sandbox's prices.
 START = datetime(2026, 1, 13, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
 BERLIN = ZoneInfo("Europe/Berlin")
 SITE = {**PLACE, "outdoor_topic": OUTDOOR_TOPIC}
 NORMAL = Command("normal", 0)
@@ -249,7 +250,9 @@ def test_a_week_of_a_house_is_warm_and_cheaper_than_its_thermostat() -> None:
     days = 7
     joint = Entry(Engine.JOINT, JointEngine())
     planner = SparsePlanner(6 * 3600, (*ENGINES, joint))
-    lived = live([START + timedelta(days=days)], [HOUSE], plan=planner)
+    # The last plan is due at the end of the last day, and is answered.
+    end = START + timedelta(days=days) + MINUTE
+    lived = live([end], [HOUSE], plan=planner)
     house, home = lived.house, lived.home
     for one in house.between(START + timedelta(hours=6), START + timedelta(days=days)):
         low, high = bands(one.end)

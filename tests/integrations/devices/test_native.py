@@ -199,6 +199,25 @@ def test_a_schedule_too_long_is_cut_at_the_end_for_all_forms_alike() -> None:
     assert body["s"] + body["e"] == cut.valid_until
 
 
+def test_whatever_its_revision_a_schedule_that_fits_goes_on_to_fit() -> None:
+    """The revision is given after it was cut; a byte too many and the device refuses it."""
+    for longer in range(160):
+        many = tuple(
+            replace(
+                slot(n * 900, n * 900 + 900, 1400 + n % 2),
+                reason="store_ahead",
+                price=Decimal("0.12345") if n >= longer // 3 else Decimal("0.1234567"),
+                energy_kwh=Decimal("0.3512345"[: 5 + longer % 3]),
+            )
+            for n in range(90)
+        )
+        cut = EV.fit(replace(BASE, revision=0, slots=many))
+        assert len(cut.slots) < 63
+        full, compact = EV.encode_schedule(replace(cut, revision=2**32 - 1))
+        assert len(full.payload.encode()) <= 8192
+        assert len(compact.payload.encode()) <= 1000
+
+
 @pytest.mark.parametrize(
     ("kind", "modes"),
     [

@@ -14,8 +14,8 @@ from agent.clock import Clock
 from agent.config import Config
 from agent.control.timed_planner import MakePlan
 from agent.dispatch.outbox import is_device_lane
-from agent.energy.instants import format_instant
 from agent.energy.plan import Engine, Plan
+from agent.energy.sentences import sentence
 from agent.energy.situation import Situation
 from agent.mqtt.connection import MqttConnection
 from agent.planning import make_plan, make_rule_plan
@@ -192,7 +192,7 @@ async def _refresh_on_demand(rooms: Rooms) -> None:
         rooms.signals.refresh_wanted.clear()
         again = await rooms.rate_cache.refresh_now()
         if again is not None:
-            text = f"prices were asked for a moment ago; again from {format_instant(again)}"
+            text = sentence("prices were asked for a moment ago; again from {at}", at=again)
             rooms.events.event("request_refused", None, text)
 
 

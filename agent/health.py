@@ -6,10 +6,12 @@ from datetime import datetime
 from enum import StrEnum
 
 from agent.clock import Clock
+from agent.energy.sentences import sentence
 from agent.energy.text import clean_text
 
 # A sentence or two; whatever others said that is quoted in it was shortened before.
 MAX_WHY = 500
+THE_OWNER = sentence("the owner")
 
 
 class State(StrEnum):
@@ -20,12 +22,20 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """State of one part. `since` (aware UTC) moves only when the state changes."""
+    """State of one part. `since` (aware UTC) moves only when the state changes.
+
+    `who_acts` is a deed ("owner: look at the device"), or only who, where `why` says what to do.
+    """
 
     state: State
     since: datetime
     why: str = ""
     who_acts: str = ""
+
+    @property
+    def deed(self) -> str:
+        """What to do; empty where nobody acts, and where only that somebody does is said."""
+        return "" if self.who_acts == THE_OWNER else self.who_acts
 
 
 @dataclass(slots=True)

@@ -39,6 +39,7 @@ from agent.database.writer import (
     execute,
     transaction,
 )
+from agent.energy.sentences import sentence
 from agent.energy.text import clean_text
 
 log = logging.getLogger(__name__)
@@ -222,11 +223,16 @@ class Store:
             return
         if is_damage(error) and self._path is not None and self.durable:
             distrust(self._path)
-            why = f"the database is damaged ({error}); it is begun anew at the next start"
+            why = sentence(
+                "the database is damaged ({error}); it is begun anew at the next start",
+                error=str(error),
+            )
             self._lasting = DiskProblem(why, "owner: restart the service")
             self._set_passing(self._lasting)
             return
-        why = f"the database cannot be used ({error}); what is new may not be kept"
+        why = sentence(
+            "the database cannot be used ({error}); what is new may not be kept", error=str(error)
+        )
         self._set_passing(DiskProblem(why, who_acts_on(error, self._path)))
 
     def _worked(self) -> None:

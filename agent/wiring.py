@@ -37,6 +37,7 @@ from agent.dispatch.topic_guard import TopicGuard
 from agent.energy.instants import to_unix_floor
 from agent.energy.profile import DeviceProfile
 from agent.energy.readings import Acknowledgement, Presence
+from agent.energy.sentences import sentence
 from agent.health import Health
 from agent.home.kinds import profile_of
 from agent.home.kinds.meter import Meter
@@ -221,7 +222,9 @@ def build(
         surplus=power.surplus_spans,
         on_change=lambda: publisher.ledger_changed(),
         on_currency=lambda old, new: events.event(
-            "currency_changed", None, f"prices are in {new} now: the ledger begins new totals"
+            "currency_changed",
+            None,
+            sentence("prices are in {new} now: the ledger begins new totals", new=new),
         ),
     )
     devices = DeviceManager(
@@ -447,7 +450,10 @@ def _profiles(config: Config, site: Site, health: Health) -> dict[str, DevicePro
         reduced += more
     if reduced:
         names = ", ".join(reduced)
-        why = f"without the agent {names} will not be charged: all of it would break the limit"
+        why = sentence(
+            "without the agent {names} will not be charged: all of it would break the limit",
+            names=names,
+        )
         health.degraded(OFFLINE, why, "owner: lower offline_power_w, or accept it")
     return fitted
 

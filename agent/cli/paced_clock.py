@@ -15,8 +15,7 @@ LONGEST_STEP = timedelta(minutes=2)
 SHORTEST_SLEEP_S = 0.001
 JUDGED_EVERY_S = 1.0
 KEEPS_UP = 0.8
-
-
+REAL_TIME = 1.0
 PULSE_EVERY_S = 0.02
 # Then there is no broker any more to wait for.
 PULSE_LOST_S = 30.0
@@ -25,6 +24,8 @@ PULSE_LOST_S = 30.0
 class PacedClock:
     """`speed` times as fast as real time while the event loop keeps up; `run` is its heartbeat.
 
+    At real time, or slower, it waits for nothing: then it is the time that people, their browsers
+    and devices have.
     `achieved` is the speed of the last second or so, `slowed` whether it ever was clearly less
     than what was asked for.
     """
@@ -51,6 +52,9 @@ class PacedClock:
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
         """The clock waits for what is done within the block."""
+        if self.speed <= REAL_TIME:
+            yield
+            return
         self._advance()
         self._holds += 1
         try:
@@ -93,5 +97,7 @@ class PacedClock:
     def _advance(self) -> None:
         now = asyncio.get_running_loop().time()
         passed, self._looked_at = now - self._looked_at, now
-        if not self._holds:
+        if self.speed <= REAL_TIME:
+            self._ran_s += passed * self.speed
+        elif not self._holds:
             self._ran_s += min(passed * self.speed, LONGEST_STEP.total_seconds())

@@ -83,8 +83,8 @@ class AgentServices:
             return None
         condition = self.health.parts.get(TARIFF)
         if condition is not None and condition.state is not State.OK:
-            action = condition.who_acts.removeprefix("owner: ")
-            return Problem(condition.why, action or WAIT)
+            deed = condition.deed.removeprefix("owner: ")
+            return Problem(condition.why, deed if condition.who_acts else WAIT)
         return Problem(STALE if price is not None else NO_PRICE, WAIT)
 
     def _limit(self) -> Problem | None:
@@ -99,8 +99,8 @@ class AgentServices:
         )
         if until is None or until >= from_unix(FOR_EVER):
             return Problem(sentence("the grid allows {power} W", power=power), waiting)
-        at = f"{until.astimezone(self.zone):%H:%M}"
-        text = sentence("the grid allows {power} W until {at}", power=power, at=at)
+        at = until.astimezone(self.zone)
+        text = sentence("the grid allows {power} W until {at:%H:%M}", power=power, at=at)
         return Problem(text, waiting)
 
     def events(self) -> Sequence[EventView]:

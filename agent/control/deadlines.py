@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from agent.energy.plan import Plan
+from agent.energy.sentences import sentence
 from agent.home.planning_input import SATISFIED_TOLERANCE_KWH, PlanningInput
 from agent.report.event_queue import EventQueue
 
@@ -44,7 +45,7 @@ class DeadlineWatch:
             if told is not None and told[0] == deadline and not _is_worse(told[1], missing):
                 continue
             self._told[item.id] = deadline, missing
-            text = f"{float(missing):.1f} kWh will be missing"
+            text = sentence("{missing:.1f} kWh will be missing", missing=float(missing))
             self.events.event("deadline_at_risk", item.id, text)
 
 

@@ -21,6 +21,7 @@ from agent.energy.readings import (
     Unreadable,
 )
 from agent.energy.schedule import Schedule
+from agent.energy.sentences import sentence
 from agent.energy.view import DeviceView, Planned
 from agent.health import Health
 from agent.home import stored_wishes
@@ -227,7 +228,9 @@ class DeviceManager:
         matters = device.model.acknowledge(ack, now)
         self._report.answered(name, device, ack, now)
         if device.model.opted_out(now) and not was_out:
-            text = "a person at the device has overridden its schedule; it is planned around"
+            text = sentence(
+                "a person at the device has overridden its schedule; it is planned around"
+            )
             self.events.event("user_opt_out", name, text)
         self._update_health(name, now)
         if matters:

@@ -85,7 +85,9 @@ class DeviceReport:
         if not new or len(device.said_unknown) >= UNKNOWN_KEYS_NAMED:
             return
         device.said_unknown.update(new)
-        text = f"its state has unknown key(s) {', '.join(new)}; they are skipped"
+        text = sentence(
+            "its state has unknown key(s) {keys}; they are skipped", keys=", ".join(new)
+        )
         self.events.event("unknown_keys", name, text)
 
     def _problems(self, name: str, device: ManagedDevice, now: datetime) -> list[str]:
@@ -106,8 +108,9 @@ class DeviceReport:
             return
         if said is None or (not model.traits.has_stays and now - said >= SAID_AGAIN_AFTER):
             model.session.deviated_at = now
-            tried = "; tried again in half an hour" if deviation is Deviation.TAKES_NOTHING else ""
-            self.events.event("not_following", name, f"{deviation}{tried}")
+            takes_nothing = deviation is Deviation.TAKES_NOTHING
+            tried = sentence("tried again in half an hour") if takes_nothing else ""
+            self.events.event("not_following", name, joined((str(deviation), tried)))
 
 
 def contradictions(device: ManagedDevice) -> list[str]:
@@ -119,16 +122,16 @@ def contradictions(device: ManagedDevice) -> list[str]:
     if info.max_power_w is not None and info.max_power_w + 50 < profile.max_power_w:
         out.append(
             sentence(
-                "says it can take {said} W, the config {configured} W",
-                said=f"{info.max_power_w:g}",
+                "says it can take {told:g} W, the config {configured} W",
+                told=info.max_power_w,
                 configured=profile.max_power_w,
             )
         )
     if info.min_power_w is not None and info.min_power_w > profile.max_power_w:
         out.append(
             sentence(
-                "says it needs {said} W, the config at most {configured}",
-                said=f"{info.min_power_w:g}",
+                "says it needs {told:g} W, the config at most {configured}",
+                told=info.min_power_w,
                 configured=profile.max_power_w,
             )
         )
@@ -139,8 +142,8 @@ def contradictions(device: ManagedDevice) -> list[str]:
             *some, last = map(str, counts)
             planned = sentence("{some} or {last}", some=", ".join(some), last=last)
             text = sentence(
-                "says phases: {said}, it is planned with {planned}",
-                said=info.phases,
+                "says phases: {told}, it is planned with {planned}",
+                told=info.phases,
                 planned=planned if some else last,
             )
             out.append(text)

@@ -10,6 +10,7 @@ from agent.clock import Clock
 from agent.contracts.topics import Topics
 from agent.control.managed_device import ManagedDevice
 from agent.dispatch.outbox import Outbox
+from agent.energy.sentences import sentence
 from agent.errors import Refused
 from agent.health import Health
 from agent.home import stored_wishes
@@ -56,9 +57,12 @@ class DeviceRequests:
         request_id = echoed_id(payload)
         device = self.devices.get(name)
         if device is None:
-            known = ", ".join(self.devices) or "none is configured"
             # Of one kind, however many names somebody thinks of.
-            text = f"{name}: there is no such device; known: {known}"
+            text = sentence(
+                "{name}: there is no such device; known: {known}",
+                name=name,
+                known=", ".join(self.devices) or "-",
+            )
             self.events.event("request_refused", None, text)
             return
         if not device.requests.take(now):
@@ -69,7 +73,7 @@ class DeviceRequests:
             result = apply_request(request, device.wish, self._request_context(name, now))
             KINDS[device.section.type].check_request(device.section, request, result.wish)
         except Refused as refusal:
-            why = str(refusal)
+            why = refusal.sentence
             log.info("%s: request refused: %s", name, why)
             self.events.event("request_refused", name, why)
             device.answers.place()(lambda: self.publish_wish(name, request_id, refused=why))

@@ -151,13 +151,9 @@ def _problems(
         deadline, missing = risk
         when = from_unix(deadline).astimezone(context.location.zone)
         text = sentence(
-            "{missing} kWh will be missing at {at}",
-            missing=f"{float(missing):.1f}",
-            at=f"{when:%H:%M}",
+            "{missing:.1f} kWh will be missing at {at:%H:%M}", missing=float(missing), at=when
         )
-        out["deadline_at_risk"] = Problem(
-            text, sentence("Set a later ready by or a lower target, or start a boost now.")
-        )
+        out["deadline_at_risk"] = Problem(text, KINDS[device.section.type].missing_action)
     if not _is_linked(device, now):
         seen = model.last_seen_at
         if seen is None:

@@ -23,7 +23,7 @@ from agent.control.request_bucket import RequestBucket
 from agent.dispatch.outbox import DOCUMENTS, Outbox
 from agent.energy.instants import bounded, from_unix, to_unix_floor
 from agent.energy.rates import Direction, Rate
-from agent.energy.sentences import sentence
+from agent.energy.sentences import joined, sentence
 from agent.energy.steps import Steps, combined
 from agent.errors import Malformed, Refused
 from agent.health import Health
@@ -256,7 +256,9 @@ class Site:
         try:
             new = read_limit(payload, self.topics.site_limit, now, failsafe)
         except Malformed as error:
-            self._unreadable = f"{error}; the last known limit holds to its end"
+            self._unreadable = joined(
+                (error.sentence, sentence("the last known limit holds to its end"))
+            )
             self.judge_limit(now)
             raise
         self._unreadable = ""
@@ -271,7 +273,9 @@ class Site:
         self.limit_log.received(now, self.grid_limit_w(now))
         allowance_w = self._dim_allowance_w
         stricter = _is_stricter(old.steps(allowance_w), new.steps(allowance_w), second)
-        text = "a stricter limit is obeyed at once" if stricter else "the limit has changed"
+        text = sentence("the limit has changed")
+        if stricter:
+            text = sentence("a stricter limit is obeyed at once")
         self.events.event("limit_changed", None, text)
         if stricter:
             self.on_stricter()
@@ -285,12 +289,12 @@ class Site:
             self.health.degraded(PART, self._unreadable, WHO_LIMITS)
         elif failsafe_w is not None and not told:
             why = sentence(
-                "nobody has said what the grid allows now: the failsafe of {power} W holds",
-                power=f"{failsafe_w:g}",
+                "nobody has said what the grid allows now: the failsafe of {power:g} W holds",
+                power=failsafe_w,
             )
             self.health.degraded(PART, why, WHO_LIMITS)
         elif (limit_w := self.grid_limit_w(now)) is not None and 0 < limit_w < LEAST_MEANT_W:
-            why = sentence("the grid allows {limit} W: is that in kW?", limit=f"{limit_w:g}")
+            why = sentence("the grid allows {limit:g} W: is that in kW?", limit=limit_w)
             self.health.degraded(PART, why, WHO_LIMITS)
         elif failsafe_w is not None or told or PART in self.health.parts:
             self.health.ok(PART)

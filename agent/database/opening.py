@@ -28,7 +28,7 @@ from agent.database.problem import (
 )
 from agent.database.schema import VERSION, is_complete, migrate, version_of
 from agent.energy.instants import format_instant
-from agent.energy.sentences import sentence
+from agent.energy.sentences import joined, sentence
 from agent.errors import AgentError
 
 log = logging.getLogger(__name__)
@@ -92,19 +92,26 @@ def open_database(path: Path, now: datetime) -> OpenDatabase:
             "owner: update the agent, or move {file} away, then restart the service",
             file=path.name,
         )
-        return _in_memory(open_memory(), lock, f"{error}; it is left as it is", who_acts)
+        why = joined((error.args[0], sentence("it is left as it is")))
+        return _in_memory(open_memory(), lock, why, who_acts)
     except (OSError, Damaged, *READ_ERRORS) as error:
         connection, is_read = _copy(path)
-        why = f"the database {path} cannot be used ({reason_of(error, path)})"
+        why = sentence(
+            "the database {path} cannot be used ({reason})",
+            path=str(path),
+            reason=reason_of(error, path),
+        )
         if is_read:
-            why = f"{why}; what it holds is used"
-        who_acts = f"{who_acts_on(error, path)}, then restart the service"
+            why = joined((why, sentence("what it holds is used")))
+        who_acts = sentence(
+            "{deed}, then restart the service", deed=sentence(who_acts_on(error, path))
+        )
         database = _in_memory(connection, lock, why, who_acts)
         database.copied = is_read
         return database
     if moved_to is not None:
-        why = f"the database was damaged; moved to {moved_to.name}, begun anew"
-        problem = DiskProblem(why, f"{NEW_CARD} if this comes again")
+        why = sentence("the database was damaged; moved to {file}, begun anew", file=moved_to.name)
+        problem = DiskProblem(why, sentence("{deed} if this comes again", deed=sentence(NEW_CARD)))
     return OpenDatabase(connection, True, lock, problem, moved_to)
 
 
@@ -232,7 +239,8 @@ def _move_aside(path: Path, now: datetime, error: BaseException) -> Path:
 def _in_memory(
     connection: sqlite3.Connection, lock: int | None, why: str, who_acts: str
 ) -> OpenDatabase:
-    problem = DiskProblem(f"{why}; nothing new is kept over a restart", who_acts)
+    lost = sentence("nothing new is kept over a restart")
+    problem = DiskProblem(joined((why, lost)), who_acts)
     return OpenDatabase(connection, False, lock, problem)
 
 
@@ -298,7 +306,13 @@ def _copy(path: Path) -> tuple[sqlite3.Connection, bool]:
 
 def _refuse_newer(version: int) -> None:
     if version > VERSION:
-        raise NewerSchema(f"the database is of version {version}, this program knows {VERSION}")
+        raise NewerSchema(
+            sentence(
+                "the database is of version {version}, this program knows {known}",
+                version=version,
+                known=VERSION,
+            )
+        )
 
 
 def _empty_memory() -> sqlite3.Connection:

@@ -7,6 +7,8 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.energy.sentences import sentence
+
 # The file does not hold what was written.
 DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 # The disk does not take or give it.
@@ -25,7 +27,7 @@ DISK = {
 }
 MAKE_ROOM = "owner: make room on the disk"
 MAY_WRITE = "owner: let the agent's user write to the state folder"
-READ_ONLY = "the disk is mounted to be read only"
+READ_ONLY = sentence("the disk is mounted to be read only")
 REMOUNT = "owner: mount the disk to be written, or change the SD card that made it so"
 NEW_CARD = "owner: check the disk, change the SD card"
 # Below this not even the index of SQLite's log can be made, which it calls an I/O error.
@@ -41,7 +43,7 @@ class DiskProblem:
     who_acts: str
 
 
-HANGS = DiskProblem("the disk does not keep up; what is new may not be kept", NEW_CARD)
+HANGS = DiskProblem(sentence("the disk does not keep up; what is new may not be kept"), NEW_CARD)
 
 
 class Damaged(Exception):

@@ -24,7 +24,13 @@ from agent.dispatch.setpoints import SetpointSender
 from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.profile import DeviceProfile
 from agent.energy.readings import Acknowledgement, AckStatus
-from agent.energy.schedule import DeviceType, Schedule, Setpoint
+from agent.energy.schedule import (
+    DeviceType,
+    Schedule,
+    Setpoint,
+    spoken_mode,
+)
+from agent.energy.sentences import sentence
 from agent.energy.steps import Steps
 from agent.health import Health
 from agent.home.windows import SiteLocation
@@ -317,7 +323,9 @@ class Dispatcher:
         late = [name for name in late if self.adapters[name].acknowledges]
         if late and self._waits:
             self._unproven = True
-            why = f"unproven: {', '.join(sorted(late))} did not acknowledge to take less"
+            why = sentence(
+                "unproven: {names} did not acknowledge to take less", names=", ".join(sorted(late))
+            )
             self.health.degraded(LIMIT, why, "owner: look at the device")
 
     def _publish(
@@ -396,8 +404,10 @@ class Dispatcher:
         self, profile: DeviceProfile, setpoint: Setpoint, *, is_on: bool
     ) -> None:
         if is_on:
-            text = f"{setpoint.mode} at {setpoint.power_w} W"
+            mode = sentence(spoken_mode(profile.type, setpoint.mode))
+            text = sentence("{mode} at {power} W", mode=mode, power=setpoint.power_w)
             self.events.event("window_started", profile.id, text)
         elif profile.type is not DeviceType.PROGRAM:
             # A program runs on when nothing tells it to start any more.
-            self.events.event("window_ended", profile.id, f"now {setpoint.mode}")
+            text = sentence("now {mode}", mode=sentence(setpoint.mode))
+            self.events.event("window_ended", profile.id, text)

@@ -13,7 +13,15 @@ from agent.dispatch.blocks import BlockHistory, limited_blocks
 from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.plan import DevicePlan
 from agent.energy.profile import DeviceProfile
-from agent.energy.schedule import HEAT, DeviceType, Schedule, ScheduleSlot, Setpoint
+from agent.energy.schedule import (
+    HEAT,
+    DeviceType,
+    Schedule,
+    ScheduleSlot,
+    Setpoint,
+    spoken_mode,
+)
+from agent.energy.sentences import sentence
 from agent.energy.situation import ZERO
 from agent.home.planning_input import Override, PlanningInput
 
@@ -228,14 +236,27 @@ def _remaining_slots(
 def describe_schedule(schedule: Schedule, zone: ZoneInfo, now: int) -> str:
     """The schedule in a sentence, in local time."""
     if not schedule.slots:
-        return f"nothing to do, {schedule.default.mode}"
-    first = schedule.slots[0]
-    begins = from_unix(first.start).astimezone(zone)
-    starts = "now" if first.start <= now else f"from {begins:%a %H:%M}"
-    ends = from_unix(schedule.slots[-1].end).astimezone(zone)
-    count = len(schedule.slots)
-    parts = f" in {count} parts" if count > 1 else ""
-    return f"{first.mode} at {first.power_w} W {starts}{parts} until {ends:%a %H:%M}"
+        return sentence("nothing to do, {mode}", mode=sentence(schedule.default.mode))
+    first, parts = schedule.slots[0], len(schedule.slots)
+    values = {
+        "mode": sentence(spoken_mode(schedule.device_type, first.mode)),
+        "power": first.power_w,
+        "start": from_unix(first.start).astimezone(zone),
+        "end": from_unix(schedule.slots[-1].end).astimezone(zone),
+        "parts": parts,
+    }
+    if first.start <= now:
+        if parts > 1:
+            return sentence(
+                "{mode} at {power} W now in {parts} parts until {end:%a %H:%M}", **values
+            )
+        return sentence("{mode} at {power} W now until {end:%a %H:%M}", **values)
+    if parts > 1:
+        return sentence(
+            "{mode} at {power} W from {start:%a %H:%M} in {parts} parts until {end:%a %H:%M}",
+            **values,
+        )
+    return sentence("{mode} at {power} W from {start:%a %H:%M} until {end:%a %H:%M}", **values)
 
 
 def next_revision(now: int, *seen: int) -> int:

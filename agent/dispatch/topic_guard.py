@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from agent.contracts.topics import Topics
 from agent.dispatch.outbox import Outbox
+from agent.energy.sentences import sentence
 from agent.energy.text import clean_text
 from agent.health import Health
 from agent.ports import Message
@@ -63,7 +64,11 @@ class TopicGuard:
             self.health.ok(PART)
             return
         some = ", ".join(list(self._named)[:NAMED_AT_MOST])
-        why = f"another agent, or a program, publishes below {self.topics.base}: {some}"
+        why = sentence(
+            "another agent, or a program, publishes below {base}: {some}",
+            base=self.topics.base,
+            some=some,
+        )
         self.health.degraded(PART, why, WHO_ACTS)
 
     def _put_back_in_turn(self, topic: str) -> None:

@@ -30,6 +30,13 @@ MODES = {
     DeviceType.WATER_HEATING: ("block", "normal", "boost", "force"),
 }
 HEAT = (DeviceType.SPACE_HEATING, DeviceType.WATER_HEATING)
+# What takes less than this share of what is asked takes nothing (wire contract, section 1a).
+NOTHING_SHARE = 0.05
+
+
+def spoken_mode(device_type: DeviceType, mode: str) -> str:
+    """The mode as people are told it: what stores nothing does not charge."""
+    return "run" if (device_type, mode) == (DeviceType.FLEXIBLE, "charge") else mode
 
 
 @dataclass(frozen=True, slots=True)

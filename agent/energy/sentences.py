@@ -4,7 +4,11 @@ They are stored, published and compared as the text they are. Pages that speak a
 the template up in its catalogue (`agent/web/sentences/`), and show the English where there is none.
 """
 
+import string
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from agent.energy.instants import format_instant
 
 
 class Sentence(str):
@@ -17,10 +21,24 @@ class Sentence(str):
 
 
 def sentence(template: str, **values: object) -> Sentence:
-    """`values` may be sentences themselves."""
-    made = Sentence(template.format_map(values) if values else template)
+    """Such as `sentence("{missing:.1f} kWh will be missing at {at:%H:%M}", ...)`.
+
+    `values` may be sentences themselves. Numbers, dates (of the place) and aware instants are given
+    as such, with how exact they are in the template: each language writes them in its own way.
+    """
+    made = Sentence(_ENGLISH.vformat(template, (), values) if values else template)
     made.template, made.values, made.parts = template, values, ()
     return made
+
+
+class _English(string.Formatter):
+    def format_field(self, value: object, format_spec: str) -> str:
+        if isinstance(value, datetime) and not format_spec:
+            return format_instant(value)
+        return format(value, format_spec)
+
+
+_ENGLISH = _English()
 
 
 def joined(parts: Iterable[str]) -> Sentence:

@@ -17,6 +17,7 @@ from agent.contracts.text import read_member
 from agent.contracts.wire import Request
 from agent.energy.instants import format_instant, parse_instant
 from agent.energy.localtime import next_local_instant
+from agent.energy.sentences import sentence
 from agent.errors import Refused
 from agent.home.wishes import (
     COMFORT_KEYS,
@@ -109,7 +110,11 @@ def apply_request(request: Request, wish: Wish, context: RequestContext) -> Requ
             f"{wrong[0]}: {context.device} ({context.kind}) does not know it; it takes {known}"
         )
     if request.start and context.running:
-        raise Refused(f"start: {context.device} is running; ask again when it has ended")
+        raise Refused(
+            sentence(
+                "start: {device} is running; ask again when it has ended", device=context.device
+            )
+        )
     now = context.now
     out = dataclasses.replace(wish, id=printable_id(request.id), asked_at=now)
     if request.reset:

@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass, field
 
 from agent.config.mqtt import MqttSection
-from agent.energy.sentences import joined
+from agent.energy.sentences import joined, sentence
 from agent.energy.text import clean_text
 from agent.health import Health
 from agent.mqtt.diagnosis import Diagnosis
@@ -108,16 +108,23 @@ class BrokerReport:
     def _tell(self) -> None:
         found = []
         if self._silent:
-            found.append(("the broker seems to drop what we publish", ACL))
+            found.append((sentence("the broker seems to drop what we publish"), ACL))
         if self._refused:
             many = f"{len(self._refused)}{'+' * (len(self._refused) >= MAX_REMEMBERED)}"
             first = clean_text(min(self._refused), 80)
-            found.append((f"the broker refuses {many} topic(s), first {first}", ACL))
+            why = sentence(
+                "the broker refuses {many} topic(s), first {first}", many=many, first=first
+            )
+            found.append((why, ACL))
         if self._too_large:
             topic, size = next(iter(self._too_large.items()))
-            why = f"too large for the broker and left out: {clean_text(topic, 80)} ({size} bytes)"
-            if len(self._too_large) > 1:
-                why += f" and {len(self._too_large) - 1} more"
+            why = sentence(
+                "too large for the broker and left out: {topic} ({size} bytes)",
+                topic=clean_text(topic, 80),
+                size=size,
+            )
+            if more := len(self._too_large) - 1:
+                why = sentence("{why} and {more} more", why=why, more=more)
             found.append((why, SIZE))
         if not found:
             self.health.ok(PART)

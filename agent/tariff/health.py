@@ -4,13 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.energy.instants import format_instant
 from agent.energy.rates import Direction
 from agent.energy.sentences import joined, sentence
-from agent.health import State
+from agent.health import THE_OWNER, State
 from agent.tariff.feed import Feed
 
-OWNER = sentence("the owner")
 ONLY_FORECASTS = sentence(
     "every price is only a forecast; if that lasts, the contract is over: connect the tariff again"
 )
@@ -49,7 +47,7 @@ def assess(feeds: Iterable[Feed], concerns: Sequence[str], now: datetime) -> Tar
         any(problem.state is State.FAILED for problem in problems) for _, problems in found
     )
     state = State.FAILED if all_failed else State.DEGRADED
-    return TariffHealth(state, joined(texts), OWNER if owner else "")
+    return TariffHealth(state, joined(texts), THE_OWNER if owner else "")
 
 
 def _about(directions: Sequence[Direction], why: str) -> str:
@@ -65,16 +63,16 @@ def _problems(feed: Feed, now: datetime) -> list[_Problem]:
     out = []
     failure = feed.failure
     if failure.state is not State.OK:
-        who = OWNER if failure.state is State.FAILED else ""
+        who = THE_OWNER if failure.state is State.FAILED else ""
         out.append(_Problem(failure.state, failure.why, who))
     elif feed.fetched_at is None:
         out.append(_Problem(State.DEGRADED, sentence("no prices yet")))
     elif feed.horizon is None:
         why = sentence("the tariff has no prices; is it connected?")
-        out.append(_Problem(State.DEGRADED, why, OWNER))
+        out.append(_Problem(State.DEGRADED, why, THE_OWNER))
     elif feed.horizon <= now:
-        ended = format_instant(feed.horizon)
-        out.append(_Problem(State.DEGRADED, sentence("known prices ended at {ended}", ended=ended)))
+        why = sentence("known prices ended at {ended}", ended=feed.horizon)
+        out.append(_Problem(State.DEGRADED, why))
     elif feed.late:
         out.append(_Problem(State.DEGRADED, sentence("the next prices are late")))
-    return out + [_Problem(State.DEGRADED, warning, OWNER) for warning in feed.warnings]
+    return out + [_Problem(State.DEGRADED, warning, THE_OWNER) for warning in feed.warnings]

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from agent.clock import Clock
 from agent.config import Config
+from agent.energy.sentences import sentence
 from agent.energy.text import clean_text
 from agent.ports import CompanionServices, Message
 from agent.web.claim_code import discard_claim_code, issue_claim_code
@@ -156,10 +157,11 @@ class WebServer:
         try:
             loop = asyncio.get_running_loop()
             server = await loop.create_server(connections, section.host, section.port, backlog=64)
-            self._services.health.ok(PART, f"at {address(section)}")
+            at = address(section)
+            self._services.health.ok(PART, sentence("at {address}", address=at))
             if self._said:
                 self._said = ""
-                log.warning("the local pages are there again, at %s", address(section))
+                log.warning("the local pages are there again, at %s", at)
             await self._renew(context)
         finally:
             if server is not None:
@@ -183,7 +185,7 @@ class WebServer:
                 why, action = explained(error, section)
                 self._services.health.degraded(PART, why, action)
             else:
-                self._services.health.ok(PART, f"at {address(section)}")
+                self._services.health.ok(PART, sentence("at {address}", address=address(section)))
 
 
 def _changed_at(section: WebSection) -> tuple[float, ...]:

@@ -1,7 +1,9 @@
 """The port of the local pages: its certificate, its address, and why it cannot be opened."""
 
+import socket
 import ssl
 
+from agent.energy.sentences import sentence
 from agent.energy.text import clean_text
 from agent.web.settings import WebSection
 
@@ -31,14 +33,25 @@ def explained(error: OSError | UnicodeError, section: WebSection) -> tuple[str, 
     strerror = error.strerror if isinstance(error, OSError) else None
     text = clean_text(strerror or str(error))
     if isinstance(error, ssl.SSLError):
-        return f"the certificate cannot be used: {text}", "owner: mend web.certificate_file"
+        why = sentence("the certificate cannot be used: {error}", error=text)
+        return why, "owner: mend web.certificate_file"
     if isinstance(error, FileNotFoundError | PermissionError) and section.certificate_file:
-        return f"{section.certificate_file} or its key: {text}", "owner: mend web.certificate_file"
-    where = f"port {section.port}" + (f" of {section.host}" if section.host else "")
-    return f"{where} cannot be opened: {text}", "owner: free it, or give another web.port"
+        file = str(section.certificate_file)
+        why = sentence("{file} or its key: {error}", file=file, error=text)
+        return why, "owner: mend web.certificate_file"
+    where = sentence("port {port}", port=section.port)
+    if section.host:
+        where = sentence("port {port} of {host}", port=section.port, host=section.host)
+    why = sentence("{where} cannot be opened: {error}", where=where, error=text)
+    return why, "owner: free it, or give another web.port"
+
+
+def own_name() -> str:
+    """Under which other machines of the house find this one (multicast DNS)."""
+    return f"{socket.gethostname().split('.')[0]}.local"
 
 
 def address(section: WebSection) -> str:
     scheme = "https" if section.certificate_file else "http"
-    host = section.names[0] if section.names else section.host or "<this machine>"
+    host = section.names[0] if section.names else section.host or own_name()
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{section.port}"

@@ -1,9 +1,11 @@
 """One language as a visitor reads it: texts, numbers, prices, local times."""
 
-from datetime import datetime
+import string
+from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from agent.energy.rates import Rate
 from agent.energy.sentences import Sentence
 from agent.web.languages import ENGLISH, OWNER, plain_template, sentences, texts
 
@@ -47,24 +49,21 @@ class Words:
         """What the agent says, piece by piece, and whether the piece is in English all the same."""
         if isinstance(text, Sentence) and text.parts:
             return [piece for part in text.parts for piece in self.said(part)]
-        if self.language == ENGLISH:
-            return [(text.removeprefix(OWNER), False)]
         template, values = text, {}
         if isinstance(text, Sentence):
             template, values = text.template, dict(text.values)
         found = self._sentences.get(plain_template(template))
+        if found is not None and template.endswith("."):
+            found = f"{found.removesuffix('.')}."
+        elif found is None and self.language == ENGLISH:
+            found = template.removeprefix(OWNER)
         if found is None:
             return [(text.removeprefix(OWNER), True)]
-        if values:
-            found = found.format_map({name: self._value(it) for name, it in values.items()})
-        return [(f"{found}." if template.endswith(".") else found, False)]
+        return [(_Places(self).vformat(found, (), values) if values else found, False)]
 
     def plain(self, text: str) -> str:
         """The same as one text, where nothing can be marked as English."""
         return "; ".join(piece for piece, _ in self.said(text))
-
-    def _value(self, value: object) -> object:
-        return self.plain(value) if isinstance(value, Sentence) else value
 
     def number(self, value: Decimal | float, digits: int = 1) -> str:
         text = f"{value:,.{digits}f}"
@@ -79,6 +78,11 @@ class Words:
             return f"{self.number(per_kwh, 4)} {currency}/kWh"
         return f"{self.number(Decimal(str(per_kwh)) * 100, 1)} {small}/kWh"
 
+    def rate(self, rate: Rate, currency: str) -> str:
+        """Its price, and whether that is an estimate."""
+        text = self.price(rate.price, currency)
+        return self("words.estimated_price", price=text) if rate.confidence < 1 else text
+
     def money(self, value: Decimal | float, currency: str) -> str:
         return f"{self.number(value, 2)} {currency}"
 
@@ -86,6 +90,10 @@ class Words:
         if abs(power_w) < 1000:
             return f"{power_w:.0f} W"
         return f"{self.number(power_w / 1000, 1)} kW"
+
+    def day(self, day: date) -> str:
+        """A date of which the year matters."""
+        return self("words.date_with_year", day=day.day, month=day.month, year=day.year)
 
     def clock(self, when: datetime) -> str:
         return f"{when.astimezone(self.zone):%H:%M}"
@@ -99,6 +107,39 @@ class Words:
         if days in (1, -1):
             day = self("words.tomorrow" if days == 1 else "words.yesterday")
         else:
-            weekday = self(f"words.weekday_{local.weekday()}")
-            day = self("words.date", weekday=weekday, day=local.day, month=local.month)
+            day = self._weekday_and_date(local)
         return self("words.day_and_time", day=day, time=f"{local:%H:%M}")
+
+    def instant(self, when: datetime, exactness: str = "") -> str:
+        """Local time as a sentence's place asks for it: the clock alone, the weekday, the date."""
+        local = when.astimezone(self.zone)
+        if "%d" in exactness or not exactness:
+            day = self._weekday_and_date(local)
+        elif "%a" in exactness:
+            day = self(f"words.weekday_{local.weekday()}")
+        else:
+            return f"{local:%H:%M}"
+        return self("words.day_and_time", day=day, time=f"{local:%H:%M}")
+
+    def _weekday_and_date(self, local: datetime) -> str:
+        weekday = self(f"words.weekday_{local.weekday()}")
+        return self("words.date", weekday=weekday, day=local.day, month=local.month)
+
+
+class _Places(string.Formatter):
+    """Fills the places of a sentence as one language writes numbers, dates and times."""
+
+    def __init__(self, words: Words) -> None:
+        self._words = words
+
+    def format_field(self, value: object, format_spec: str) -> str:
+        if isinstance(value, Sentence):
+            return self._words.plain(value)
+        if isinstance(value, datetime):
+            return self._words.instant(value, format_spec)
+        if isinstance(value, date):
+            return self._words.day(value)
+        text = format(value, format_spec)
+        if isinstance(value, float | Decimal) and self._words("words.decimal_comma") == "yes":
+            text = text.replace(".", ",")
+        return text

@@ -110,3 +110,46 @@ def test_a_few_watts_of_standby_are_no_run() -> None:
         assert home.body("device/dishes/schedule")["slots"] == []
 
     live(story, hours=14)
+
+
+def events(home: Home, kind: str) -> list[str]:
+    said = [json.loads(item.payload) for item in home.broker.log if item.topic == f"{BASE}/event"]
+    return [event["text"] for event in said if event["type"] == kind]
+
+
+def test_an_end_that_is_told_before_the_state_begins_no_second_run() -> None:
+    async def story(home: Home) -> None:
+        await load(home)
+        ack = {"revision": home.body("device/dishes/schedule")["revision"]}
+        say(home, "ack", {**ack, "status_type": "STARTED"})
+        say(home, "state", {"mode": "run", "power_w": 1500})
+        await home.clock.sleep(RUN_S - 60)
+        say(home, "ack", {**ack, "status_type": "SUCCEEDED"})
+        await home.clock.sleep(5)
+        for _ in range(25):
+            say(home, "state", {"mode": "idle", "power_w": 0})
+            await home.clock.sleep(60)
+        assert "told to run" not in part(home)["why"]
+
+    home = live(story)
+    assert events(home, "not_following") == []
+    assert events(home, "deadline_at_risk") == []
+    assert schedules(home)[-1] == []
+
+
+def test_a_run_that_ends_before_its_profile_is_done_and_no_deviation() -> None:
+    """The machine tells nothing but its power: its last half hour is none."""
+
+    async def story(home: Home) -> None:
+        await load(home)
+        [slot] = schedules(home)[-1]
+        await home.clock.sleep_until(datetime.fromisoformat(slot["start"]))
+        for minute in range(RUN_S // 60 + 30):
+            say(home, "state", {"power_w": 1500 if minute < 30 else 2})
+            await home.clock.sleep(60)
+        assert home.body("device/dishes/wish")["loaded"] is False
+        assert "told to run" not in part(home)["why"]
+
+    home = live(story, hours=14)
+    assert events(home, "not_following") == []
+    assert events(home, "deadline_at_risk") == []

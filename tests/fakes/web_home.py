@@ -1,5 +1,6 @@
 """An agent with its local pages on, on a real broker, as a visitor finds it."""
 
+import asyncio
 import contextlib
 import json
 import re
@@ -17,6 +18,8 @@ from agent.web.claim_code import issue_claim_code
 from integrations.sandbox.broker import HOST, free_port
 from tests.fakes.real_home import RealHome, real_home
 
+# For a condition on a machine that is busy with other tests.
+PATIENCE_S = 60.0
 PASSWORD = "correct horse battery"
 MORNING = datetime(2026, 1, 15, 9, 0)  # noqa: DTZ001 - local time of the house
 DEVICES: Sequence[Mapping[str, object]] = (
@@ -41,6 +44,7 @@ class WebHome:
     port: int
     web: Mapping[str, object] = field(default_factory=dict)
     sections: Mapping[str, object] = field(default_factory=dict)
+    devices: Sequence[Mapping[str, object]] = DEVICES
 
     @property
     def url(self) -> str:
@@ -54,7 +58,7 @@ class WebHome:
         """`state`: that of its pages which is waited for."""
         section = {"enabled": True, "host": HOST, "port": self.port, **self.web}
         config = self.home.config(
-            DEVICES, web=section, state={"directory": str(self.folder)}, **self.sections
+            self.devices, web=section, state={"directory": str(self.folder)}, **self.sections
         )
         after = len(self.home.watcher.heard)
         async with self.home.agent(config, store or Store.in_memory()):
@@ -97,6 +101,14 @@ class Visitor:
                 self.token = found[1]
             return answer.status, text
 
+    async def until(self, path: str, text: str, **more: Any) -> str:
+        """The page, once the text stands in it."""
+        async with asyncio.timeout(PATIENCE_S):
+            while text not in (page := (await self.get(path, **more))[1]):
+                # Fewer than the pages answer one visitor.
+                await asyncio.sleep(0.2)
+        return page
+
     async def send(self, path: str, **fields: str) -> aiohttp.ClientResponse:
         """A form of the page that was read last."""
         data = {"csrf_token": self.token, **fields}
@@ -130,13 +142,17 @@ def visitor(base: str, tls: ssl.SSLContext | None = None) -> Visitor:
 
 
 @contextlib.asynccontextmanager
-async def web_home(folder: Path, **web: object) -> AsyncIterator[WebHome]:
+async def web_home(
+    folder: Path, devices: Sequence[Mapping[str, object]] = DEVICES, /, **web: object
+) -> AsyncIterator[WebHome]:
     """The house with its broker; the agent is started by `agent`."""
     async with real_home("embedded", MORNING) as home:
-        yield WebHome(home, folder, free_port(), web)
+        yield WebHome(home, folder, free_port(), web, devices=devices)
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path, **web: object) -> AsyncIterator[WebHome]:
-    async with web_home(folder, **web) as house, house.agent():
+async def running(
+    folder: Path, devices: Sequence[Mapping[str, object]] = DEVICES, /, **web: object
+) -> AsyncIterator[WebHome]:
+    async with web_home(folder, devices, **web) as house, house.agent():
         yield house

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.energy.instants import from_unix, to_unix_floor
+from agent.energy.sentences import Sentence, sentence
 from agent.energy.steps import Steps, overlaid
 from agent.home.estimates.history import HOUR_S
 from agent.home.windows import SiteLocation
@@ -33,7 +34,7 @@ class OutdoorEstimate:
     """
 
     steps: Steps
-    source: str
+    source: Sentence
     measured: bool = False
 
 
@@ -62,13 +63,13 @@ def expected_outdoor(
         ]
     steps = overlaid(Steps(tuple(hours), tuple(round(temp, 1) for temp in usual)), forecast)
     reaches = bool(forecast) and forecast[-1][1] > first
-    source = "a forecast, then " if reaches else ""
+    source = sentence("what is usual for the season")
     if present_c is not None:
-        source += "the outdoor thermometer and a plain daily curve"
+        source = sentence("the outdoor thermometer and a plain daily curve")
     elif mean_c is not None:
-        source += f"a plain daily curve around {mean_c:g} °C"
-    else:
-        source += "what is usual for the season"
+        source = sentence("a plain daily curve around {mean:g} °C", mean=mean_c)
+    if reaches:
+        source = sentence("a forecast, then {source}", source=source)
     second = to_unix_floor(now)
     foretold = any(start <= second < end for start, end, _ in forecast)
     return OutdoorEstimate(steps, source, measured=foretold or present_c is not None)

@@ -140,7 +140,9 @@ class BatteryKind(DeviceKind[Battery]):
 
     def check_request(self, section: Battery, request: Request, wish: Wish) -> None:
         if request.mode == "boost" and not section.grid_charge:
-            raise Refused("mode boost: the config's grid_charge is false, it takes surplus only")
+            raise Refused(
+                sentence("mode boost: the config's grid_charge is false, it takes surplus only")
+            )
         values = wish.values
         timed = values.ready_by is not None or values.ready_by_clock is not None
         if request.target_soc_percent is not None and not timed:
@@ -285,5 +287,5 @@ def _goal(section: Battery, stored: Decimal, targets: Sequence[StorageTarget]) -
 def _notes(section: Battery, soc: float | None) -> tuple[str, ...]:
     if soc is not None:
         return ()
-    assumed = f"{section.assumed_soc_percent:g}"
-    return (sentence("no state of charge is known: {percent} % is assumed", percent=assumed),)
+    percent = section.assumed_soc_percent
+    return (sentence("no state of charge is known: {percent:g} % is assumed", percent=percent),)

@@ -360,8 +360,8 @@ def _notes(section: EvCharger, model: DeviceModel, now: datetime) -> tuple[str, 
         return ()
     return (
         sentence(
-            "no state of charge is known of this stay: {percent} % is assumed",
-            percent=f"{section.assumed_soc_percent:g}",
+            "no state of charge is known of this stay: {percent:g} % is assumed",
+            percent=section.assumed_soc_percent,
         ),
     )
 

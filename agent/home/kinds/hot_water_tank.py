@@ -13,6 +13,7 @@ from agent.config.units import kw_meant
 from agent.energy.instants import to_unix_ceil, to_unix_floor
 from agent.energy.localtime import local_instant
 from agent.energy.schedule import DeviceType
+from agent.energy.sentences import sentence
 from agent.energy.situation import Hygiene, PowerSpan, TemperatureSpan
 from agent.home.estimates.heat_loss import HeatStore
 from agent.home.kinds.thermal import PIECES_AHEAD, ThermalKind
@@ -156,8 +157,8 @@ class HotWaterTankKind(ThermalKind[HotWaterTank]):
         self, section: HotWaterTank, state: ThermalState, context: PlanningContext
     ) -> tuple[str, ...]:
         kwh = section.drawn_kwh
-        out = [f"{kwh:.1f} kWh of hot water a day are taken to be drawn"]
+        out = [sentence("{kwh:.1f} kWh of hot water a day are taken to be drawn", kwh=kwh)]
         if section.hygiene.programme == "ours" and state.hygiene_at is not None:
-            local = state.hygiene_at.astimezone(context.location.zone)
-            out.append(f"last hot for hygiene, or counted from, {local:%Y-%m-%d}")
+            day = state.hygiene_at.astimezone(context.location.zone).date()
+            out.append(sentence("last hot for hygiene, or counted from, {day}", day=day))
         return tuple(out)

@@ -18,6 +18,7 @@ from agent.config.heat import (
 )
 from agent.config.units import kw_meant
 from agent.energy.schedule import DeviceType
+from agent.energy.sentences import sentence
 from agent.energy.situation import TemperatureSpan
 from agent.home.estimates.heat_loss import HeatStore
 from agent.home.kinds.thermal import ThermalKind, in_steps, outdoor_spans
@@ -117,9 +118,14 @@ class HouseHeatPumpKind(ThermalKind[HouseHeatPump]):
         estimate, house = state.estimate, section.house
         loss = house.loss_w_per_c * in_steps(estimate.loss_factor)
         capacity = house.capacity * in_steps(estimate.capacity_factor)
-        whence = "learned" if estimate.learned else "as configured"
+        whence = sentence("learned") if estimate.learned else sentence("as configured")
         return (
-            f"the house is taken to lose {loss:.0f} W and to store {capacity:.1f} kWh per degree "
-            f"({whence})",
-            f"outdoors: {context.expected_outdoor.source}",
+            sentence(
+                "the house is taken to lose {loss:.0f} W and to store {capacity:.1f} kWh per "
+                "degree ({whence})",
+                loss=loss,
+                capacity=capacity,
+                whence=whence,
+            ),
+            sentence("outdoors: {source}", source=context.expected_outdoor.source),
         )

@@ -13,6 +13,7 @@ from agent.energy.plan import DevicePlan, Plan, Slot
 from agent.energy.profile import DeviceProfile
 from agent.energy.readings import DeviceInfo
 from agent.energy.schedule import ScheduleSlot
+from agent.energy.sentences import sentence
 from agent.energy.situation import ZERO, Situation
 from agent.home.model.device_model import DeviceModel
 from agent.home.model.traits import Traits
@@ -35,6 +36,8 @@ class DeviceKind(ABC, Generic[S]):
     has_stays: ClassVar[bool] = False
     # What the owner can do where something of the device had to be assumed.
     assumed_action: ClassVar[str] = "owner: state soc_percent"
+    # What the owner can do where more is needed by a deadline than there is time for.
+    missing_action: ClassVar[str] = sentence("Set a later ready by or a lower target.")
 
     @abstractmethod
     def profile(self, section: S) -> DeviceProfile:

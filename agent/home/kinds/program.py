@@ -12,10 +12,12 @@ from agent.energy.instants import format_instant, to_unix_floor
 from agent.energy.plan import DevicePlan
 from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import DefaultCommand, DeviceType, Goal, OfflineRule, ScheduleSlot
+from agent.energy.sentences import sentence
 from agent.energy.situation import ZERO, ProfileSegment, Program
 from agent.home.kinds.kind import DeviceKind, one_slot
 from agent.home.model.commanded import CommandedSpan
 from agent.home.model.device_model import DeviceModel
+from agent.home.model.following import Deviation
 from agent.home.planning_input import (
     WITHOUT_DEADLINE,
     ActiveNeed,
@@ -46,6 +48,7 @@ class ProgramAppliance(DeviceSection):
 class ProgramKind(DeviceKind[ProgramAppliance]):
     type = "program"
     section = ProgramAppliance
+    missing_action = sentence("Set a later ready by.")
 
     def profile(self, section: ProgramAppliance) -> DeviceProfile:
         return DeviceProfile(
@@ -87,7 +90,7 @@ class ProgramKind(DeviceKind[ProgramAppliance]):
                 model.confirm_run()
         model.advance(now)
         model.pop_unassigned()
-        if started is not None and now >= started + section.duration:
+        if started is not None and (now >= started + section.duration or _ended_early(model)):
             # One that does not tell its end has ended when its time is over.
             model.end_run(now)
 
@@ -163,9 +166,19 @@ def _runs(section: ProgramAppliance, model: DeviceModel, started: datetime) -> b
 
 
 def _began_by_itself(model: DeviceModel, wish: Wish) -> bool:
-    """Has it said since it was loaded that it runs?"""
-    mode, loaded = model.readings.get("mode"), wish.loaded_at
-    return mode is not None and loaded is not None and mode.value == "run" and mode.at >= loaded
+    """Has it said since it was loaded that it runs?
+
+    What it said of a run that has ended since says nothing: an end is told before the state.
+    """
+    mode, loaded, done = model.readings.get("mode"), wish.loaded_at, model.session.satisfied_at
+    if mode is None or loaded is None or (done is not None and done >= loaded):
+        return False
+    return mode.value == "run" and mode.at >= loaded
+
+
+def _ended_early(model: DeviceModel) -> bool:
+    """Has one that ran stopped taking anything? Profiles are estimates: it was done before."""
+    return model.session.confirmed and model.following.deviation is Deviation.TAKES_NOTHING
 
 
 def _spans(section: ProgramAppliance, started: datetime) -> list[CommandedSpan]:

@@ -12,6 +12,7 @@ from agent.config.devices import DeviceSection, EnergyNeed, PriceCap, Seconds
 from agent.config.units import kw_meant
 from agent.energy.instants import format_instant, to_unix_floor
 from agent.energy.schedule import Goal
+from agent.energy.sentences import sentence
 from agent.energy.situation import ZERO, Demand, Flexible
 from agent.home.kinds.kind import DeviceKind
 from agent.home.model.device_model import DeviceModel
@@ -75,6 +76,7 @@ W = TypeVar("W", bound=Switched)
 
 class SwitchedKind(DeviceKind[W]):
     rests_while_away = False
+    missing_action = sentence("Give its window more time, or let it need less (needs).")
 
     @abstractmethod
     def name(self) -> str:

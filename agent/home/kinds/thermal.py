@@ -15,7 +15,7 @@ from typing import ClassVar, TypeVar
 
 from agent.config.heat import HeatStoreSection
 from agent.contracts.wire import Request
-from agent.energy.instants import format_instant, to_unix_floor
+from agent.energy.instants import to_unix_floor
 from agent.energy.plan import DevicePlan
 from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import DeviceType, Goal, ScheduleSlot
@@ -340,17 +340,16 @@ def _notes(state: ThermalState, temperature_c: float, now: datetime) -> tuple[st
     if state.told_at is None:
         return (
             sentence(
-                "temperature_c has never been told: {temperature} °C, from the middle of its "
+                "temperature_c has never been told: {degrees:.0f} °C, from the middle of its "
                 "comfort band on, is assumed",
-                temperature=f"{temperature_c:.0f}",
+                degrees=temperature_c,
             ),
         )
     if not state.tells(now):
-        since = format_instant(state.told_at)
         return (
             sentence(
                 "temperature_c was last told {since}: what it is since then is calculated",
-                since=since,
+                since=state.told_at,
             ),
         )
     return ()

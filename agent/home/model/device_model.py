@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from agent.energy.instants import from_unix
 from agent.energy.readings import Acknowledgement, AckStatus, Reading, Unreadable, Value
-from agent.energy.schedule import Schedule
+from agent.energy.schedule import NOTHING_SHARE, Schedule
 from agent.energy.sentences import sentence
 from agent.home.model.commanded import CommandedSpan
 from agent.home.model.counter_watch import MOVES_WITHIN
@@ -17,7 +17,6 @@ from agent.home.model.device_clock import DeviceClock
 from agent.home.model.doubts import Doubts
 from agent.home.model.following import (
     LESS_SHARE,
-    NOTHING_SHARE,
     TAPER_FROM_PERCENT,
     Deviation,
     Following,
@@ -512,8 +511,12 @@ class DeviceModel:
         return True
 
     def end_run(self, now: datetime) -> None:
+        """Nothing more is expected of it, and what it no longer takes is no deviation."""
         self.session.started_at, self.session.confirmed = None, False
         self.session.satisfied_at = now
+        self.following.begin_session(probe=False)
+        self.meter.takes_nothing = False
+        self._command(now)
 
     def problems(self, now: datetime) -> list[str]:
         """What a person should know of the device, in sentences; empty where all is well."""

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from agent.energy.schedule import NOTHING_SHARE
+
 LASTS = timedelta(minutes=10)
 TRIED_AGAIN_AFTER = timedelta(minutes=30)
 # Half an hour, an hour, two, four, eight: what does not follow all night is not asked all night.
 LONGEST_DOUBLING = 4
-NOTHING_SHARE = 0.05
 # Less than this may be a standby that no schedule ends.
 UNASKED_SHARE = 0.2
 LESS_SHARE = 0.93

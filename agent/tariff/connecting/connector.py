@@ -23,7 +23,7 @@ from agent.energy.connection import (
 from agent.energy.rates import Direction
 from agent.energy.sentences import joined, sentence
 from agent.errors import AgentError, Malformed, Refused, Unavailable
-from agent.health import Health
+from agent.health import THE_OWNER, Health
 from agent.ports import TariffEvent
 from agent.tariff.connecting import session as machine
 from agent.tariff.connecting.connection_store import ConnectionStore
@@ -38,7 +38,6 @@ SUMMARY_EVERY = timedelta(hours=24)
 SUMMARY_RETRY = timedelta(hours=1)
 # A page that is opened again and again does not ask the source each time.
 SUMMARY_FRESH = timedelta(minutes=1)
-OWNER = sentence("the owner")
 CONNECTED, EXPIRING = "tariff_connected", "tariff_expiring"
 
 
@@ -332,6 +331,6 @@ class TariffConnector:
         texts = [ended_soon(summary, now, zone) for summary in self._summaries]
         texts = [text for text in (*texts, self.conflict) if text]
         if texts:
-            self._health.degraded(PART, joined(texts), OWNER)
+            self._health.degraded(PART, joined(texts), THE_OWNER)
         elif self._location_id:
             self._health.ok(PART)

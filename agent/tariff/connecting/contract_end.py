@@ -26,7 +26,7 @@ def ended_soon(summary: TariffSummary, now: datetime, zone: ZoneInfo) -> str:
     if end is None or summary.status is TariffStatus.NOT_CONNECTED or end - now > REMIND_BEFORE:
         return ""
     direction, name = NAMES[summary.direction], f" {summary.name}" if summary.name else ""
-    day = end.astimezone(zone).date().isoformat()
+    day = end.astimezone(zone).date()
     if end <= now:
         return sentence(
             "the contract of the {direction} tariff{name} ended on {day}: connect the tariff again",

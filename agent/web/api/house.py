@@ -52,6 +52,21 @@ def price_now(rates: list[Rate], now: datetime) -> Rate | None:
     return next((rate for rate in rates if rate.start <= now < rate.end), None)
 
 
+def price_until(rates: list[Rate], now: datetime) -> datetime | None:
+    """When another price begins; None where none is known to."""
+    current = price_now(rates, now)
+    if current is None:
+        return None
+    until = current.end
+    for rate in rates:
+        if rate.start < until:
+            continue
+        if rate.start > until or rate.price != current.price:
+            return until
+        until = rate.end
+    return None
+
+
 def next_cheaper(rates: list[Rate], now: datetime) -> Rate | None:
     current = price_now(rates, now)
     if current is None:

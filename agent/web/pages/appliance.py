@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.energy.instants import from_unix, to_unix_floor
-from agent.energy.schedule import ScheduleSlot
+from agent.energy.schedule import NOTHING_SHARE, DeviceType, ScheduleSlot, spoken_mode
 from agent.energy.view import DeviceView, Problem
 from agent.web.visit import Visit
 from agent.web.words import device_name
@@ -28,7 +28,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class ApplianceCard:
-    """`state` in a sentence; `wished` is boost or pause where one holds, until `wished_until`."""
+    """`state` in a sentence; `wished` is boost or pause where one holds, until `wished_until`.
+
+    `takes_start`: a person says when it is loaded; `loaded`: that it is, and has not run yet.
+    """
 
     id: str
     name: str
@@ -40,6 +43,8 @@ class ApplianceCard:
     runs: Sequence[Run]
     problems: Mapping[str, Problem]
     takes_modes: bool
+    takes_start: bool
+    loaded: bool
 
 
 def appliance_card(visit: Visit, view: DeviceView) -> ApplianceCard:
@@ -57,6 +62,8 @@ def appliance_card(visit: Visit, view: DeviceView) -> ApplianceCard:
         runs=_runs(view, now),
         problems=view.problems,
         takes_modes="mode" in view.wish_keys,
+        takes_start="start" in view.wish_keys,
+        loaded=bool(wish.get("loaded")),
     )
 
 
@@ -70,17 +77,28 @@ def _state(visit: Visit, view: DeviceView) -> str:
     slot = schedule.slot_at(to_unix_floor(now))
     if slot is not None:
         until = words.moment(from_unix(slot.end), now)
+        mode = spoken_mode(schedule.device_type, slot.mode)
         if slot.mode in RESTING or not slot.power_w:
-            return words(f"device.mode_{slot.mode}_until", until=until)
+            return words(f"device.mode_{mode}_until", until=until)
         power = words.power(abs(slot.power_w))
-        return words(f"device.mode_{slot.mode}_power_until", power=power, until=until)
+        if view.linked and _does_otherwise(slot, view.power_w):
+            doing = words(f"device.do_{mode}")
+            return words("device.asked_until", doing=doing, power=power, until=until)
+        return words(f"device.mode_{mode}_power_until", power=power, until=until)
     return words(f"device.mode_{schedule.default.mode}")
+
+
+def _does_otherwise(slot: ScheduleSlot, power_w: float) -> bool:
+    """Does it take nothing, or give, where it is told to take; or the other way round?"""
+    sign = -1 if slot.mode == "discharge" else 1
+    return sign * power_w < NOTHING_SHARE * abs(slot.power_w)
 
 
 def _facts(visit: Visit, view: DeviceView) -> Sequence[str]:
     words, out = visit.words, []
     if view.linked:
-        out.append(words("device.draws", power=words.power(view.power_w)))
+        key = "device.gives" if view.power_w < 0 else "device.draws"
+        out.append(words(key, power=words.power(abs(view.power_w))))
     if view.soc_percent is not None:
         out.append(words("device.soc", percent=f"{view.soc_percent:.0f}"))
     if view.temperature_c is not None:
@@ -94,7 +112,7 @@ def _runs(view: DeviceView, now: datetime) -> Sequence[Run]:
     for slot in () if schedule is None else schedule.slots:
         if from_unix(slot.end) <= now or slot.mode in RESTING:
             continue
-        run = _run(slot)
+        run = _run(slot, view.profile.type)
         last = out[-1] if out else None
         if last is not None and (last.mode, last.power_w, last.end) == (
             run.mode,
@@ -107,5 +125,6 @@ def _runs(view: DeviceView, now: datetime) -> Sequence[Run]:
     return out[:MOST_RUNS]
 
 
-def _run(slot: ScheduleSlot) -> Run:
-    return Run(slot.mode, from_unix(slot.start), from_unix(slot.end), slot.power_w, slot.reason)
+def _run(slot: ScheduleSlot, device_type: DeviceType) -> Run:
+    mode = spoken_mode(device_type, slot.mode)
+    return Run(mode, from_unix(slot.start), from_unix(slot.end), slot.power_w, slot.reason)

@@ -19,13 +19,13 @@ class Part:
     state: State
     since: datetime
     why: str
-    who_acts: str
+    deed: str
 
 
 async def show(visit: Visit) -> web.Response:
     services = visit.context.services
     parts = [
-        Part(_name(visit, name), found.state, found.since, found.why, found.who_acts)
+        Part(_name(visit, name), found.state, found.since, found.why, found.deed)
         for name, found in services.health.parts.items()
     ]
     parts.sort(key=lambda part: (ORDER.index(part.state), part.name))

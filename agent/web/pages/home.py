@@ -1,9 +1,11 @@
 """The home page: what a kWh costs now and next, what each appliance does, boost and pause."""
 
+from collections.abc import Callable
+
 from aiohttp import web
 
 from agent.errors import Refused, Unavailable
-from agent.web.api.house import import_rates, next_cheaper, price_now, tariff_status
+from agent.web.api.house import import_rates, next_cheaper, price_now, price_until, tariff_status
 from agent.web.pages.appliance import appliance_card
 from agent.web.pages.page import Handler, Page
 from agent.web.pages.price_chart import price_chart
@@ -24,6 +26,7 @@ async def show(visit: Visit) -> web.Response:
     values = {
         "currency": currency,
         "price": price_now(rates, now),
+        "price_until": price_until(rates, now),
         "cheaper": next_cheaper(rates, now),
         "chart": price_chart(rates, now, visit.words, currency),
         "clock_trusted": services.clock_trusted,
@@ -35,16 +38,24 @@ async def show(visit: Visit) -> web.Response:
     return await visit.page("home.html", values)
 
 
-def _mode(name: str) -> Handler:
+def _mode(visit: Visit, name: str) -> dict[str, object]:
+    if name == "auto":
+        return {"mode": name}
+    minutes = visit.form.get("minutes", "")
+    known = [str(value) for value in DURATIONS_MIN]
+    return {"mode": name, "for_s": 60 * (int(minutes) if minutes in known else USUAL_MIN)}
+
+
+def _start(_visit: Visit, name: str) -> dict[str, object]:
+    return {"start": name == "start"}
+
+
+def _action(name: str, request_of: Callable[[Visit, str], dict[str, object]]) -> Handler:
     async def do(visit: Visit) -> web.Response:
         device = visit.form.get("device", "")
         if all(view.id != device for view in visit.context.services.devices()):
             return visit.redirect("/", visit.words("home.no_device"), is_error=True)
-        request: dict[str, object] = {"mode": name}
-        if name != "auto":
-            minutes = visit.form.get("minutes", "")
-            known = [str(value) for value in DURATIONS_MIN]
-            request["for_s"] = 60 * (int(minutes) if minutes in known else USUAL_MIN)
+        request = request_of(visit, name)
         try:
             await ask(visit.context, device, request)
         except Refused as refusal:
@@ -61,5 +72,8 @@ PAGE = Page(
     "home",
     "/",
     show,
-    actions={name: _mode(name) for name in ("boost", "pause", "auto")},
+    actions={
+        **{name: _action(name, _mode) for name in ("boost", "pause", "auto")},
+        **{name: _action(name, _start) for name in ("start", "unload")},
+    },
 )

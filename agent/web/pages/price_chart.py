@@ -12,6 +12,8 @@ WIDTH, HEIGHT, GAP = 960.0, 160.0, 1.0
 # A bar of a price near zero is still to be seen.
 LEAST_HEIGHT = 2.0
 LABEL_EVERY_H = 6
+# Percent of the width that half a label takes on a narrow phone.
+LABEL_HALF = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class PriceChart:
     labels: Sequence[tuple[float, str]]
     rows: Sequence[tuple[str, str, bool]]
     summary: str
+    estimated: bool
 
 
 def price_chart(
@@ -68,20 +71,24 @@ def price_chart(
                 round(height, 1),
                 _level(price, least, most),
                 estimated,
-                f"{span}: {text}",
+                f"{span}: {words.rate(rate, currency)}",
             )
         )
         rows.append((span, text, estimated))
     cheapest = min(shown, key=lambda rate: rate.price)
     dearest = max(shown, key=lambda rate: rate.price)
-    summary = words(
-        "home.chart_summary",
-        low=words.price(cheapest.price, currency),
-        low_at=words.moment(max(cheapest.start, now), now),
-        high=words.price(dearest.price, currency),
-        high_at=words.moment(max(dearest.start, now), now),
-    )
-    return PriceChart(bars, _labels(now, words), rows, summary)
+    if least == most:
+        summary = words("home.chart_flat", price=words.rate(cheapest, currency))
+    else:
+        summary = words(
+            "home.chart_summary",
+            low=words.rate(cheapest, currency),
+            low_at=words.moment(max(cheapest.start, now), now),
+            high=words.rate(dearest, currency),
+            high_at=words.moment(max(dearest.start, now), now),
+        )
+    estimated = any(bar.estimated for bar in bars)
+    return PriceChart(bars, _labels(now, words), rows, summary, estimated)
 
 
 def _level(price: float, least: float, most: float) -> str:
@@ -98,6 +105,6 @@ def _labels(now: datetime, words: Words) -> Sequence[tuple[float, str]]:
     for hours in range(1, 25):
         when = (local + timedelta(hours=hours)).astimezone(words.zone)
         place = (when - now) / SPAN * 100
-        if when.hour % LABEL_EVERY_H == 0 and 0 <= place <= 96:
+        if when.hour % LABEL_EVERY_H == 0 and LABEL_HALF <= place <= 100 - LABEL_HALF:
             out.append((round(place, 1), f"{when:%H:%M}"))
     return out

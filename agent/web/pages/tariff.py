@@ -151,7 +151,7 @@ def _facts(visit: Visit, summary: TariffSummary) -> Sequence[tuple[str, str]]:
         "structure": structure,
         "status": words(f"tariff.status_{summary.status}"),
         **{
-            name: date.astimezone(zone).date().isoformat() if date is not None else ""
+            name: words.day(date.astimezone(zone).date()) if date is not None else ""
             for name, date in dates.items()
         },
     }

@@ -67,3 +67,17 @@ async def test_slowing_down_is_for_good_and_never_faster() -> None:
     clock.slow_down_to(60)
     clock.slow_down_to(1000)
     assert clock.speed == 60
+
+
+async def test_at_real_time_it_waits_for_nothing_and_is_never_slow() -> None:
+    """People, browsers and appliances have that time, however long a plan takes."""
+    clock = PacedClock(START, 1.0)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    heart = asyncio.create_task(clock.run())
+    with clock.hold():
+        await asyncio.sleep(2.1 * JUDGED_EVERY_S)
+        passed = (clock.now() - START).total_seconds()
+    assert abs(passed - (loop.time() - began)) < 0.1
+    assert not clock.slowed
+    heart.cancel()

@@ -5,7 +5,13 @@ from pathlib import Path
 from playwright.async_api import Page, expect
 
 from tests.fakes.browser import assert_good_for_everybody, chromium, chromium_context, go_back
-from tests.fakes.web_home import PASSWORD, WebHome, running
+from tests.fakes.web_home import DEVICES, PASSWORD, WebHome, running
+
+DISHES = {
+    "id": "dishes",
+    "type": "program",
+    "profile": [{"duration_s": 3600, "power_w": 1500}],
+}
 
 
 async def claim(page: Page, house: WebHome) -> None:
@@ -18,7 +24,7 @@ async def claim(page: Page, house: WebHome) -> None:
 
 
 async def test_every_page_is_good_for_everybody(tmp_path: Path) -> None:
-    async with running(tmp_path) as house, chromium() as browser:
+    async with running(tmp_path, [*DEVICES, DISHES]) as house, chromium() as browser:
         async with chromium_context(browser) as context:
             page = await context.new_page()
             await page.goto(f"{house.url}/claim")

@@ -36,6 +36,9 @@ async def test_a_password_that_will_not_do_leaves_the_code_good(tmp_path: Path) 
     async with running(tmp_path) as house, visitor(house.url) as owner:
         code = house.code()
         assert (await owner.claim(code, "short")).status == 422
+        blanks = " " * 10
+        assert (await owner.claim(code, blanks)).status == 422
+        assert (await owner.claim(code, f" short{blanks}")).status == 422
         await owner.get("/claim")
         fields = {"code": code, "password": PASSWORD, "again": PASSWORD + "x"}
         assert (await owner.send("/claim/password", **fields)).status == 422

@@ -4,6 +4,7 @@ import ast
 import json
 import string
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -126,6 +127,35 @@ def test_the_same_guidance_in_each_of_its_forms(said: str) -> None:
     assert OWNER not in Words("en", ZONE).plain(said)
 
 
-def test_numbers_in_sentences_are_as_they_were_given() -> None:
-    said = sentence("the grid allows {power} W until {at}", power=Decimal(4200), at="18:00")
-    assert Words("de", ZONE).plain(said) == "das Netz erlaubt 4200 W bis 18:00"
+def test_numbers_and_times_in_sentences_are_as_each_language_writes_them() -> None:
+    german, english = Words("de", ZONE), Words("en", ZONE)
+    at = datetime(2026, 1, 16, 17, 0, tzinfo=UTC)
+    limit = sentence(
+        "the grid allows {power} W until {at:%H:%M}", power="4200", at=at.astimezone(ZONE)
+    )
+    assert limit == "the grid allows 4200 W until 18:00"
+    assert german.plain(limit) == "das Netz erlaubt 4200 W bis 18:00"
+    missing = sentence("{missing:.1f} kWh will be missing", missing=Decimal("7.14"))
+    assert (missing, german.plain(missing)) == (
+        "7.1 kWh will be missing",
+        "7,1 kWh werden fehlen",
+    )
+    ended = sentence("known prices ended at {ended}", ended=at)
+    assert ended == "known prices ended at 2026-01-16T17:00:00Z"
+    assert german.plain(ended) == "bekannte Preise endeten um Fr 16.1. 18:00"
+    assert english.plain(ended) == "known prices ended at Fri 16/1 18:00"
+    hot = sentence("last hot for hygiene, or counted from, {day}", day=at.date())
+    assert hot.endswith(" 2026-01-16")
+    assert german.plain(hot).endswith(" 16.1.2026")
+
+
+def test_a_plan_is_told_in_german_with_its_modes() -> None:
+    said = sentence(
+        "{mode} at {power} W from {start:%a %H:%M} until {end:%a %H:%M}",
+        mode=sentence("charge"),
+        power=11_000,
+        start=datetime(2026, 1, 16, 22, tzinfo=ZONE),
+        end=datetime(2026, 1, 17, 2, tzinfo=ZONE),
+    )
+    assert said == "charge at 11000 W from Fri 22:00 until Sat 02:00"
+    assert Words("de", ZONE).plain(said) == "laden mit 11000 W von Fr 22:00 bis Sa 02:00"

@@ -1,7 +1,8 @@
 """From a reading to the new setpoint on the broker, quiet and while another device floods.
 
 One device may have a new revision every six seconds, so several cars take turns: each is plugged in
-and out, and each turn turns its setpoint over.
+and out, and each turn turns its setpoint over. A plug that goes on to come and go within minutes is
+taken for a loose contact, so each car has few turns, and the agent several lives.
 """
 
 import asyncio
@@ -20,8 +21,12 @@ from agent.dispatch.dispatcher import REVISION_EVERY_S
 from tests.bench.agent import BASE, Bench, Row
 
 CARS = 10
-SAMPLES = 100
+# In, out, in, out, in: what comes then is no longer believed at once.
+TURNS_A_CAR = 5
+LIVES = 2
 TURN_S = 0.7
+# So long a setpoint may take before the measurement is given up.
+NEVER_S = 20.0
 FLOOD_A_SECOND = 500
 FLOOD_BURST_S = 0.02
 START_S = REVISION_EVERY_S + 4.0
@@ -82,13 +87,23 @@ async def _setpoint(messages: Any, device: str, mode: str) -> None:
             return
 
 
-async def _measure(folder: Path, flood: Callable[[], Iterator[Message]] | None) -> list[float]:
+def _measured(flood: Callable[[], Iterator[Message]] | None) -> list[float]:
     """Milliseconds, sorted."""
+    taken: list[float] = []
+    for _ in range(LIVES):
+        with tempfile.TemporaryDirectory() as name:
+            taken += asyncio.run(_life(Path(name), flood))
+    return sorted(taken)
+
+
+async def _life(folder: Path, flood: Callable[[], Iterator[Message]] | None) -> list[float]:
+    """Milliseconds of each turn after the first of each car."""
     names = [f"car{number}" for number in range(CARS)]
+    turns = CARS * TURNS_A_CAR
     taken: list[float] = []
     async with Bench.open(speed=1) as bench, bench.client() as client, bench.client() as other:
         devices = [_car(name) for name in (*names, "flooding")]
-        seconds = START_S + (SAMPLES + CARS) * TURN_S * 1.2
+        seconds = START_S + turns * TURN_S * 1.2
         running = asyncio.create_task(bench.agent(folder / "latency.sqlite", seconds, devices))
         await client.subscribe([(f"{BASE}/device/+/setpoint", 1), (f"{BASE}/status", 1)])
         messages = client.messages
@@ -98,12 +113,13 @@ async def _measure(folder: Path, flood: Callable[[], Iterator[Message]] | None) 
         # What was published at the start counts for the six seconds too.
         await asyncio.sleep(REVISION_EVERY_S)
         flooding = asyncio.create_task(_flood(other, flood())) if flood else None
-        for number in range(SAMPLES + CARS):
+        for number in range(turns):
             name, plugged = names[number % CARS], number // CARS % 2 == 0
             began = time.perf_counter()
             body = json.dumps({"plugged": plugged})
             await client.publish(f"{BASE}/device/{name}/state", body, qos=1)
-            await _setpoint(messages, name, "charge" if plugged else "idle")
+            async with asyncio.timeout(NEVER_S):
+                await _setpoint(messages, name, "charge" if plugged else "idle")
             took = time.perf_counter() - began
             if number >= CARS:
                 taken.append(took * 1000)
@@ -112,23 +128,16 @@ async def _measure(folder: Path, flood: Callable[[], Iterator[Message]] | None) 
             flooding.cancel()
             await asyncio.gather(flooding, return_exceptions=True)
         await running
-    return sorted(taken)
+    return taken
 
 
 def rows() -> Iterator[Row]:
     """Each: what, measured, target, unit."""
-    with tempfile.TemporaryDirectory() as name:
-        quiet = asyncio.run(_measure(Path(name), None))
-        yield "reading to new setpoint, median", statistics.median(quiet), 50, "ms"
-        yield "reading to new setpoint, p99", _p99(quiet), 50, "ms"
+    quiet = _measured(None)
+    yield "reading to new setpoint, median", statistics.median(quiet), 50, "ms"
+    yield "reading to new setpoint, p99", _p99(quiet), 50, "ms"
     for what, flood in FLOODS.items():
-        with tempfile.TemporaryDirectory() as name:
-            yield (
-                f"the same, p99, beside {what}",
-                _p99(asyncio.run(_measure(Path(name), flood))),
-                200,
-                "ms",
-            )
+        yield f"the same, p99, beside {what}", _p99(_measured(flood)), 200, "ms"
 
 
 def _p99(taken: list[float]) -> float:

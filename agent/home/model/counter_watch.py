@@ -57,13 +57,16 @@ class CounterWatch:
         return cls(kwh, at, at, is_whole=kwh == round(kwh), _top_kwh=kwh)
 
     def judge(self, kwh: float, at: datetime, full_w: float) -> Verdict:
-        """What a value is, told at `at`, not before the one before it. It is taken in."""
+        """What a value is, told at `at`, not before the one before it.
+
+        It is taken in where it counts; where the counter began anew a fresh watch is due.
+        """
         grown, full_kwh = kwh - self.kwh, self._full_kwh(self.at, at, full_w)
         standing_kwh = self._full_kwh(self.moved_at, at, full_w)
         most_kwh = max(full_kwh, self.may_kwh, min(STEP_KWH, standing_kwh))
         room = min(self._room_kwh + SLACK_SHARE * full_kwh, SLACK_SHARE * most_kwh + SLACK_KWH)
         if grown < 0 and self._is_anew(kwh):
-            return self._begin_anew(kwh, at)
+            return Verdict.BEGAN_ANEW
         if grown > room:
             return self._doubt(kwh, at, full_w)
         self._doubted = None
@@ -103,12 +106,6 @@ class CounterWatch:
             return True
         return fell > max(FLICKER_KWH, min(self._grown_kwh, STEP_KWH + SLACK_KWH))
 
-    def _begin_anew(self, kwh: float, at: datetime) -> Verdict:
-        fresh = CounterWatch.begin(kwh, at)
-        for name in CounterWatch.__slots__:
-            setattr(self, name, getattr(fresh, name))
-        return Verdict.BEGAN_ANEW
-
     def _doubt(self, kwh: float, at: datetime, full_w: float) -> Verdict:
         """A slip, or a counter of something else that goes on from there."""
         before, self._doubted = self._doubted, (kwh, at)
@@ -118,7 +115,7 @@ class CounterWatch:
             grown = kwh - before[0]
             full_kwh = self._full_kwh(before[1], at, full_w)
             if 0 <= grown <= SLACK_SHARE * full_kwh + SLACK_KWH:
-                return self._begin_anew(kwh, at)
+                return Verdict.BEGAN_ANEW
         return Verdict.CANNOT_BE
 
     @staticmethod

@@ -133,11 +133,13 @@ class EnergyMeter:
         verdict = watch.judge(kwh, at, self.max_power_w)
         if verdict is Verdict.CANNOT_BE:
             return _too_much_text(kind, kwh, in_wh=in_wh)
-        if watch.moved_at != moved_at:
+        if watch.moved_at != moved_at or verdict is Verdict.BEGAN_ANEW:
             self._session_beside = None
-        if verdict is Verdict.COUNTS and kwh == last.kwh:
+        if verdict is Verdict.BEGAN_ANEW:
+            self._watches[kind] = CounterWatch.begin(kwh, at)
+        elif kwh == last.kwh:
             return self._stands_at(kind, watch)
-        if verdict is Verdict.COUNTS:
+        else:
             correction = kwh - last.kwh - self.since_counter_kwh
             self._add(correction + self._counted_after(at), last.at, at)
         self._count_from(kind, kwh, at)

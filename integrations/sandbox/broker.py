@@ -6,6 +6,7 @@ Never for production: iotcore has limits that matter there, and neither has pass
 import asyncio
 import contextlib
 import itertools
+import random
 import shutil
 import signal
 import socket
@@ -22,6 +23,9 @@ HOST = "127.0.0.1"
 READY_WITHIN_S = 10.0
 # Debian keeps servers out of a person's PATH.
 MOSQUITTO_PLACES = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
+
+# Below what systems give to connections: 32,768 on Linux, 49,152 elsewhere.
+PORTS, PORTS_TRIED = range(20_000, 32_000), 200
 
 # A shell stands between, which ends the broker when our end of its pipe closes: also where we were
 # killed. (PR_SET_PDEATHSIG would be forgotten when Mosquitto changes its user.)
@@ -177,7 +181,13 @@ async def _wait_until_ready(name: str, port: int) -> None:
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as sock:
-        sock.bind((HOST, 0))
-        return int(sock.getsockname()[1])
+    """A port on loopback that was free a moment ago. Raises Unavailable where none is found.
+
+    None of those that the system gives to connections: who connects to such a one while nobody
+    listens there may be given it himself, talks to himself, and keeps it from the listener.
+    """
+    for port in random.SystemRandom().sample(PORTS, PORTS_TRIED):
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind((HOST, port))
+            return port
+    raise Unavailable(f"no free port on {HOST} from {PORTS[0]} to {PORTS[-1]}")

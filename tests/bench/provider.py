@@ -6,7 +6,6 @@ Nothing may be lost: every sign-in ends with a consent at FlatPeak, every poll w
 import asyncio
 import os
 import signal
-import socket
 import statistics
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from pathlib import Path
 import aiohttp
 
 from integrations.provider.demo import FILES
+from integrations.sandbox.broker import free_port
 from tests.bench.agent import Row
 from tests.fakes.flatpeak_for_providers import (
     PASSWORD,
@@ -106,9 +106,7 @@ async def _polls(pollers: list[Poller]) -> tuple[list[float], int]:
 
 
 async def _measure(folder: Path) -> tuple[list[float], list[float], int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     async with flatpeak_for_providers() as flatpeak:
         config = _config(folder, flatpeak.url, port)

@@ -2,13 +2,13 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from integrations.sandbox.broker import free_port
 from tests.fakes.parts import lacking
 
 UNPRIVILEGED = ("postgres", "nobody")
@@ -62,9 +62,7 @@ def postgres() -> Iterator[str]:
             [*prefix, initdb, *options], capture_output=True, text=True, check=False, cwd=folder
         )
         assert made.returncode == 0, made.stderr
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         settings = {"listen_addresses": "127.0.0.1", "port": port, "fsync": "off"}
         settings |= {"unix_socket_directories": folder, "max_connections": 100}
         words = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]

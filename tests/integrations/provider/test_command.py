@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -16,6 +15,7 @@ import pytest
 from agent.cli.provider import main
 from integrations.provider.demo import FOLDER
 from integrations.provider.settings import read_settings
+from integrations.sandbox.broker import free_port
 from tests.fakes.flatpeak_for_providers import PASSWORD, USERNAME, Poller, flatpeak_for_providers
 from tests.fakes.provider import CLEO, SECRET, Browser, sign_in
 
@@ -41,12 +41,6 @@ def write_config(
 def provider(deed: str, config: Path, *more: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "agent", "provider", deed, "--config", str(config), *more]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager

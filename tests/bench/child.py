@@ -10,6 +10,7 @@ from pathlib import Path
 
 from agent.app import run_agent
 from agent.clock import Clock
+from agent.heap import trim_heap
 from agent.store import Store
 from integrations.registry import AgentConfig, tariff_source
 
@@ -69,6 +70,7 @@ async def main(task: dict[str, object]) -> None:
         after_hour[0] = resident_mb()
 
     asyncio.get_running_loop().call_later(3600 / float(str(task["speed"])), weigh)
+    trimming = asyncio.create_task(trim_heap(clock))
     await run_agent(
         config,
         clock=clock,
@@ -77,6 +79,7 @@ async def main(task: dict[str, object]) -> None:
         stop=stop,
         trusted_clock=True,
     )
+    trimming.cancel()
     ended = time.monotonic()
     figures = {
         "resident_after_hour_mb": after_hour[0],

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from agent.clock import Clock, wait_for
@@ -61,7 +61,7 @@ BETWEEN_PLANS_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class _Cycle:
-    """What one plan is made from."""
+    """What one plan is made from; `changed` are the devices that caused it."""
 
     now: datetime
     inputs: Mapping[str, PlanningInput]
@@ -69,6 +69,7 @@ class _Cycle:
     situation: Situation
     user_triggered: frozenset[str]
     urgent: frozenset[str]
+    changed: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -103,6 +104,7 @@ class Controller:
     _schedules: ScheduleMaker = field(init=False)
     _user_triggered: set[str] = field(default_factory=set, init=False)
     _urgent: set[str] = field(default_factory=set, init=False)
+    _changed: set[str] = field(default_factory=set, init=False)
     _triggered_at: dict[str, datetime] = field(default_factory=dict, init=False)
     _plan_wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _serve_wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
@@ -125,6 +127,7 @@ class Controller:
         """A device said something that matters; one of them causes a plan every few seconds."""
         if user_triggered:
             self._user_triggered.add(device)
+        self._changed.add(device)
         self._plan_again(self._due_after(device))
 
     def on_site_change(self) -> None:
@@ -151,6 +154,7 @@ class Controller:
         """A person asked: what can be done at once is done at once, then it is planned."""
         self._user_triggered.add(device)
         self._urgent.add(device)
+        self._changed.add(device)
         now = self.clock.now()
         if self.clock_trusted():
             self._apply_override_now(device, now)
@@ -259,6 +263,7 @@ class Controller:
         cycle = self._gather(now)
         if cycle is None:
             return
+        await self._plan_changed(cycle)
         plan = await self.planner.plan(cycle.situation) or await self._without_planner(cycle)
         if plan is None:
             return
@@ -273,6 +278,21 @@ class Controller:
         self._publish_plan(plan, cycle.situation, changed=bool(issued))
         stalled = {name for name in self.devices if self.devices.model(name).stalled(now)}
         self._deadlines.look(cycle.inputs, plan, stalled)
+
+    async def _plan_changed(self, cycle: _Cycle) -> None:
+        """Where no device touches another, one that has changed waits for nobody else's plan."""
+        situation = cycle.situation
+        if situation.site != ALONE or all(one.id in cycle.changed for one in situation.devices):
+            return
+        inputs = {name: item for name, item in cycle.inputs.items() if name in cycle.changed}
+        if not inputs:
+            return
+        devices = tuple(one for one in situation.devices if one.id in inputs)
+        own = replace(cycle, inputs=inputs, situation=replace(situation, devices=devices))
+        plan = await self.planner.plan(own.situation)
+        if plan is not None:
+            self._issue(own, with_assumptions(plan, inputs), self.clock.now())
+            self.dispatcher.publish_due_setpoints(self.clock.now())
 
     def _gather(self, now: datetime) -> _Cycle | None:
         """What is known now, as a Situation; None while the first prices may still come."""
@@ -289,6 +309,7 @@ class Controller:
             prices = prices or PriceForecast("", self.site.location().zone.key)
         triggered, self._user_triggered = frozenset(self._user_triggered), set()
         urgent, self._urgent = frozenset(self._urgent), set()
+        changed, self._changed = frozenset(self._changed), set()
         inputs = self.limits.within(inputs, now)
         for device, item in inputs.items():
             self.devices.note_input(device, item, now)
@@ -307,7 +328,7 @@ class Controller:
             pv=self.site.power.pv(),
             pv_curtailable=any(profile.produces for profile in self.profiles.values()),
         )
-        return _Cycle(now, inputs, prices, situation, triggered, urgent)
+        return _Cycle(now, inputs, prices, situation, triggered, urgent, changed)
 
     async def _without_planner(self, cycle: _Cycle) -> Plan | None:
         """Nothing where a plan is in force for everybody who asks, else the rule's."""

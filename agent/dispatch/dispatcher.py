@@ -277,7 +277,7 @@ class Dispatcher:
     def _finished(self, schedule: Schedule, now: int, *, never_more: bool) -> Schedule:
         """With its last touches, as the device can take it."""
         device = schedule.device
-        schedule = finished(schedule, now, never_more=never_more)
+        schedule = finished(schedule, now, never_more=never_more, held=self.held(device))
         phases = self.profiles[device].phases
         if phases is not None:
             schedule = with_phases(schedule, phases, self._phase_history(device, now), now)

@@ -17,10 +17,15 @@ JUST_ENDED_S = 60
 SIX_DIGITS = Decimal("1e-6")
 
 
-def finished(schedule: Schedule, now: int, *, never_more: bool) -> Schedule:
-    """`never_more`: a site limit holds, so nothing may take more at any instant than it did."""
+def finished(
+    schedule: Schedule, now: int, *, never_more: bool, held: Schedule | None = None
+) -> Schedule:
+    """`never_more`: a site limit holds, so nothing may take more at any instant than it did.
+
+    By `held` the device ran until a moment ago or now, or has been off for longer.
+    """
     slots = [slot for slot in schedule.slots if slot.end > now]
-    slots = _without_slivers(slots, now, never_more=never_more)
+    slots = _without_slivers(slots, now, _ran_until(held, now), never_more=never_more)
     return replace(schedule, slots=tuple(_backdate_start(slot, now) for slot in slots))
 
 
@@ -43,12 +48,18 @@ def without_restart(schedule: Schedule, held: Schedule | None, now: int) -> Sche
     return replace(schedule, slots=slots[1:])
 
 
+def _ran_until(held: Schedule | None, now: int) -> int | None:
+    """The end of the last slot, `now` for one under way; None where a minute off is over."""
+    ends = [min(slot.end, now) for slot in held.slots if slot.start < now] if held else []
+    return max((end for end in ends if end > now - SHORTEST_S), default=None)
+
+
 def _without_slivers(
-    slots: list[ScheduleSlot], now: int, *, never_more: bool
+    slots: list[ScheduleSlot], now: int, ran_until: int | None, *, never_more: bool
 ) -> list[ScheduleSlot]:
     """One touch may make room for the next: what is left out leaves a gap, a gap a short slot."""
     for _ in range(len(slots) + 2):
-        joined = _without_short_gaps(slots, now, never_more=never_more)
+        joined = _without_short_gaps(slots, now, ran_until, never_more=never_more)
         joined = _merge_short(joined, now, never_more=never_more)
         if joined == slots:
             break
@@ -57,26 +68,24 @@ def _without_slivers(
 
 
 def _without_short_gaps(
-    slots: list[ScheduleSlot], now: int, *, never_more: bool
+    slots: list[ScheduleSlot], now: int, ran_until: int | None, *, never_more: bool
 ) -> list[ScheduleSlot]:
     """Closed, or widened to a minute where nothing may take more."""
     out: list[ScheduleSlot] = []
     for slot in slots:
-        end = out[-1].end if out else now
-        missing = SHORTEST_S - (slot.start - end)
+        end = out[-1].end if out else ran_until
+        missing = 0 if end is None else SHORTEST_S - (slot.start - end)
         if not 0 < missing < SHORTEST_S:
             out.append(slot)
-        elif not never_more and out:
-            out[-1] = _moved(out[-1], out[-1].start, slot.start)
-            out.append(slot)
         elif not never_more:
-            out.append(_moved(slot, now, slot.end))
-        elif not out:
-            # Off until then, and nobody knows what it did before.
-            out.append(slot)
+            if out:
+                out[-1] = _moved(out[-1], out[-1].start, slot.start)
+                out.append(slot)
+            else:
+                out.append(_moved(slot, now, slot.end))
         elif slot.end - slot.start - missing >= SHORTEST_S:
             out.append(_moved(slot, slot.start + missing, slot.end))
-        elif out[-1].end - max(out[-1].start, now) - missing >= SHORTEST_S:
+        elif out and out[-1].end - max(out[-1].start, now) - missing >= SHORTEST_S:
             out[-1] = _moved(out[-1], out[-1].start, out[-1].end - missing)
             out.append(slot)
         # Else it is left out: both are too short to give way.

@@ -25,6 +25,20 @@ def test_a_gap_of_seconds_is_closed_and_a_slot_of_seconds_goes_to_its_neighbour(
     assert shown(made) == [(600, 1230, 5000), (1230, 1820, 5000)]
 
 
+def test_a_device_that_has_been_off_begins_when_the_plan_says() -> None:
+    soon = schedule(EV, (30, 1800, 5000))
+    for held in (None, schedule(EV, (-7200, -3600, 5000), (30, 1800, 5000))):
+        assert shown(finished(soon, NOW, never_more=False, held=held)) == [(30, 1800, 5000)]
+
+
+@pytest.mark.parametrize("ended", [0, -20, 600])
+def test_a_device_that_ran_a_moment_ago_is_not_off_for_seconds(ended: int) -> None:
+    soon, held = schedule(EV, (30, 1800, 5000)), schedule(EV, (-7200, ended, 5000))
+    assert shown(finished(soon, NOW, never_more=False, held=held)) == [(-300, 1800, 5000)]
+    widened = finished(soon, NOW, never_more=True, held=held)
+    assert shown(widened) == [(min(ended, 0) + 60, 1800, 5000)]
+
+
 def test_a_lonely_slot_of_seconds_lasts_a_minute() -> None:
     made = finished(schedule(EV, (600, 610, 5000)), NOW, never_more=False)
     assert shown(made) == [(600, 660, 5000)]

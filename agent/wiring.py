@@ -239,6 +239,7 @@ def build(
         on_change=lambda device, user: controller.on_change(device, user),
         on_asked=lambda device: controller.on_request(device),
         on_reappeared=signals.time_wanted.set,
+        on_unheard=lambda device: dispatcher.setpoints.tell_again(device),
         on_take_back=lambda device: controller.take_back(device),
         bookkeeper=bookkeeper,
         acknowledges=lambda device: adapters[device].acknowledges,
@@ -303,7 +304,7 @@ def build(
         if isinstance(item, Acknowledgement):
             dispatcher.on_ack(device, item, to_unix_floor(clock.now()))
         if isinstance(item, Presence) and item.online and devices.model(device).online is False:
-            dispatcher.setpoints.reappeared(device)
+            dispatcher.setpoints.tell_again(device)
         devices.on_decoded(device, item, retained=retained)
         something_changed()
 

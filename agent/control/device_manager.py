@@ -47,8 +47,9 @@ class DeviceManager:
 
     `on_change(device, user_triggered)`: something matters for the plan; user-triggered where a
     person did something, so that even small changes are published. `on_asked(device)`: a person has
-    asked for something by a request. `on_reappeared` comes after a silence, `on_take_back(device)`
-    when its schedule is to be taken back before it is given anew. `acknowledges(device)`: it is
+    asked for something by a request. `on_reappeared` comes after a silence, `on_unheard(device)`
+    where it shows that what it was told has not reached it, `on_take_back(device)` when its
+    schedule is to be taken back before it is given anew. `acknowledges(device)`: it is
     expected to confirm what it is told; `revision_problem(device)`: what is wrong with the revision
     that it says it holds. `on_profile(device, profile)` hears what it is where the config leaves
     that to it to say.
@@ -65,6 +66,7 @@ class DeviceManager:
     on_change: Callable[[str, bool], None]
     on_asked: Callable[[str], None]
     on_reappeared: Callable[[], None]
+    on_unheard: Callable[[str], None]
     on_take_back: Callable[[str], None]
     bookkeeper: Bookkeeper
     acknowledges: Callable[[str], bool] = lambda device: True
@@ -221,6 +223,8 @@ class DeviceManager:
             self._save_state(name, now, at_once=True)
         if matters or plug_changed:
             self.on_change(name, plug_changed)
+        if not retained and device.model.following.asked_in_vain(now):
+            self.on_unheard(name)
 
     def _on_ack(self, name: str, ack: Acknowledgement, now: datetime) -> None:
         device = self._by_id[name]

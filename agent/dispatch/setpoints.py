@@ -63,10 +63,10 @@ class SetpointSender:
         What was said meanwhile is lost to devices that hold no schedule.
         """
         for device in self.adapters:
-            self.reappeared(device)
+            self.tell_again(device)
 
-    def reappeared(self, device: str) -> None:
-        """It may have forgotten what it was told, and nobody heard what it did meanwhile."""
+    def tell_again(self, device: str) -> None:
+        """It may not have heard or has forgotten what it was told, and may have done anything."""
         adapter, setpoint = self.adapters[device], self._setpoints.get(device)
         if adapter.holds_schedule:
             return

@@ -1,6 +1,7 @@
 """A night with evcc in place of firmware of ours: what its car and its battery see of it."""
 
 import asyncio
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,14 +31,16 @@ BATTERY: dict[str, Any] = {
 }
 
 
-def night(device: dict[str, Any], hours: int, asked: str = "") -> tuple[Home, Evcc]:
+def night(
+    device: dict[str, Any], hours: int, asked: str = "", misses: Collection[str] = ()
+) -> tuple[Home, Evcc]:
     """From 18:00 local time until the agent stops; `asked` is a person's request after a minute."""
     made: list[Evcc] = []
 
     async def run(clock: SteppedClock) -> Home:
         async with FlatPeakSandbox(clock) as sandbox:
             home = Home(clock, sandbox)
-            evcc = Evcc(home.broker, clock)
+            evcc = Evcc(home.broker, clock, misses=set(misses))
             made.append(evcc)
             # It was there first: all that the agent knows of it at its start was kept for it.
             evcc.begin()
@@ -70,6 +73,14 @@ def test_a_car_at_evcc_is_charged_by_the_morning_and_let_go_when_the_agent_stops
     assert own == [f"{BASE}/device/ev/wish"]
     # The car's current is as it should be: evcc's settings are left alone.
     assert not home.broker.bodies(f"{TOPIC}/maxCurrent/set")
+
+
+def test_a_command_that_is_lost_is_given_again() -> None:
+    """One that is off is charged all the same, one that charges is stopped before it is full."""
+    home, evcc = night(CAR, 13, misses=("now", "off"))
+    assert not evcc.misses
+    assert 79.5 <= evcc.soc < 85
+    assert abs(float(home.ledger.of("ev").energy_kwh) - evcc.session_kwh) < 0.5
 
 
 def test_a_battery_mode_never_lapses_while_the_agent_lives() -> None:

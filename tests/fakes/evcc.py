@@ -17,7 +17,10 @@ CHARGES_W, CAPACITY_KWH = 11_040, 58.0
 
 @dataclass
 class Evcc:
-    """`modes` by the loop's time: what the loadpoint was told; `soc` of the car in percent."""
+    """`modes`: what the loadpoint was told; `soc` of the car in percent.
+
+    `misses`: the first command of each of these modes never reaches it.
+    """
 
     broker: MemoryBroker
     clock: SteppedClock
@@ -25,6 +28,7 @@ class Evcc:
     mode: str = "pv"
     battery_mode: str = "normal"
     lapses: int = 0
+    misses: set[str] = field(default_factory=set)
     modes: list[str] = field(default_factory=list)
     session_kwh: float = 0.0
     _told_at: float | None = None
@@ -40,6 +44,9 @@ class Evcc:
         word = message.payload.decode()
         if message.topic == f"{TOPIC}/mode/set":
             assert word in ("off", "now", "pv", "minpv")
+            if word in self.misses and (word == "now" or self.mode == "now"):
+                self.misses.remove(word)
+                return
             self.mode = word
             self.modes.append(word)
         elif message.topic == "evcc/site/batteryMode/set":

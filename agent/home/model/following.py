@@ -17,6 +17,13 @@ LONGEST_DOUBLING = 4
 # Less than this may be a standby that no schedule ends.
 UNASKED_SHARE = 0.2
 LESS_SHARE = 0.93
+# What has shown no effect since it was asked may not have arrived.
+ASKED_AGAIN_AFTER = (
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+    timedelta(minutes=15),
+    timedelta(hours=1),
+)
 # What an inverter gives above its limit is less than this where it keeps it.
 ABOVE_LIMIT_SHARE, ABOVE_LIMIT_W = 0.05, 100.0
 # Near full a car takes less and less: that says nothing of what it can take.
@@ -69,6 +76,8 @@ class Following:
     _seen: Deviation | None = None
     _seen_since: datetime | None = None
     _asked: bool = False
+    _obeyed: bool = False
+    _asked_again: int = 0
     _less_since: datetime | None = None
     _most_taken_w: float = 0.0
 
@@ -90,6 +99,7 @@ class Following:
         asked = bool(asked_w and asked_w > 0)
         if asked != self._asked or self.asked_since is None:
             self._asked, self.asked_since = asked, now
+            self._obeyed, self._asked_again = False, 0
         if taken_w is None:
             self._seen = self._less_since = None
             if self.deviation is not None:
@@ -99,6 +109,7 @@ class Following:
         if seen is not self._seen:
             self._seen, self._seen_since = seen, max(told_at or now, self.asked_since)
         if seen is None:
+            self._obeyed = self._obeyed or (told_at or now) > self.asked_since
             self._follows(asked_w, taken_w, soc_percent, now, measured=measured)
             return
         self._less_since = None
@@ -169,6 +180,20 @@ class Following:
         """The next slot begins at `at`: by then it is tried again."""
         if self.retries.retry_at is not None:
             self.retries.retry_at = min(self.retries.retry_at, at)
+
+    def asked_in_vain(self, now: datetime) -> bool:
+        """True each time that it is to be asked again, for it may not have heard.
+
+        One that did as asked and then something else has heard: a person, or its own logic.
+        """
+        if self._seen is None or self._obeyed or self.asked_since is None:
+            return False
+        number = min(self._asked_again, len(ASKED_AGAIN_AFTER) - 1)
+        more = ASKED_AGAIN_AFTER[-1] * (self._asked_again - number)
+        if now - self.asked_since < ASKED_AGAIN_AFTER[number] + more:
+            return False
+        self._asked_again += 1
+        return True
 
     def refuses(self, now: datetime) -> None:
         """It did not take what it was told: what it holds stands a while."""

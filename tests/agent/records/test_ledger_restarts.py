@@ -129,6 +129,7 @@ class Life:
             on_change=lambda device, user: None,
             on_asked=lambda device: None,
             on_reappeared=lambda: None,
+            on_unheard=lambda device: None,
             on_take_back=lambda device: None,
             bookkeeper=self.keeper,
         )

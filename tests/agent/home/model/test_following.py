@@ -121,3 +121,22 @@ def test_a_refusal_is_waited_out_whatever_it_takes() -> None:
     assert car.holds_still(at(90))
     car.accepts()
     assert not car.holds_still(at(40))
+
+
+def test_what_never_showed_any_effect_is_asked_again_now_and_then() -> None:
+    car = Following(11_000.0, learns=True)
+    again = []
+    for minute in range(200):
+        car.observe(0, 11_000, 50.0, at(minute))
+        if car.asked_in_vain(at(minute)):
+            again.append(minute)
+    assert again == [1, 5, 15, 60, 120, 180]
+
+
+def test_who_did_as_asked_and_then_something_else_has_heard() -> None:
+    """Somebody switched it on by hand."""
+    relay = Following(2000.0, learns=False)
+    watch(relay, 0, 2, 0, asked_w=0)
+    watch(relay, 3, 60, 2000, asked_w=0)
+    assert relay.deviation is Deviation.TAKES_UNASKED
+    assert not relay.asked_in_vain(at(60))

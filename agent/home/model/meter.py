@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from agent.energy.sentences import sentence
 from agent.home.model.commanded import Commanded, CommandedSpan
-from agent.home.model.counter_watch import SLACK_SHARE, CounterWatch, Verdict
+from agent.home.model.counter_watch import NOTHING_SHARE, SLACK_SHARE, CounterWatch, Verdict
 
 # Values that stop coming for so long are no longer counted on.
 REPORTS_WITHIN = timedelta(minutes=15)
@@ -67,6 +67,7 @@ class EnergyMeter:
     _watches: dict[str, CounterWatch] = field(default_factory=dict)
     _frozen: dict[str, float] = field(default_factory=dict)
     _session_beside: Counter | None = None
+    _total_beside: float = 0.0
     _possible_kwh: float = 0.0
 
     # --- what is told to the device, and what it tells ------------------------------------------
@@ -316,8 +317,11 @@ class EnergyMeter:
         Then the session's counts, from where it stood when the meter froze.
         """
         beside = self._session_beside
+        total = self.counters[TOTAL].kwh
         if beside is None or kwh < beside.kwh:
-            self._session_beside = Counter(kwh, at)
+            self._session_beside, self._total_beside = Counter(kwh, at), total
+            return False
+        if total - self._total_beside > NOTHING_SHARE * (kwh - beside.kwh):
             return False
         watch = self._watch(TOTAL, self.counters[TOTAL])
         most = self.max_power_w * _hours(beside.at, at) / 1000

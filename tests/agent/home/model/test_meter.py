@@ -207,3 +207,19 @@ def test_a_counter_that_keeps_its_value_after_the_car_has_left_is_no_fault() -> 
     kept.command([], at(600))
     assert kept.report_counter("energy_kwh", 10.0, at(900), at(900)) is None
     assert kept.session_kwh == 0
+
+
+def test_two_counters_that_begin_to_move_after_hours_count_once() -> None:
+    """The car slept all day although it was told to charge; then it woke up."""
+    both = meter()
+    both.command([told(7200, 0, 3000)], at(0))
+    taken = 0.0
+    for half_minute in range(2 * 900):
+        minute = half_minute / 2
+        charges = minute > 600 and taken < 20
+        both.report_power(7200 if charges else 0, at(minute), at(minute))
+        both.report_counter("energy_kwh", round(taken, 3), at(minute), at(minute))
+        both.report_counter("energy_total_kwh", round(500 + taken, 3), at(minute), at(minute))
+        taken += 0.06 if charges else 0
+    both.integrate_to(at(900))
+    assert both.session_kwh == pytest.approx(taken, abs=0.2)

@@ -59,7 +59,8 @@ class ClockMonitor:
 
     `newest_stored` is the newest instant that anything stored carries, `newest_confirmed` the
     newest that a confirmed clock has shown; both from earlier lives, None where unknown.
-    `on_trusted` is called when trust begins and after each jump that was mended,
+    `on_trusted` is called when trust begins and after each jump that was mended, `on_jump(by)` at
+    the first look after the clock was set, `by` forward or (negative) back,
     `on_confirmation_wanted` a few seconds into doubt and every quarter of an hour in it: somebody
     may ask a server for its Date. `on_confirmed_instant` is to be stored for the next life.
     `assume_trusted` is for a clock that is somebody's own (demo, tests).
@@ -72,6 +73,7 @@ class ClockMonitor:
     synchronised: Callable[[], bool] = kernel_synchronised
     assume_trusted: bool = False
     on_trusted: Callable[[], None] = lambda: None
+    on_jump: Callable[[timedelta], None] = lambda by: None
     on_confirmation_wanted: Callable[[], None] = lambda: None
     on_confirmed_instant: Callable[[datetime], None] = lambda when: None
     _trusted: bool = field(default=False, init=False)
@@ -91,6 +93,11 @@ class ClockMonitor:
         if self._trusted:
             self._look_for_jump()
         return self._trusted
+
+    def look(self) -> None:
+        """Before anything is noted by this clock."""
+        if not self.assume_trusted:
+            self._look_for_jump()
 
     def on_server_time(self, server_time: datetime) -> None:
         """The Date header of an answer that just came."""
@@ -153,6 +160,7 @@ class ClockMonitor:
             return
         jumped = wall - before[1] - timedelta(seconds=steady - before[0])
         if abs(jumped) > MAX_CLOCK_OFFSET:
+            self.on_jump(jumped)
             self._begin_doubt()
             self._off = timedelta(0)
             self._doubt(sentence("the clock jumped by {jumped}", jumped=jumped), "")

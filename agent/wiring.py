@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from agent.app_ports import BrokerConnection, ConnectionFactory
@@ -288,6 +288,11 @@ def build(
     devices.restore({item.id: item for item in config.appliances}, profiles)
     dispatcher.restore(clock.now())
 
+    def on_clock_jump(by: timedelta) -> None:
+        devices.clock_jumped(by)
+        power.clock_jumped()
+
+    monitor.on_jump = on_clock_jump
     guard = TopicGuard(topics, outbox, health)
 
     def on_schedule_seen(device: str, payload: bytes, retained: bool) -> None:
@@ -295,6 +300,7 @@ def build(
             guard.name(topics.device(device, "schedule"))
 
     def on_decoded(device: str, item: Decoded, retained: bool) -> None:
+        monitor.look()
         if isinstance(item, UntimedReading) and item.current:
             retained = False
         if device in meters:

@@ -46,6 +46,8 @@ log = logging.getLogger(__name__)
 CYCLE_PERIOD = timedelta(minutes=5)
 # After a switching the device is given this long to tell what it took.
 REPORT_GRACE = timedelta(seconds=30)
+# A run that has not brought what it should goes on without a gap where it is seen before its end.
+LAST_LOOK = timedelta(seconds=10)
 # What a person asked for goes on without a gap where it is given piece by piece.
 RENEWED_BEFORE = timedelta(seconds=RENEWED_BEFORE_S)
 # Without any price the first plan waits this long for the first answer of the tariff source.
@@ -273,6 +275,9 @@ class Controller:
             slots = ((slot.start, slot.end, slot.power_w, slot.cost) for slot in part.slots)
             self.bookkeeper.note_plan(part.id, slots)
         issued = self._issue(cycle, plan, self.clock.now())
+        end = self.dispatcher.next_end(self.clock.now())
+        if end is not None and end - LAST_LOOK > self.clock.now():
+            self._next_cycle = min(self._next_cycle or end, end - LAST_LOOK)
         self.dispatcher.publish_due_setpoints(self.clock.now())
         self._serve_wake.set()
         self._publish_plan(plan, cycle.situation, changed=bool(issued))

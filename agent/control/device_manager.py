@@ -27,6 +27,7 @@ from agent.health import Health
 from agent.home import stored_wishes
 from agent.home.kinds import KINDS
 from agent.home.model import stored
+from agent.home.model.clock_changes import ClockJump, move_with_clock
 from agent.home.model.device_model import PERSISTED_KINDS, DeviceModel
 from agent.home.planning_input import PlanningContext, PlanningInput
 from agent.home.wishes import Wish, expired
@@ -73,12 +74,14 @@ class DeviceManager:
     revision_problem: Callable[[str], str | None] = lambda device: None
     on_profile: Callable[[str, DeviceProfile], None] = lambda device, profile: None
     _by_id: dict[str, ManagedDevice] = field(default_factory=dict, init=False)
+    _begun: datetime = field(init=False)
     _configured: Mapping[str, DeviceSection] = field(default_factory=dict, init=False)
     _saved_at: datetime | None = field(default=None, init=False)
     _report: DeviceReport = field(init=False)
     _requests: DeviceRequests = field(init=False)
 
     def __post_init__(self) -> None:
+        self._begun = self.clock.now()
         self._report = DeviceReport(
             self.health, self.events, self.acknowledges, self.revision_problem
         )
@@ -162,6 +165,14 @@ class DeviceManager:
     def roof_limited(self, now: datetime) -> bool:
         """Does an inverter give as much as it may?"""
         return any(device.model.is_limited(now) for device in self._by_id.values())
+
+    def clock_jumped(self, by: timedelta) -> None:
+        """The wall clock was set forward or back by so much."""
+        now = self.clock.now()
+        jump = ClockJump(self._begun, now - by, by)
+        for device in self._by_id.values():
+            move_with_clock(device.model, jump)
+        self._begun = min(jump.moved(self._begun), now)
 
     # --- what comes in --------------------------------------------------------------------------
 

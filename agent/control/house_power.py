@@ -175,6 +175,12 @@ class HousePower:
         while len(self._surplus) > 1 and self._surplus[1][0] < first:
             del self._surplus[0]
 
+    def clock_jumped(self) -> None:
+        """When what is known of now was told, nobody knows any more."""
+        self.meters.forget()
+        self._last.clear()
+        self._surplus.clear()
+
     # --- what is kept ---------------------------------------------------------------------------
 
     def look(self, now: datetime) -> None:

@@ -70,6 +70,10 @@ class SiteMeters:
         # A roof draws a few watts at night; that is the house's.
         return sum(values) if role is MeterRole.GRID else max(0.0, sum(values))
 
+    def forget(self) -> None:
+        """What each told last counts no more."""
+        self._powers.clear()
+
     def look(self, now: datetime) -> None:
         """Say in health which of them tells nothing."""
         for name in self.only_read:

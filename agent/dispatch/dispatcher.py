@@ -142,6 +142,13 @@ class Dispatcher:
         moments = [*self.setpoints.next_moments(), *(due for _, due in self._deferred.values())]
         return from_unix(min(moments)) if moments else None
 
+    def next_end(self, now: datetime) -> datetime | None:
+        """When the first of the slots under way ends."""
+        at = to_unix_floor(now)
+        slots = (schedule.slot_at(at) for schedule in self.held_schedules().values())
+        ends = [slot.end for slot in slots if slot is not None]
+        return from_unix(min(ends)) if ends else None
+
     @property
     def waits_for_headroom(self) -> bool:
         """Did something not fit beside what others may still be taking?"""

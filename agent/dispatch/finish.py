@@ -74,17 +74,19 @@ def _without_short_gaps(
     out: list[ScheduleSlot] = []
     for slot in slots:
         end = out[-1].end if out else ran_until
-        missing = 0 if end is None else SHORTEST_S - (slot.start - end)
+        missing = 0 if end is None else SHORTEST_S - (max(slot.start, now) - end)
         if not 0 < missing < SHORTEST_S:
             out.append(slot)
-        elif not never_more:
-            if out:
-                out[-1] = _moved(out[-1], out[-1].start, slot.start)
-                out.append(slot)
-            else:
-                out.append(_moved(slot, now, slot.end))
-        elif slot.end - slot.start - missing >= SHORTEST_S:
-            out.append(_moved(slot, slot.start + missing, slot.end))
+        elif not never_more and out:
+            out[-1] = _moved(out[-1], out[-1].start, slot.start)
+            out.append(slot)
+        elif end == now and not never_more:
+            out.append(_moved(slot, now, slot.end))
+        elif end != now and not out and slot.price is None:
+            # A person asked for it: it goes at once.
+            out.append(slot)
+        elif slot.end - max(slot.start, now) - missing >= SHORTEST_S:
+            out.append(_moved(slot, max(slot.start, now) + missing, slot.end))
         elif out and out[-1].end - max(out[-1].start, now) - missing >= SHORTEST_S:
             out[-1] = _moved(out[-1], out[-1].start, out[-1].end - missing)
             out.append(slot)

@@ -31,12 +31,24 @@ def test_a_device_that_has_been_off_begins_when_the_plan_says() -> None:
         assert shown(finished(soon, NOW, never_more=False, held=held)) == [(30, 1800, 5000)]
 
 
-@pytest.mark.parametrize("ended", [0, -20, 600])
-def test_a_device_that_ran_a_moment_ago_is_not_off_for_seconds(ended: int) -> None:
-    soon, held = schedule(EV, (30, 1800, 5000)), schedule(EV, (-7200, ended, 5000))
+@pytest.mark.parametrize("ends", [0, 600])
+def test_a_device_that_runs_is_not_off_for_seconds(ends: int) -> None:
+    soon, held = schedule(EV, (30, 1800, 5000)), schedule(EV, (-7200, ends, 5000))
     assert shown(finished(soon, NOW, never_more=False, held=held)) == [(-300, 1800, 5000)]
-    widened = finished(soon, NOW, never_more=True, held=held)
-    assert shown(widened) == [(min(ended, 0) + 60, 1800, 5000)]
+    assert shown(finished(soon, NOW, never_more=True, held=held)) == [(60, 1800, 5000)]
+
+
+@pytest.mark.parametrize("never_more", [False, True])
+@pytest.mark.parametrize("begins", [-300, 0, 10])
+def test_a_device_that_stopped_a_moment_ago_is_off_for_a_minute(
+    begins: int, *, never_more: bool
+) -> None:
+    held = schedule(EV, (-7200, -20, 5000))
+    made = finished(priced((begins, 1800, 5000)), NOW, never_more=never_more, held=held)
+    assert shown(made) == [(40, 1800, 5000)]
+    # What a person asks for goes at once.
+    asked = finished(schedule(EV, (begins, 1800, 5000)), NOW, never_more=never_more, held=held)
+    assert shown(asked)[0][0] == (begins if begins > 0 else -300)
 
 
 def test_a_lonely_slot_of_seconds_lasts_a_minute() -> None:

@@ -1,0 +1,66 @@
+"""The wall clock jumped: what was heard before it was heard at other times than noted. Pure.
+
+Time itself has gone on as ever, so every instant that was noted in this life by the wrong clock
+moves with it. What earlier lives have stored, and what lies ahead, was never read off that clock.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from agent.home.model.commanded import Commanded
+from agent.home.model.device_model import DeviceModel
+from agent.home.model.held import HeldSchedules
+
+# The device follows these by its own clock, which has not jumped.
+KEPT = (Commanded, HeldSchedules)
+
+
+@dataclass(frozen=True, slots=True)
+class ClockJump:
+    """A clock that this life began by at `since` showed `until`, and then at once `by` more."""
+
+    since: datetime
+    until: datetime
+    by: timedelta
+
+    def moved(self, when: datetime) -> datetime:
+        """What lay behind and is in the future now was reckoned by the wrong clock all the same."""
+        by_this_clock = when >= self.since or when > self.until + self.by
+        return when + self.by if by_this_clock and when <= self.until else when
+
+
+def move_with_clock(model: DeviceModel, jump: ClockJump) -> None:
+    """Everything that the device has been seen to do."""
+    _moved(model, jump.moved)
+
+
+def _moved(value: object, move: Callable[[datetime], datetime]) -> object:
+    """The value itself where nothing in it moves; what can be changed is changed in place."""
+    if isinstance(value, datetime):
+        return move(value)
+    if isinstance(value, KEPT):
+        return value
+    if isinstance(value, tuple):
+        items = tuple(_moved(item, move) for item in value)
+        same = all(new is old for new, old in zip(items, value, strict=True))
+        return value if same else items
+    if isinstance(value, list):
+        value[:] = [_moved(item, move) for item in value]
+    elif isinstance(value, dict):
+        value.update({key: _moved(item, move) for key, item in value.items()})
+    elif is_dataclass(value) and not isinstance(value, type):
+        return _moved_parts(value, move)
+    return value
+
+
+def _moved_parts(value: Any, move: Callable[[datetime], datetime]) -> object:
+    parts = {item.name: getattr(value, item.name) for item in fields(value)}
+    moved = {name: _moved(part, move) for name, part in parts.items()}
+    changed = {name: new for name, new in moved.items() if new is not parts[name]}
+    if changed and value.__dataclass_params__.frozen:
+        return replace(value, **changed)
+    for name, new in changed.items():
+        setattr(value, name, new)
+    return value

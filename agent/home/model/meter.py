@@ -20,6 +20,9 @@ REPORTS_WITHIN = timedelta(minutes=15)
 FIRST_SLACK_KWH = 0.5
 # Of a session whose beginning nobody saw, more than this is not the counter of one session.
 MOST_OF_A_SESSION_KWH = 100.0
+# One that leaps so often within an hour, and comes back or goes on from there, counts two things in
+# turn, or nothing.
+LEAPS_AT_MOST, LEAPS_WITHIN = 3, timedelta(hours=1)
 TOTAL, SESSION = "energy_total_kwh", "energy_kwh"
 
 
@@ -66,6 +69,8 @@ class EnergyMeter:
     commanded: Commanded = field(default_factory=Commanded)
     _watches: dict[str, CounterWatch] = field(default_factory=dict)
     _frozen: dict[str, float] = field(default_factory=dict)
+    _leaps: dict[str, list[datetime]] = field(default_factory=dict)
+    _doubted: set[str] = field(default_factory=set)
     _session_beside: Counter | None = None
     _total_beside: float = 0.0
     _possible_kwh: float = 0.0
@@ -109,6 +114,8 @@ class EnergyMeter:
     def report_counter(self, kind: str, kwh: float, at: datetime, now: datetime) -> str | None:
         """Take a counter's value in; what is wrong with it, or None where it is believed."""
         at = min(at, now)
+        if self._is_erratic(kind, at):
+            return _erratic_text(kind)
         if kind in self._frozen:
             if kwh == self._frozen[kind]:
                 return _frozen_text(kind, kwh)
@@ -132,7 +139,15 @@ class EnergyMeter:
         watch = self._watch(kind, last)
         moved_at, in_wh = watch.moved_at, watch.could_be_wh(kwh, self.max_power_w, at)
         verdict = watch.judge(kwh, at, self.max_power_w)
+        came_back = kind in self._doubted and verdict is not Verdict.CANNOT_BE
+        if came_back or verdict is Verdict.BEGAN_ANEW:
+            self._doubted.discard(kind)
+            self._leaps.setdefault(kind, []).append(at)
+            if self._is_erratic(kind, at):
+                del self.counters[kind], self._watches[kind]
+                return _erratic_text(kind)
         if verdict is Verdict.CANNOT_BE:
+            self._doubted.add(kind)
             return _too_much_text(kind, kwh, in_wh=in_wh)
         if watch.moved_at != moved_at or verdict is Verdict.BEGAN_ANEW:
             self._session_beside = None
@@ -333,6 +348,12 @@ class EnergyMeter:
         self._watches[SESSION] = CounterWatch.begin(beside.kwh, beside.at)
         return True
 
+    def _is_erratic(self, kind: str, at: datetime) -> bool:
+        """It is not counted on until an hour after it was seen to leap."""
+        times = self._leaps.get(kind, [])
+        times[:] = [when for when in times if at - when < LEAPS_WITHIN]
+        return len(times) >= LEAPS_AT_MOST
+
     def _freeze(self, kind: str) -> None:
         """It is not counted on until it moves."""
         self._frozen[kind] = self.counters.pop(kind).kwh
@@ -352,6 +373,10 @@ def _too_much_text(kind: str, kwh: float, *, in_wh: bool = False) -> str:
             "{told} is more than full power could have brought: is it in Wh?", told=told
         )
     return sentence("{told} is more than full power could have brought", told=told)
+
+
+def _erratic_text(kind: str) -> str:
+    return sentence("{kind} goes up and down: it does not count", kind=kind)
 
 
 def _frozen_text(kind: str, kwh: float) -> str:

@@ -223,3 +223,21 @@ def test_two_counters_that_begin_to_move_after_hours_count_once() -> None:
         taken += 0.06 if charges else 0
     both.integrate_to(at(900))
     assert both.session_kwh == pytest.approx(taken, abs=0.2)
+
+
+def test_a_counter_that_tells_two_units_in_turn_is_not_counted_on() -> None:
+    """Its power is right, and counts; an hour after the counter has settled that counts again."""
+    confused = meter()
+    confused.command([told(7200, 0, 3000)], at(0))
+    taken = 0.0
+    said = set()
+    for half_minute in range(240):
+        minute, kwh = half_minute / 2, 500 + taken
+        confused.report_power(7200, at(minute), at(minute))
+        told_kwh = kwh if half_minute % 2 or minute > 50 else kwh / 1000
+        said.add(confused.report_counter("energy_total_kwh", told_kwh, at(minute), at(minute)))
+        taken += 0.06
+    confused.integrate_to(at(120))
+    assert confused.session_kwh == pytest.approx(taken, abs=0.5)
+    assert "energy_total_kwh goes up and down: it does not count" in said
+    assert "energy_total_kwh" in confused.counters

@@ -13,6 +13,8 @@ from agent.ports import OutgoingMessage
 from agent.report.documents import event_document
 
 SAME_KIND_EVERY = timedelta(minutes=1)
+# There are two tariffs, import and export, and what is said of one is no repetition of the other.
+TARIFF = "tariff_"
 MOST_TEXT = 300
 MOST_KEPT = 100
 
@@ -34,13 +36,13 @@ class EventQueue:
     def event(self, kind: str, device: str | None, text: str) -> None:
         """Say it, unless the same device has said one of its kind within the last minute."""
         now = self.clock.now()
-        key = kind, device or ""
-        last = self._last.get(key)
-        passed_s = None if last is None else now.timestamp() - last
-        if passed_s is not None and 0 <= passed_s < SAME_KIND_EVERY.total_seconds():
+        at, every_s = now.timestamp(), SAME_KIND_EVERY.total_seconds()
+        self._last = {key: last for key, last in self._last.items() if 0 <= at - last < every_s}
+        key = kind, device or (text if kind.startswith(TARIFF) else "")
+        if key in self._last:
             self.health.count("events_not_repeated")
             return
-        self._last[key] = now.timestamp()
+        self._last[key] = at
         text = clean_text(text, MOST_TEXT)
         self.recent.append(EventView(now, kind, device, text))
         document = event_document(now, kind, device, text)

@@ -214,10 +214,11 @@ class CompanionServices(Protocol):
     `changed` is set whenever something may have changed that it shows. While the clock is not
     trusted nothing is to be said of what holds now by it, such as a price. `publish` is for
     retained topics of its own, `repeat` publishes them and `status` once more. `request` is a wish
-    of a person, as if it had come on the device's topic (None: the site's). `events` are the last,
-    the oldest first. `remember` keeps a text over a restart, `recall` gives it back; who needs more
-    has tables of its own in `database`. `health` is for parts of its own. `tariff_connection` is
-    None where the tariff is not one that a person connects.
+    of a person, as if it had come on the device's topic (None: the site's); it returns the sentence
+    that refuses a device's. `events` are the last, the oldest first. `remember` keeps a text over a
+    restart, `recall` gives it back; who needs more has tables of its own in `database`. `health` is
+    for parts of its own. `tariff_connection` is None where the tariff is not one that a person
+    connects.
     """
 
     @property
@@ -253,7 +254,7 @@ class CompanionServices(Protocol):
 
     async def repeat(self, topics: Iterable[str]) -> None: ...
 
-    def request(self, device: str | None, payload: bytes) -> None: ...
+    def request(self, device: str | None, payload: bytes) -> str | None: ...
 
     def recall(self) -> str | None: ...
 

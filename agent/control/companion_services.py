@@ -113,11 +113,11 @@ class AgentServices:
         self.outbox.repeat(topics)
         await self.publish_status()
 
-    def request(self, device: str | None, payload: bytes) -> None:
-        if device is None:
-            self.place.receive_request(payload)
-        else:
-            self.managed.on_request(device, payload)
+    def request(self, device: str | None, payload: bytes) -> str | None:
+        if device is not None:
+            return self.managed.on_request(device, payload)
+        self.place.receive_request(payload)
+        return None
 
     def recall(self) -> str | None:
         return self.store.companion_text(self.name)

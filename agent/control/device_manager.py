@@ -262,8 +262,9 @@ class DeviceManager:
         if came_back:
             self.on_change(name, False)
 
-    def on_request(self, name: str, payload: bytes) -> None:
-        self._requests.receive(name, payload)
+    def on_request(self, name: str, payload: bytes) -> str | None:
+        """Returns why it is refused, None where it is not."""
+        return self._requests.receive(name, payload)
 
     # --- what is told to it ---------------------------------------------------------------------
 

@@ -52,7 +52,8 @@ class DeviceRequests:
     on_take_back: Callable[[str], None]
     save_state: Callable[[str, datetime], None]
 
-    def receive(self, name: str, payload: bytes) -> None:
+    def receive(self, name: str, payload: bytes) -> str | None:
+        """Answered on the device's `wish`; returns why it is refused, None where it is not."""
         now = self.clock.now()
         request_id = echoed_id(payload)
         device = self.devices.get(name)
@@ -64,10 +65,10 @@ class DeviceRequests:
                 known=", ".join(self.devices) or "-",
             )
             self.events.event("request_refused", None, text)
-            return
+            return text
         if not device.requests.take(now):
             self.health.count("requests_dropped")
-            return
+            return None
         try:
             request = read_request(payload)
             result = apply_request(request, device.wish, self._request_context(name, now))
@@ -77,7 +78,7 @@ class DeviceRequests:
             log.info("%s: request refused: %s", name, why)
             self.events.event("request_refused", name, why)
             device.answers.place()(lambda: self.publish_wish(name, request_id, refused=why))
-            return
+            return why
         self._take_wish(name, result.wish, now)
         if result.stated_soc_percent is not None:
             device.model.state_soc(result.stated_soc_percent, now)
@@ -85,6 +86,7 @@ class DeviceRequests:
             self.save_state(name, now)
         self._answer_when_stored(name, request_id, self.save_wish(name))
         self.on_asked(name)
+        return None
 
     def _answer_when_stored(
         self, name: str, request_id: str | None, stored_wish: asyncio.Future[bool]

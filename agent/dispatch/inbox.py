@@ -32,7 +32,7 @@ class Inbox:
     health: Health
     site_topics: Sequence[str]
     on_decoded: Callable[[str, Decoded, bool], None]
-    on_request: Callable[[str, bytes], None]
+    on_request: Callable[[str, bytes], object]
     on_site: Callable[[Message], None]
     on_schedule_seen: Callable[[str, bytes, bool], None]
     on_published: Callable[[Message], None]

@@ -26,7 +26,7 @@ async def ask(
     topic = topics.site_wish if device is None else topics.wish(device)
     payload = wire_json({**request, "id": number}).encode()
     seen = context.changes.version
-    context.services.request(device, payload)
+    refused = context.services.request(device, payload)
     try:
         async with asyncio.timeout(ANSWERED_WITHIN_S):
             while True:
@@ -38,5 +38,5 @@ async def ask(
     except TimeoutError:
         raise Unavailable(LATE) from None
     if not answer["accepted"]:
-        raise Refused(str(answer["reason"]))
+        raise Refused(refused or str(answer["reason"]))
     return answer

@@ -62,6 +62,17 @@ async def test_a_battery_gives_and_that_is_said_without_a_sign(tmp_path: Path) -
         assert "-400" not in text
 
 
+async def test_a_refusal_is_in_the_language_of_the_page(tmp_path: Path) -> None:
+    frugal = {**BATTERY, "grid_charge": False}
+    async with running(tmp_path, [frugal]) as house, visitor(house.url) as owner:
+        await owner.claim(house.code())
+        await home(owner)
+        await owner.send("/boost", device="battery", minutes="60")
+        text = await home(owner)
+        assert "grid_charge ist in der Konfiguration aus, es nimmt nur Überschuss" in text
+        assert '<span lang="en">' not in text
+
+
 async def test_what_stores_nothing_runs_and_does_not_charge(tmp_path: Path) -> None:
     async with running(tmp_path, [PUMP]) as house, visitor(house.url) as owner:
         await owner.claim(house.code())

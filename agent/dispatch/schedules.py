@@ -34,6 +34,8 @@ FOLLOWS_BEFORE_S = 2 * 3600 + 900
 WORTH_RENEWING_S = 3600
 # Edges that move less than this are not worth a new revision: metering is not that exact.
 SAME_EDGE_S = 60
+# A run that has all it needs seconds before its end is not ended anew.
+ENDS_ANYWAY_S = 30
 # A run that moves no further as a whole is the same to the planner, to which it costs nothing; told
 # each time, it would creep on from there.
 SAME_RUN_S = 120
@@ -172,6 +174,9 @@ def needs_publishing(
         return _limits_differ(held, wanted, now, until)
     old = _remaining_slots(held, now, until, power_drift_w)
     new = _remaining_slots(wanted, now, until, power_drift_w)
+    if ignore_drift and old and old[0].end <= now + ENDS_ANYWAY_S:
+        ends_sooner = not new or new[0].start >= old[0].end
+        old = old[1:] if ends_sooner else old
     if len(old) != len(new):
         return True
     return any(

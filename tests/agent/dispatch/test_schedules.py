@@ -146,6 +146,26 @@ def test_a_revision_is_due_when_the_device_would_do_something_else(
     assert needs_publishing(held, schedule(None, *spans, now=NOW + after), NOW + after) is due
 
 
+@pytest.mark.parametrize(
+    ("spans", "due"),
+    [
+        # it has all it needs; it needs some seconds more; it lacks five minutes; it waits a while
+        ((), False),
+        (((-10, 30, 11_000),), False),
+        (((-10, 290, 11_000),), True),
+        (((600, 900, 11_000),), True),
+    ],
+)
+def test_seconds_before_its_end_a_run_is_only_told_to_go_on(
+    spans: tuple[tuple[int, int, int], ...], due: bool
+) -> None:
+    now = NOW + HOUR - 10
+    held = schedule(None, (0, HOUR, 11_000))
+    shifted = [(HOUR + start, HOUR + end, power) for start, end, power in spans]
+    wanted = schedule(None, *shifted, now=now)
+    assert needs_publishing(held, wanted, now, ignore_drift=True) is due
+
+
 def test_a_revision_is_due_when_less_than_twelve_hours_are_left() -> None:
     held = schedule()
     later = dataclasses.replace(held, valid_until=held.valid_until + 48 * HOUR)

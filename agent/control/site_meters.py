@@ -1,5 +1,6 @@
 """The meters that are only read: what the house takes from the grid, what its roof gives."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -69,6 +70,12 @@ class SiteMeters:
             return None
         # A roof draws a few watts at night; that is the house's.
         return sum(values) if role is MeterRole.GRID else max(0.0, sum(values))
+
+    def last_told_w(self, role: MeterRole) -> float:
+        """The sum of what they told last, however long ago; infinite where one never told."""
+        names = [name for name, known in self.roles.items() if known is role]
+        told = [self._powers.get(name) for name in names]
+        return sum(math.inf if reading is None else float(reading.value) for reading in told)
 
     def look(self, now: datetime) -> None:
         """Say in health which of them tells nothing."""

@@ -6,7 +6,7 @@ time for nothing: so they are held against where they were when they were new.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from agent.energy.plan import DevicePlan, Plan
@@ -47,7 +47,14 @@ class PlansInForce:
 
     def _settled(self, device: str, runs: Sequence[PowerSpan], now: int) -> tuple[PowerSpan, ...]:
         before = self._runs.get(device, ())
-        return tuple(next((old for old in before if _is_same(old, run, now)), run) for run in runs)
+        out: list[PowerSpan] = []
+        for run in runs:
+            settled = next((old for old in before if _is_same(old, run, now)), run)
+            # Where one that touches it has not moved back as far, it begins when that ends.
+            start = max(settled.start, out[-1].end) if out else settled.start
+            if start < settled.end:
+                out.append(replace(settled, start=start))
+        return tuple(out)
 
 
 def _spans_of(plan: DevicePlan) -> tuple[PowerSpan, ...]:

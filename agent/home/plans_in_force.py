@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from agent.energy.plan import DevicePlan, Plan
-from agent.energy.schedule import DeviceType, Schedule
+from agent.energy.schedule import HEAT, DeviceType, Schedule
 from agent.energy.situation import PowerSpan, PreviousPlan
 from agent.home.planning_input import OVERRIDE_REASONS
 
@@ -58,10 +58,11 @@ class PlansInForce:
 
 
 def _spans_of(plan: DevicePlan) -> tuple[PowerSpan, ...]:
-    """Where it runs; of a battery also where it holds, and nothing where its own logic does."""
+    """Where it runs; also where a battery holds or heat is blocked, at 0 W, and nothing where its
+    own logic does what it likes."""
     spans: list[PowerSpan] = []
     for slot in plan.slots:
-        if slot.mode == "auto" or (slot.mode == "block" and not slot.power_w):
+        if slot.mode == "auto":
             continue
         last = spans[-1] if spans else None
         if last is not None and last.end == slot.start and last.power_w == slot.power_w:
@@ -72,7 +73,7 @@ def _spans_of(plan: DevicePlan) -> tuple[PowerSpan, ...]:
 
 
 def _told(schedule: Schedule) -> tuple[PowerSpan, ...]:
-    own_logic = schedule.device_type is DeviceType.BATTERY
+    own_logic = schedule.device_type in (DeviceType.BATTERY, *HEAT)
     return tuple(
         PowerSpan(slot.start, slot.end, Decimal(slot.power_w))
         for slot in schedule.slots

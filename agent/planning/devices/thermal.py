@@ -20,8 +20,8 @@ from agent.planning.units import Units
 HOUR_S = 3600
 # Within this a temperature counts as reached.
 REACHED_C = 0.02
-# Floats of solvers and whole milliwatts miss so much in a cell, and in all cells of two days together
-# more than what makes one plan worse than another.
+# Floats of solvers and whole milliwatts miss so much in a cell, and in all cells of two days more
+# than what makes one plan worse than another.
 SAME_C = 1e-5
 # Out of reach, hygiene asks for this much less than full power from now would give.
 OUT_OF_REACH_C = 1.0

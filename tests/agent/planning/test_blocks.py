@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -121,5 +122,6 @@ def test_a_tenth_of_a_degree_takes_no_block_back() -> None:
 
 
 def test_a_quarter_of_an_hour_off_is_no_block_that_is_worth_its_relay() -> None:
-    for state in ({}, {"off_since": NOW - 60}, {"on_since": NOW - HOUR}):
+    states: tuple[dict[str, Any], ...] = ({}, {"off_since": NOW - 60}, {"on_since": NOW - HOUR})
+    for state in states:
         assert told_now(15, **state) is None

@@ -307,7 +307,7 @@ class Controller:
         ready = [from_unix(item.goal.ready_by) for item in inputs.values() if item.goal.ready_by]
         self._next_cycle = min([now + CYCLE_PERIOD, *(when for when in ready if when > now)])
         latest = [item.latest for item in inputs.values() if item.latest is not None]
-        prices = self.site.prices(now, max([now + PLANNED_AHEAD, *latest]))
+        prices = self.site.prices(now, max([_whole_hour_after(now + PLANNED_AHEAD), *latest]))
         if prices is None or not prices.import_rates:
             if not self.dispatcher.holds_any and self._awaiting_first_prices():
                 return None
@@ -413,3 +413,9 @@ class Controller:
         if changed:
             self.store.keep_plan(plan.made_at, wire_json(situation_document(situation)), text)
         self.outbox.set(LARGE, OutgoingMessage(self.topics.plan, text))
+
+
+def _whole_hour_after(when: datetime) -> datetime:
+    """The end of its hour: a horizon that moved on with every plan would leave crumbs behind, runs
+    of minutes at what was the end once and is held against each plan that follows."""
+    return when.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)

@@ -30,6 +30,8 @@ DAY_S = 86_400
 # Between two values of a meter what the first of them said holds, but not for longer than this.
 HOLDS_S = 900.0
 SURPLUS_KEPT = timedelta(hours=1)
+# A roof that gives no more gives nothing.
+STANDBY_W = 20.0
 # A battery that follows the house leaves a few watts to the grid.
 IMPORTS_W = 50.0
 
@@ -151,12 +153,25 @@ class HousePower:
 
     def _rest_w(self, grid_w: float, now: datetime) -> float | None:
         """What is drawn by all that is none of our devices."""
-        roof: float | None = 0.0
-        if self.meters.has(MeterRole.PV):
-            roof = self.meters.power_w(MeterRole.PV, now)
-        elif (expected := self.pv()) is not None:
-            roof = expected.value(to_unix_floor(now))
+        roof = self._roof_w(now)
         return None if roof is None else grid_w + roof - self.devices_w(now)
+
+    def _roof_w(self, now: datetime) -> float | None:
+        """What the roof gives now; None where nobody knows.
+
+        Many an inverter says nothing from dusk to dawn: in the dark a silent one gives nothing.
+        """
+        if not self.meters.has(MeterRole.PV):
+            expected = self.pv()
+            return 0.0 if expected is None else expected.value(to_unix_floor(now))
+        told = self.meters.power_w(MeterRole.PV, now)
+        return 0.0 if told is None and self._is_dark(now) else told
+
+    def _is_dark(self, now: datetime) -> bool:
+        """By the sun; where nobody knows the place, by what the roof's meters told last."""
+        if self._sky is not None:
+            return self._sky.roof.clear_sky_w(now) <= 0
+        return self.meters.last_told_w(MeterRole.PV) <= STANDBY_W
 
     def _count(self, name: str, at: datetime, power_w: float | None) -> None:
         """What was told last holds up to now, this from now on."""

@@ -1,5 +1,6 @@
 """The meters that are only read: what the house takes from the grid, what its roof gives."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -73,6 +74,12 @@ class SiteMeters:
     def forget(self) -> None:
         """What each told last counts no more."""
         self._powers.clear()
+
+    def last_told_w(self, role: MeterRole) -> float:
+        """The sum of what they told last, however long ago; infinite where one never told."""
+        names = [name for name, known in self.roles.items() if known is role]
+        told = [self._powers.get(name) for name in names]
+        return sum(math.inf if reading is None else float(reading.value) for reading in told)
 
     def look(self, now: datetime) -> None:
         """Say in health which of them tells nothing."""

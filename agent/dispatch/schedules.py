@@ -44,8 +44,8 @@ FAR_EDGE_S = 900
 STORAGE_DRIFT_W = LIMIT_DRIFT_W = 300
 # What a load is told by the watt so that it has its energy to the second.
 LOAD_DRIFT_W = 100
-# A plan for later than so soon may change for so long before it is told.
-SOON_S, SETTLES_S = 3600, 2 * 3600
+# What comes sooner than this is told when it changes, however new the schedule is.
+SOON_S = 1800
 # Where one takes less and less, how its slot goes on is told when its end is so near.
 TAPERS_TOLD_S = 600
 SIX_DIGITS = Decimal("1e-6")
@@ -143,7 +143,8 @@ def needs_publishing(
     """Is a new revision due: would the device do something else, or does its schedule run out?
 
     `ignore_drift`: nothing was asked or plugged, so what moved is only what metering made of it.
-    `settles`: of many plans that are nearly as good as each other only what comes soon counts.
+    `settles`: of many plans that are nearly as good as each other, and of which the next reading
+    makes another one the best, only what comes soon counts: half as far ahead as it stands already.
     `tapers`: it takes less and less; the slot under way stands until it is about to end.
     """
     if held is None:
@@ -163,8 +164,8 @@ def needs_publishing(
     stores = wanted.device_type in (DeviceType.BATTERY, *HEAT)
     power_drift_w = (STORAGE_DRIFT_W if stores else LOAD_DRIFT_W) if ignore_drift else 0
     until = min(held.valid_until, wanted.valid_until)
-    if ignore_drift and settles and now - held.issued_at < SETTLES_S:
-        until = min(until, now + SOON_S)
+    if ignore_drift and settles:
+        until = min(until, now + max(SOON_S, (now - held.issued_at) // 2))
     if tapers:
         under_way = held.slot_at(now)
         if under_way is not None and under_way.power_w > 0 and under_way.end > now + TAPERS_TOLD_S:

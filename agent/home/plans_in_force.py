@@ -6,11 +6,11 @@ time for nothing: so they are held against where they were when they were new.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from agent.energy.plan import DevicePlan, Plan
-from agent.energy.schedule import DeviceType, Schedule
+from agent.energy.schedule import HEAT, DeviceType, Schedule
 from agent.energy.situation import PowerSpan, PreviousPlan
 from agent.home.planning_input import OVERRIDE_REASONS
 
@@ -47,14 +47,22 @@ class PlansInForce:
 
     def _settled(self, device: str, runs: Sequence[PowerSpan], now: int) -> tuple[PowerSpan, ...]:
         before = self._runs.get(device, ())
-        return tuple(next((old for old in before if _is_same(old, run, now)), run) for run in runs)
+        out: list[PowerSpan] = []
+        for run in runs:
+            settled = next((old for old in before if _is_same(old, run, now)), run)
+            # Where one that touches it has not moved back as far, it begins when that ends.
+            start = max(settled.start, out[-1].end) if out else settled.start
+            if start < settled.end:
+                out.append(replace(settled, start=start))
+        return tuple(out)
 
 
 def _spans_of(plan: DevicePlan) -> tuple[PowerSpan, ...]:
-    """Where it runs; of a battery also where it holds, and nothing where its own logic does."""
+    """Where it runs; also where a battery holds or heat is blocked, at 0 W, and nothing where its
+    own logic does what it likes."""
     spans: list[PowerSpan] = []
     for slot in plan.slots:
-        if slot.mode == "auto" or (slot.mode == "block" and not slot.power_w):
+        if slot.mode == "auto":
             continue
         last = spans[-1] if spans else None
         if last is not None and last.end == slot.start and last.power_w == slot.power_w:
@@ -65,7 +73,7 @@ def _spans_of(plan: DevicePlan) -> tuple[PowerSpan, ...]:
 
 
 def _told(schedule: Schedule) -> tuple[PowerSpan, ...]:
-    own_logic = schedule.device_type is DeviceType.BATTERY
+    own_logic = schedule.device_type in (DeviceType.BATTERY, *HEAT)
     return tuple(
         PowerSpan(slot.start, slot.end, Decimal(slot.power_w))
         for slot in schedule.slots

@@ -9,15 +9,16 @@ from agent.planning.devices.program import ScaledProgram
 from agent.planning.devices.storage import ScaledStorage
 from agent.planning.devices.thermal import ScaledThermal
 from agent.planning.judge import Judged
-from agent.planning.problem import Model
+from agent.planning.problem import Model, Problem
 
 # Powers that are no further apart are the same, in W.
 SAME_W = 2.0
 # A store that ends a cell this much above its minimum is lifted.
 LIFTED_C = 0.1
 SHORTEST_BLOCK_S = 1800
-# A thermostat that keeps the minimum heats from so far above it on.
-THERMOSTAT_C = 0.5
+# A thermostat that keeps the minimum heats from so far above it on, and a block that stands stays
+# up to so much more: what is measured next moves what is expected by tenths.
+THERMOSTAT_C, STANDS_C = 0.5, 0.5
 
 
 def mode_of(judged: Judged, model: Model, piece: int, power: int) -> str:
@@ -40,11 +41,12 @@ def blocked_pieces(judged: Judged, model: ScaledThermal) -> set[int]:
     """Where an appliance on its own would heat and the plan, at these prices, does not.
 
     Of each stretch without heat near its minimum the dearest part, at most `block_max_s` of it and
-    of a local day.
+    of a local day, and first what the plan in force blocks; what that leaves blocks the rest of the
+    stretches, so that a tenth of a degree moves no block.
     """
     if model.control == "power" or not model.block_max_s:
         return set()
-    pieces, problem = judged.site.pieces, judged.problem
+    pieces = judged.site.pieces
     measured = judged.devices[model.id]
     heats = {
         start
@@ -52,48 +54,78 @@ def blocked_pieces(judged: Judged, model: ScaledThermal) -> set[int]:
         for start in pieces.starts
         if one.start <= start < one.end
     }
-    needs = [
-        cell.min_c is not None
-        and pieces.starts[k] not in heats
-        and cell.min_c <= measured.levels[k + 1] < cell.min_c + THERMOSTAT_C
+    off = [pieces.starts[k] not in heats for k in range(len(model.cells))]
+    stand = _standing(judged.problem, model, pieces)
+    needed = [
+        k
         for k, cell in enumerate(model.cells)
+        if off[k]
+        and cell.min_c is not None
+        and 0 <= measured.levels[k + 1] - cell.min_c < THERMOSTAT_C + STANDS_C * (k in stand)
     ]
-    zone = ZoneInfo(problem.situation.timezone)
-    days: dict[date, int] = {}
-    taken: set[int] = set()
-    dearest = sorted(
-        (k for k, need in enumerate(needs) if need), key=lambda k: -pieces.cells[k].price
-    )
-    for k in dearest:
-        at = from_unix(problem.situation.now + pieces.starts[k])
-        day = at.astimezone(zone).date()
-        left_s = model.block_max_s - days.get(day, 0)
-        if pieces.cells[k].length > left_s or _row_s(pieces, taken | {k}, k) > model.block_max_s:
-            continue
-        days[day] = days.get(day, 0) + pieces.cells[k].length
-        taken.add(k)
+    blocks = _Blocks(judged.problem, pieces, model.block_max_s)
+    for k in sorted(needed, key=lambda k: (-pieces.cells[k].price, k not in stand)):
+        blocks.take(k)
+    for k in sorted(blocks.taken):
+        for step in (-1, 1):
+            beside = k + step
+            while 0 <= beside < len(off) and off[beside]:
+                if beside not in blocks.taken and not blocks.take(beside):
+                    break
+                beside += step
     # A compressor that is let go again at once has only been annoyed; what is off counts from when
     # it went off, or a block would be over as soon as it has begun.
     off_s = 0 if model.running or model.off_since is None else -model.off_since
+    taken = blocks.taken
+    return {k for k in taken if blocks.row_s(k) + off_s * _begins_now(taken, k) >= SHORTEST_BLOCK_S}
+
+
+def _standing(problem: Problem, model: ScaledThermal, pieces: Pieces) -> set[int]:
+    """Pieces that the plan in force blocks."""
+    now = problem.situation.now
+    told = [plan.slots for plan in problem.situation.planner.previous if plan.id == model.id]
+    blocks = [
+        (one.start - now, one.end - now) for slots in told for one in slots if not one.power_w
+    ]
     return {
         k
-        for k in taken
-        if _row_s(pieces, taken, k) + off_s * _begins_now(taken, k) >= SHORTEST_BLOCK_S
+        for k in range(len(model.cells))
+        if any(start <= pieces.starts[k] and pieces.ends[k] <= end for start, end in blocks)
     }
+
+
+class _Blocks:
+    """Pieces that are `taken`, within what a row of them and a local day may have."""
+
+    def __init__(self, problem: Problem, pieces: Pieces, most_s: int) -> None:
+        self.now, self.zone = problem.situation.now, ZoneInfo(problem.situation.timezone)
+        self.pieces, self.most_s = pieces, most_s
+        self.taken: set[int] = set()
+        self._days: dict[date, int] = {}
+
+    def take(self, k: int) -> bool:
+        """False where that would be too much, of which it takes nothing."""
+        length = self.pieces.cells[k].length
+        day = from_unix(self.now + self.pieces.starts[k]).astimezone(self.zone).date()
+        self.taken.add(k)
+        if self._days.get(day, 0) + length > self.most_s or self.row_s(k) > self.most_s:
+            self.taken.remove(k)
+            return False
+        self._days[day] = self._days.get(day, 0) + length
+        return True
+
+    def row_s(self, k: int) -> int:
+        """How long the row of taken pieces around one is."""
+        first = last = k
+        while first - 1 in self.taken:
+            first -= 1
+        while last + 1 in self.taken:
+            last += 1
+        return self.pieces.ends[last] - self.pieces.starts[first]
 
 
 def _begins_now(taken: set[int], k: int) -> bool:
     return all(before in taken for before in range(k))
-
-
-def _row_s(pieces: Pieces, taken: set[int], k: int) -> int:
-    """How long the row of taken pieces around one is."""
-    first = last = k
-    while first - 1 in taken:
-        first -= 1
-    while last + 1 in taken:
-        last += 1
-    return pieces.ends[last] - pieces.starts[first]
 
 
 def _of_storage(judged: Judged, model: ScaledStorage, piece: int, power: int) -> str:

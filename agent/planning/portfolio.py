@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from agent.energy.plan import Engine as EngineName
 from agent.energy.plan import Status
 from agent.planning.aims import Aims
+from agent.planning.calm import calmest
 from agent.planning.candidates import clipped_incumbent, plain_candidates
 from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.engine import Deadline, Engine, Proposal
@@ -29,8 +30,8 @@ LEAST_STAKE = 0.01
 # What capped demands would miss without caps is found in this share of the time.
 ALLOWANCE_SHARE = 0.25
 PLAIN_SHARE = 0.1
-# What a run that moves leaves where it was, each a change.
-EDGES_OF_A_RUN = 2
+# What engines leave of the time where a plan is in force, to see what of it may stay.
+CALM_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +106,20 @@ def best_plan(problem: Problem, deadline: Deadline, engines: Sequence[Entry] = E
         found.kept = found.consider(old)
     for schedule in plain_candidates(problem, deadline.share(PLAIN_SHARE)):
         found.consider(schedule)
+    search = deadline if old is None else deadline.share(1 - CALM_SHARE)
     for entry in engines:
-        if found.best is not None and deadline.over():
+        if found.best is not None and search.over():
             break
         known = None if found.best is None else found.best.schedule
         try:
-            proposal = entry.engine.plan(problem, deadline, known)
+            proposal = entry.engine.plan(problem, search, known)
         except Exception:
             # Whatever an engine did not foresee, there is a plan; that it failed is not hidden.
             log.exception("the %s engine failed; the other engines' plans count", entry.name.value)
             continue
         if proposal is not None:
             found.enter(entry.name, proposal)
-    return found.verdict()
+    return found.verdict(deadline)
 
 
 def _might_serve_more(plan: Judged) -> bool:
@@ -162,21 +164,9 @@ class _Race:
         if judged is not None and proposal.aims_proved:
             self.proved_aims = judged.aims
 
-    def _worth_it(self, best: Judged) -> Judged:
-        """The plan in force, where a better one saves less than moving one run costs: two edges.
-
-        In a house whose devices touch each other many plans are nearly as good; each reading makes
-        another one the best, and what storage does and how much a car takes has no edges that cost.
-        """
-        kept = self.kept
-        if kept is None or not self.problem.coupled or kept.misses_more(best.aims) > 0:
-            return best
-        cost = self.problem.units.money(self.problem.situation.planner.change_cost)
-        return kept if kept.objective - best.objective < EDGES_OF_A_RUN * cost else best
-
-    def verdict(self) -> Verdict:
+    def verdict(self, deadline: Deadline) -> Verdict:
         assert self.best is not None, "the rule always has a plan"
-        best, bound = self._worth_it(self.best), self.bound
+        best, bound = calmest(self.best, self.kept, deadline), self.bound
         if bound is not None:
             bound = min(bound, best.objective)
         unproved = self.proved_aims is None or best.misses_more(self.proved_aims) > 0

@@ -20,6 +20,9 @@ from agent.planning.units import Units
 HOUR_S = 3600
 # Within this a temperature counts as reached.
 REACHED_C = 0.02
+# Floats of solvers and whole milliwatts miss so much in a cell, and in all cells of two days more
+# than what makes one plan worse than another.
+SAME_C = 1e-5
 # Out of reach, hygiene asks for this much less than full power from now would give.
 OUT_OF_REACH_C = 1.0
 
@@ -193,10 +196,10 @@ def measure_thermal(
     for k, cell in enumerate(device.cells[: len(watts)]):
         hours = pieces.cells[k].length / HOUR_S
         at = temperatures[k + 1]
-        if cell.min_c is not None:
-            out.comfort_c_h += hours * max(0.0, cell.min_c - at)
-        if cell.max_c is not None and k not in waived:
-            out.comfort_c_h += hours * max(0.0, at - cell.max_c)
+        cold = 0.0 if cell.min_c is None else cell.min_c - at
+        hot = 0.0 if cell.max_c is None or k in waived else at - cell.max_c
+        if (missed := max(cold, hot)) > SAME_C:
+            out.comfort_c_h += hours * missed
     out.faults = _faults(device, own, pieces)
     return out
 

@@ -14,6 +14,7 @@ from agent.planning.devices.thermal import ScaledThermal
 from agent.planning.engine import Deadline, Proposal
 from agent.planning.joint.aims import in_order
 from agent.planning.joint.highs import Highs
+from agent.planning.joint.hygiene import with_holds
 from agent.planning.joint.memory import Memory
 from agent.planning.joint.mending import mended_values
 from agent.planning.joint.money import least_money, prove_relaxed, prove_remembered
@@ -25,6 +26,10 @@ from agent.planning.segments import Schedule
 
 # Of all time, what the attempt to miss no aim may take where the best plan so far misses one.
 STRICT_SHARE = 0.35
+# What plans with hygiene at set times may take; with less time than that there is one such time.
+HOLDS_SHARE, MANY_HOLDS_S = 0.75, 1.0
+# Of what is left of that, one time where others follow.
+FIRST_HOLD_SHARE = 0.6
 
 
 class JointEngine:
@@ -54,6 +59,9 @@ class JointEngine:
         search = Search(problem, deadline, self._kernel, self._memory, self._report)
         if incumbent is not None:
             search.consider(incumbent)
+        if self._at_set_times(search):
+            # What is remembered is of tanks that are like others.
+            search.memory = Memory()
         if not _without_misses(search):
             in_order(search)
         self._remember(search)
@@ -61,6 +69,23 @@ class JointEngine:
         if proposal is not None:
             self._memory.answered = problem.situation, seconds, proposal
         return proposal
+
+    def _at_set_times(self, search: Search) -> bool:
+        """Plans with hygiene at a few set times; False where no tank has to be hot."""
+        held = list(with_holds(search.problem, search.best))
+        if search.deadline.left() < MANY_HOLDS_S:
+            held = held[:1]
+        whole = search.deadline.share(HOLDS_SHARE)
+        for k, problem in enumerate(held):
+            share = whole.share(FIRST_HOLD_SHARE if k + 1 < len(held) else 1.0)
+
+            part = Search(problem, share, self._kernel, self._memory)
+            if search.best is not None:
+                part.consider(search.best.schedule)
+            _without_misses(part)
+            if part.best is not None:
+                search.consider(part.best.schedule)
+        return bool(held)
 
     def _remember(self, search: Search) -> None:
         """What is on in the best plan is where the next search begins."""

@@ -24,10 +24,14 @@ from agent.planning.segments import Schedule, Segment, joined
 
 # Power by cell; of a store a cell that is missing is left to its own logic.
 Powers = Mapping[int, int]
+NOTHING: Schedule = {}
 
 
-def kept_plan(problem: Problem) -> Schedule:
-    """What cannot be served that way is not; a judge says whether the rest is a plan."""
+def kept_plan(problem: Problem, anew: Schedule = NOTHING) -> Schedule:
+    """What cannot be served that way is not; a judge says whether the rest is a plan.
+
+    `anew`: what devices do that do not keep to it.
+    """
     house = Allocation(problem)
     reserved = {model.id: idle_segments(problem, model) for model in problem.models}
     for own in reserved.values():
@@ -35,11 +39,12 @@ def kept_plan(problem: Problem) -> Schedule:
     schedule: dict[str, tuple[Segment, ...]] = {}
     # What is known comes first, so that what is placed anew finds room beside it.
     for model in sorted(
-        problem.models, key=lambda one: (_rank(one), old_slots(problem, one) is None)
+        problem.models,
+        key=lambda one: (_rank(one), one.id not in anew, old_slots(problem, one) is None),
     ):
         house.give_back(reserved[model.id])
         before = list(house.drawn), list(house.peak)
-        segments = _kept(house, model)
+        segments = anew[model.id] if model.id in anew else _kept(house, model)
         house.drawn, house.peak = before
         house.take(segments)
         schedule[model.id] = segments

@@ -19,6 +19,7 @@ from agent.records.device_store import DeviceStore
 from agent.store import Store
 
 START = datetime(2026, 6, 15, 8, tzinfo=UTC)
+NOON, MIDNIGHT = START.replace(hour=11), START.replace(hour=23)
 MINUTE = timedelta(minutes=1)
 LONDON = SiteLocation(ZoneInfo("Europe/London"))
 GRID = Meter.model_validate({"id": "grid", "type": "meter", "role": "grid"})
@@ -62,9 +63,11 @@ class House:
         now = self.clock.at
         self.meters.on_decoded(name, Reading("power_w", power_w, now), now, retained=False)
 
-    def measure(self, minutes: int, *, grid_w: float, roof_w: float) -> None:
+    def measure(self, minutes: int, *, grid_w: float, roof_w: float | None) -> None:
+        """`roof_w` None: its meter is silent."""
         for _ in range(minutes // 5):
-            self.tell("roof", roof_w)
+            if roof_w is not None:
+                self.tell("roof", roof_w)
             self.tell("grid", grid_w)
             self.clock.at += 5 * MINUTE
 
@@ -83,6 +86,35 @@ async def test_the_house_is_what_was_measured_less_what_our_devices_took() -> No
     roof = house.power.pv()
     assert roof is not None
     assert roof.value(to_unix_floor(START + timedelta(hours=24))) == 2000
+
+
+@pytest.mark.parametrize(
+    ("at", "told_w", "learned"),
+    [(NOON, 0, False), (NOON, 900, False), (MIDNIGHT, 0, True), (MIDNIGHT, 900, True)],
+)
+async def test_where_a_silent_inverter_stands_the_sun_says_whether_it_gives_something(
+    at: datetime, told_w: float, learned: bool
+) -> None:
+    site = SiteSection.model_validate(
+        {"base_load_w": 300, "latitude": 51.5, "longitude": 0.0, "pv": {"peak_w": 5000}}
+    )
+    house = House(Store.in_memory(), at=at, site=site)
+    house.tell("roof", told_w)
+    house.clock.at += timedelta(hours=1)
+    house.measure(65, grid_w=450, roof_w=None)
+    assert house.load_in(24) == pytest.approx(450 if learned else 300)
+
+
+@pytest.mark.parametrize(("told_w", "learned"), [(4, True), (900, False), (None, False)])
+async def test_without_a_place_a_silent_inverter_gives_nothing_where_it_told_nothing_last(
+    told_w: float | None, learned: bool
+) -> None:
+    house = House(Store.in_memory(), at=MIDNIGHT)
+    if told_w is not None:
+        house.tell("roof", told_w)
+    house.clock.at += timedelta(hours=1)
+    house.measure(65, grid_w=450, roof_w=None)
+    assert house.load_in(24) == pytest.approx(450 if learned else 300)
 
 
 async def test_below_a_limit_the_house_counts_with_no_less_than_the_config_says() -> None:

@@ -177,7 +177,8 @@ def test_a_revision_is_due_when_less_than_twelve_hours_are_left() -> None:
     assert needs_publishing(held, little, NOW + 46 * HOUR)
 
 
-def test_a_plan_for_later_that_others_share_may_change_for_hours_before_it_is_told() -> None:
+def test_a_plan_for_later_that_others_share_may_change_before_it_is_told() -> None:
+    """Half as far ahead as the schedule stands already, and half an hour at least."""
     soon, later, elsewhere = (0, 1800, 5000), (5 * HOUR, 6 * HOUR, 5000), (7 * HOUR, 8 * HOUR, 5000)
     held = schedule(None, soon, later)
 
@@ -188,7 +189,9 @@ def test_a_plan_for_later_that_others_share_may_change_for_hours_before_it_is_to
     assert not due(600, soon, elsewhere)
     assert due(600, soon, elsewhere, settles=False)
     assert not due(HOUR, soon, elsewhere)
-    assert due(2 * HOUR, elsewhere)
+    assert not due(3 * HOUR, elsewhere)
+    assert due(3 * HOUR + 1260, elsewhere)
+    assert due(60, (0, 1200, 5000), later)
     assert due(600, later)
     assert needs_publishing(held, schedule(None, soon, elsewhere), NOW, settles=True)
 

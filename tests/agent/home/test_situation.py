@@ -6,6 +6,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from agent.contracts.situation.reading import read_situation
+from agent.contracts.situation.writing import situation_document
 from agent.energy.instants import to_unix_floor
 from agent.energy.rates import Rate
 from agent.energy.schedule import DefaultCommand, DeviceType, OfflineRule, Schedule, ScheduleSlot
@@ -19,7 +21,8 @@ from tests.agent.home.test_battery import at, battery
 from tests.agent.home.test_kinds import EV, EVENING, ask, car
 
 NOW = to_unix_floor(EVENING)
-HOUR = 3600
+MINUTE = 60
+MINUTE, HOUR = 60, 3600
 PRICES = PriceForecast(
     "GBP", "Europe/London", [Rate(EVENING, EVENING + timedelta(hours=2), Decimal("0.2"))]
 )
@@ -126,3 +129,16 @@ def test_runs_that_wander_a_little_with_every_plan_do_not_get_far() -> None:
         assert previous.slots == (
             PowerSpan(NOW + 2 * HOUR - kept, NOW + 3 * HOUR - kept, Decimal(7000)),
         )
+
+
+def test_of_touching_runs_one_that_settles_does_not_reach_into_the_next() -> None:
+    plans = PlansInForce()
+    for first, second in (((2, 150), (150, 240)), ((2, 149), (149, 240)), ((2, 149), (149, 243))):
+        slots = [
+            (first[0] * MINUTE, first[1] * MINUTE, 11000, "cheapest"),
+            (second[0] * MINUTE, second[1] * MINUTE, 1400, "cheapest"),
+        ]
+        [previous] = plans.of({"ev": schedule(DeviceType.EVSE, *slots)}, None, NOW)
+        one, other = previous.slots
+        assert one.end == other.start
+        assert read_situation(situation_document(situation({}, (previous,)))) is not None

@@ -3,12 +3,22 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from agent.energy.instants import to_unix_floor
 from agent.energy.plan import Slot
-from agent.energy.situation import ComfortSpan, RateSpan, Situation, TemperatureSpan, Thermal
+from agent.energy.situation import (
+    ComfortSpan,
+    Planner,
+    PowerSpan,
+    PreviousPlan,
+    RateSpan,
+    Situation,
+    TemperatureSpan,
+    Thermal,
+)
 from agent.planning import make_plan
 from tests.agent.planning.joint.homes import joint_plan
 
@@ -64,9 +74,11 @@ def test_where_nothing_may_be_blocked_nothing_is(control: str, block_max_s: int)
     assert not [slot for slot in slots(control, block_max_s) if slot.mode == "block"]
 
 
-def told_now(minutes: int, **more: object) -> tuple[float, str] | None:
+def told_now(
+    minutes: int, celsius: float = 20.2, blocked: bool = False, **more: object
+) -> tuple[float, str] | None:
     """What a pump is told in a dear time that ends in so many minutes, near its minimum: the end in
-    hours and the mode; None where nothing. Afterwards it heats."""
+    hours and the mode; None where nothing. Afterwards it heats. `blocked`: by the plan in force."""
     edges = (NOW, NOW + minutes * 60, NOW + minutes * 60 + HOUR, NOW + 6 * HOUR)
     prices = (Decimal("0.5"), Decimal("0.1"), Decimal("0.4"))
     rates = tuple(RateSpan(a, b, p) for (a, b), p in zip(pairwise(edges), prices, strict=True))
@@ -74,7 +86,7 @@ def told_now(minutes: int, **more: object) -> tuple[float, str] | None:
         id="hp",
         max_power_w=Decimal(6000),
         min_power_w=Decimal(6000),
-        temperature_c=Decimal("20.2"),
+        temperature_c=Decimal(str(celsius)),
         capacity_kwh_per_c=Decimal(20),
         loss_w_per_c=Decimal(150),
         comfort=(ComfortSpan(NOW, NOW + DAY, Decimal(20), Decimal(22)),),
@@ -83,7 +95,10 @@ def told_now(minutes: int, **more: object) -> tuple[float, str] | None:
         control="sg_ready",
         **more,  # type: ignore[arg-type]
     )
-    [device] = joint_plan(Situation(NOW, "UTC", "EUR", rates, devices=(pump,))).devices
+    old = (PreviousPlan("hp", (PowerSpan(NOW, edges[1], Decimal(0)),)),) if blocked else ()
+    planner = Planner(change_cost=Decimal("0.01"), previous=old)
+    situation = Situation(NOW, "UTC", "EUR", rates, planner=planner, devices=(pump,))
+    [device] = joint_plan(situation).devices
     begun = [slot for slot in device.slots if slot.start == NOW]
     return ((begun[0].end - NOW) / HOUR, begun[0].mode) if begun else None
 
@@ -94,6 +109,19 @@ def test_a_block_that_has_begun_goes_on_to_its_end_however_little_is_left() -> N
     assert told_now(45) == (0.75, "block")
 
 
+def test_a_block_is_as_long_as_the_rest_where_there_is_room() -> None:
+    """It would be needed from the second quarter of an hour on."""
+    assert told_now(45, 20.53, block_max_s=6 * HOUR) == (0.75, "block")
+
+
+def test_a_tenth_of_a_degree_takes_no_block_back() -> None:
+    for celsius in (20.5, 20.6, 20.7):
+        assert told_now(45, celsius, blocked=True) == (0.75, "block")
+    assert told_now(45, 20.7) is None
+    assert told_now(45, 21.2, blocked=True) is None
+
+
 def test_a_quarter_of_an_hour_off_is_no_block_that_is_worth_its_relay() -> None:
-    for state in ({}, {"off_since": NOW - 60}, {"on_since": NOW - HOUR}):
+    states: tuple[dict[str, Any], ...] = ({}, {"off_since": NOW - 60}, {"on_since": NOW - HOUR})
+    for state in states:
         assert told_now(15, **state) is None

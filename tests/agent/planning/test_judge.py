@@ -3,6 +3,8 @@
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+
 from agent.energy.situation import (
     CapacityCharge,
     Flexible,
@@ -17,6 +19,7 @@ from agent.energy.situation import (
 from agent.planning.judge import Judged, judge
 from agent.planning.problem import problem_of
 from agent.planning.segments import Segment
+from tests.agent.planning.joint.homes import tank
 from tests.agent.planning.tale import HOUR, NOW, demand, house, load
 
 KW = 1_000_000
@@ -158,6 +161,17 @@ def test_the_rise_of_the_highest_window_is_paid() -> None:
 def battery(**more: object) -> Storage:
     ten = Decimal(10)
     return Storage("battery", ten, Decimal(5), Decimal(3000), Decimal(3000), **more)  # type: ignore[arg-type]
+
+
+def test_what_solvers_round_in_every_cell_is_no_discomfort() -> None:
+    def uncomfortable(celsius: float) -> float:
+        """Kept between 50 and 54, it stays as it is."""
+        found = judged(house([0.3] * 24, tank(celsius)))
+        return found.devices["tank"].comfort_c_h
+
+    assert uncomfortable(49.999_995) == uncomfortable(54.000_005) == 0
+    assert uncomfortable(49.999) == pytest.approx(0.024)
+    assert uncomfortable(54.001) == pytest.approx(0.024)
 
 
 def test_a_battery_pays_wear_and_is_worth_what_it_holds() -> None:

@@ -15,6 +15,9 @@ def parse_instant(text: str) -> datetime:
 
     Raises ValueError where the offset is missing or the year lies outside 1970 to 2199.
     """
+    if not text.isprintable():
+        # Python reads up to a NUL and is content.
+        raise ValueError(f"{text!r} has characters that no time has")
     when = datetime.fromisoformat(text)
     if when.tzinfo is None:
         raise ValueError(f"{text!r} has no offset; write it like 2026-01-16T10:00:00Z")

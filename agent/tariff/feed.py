@@ -11,7 +11,7 @@ from agent.errors import Malformed, Refused, Unavailable
 from agent.health import State
 from agent.tariff import refresh
 from agent.tariff.estimates import HISTORY
-from agent.tariff.normalise import Withdrawal, first_difference, overlay, withdraw
+from agent.tariff.normalise import WITHDRAWN, Withdrawal, first_difference, overlay, withdraw
 
 YEAR = timedelta(days=366)
 # A due time further ahead than any rule gives: the wall clock was set back.
@@ -32,11 +32,15 @@ class Due(StrEnum):
 
 @dataclass(slots=True)
 class FailureState:
-    """The failures in a row: what came, `code` of a refusal, and what to say of it."""
+    """The failures in a row: what came last, `code` of a refusal, and what to say of it.
+
+    `refusals` are those of `count` that were no matter of trying again.
+    """
 
     outcome: str = OK
     code: str = ""
     count: int = 0
+    refusals: int = 0
     retry_after: datetime | None = None
     state: State = State.OK
     why: str = ""
@@ -96,10 +100,16 @@ class Feed:
     def horizon(self) -> datetime | None:
         return self.known[-1].end if self.known else None
 
-    @property
-    def confirmed_until(self) -> datetime | None:
-        ends = (rate.end for rate in reversed(self.known) if rate.confidence >= 1)
-        return next(ends, None)
+    def confirmed_until(self, now: datetime) -> datetime | None:
+        """The end of the confirmed prices that reach on from `now` without a hole."""
+        until = None
+        for rate in self.known:
+            if rate.confidence < 1 or rate.end <= now:
+                continue
+            if rate.start > (until or now):
+                break
+            until = rate.end
+        return until
 
     @property
     def empty(self) -> bool:
@@ -107,7 +117,10 @@ class Feed:
         return not self.known
 
     def covers(self, now: datetime) -> bool:
-        return self.horizon is not None and self.horizon > now
+        """Is there a price for this very instant, that was not withdrawn?"""
+        return any(
+            rate.start <= now < rate.end and rate.confidence != WITHDRAWN for rate in self.known
+        )
 
     def was_due(self, now: datetime) -> bool:
         """Whether a refresh now is for an update that was announced, or repeats such a one."""
@@ -199,7 +212,7 @@ class Feed:
 
     def plan_next(self, now: datetime, zone: ZoneInfo, jitter: float) -> None:
         """The next scheduled refresh, or one before known prices end."""
-        until = self.confirmed_until
+        until = self.confirmed_until(now)
         self.due = refresh.next_refresh(now, self.next_update, until, zone, jitter)
         self.due_as = Due.SCHEDULED
         early = refresh.early_refresh(now, self.due, until, self.retries, jitter)
@@ -219,20 +232,20 @@ class Feed:
     def fail(self, error: Unavailable | Malformed | Refused, now: datetime, jitter: float) -> None:
         """Remember what went wrong and when to ask again."""
         failure = self.failure
+        # Those of another kind count too: what fails in turns shall not be asked all the time.
         count = failure.count + 1
         if isinstance(error, Refused):
-            again = count if failure.code == error.code else 1
+            again = failure.refusals + 1
             self.failure = FailureState(
-                REFUSED, error.code, again, None, State.FAILED, error.sentence
+                REFUSED, error.code, count, again, None, State.FAILED, error.sentence
             )
             if error.code in refresh.DOUBTED and again == 1 and not self.empty:
                 self.failure.state = State.DEGRADED
             self.due = refresh.retry_refused(now, error.code, again, jitter)
             return
         retry_at = error.retry_at if isinstance(error, Unavailable) else None
-        count = count if failure.outcome == UNAVAILABLE else 1
         self.failure = FailureState(
-            UNAVAILABLE, "", count, retry_at, State.DEGRADED, error.sentence
+            UNAVAILABLE, "", count, failure.refusals, retry_at, State.DEGRADED, error.sentence
         )
         self.due = refresh.retry_unavailable(now, retry_at, count, self.empty, jitter)
 

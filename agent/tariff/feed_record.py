@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from agent.health import State
-from agent.tariff.feed import OUTCOMES, YEAR, BackfillState, Due, FailureState, Feed
+from agent.tariff.feed import OUTCOMES, REFUSED, YEAR, BackfillState, Due, FailureState, Feed
 from agent.tariff.rate_store import RateStore
 from agent.tariff.records import Record
 
@@ -42,6 +42,7 @@ def save(feed: Feed, store: RateStore) -> None:
             "outcome": feed.failure.outcome,
             "code": feed.failure.code,
             "failures": feed.failure.count or None,
+            "refusals": feed.failure.refusals or None,
             "state": feed.failure.state if feed.failure.outcome else None,
             "why": feed.failure.why,
             "retries": feed.retries or None,
@@ -60,6 +61,7 @@ def _failure(kept: Record) -> FailureState:
         outcome,
         kept.text("code"),
         max(1, kept.number("failures")),
+        kept.number("refusals") or (1 if outcome == REFUSED else 0),
         retry_after,
         state,
         kept.text("why") or "the last call failed",

@@ -55,16 +55,21 @@ class TariffIdentity:
         store.set_value(IDENTITY, identity)
         return changed
 
-    def learn_currency(self, received: str, now: datetime) -> str:
+    def learn_currency(self, received: str, now: datetime, *, leads: bool = True) -> str:
         """The currency that held until now where another one is believed from now on; else empty.
 
-        A change may be a slip: Malformed at first. Told again an hour later it is believed. What is
-        no currency code counts as not told.
+        A change may be a slip: Malformed at first. Told again an hour later it is believed, where
+        whoever tells it `leads`. What is no currency code counts as not told.
         """
         if not is_currency(received) or (self._currency_is_known and received == self.currency):
-            self._unconfirmed_currency = None
+            if leads:
+                self._unconfirmed_currency = None
             return ""
         before = self.currency if self._currency_is_known else ""
+        if before and not leads:
+            raise Malformed(
+                f"prices came in {received}, those of the import tariff are in {before}"
+            )
         if before:
             if self._unconfirmed_currency is None or self._unconfirmed_currency[0] != received:
                 self._unconfirmed_currency = received, now
@@ -77,11 +82,12 @@ class TariffIdentity:
         self._store.set_value(CURRENCY, received)
         return before
 
-    def learn_zone(self, received: str, now: datetime) -> str:
+    def learn_zone(self, received: str, now: datetime, *, leads: bool = True) -> str:
         """What the owner should know of the zone; empty where the one in use was told.
 
         The first that exists is taken at once, another one when it was told for an hour: it would
-        move every deadline. Prices are told in UTC, so none of them waits for it.
+        move every deadline; and of no tariff that does not `lead`. Prices are told in UTC, so none
+        of them waits for it.
         """
         zone = _zone(received)
         if zone is None:
@@ -93,6 +99,8 @@ class TariffIdentity:
                 else "no time zone"
             )
             return f"{found} came with the prices; {self.zone.key} is used: set site.timezone"
+        if self._zone_is_known and zone.key != self.zone.key and not leads:
+            return f"the time zone {zone.key} came with the prices; {self.zone.key} is used"
         if self._zone_is_known and zone.key != self.zone.key:
             if self._unconfirmed_zone is None or self._unconfirmed_zone[0] != zone.key:
                 self._unconfirmed_zone = zone.key, now
@@ -102,7 +110,8 @@ class TariffIdentity:
                     "that was told for an hour"
                 )
             log.warning("the tariff's time zone is now %s, no longer %s", zone.key, self.zone.key)
-        self._unconfirmed_zone = None
+        if leads:
+            self._unconfirmed_zone = None
         if not self._zone_is_known or zone.key != self.zone.key:
             self._zone_is_known = True
             self.zone = zone

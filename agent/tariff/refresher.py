@@ -191,20 +191,24 @@ class Refresher:
         feed_record.save(feed, self.store)
         try:
             fetched = await self.source.fetch(feed.direction, *window)
-            return fetched, self._validate(fetched, window)
+            return fetched, self._validate(feed.direction, fetched, window)
         except Malformed:
             self.health.count("unreadable_answers")
             raise
 
-    def _validate(self, fetched: FetchedRates, window: refresh.Window) -> Answer:
+    def _validate(
+        self, direction: Direction, fetched: FetchedRates, window: refresh.Window
+    ) -> Answer:
         """What is usable of an answer. Raises Malformed where its money is in doubt."""
         now = self.clock.now()
         if fetched.server_time is not None:
             self.on_server_time(fetched.server_time)
-        old_currency = self.identity.learn_currency(fetched.currency, now)
+        # One contract, one place: of two directions that differ the import tariff is believed.
+        leads = direction is Direction.IMPORT or Direction.IMPORT not in self.feeds
+        old_currency = self.identity.learn_currency(fetched.currency, now, leads=leads)
         if old_currency:
             self._change_currency(old_currency)
-        zone_warning = self.identity.learn_zone(fetched.timezone, now)
+        zone_warning = self.identity.learn_zone(fetched.timezone, now, leads=leads)
         answer = read_answer(fetched, window, now)
         if not answer.complete:
             self.health.count("answers_with_unusable_rates")
@@ -217,18 +221,19 @@ class Refresher:
 
         New is what was confirmed; another prediction only where nothing ahead is confirmed.
         """
-        before = feed.confirmed_until
+        now = self.clock.now()
+        before = feed.confirmed_until(now)
         changed = feed.merge(answer.rates, answer.withdrawal)
         changed = self.store.put(feed.direction, answer.rates, answer.withdrawal) or changed
-        after = feed.confirmed_until
-        if after is None or after <= self.clock.now():
+        after = feed.confirmed_until(now)
+        if after is None:
             return changed and bool(answer.rates)
         return before is None or after > before
 
     def _plan(self, feed: Feed, *, was_due: bool, brought_new: bool) -> None:
         """After an answer: retry where it should have brought more, else the next refresh."""
         now, zone = self.clock.now(), self.identity.zone
-        until = feed.confirmed_until
+        until = feed.confirmed_until(now)
         late = not brought_new and refresh.is_late(
             now, feed.next_update, until, zone, was_due=was_due
         )
@@ -270,8 +275,9 @@ class Refresher:
         now = self.clock.now()
         self.store.change_currency(old, self.identity.currency)
         for feed in self.feeds.values():
+            asked_at = feed.last_attempt_at
             feed.replace_known(self._recent(feed, now))
-            feed.due = now
+            feed.due = now if asked_at is None else max(now, asked_at + refresh.MIN_INTERVAL)
             feed.clamp_due(now)
             feed.last_backfill_day = None
             feed.backfill = BackfillState()

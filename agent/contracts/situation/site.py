@@ -1,8 +1,12 @@
 """The house around the devices: its limits, base load, roof and capacity charge."""
 
+from decimal import Decimal
+
 from agent.contracts.reader import Reader
 from agent.contracts.situation.checks import begins, power_span, read_spans
 from agent.energy.situation import CapacityCharge, Site
+
+WINDOW_S = Decimal(900)
 
 
 def read_site(reader: Reader) -> Site:
@@ -20,12 +24,12 @@ def read_site(reader: Reader) -> Site:
 
 
 def _capacity_charge(reader: Reader) -> CapacityCharge:
-    window_s = reader.seconds("window_s", 900)
-    if window_s <= 0 or window_s % 900:
-        reader.fault("window_s", f"is {window_s}; expected a multiple of 900")
+    window_s = reader.number("window_s", WINDOW_S)
+    if window_s <= 0 or window_s % WINDOW_S:
+        reader.fault("window_s", f"is {window_s}; expected a multiple of {WINDOW_S}")
     charge = CapacityCharge(
         per_kw=reader.number("per_kw", least=0),
-        window_s=window_s,
+        window_s=int(window_s),
         peak_so_far_w=reader.number("peak_so_far_w", least=0),
         window_energy_kwh=reader.optional_number("window_energy_kwh", least=0),
         period_end=begins(reader, "period_end"),

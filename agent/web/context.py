@@ -12,13 +12,13 @@ from agent.contracts.topics import Topics
 from agent.latest import LatestValue
 from agent.paths import state_directory
 from agent.ports import CompanionServices
+from agent.serving.rates import RequestRates
 from agent.web.access.account import Account
 from agent.web.access.security_log import SecurityLog
 from agent.web.access.sessions import Sessions
 from agent.web.access.throttle import Throttle
 from agent.web.claim_code import ClaimCheck
 from agent.web.guard.hosts import Hosts
-from agent.web.guard.rates import RequestRates
 from agent.web.guard.repeats import Repeats
 from agent.web.settings import WebSection
 from agent.web.templating import Templates

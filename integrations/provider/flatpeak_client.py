@@ -14,13 +14,12 @@ from yarl import URL
 
 from agent.energy.text import clean_text
 from agent.errors import Malformed, Refused, Unavailable
-from integrations.provider.settings import TOKEN, FlatPeakSection
+from integrations.provider.settings import RETRY_DELAY_S, TOKEN, FlatPeakSection
 
 # Both names under which a browser may bring the token, the guide's first.
 TOKEN_PARAMETERS = ("connect_token", "fp_cot")
 TOKEN_PATTERN = re.compile(r"[A-Za-z0-9_.~-]{8,200}")
 LARGEST_ANSWER = 64 * 1024
-RETRY_DELAY_S = 0.5
 # What a browser would run or read instead of going there.
 NO_TARGETS = {
     "javascript",

@@ -215,7 +215,9 @@ class Website:
         session, now = visit.session, self._clock.now()
         if session.kind == sessions.CONNECT:
             unfinished = session.step not in (sessions.DONE, sessions.SENDING)
-            if session.is_abandoned(now) or (unfinished and session.is_expired(now)):
+            if session.is_abandoned(now, self._flow.claim_s) or (
+                unfinished and session.is_expired(now)
+            ):
                 address = self.address(request)
                 await self._flow.finish(session, visit.token, "ERROR", address, "expired")
                 visit = await self._visit(request) or visit

@@ -303,3 +303,50 @@ async def test_what_strangers_cause_to_be_written_is_bounded(
     assert await knock() == 60
     provider.clock.forward(seconds=3601)
     assert await knock() == 120
+
+
+async def test_half_sent_requests_keep_nobody_out(
+    sqlite_url: str, make_provider: MakeProvider
+) -> None:
+    """More than there are places, from several machines; none of them can be told from another."""
+    provider = await make_provider(sqlite_url, http_section={"connections": 16})
+    port = URL(provider.url).port
+    assert port is not None
+    writers = []
+    for number in range(40):
+        _, writer = await asyncio.open_connection(
+            "127.0.0.1", port, local_addr=(f"127.0.0.{2 + number % 4}", 0)
+        )
+        writer.write(b"GET /apps HTTP/1.1\r\nX-Slow: ")
+        writers.append(writer)
+    async with aiohttp.ClientSession() as http:
+        for _ in range(10):
+            async with http.get(
+                f"{provider.url}/healthz", headers={"Connection": "close"}
+            ) as answer:
+                assert answer.status == 200
+    for writer in writers:
+        writer.close()
+
+
+async def test_a_header_that_is_no_text_is_refused_without_a_word_in_the_log(
+    sqlite_url: str, make_provider: MakeProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider = await make_provider(sqlite_url)
+    port = URL(provider.url).port
+    for name in (b"Expect", b"Origin", b"Authorization", b"Accept-Language", b"X-Forwarded-For"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /api/tariff HTTP/1.1\r\nHost: x\r\n" + name + b": \x80\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 400")
+        writer.close()
+    assert not [item for item in caplog.records if item.levelno >= logging.WARNING]
+
+
+async def test_the_server_does_not_say_what_it_is_made_of(
+    sqlite_url: str, make_provider: MakeProvider
+) -> None:
+    provider = await make_provider(sqlite_url)
+    async with aiohttp.ClientSession() as http:
+        for path in ("/healthz", "/nothing", "/api/tariff", "/static/provider.css"):
+            async with http.get(provider.url + path) as answer:
+                assert answer.headers["Server"] == "flatpeak-agent-provider"

@@ -5,6 +5,7 @@ Every method takes the session as its page showed it; what another request has m
 
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -205,6 +206,11 @@ class ConnectFlow:
         async with self._database.writing() as connection:
             await sessions.close_session(connection, session, outcome)
             await record(connection, now, self._entry(session, outcome, address, reason))
+
+    async def end_before_it_begins(self, token: str) -> None:
+        """FlatPeak is told that a session cannot be held here, if it hears it."""
+        with suppress(Refused, Unavailable):
+            await self._flatpeak.submit(token, {"action": ERROR})
 
     def way_back(self, session: Session, token: str) -> str:
         assert session.context is not None

@@ -419,6 +419,81 @@ def test_a_makers_backend_by_pairing_code() -> None:
     run_virtual(story, START)
 
 
+def test_a_backend_that_ends_the_pairing_is_paired_again() -> None:
+    async def story(clock: SteppedClock) -> None:
+        async with home(clock) as house, house.life(auth=Bearer(), pairing=True):
+            await house.connector.pair(PAIRING_CODE)
+            await house.connect()
+            house.sandbox.forgets_gateway = True
+            await clock.sleep(2 * MINUTE)
+            await house.connector.refresh()
+            assert not house.connector.paired
+            assert "connect --pair" in house.health.parts[PART].why
+            house.sandbox.forgets_gateway = False
+            await house.connector.pair(PAIRING_CODE)
+            assert house.connector.paired
+            assert house.health.parts[PART].state is State.OK
+
+    run_virtual(story, START)
+
+
+def test_a_source_that_asks_to_wait_is_not_asked_sooner() -> None:
+    async def story(clock: SteppedClock) -> None:
+        async with home(clock) as house, house.life():
+            session = await house.connector.begin(IMPORT)
+            house.sandbox.busy_for_s = 1800
+            await clock.sleep(10)
+            # Nor by a browser that comes back.
+            house.connector.returned(session.token)
+            await clock.sleep(1780)
+            assert len(house.sandbox.calls_while_busy) == 1
+            house.sandbox.busy_for_s = 0
+            house.sandbox.finish(session.token)
+            await clock.sleep(60)
+            assert house.session().state is SessionState.CONNECTED
+
+    run_virtual(story, START)
+
+
+def test_a_direction_that_is_disconnected_takes_its_prices_along() -> None:
+    async def story(clock: SteppedClock) -> None:
+        async with home(clock) as house:
+            async with house.life():
+                await house.connect()
+                await house.connect(EXPORT)
+                assert house.has_prices(IMPORT)
+                assert house.has_prices(EXPORT)
+                await house.connector.disconnect(IMPORT)
+                await clock.sleep(1)
+                assert IMPORT not in house.cache.current.value
+                assert house.has_prices(EXPORT)
+            # Nor do they come back from the disk with a contract that has given none yet.
+            kept = house.store.rows("SELECT DISTINCT direction FROM rates", (), lambda row: row[0])
+            assert [*kept] == ["export"]
+
+    run_virtual(story, START)
+
+
+def test_what_a_person_saved_after_it_was_given_up_here_counts() -> None:
+    """Disconnected here while Connect's page was open; then the person saved there."""
+
+    async def story(clock: SteppedClock) -> None:
+        async with home(clock) as house, house.life():
+            await house.connect()
+            await house.connect(EXPORT)
+            session = await house.connector.begin(IMPORT)
+            await house.connector.disconnect(IMPORT)
+            await clock.sleep(MINUTE)
+            assert IMPORT not in house.connector.location.directions
+            house.sandbox.finish(session.token)
+            house.connector.returned(session.token)
+            await clock.sleep(10)
+            assert house.connector.location.directions == (IMPORT, EXPORT)
+            assert house.has_prices(IMPORT)
+
+    run_virtual(story, START)
+
+
 def test_a_backend_that_needs_no_token_is_paired_too() -> None:
     async def story(clock: SteppedClock) -> None:
         async with home(clock) as house:

@@ -347,8 +347,9 @@ class TariffConnector:
 
     def _remind(self, now: datetime) -> None:
         """Once for each end of a contract as an event, until then in health."""
-        for text in self._reminder.due(self._summaries, now):
-            self._on_event(EXPIRING, text)
+        # In one: of two of a kind at the same moment only the first would be said.
+        if texts := list(self._reminder.due(self._summaries, now)):
+            self._on_event(EXPIRING, joined(texts))
         self._report()
 
     def is_known(self, event: TariffEvent) -> bool:

@@ -20,6 +20,7 @@ from agent.energy.connection import (
     TariffStatus,
 )
 from agent.energy.rates import Direction
+from agent.energy.sentences import sentence
 from agent.energy.text import clean_text
 
 # A token that claims to last longer is not worth polling for.
@@ -36,6 +37,9 @@ PROCESSING_INTERVALS = (
     (timedelta(minutes=2), timedelta(seconds=5)),
     (timedelta(minutes=30), timedelta(minutes=1)),
     (PROCESSED_WITHIN, timedelta(minutes=15)),
+)
+ANOTHER_LOCATION = sentence(
+    "the tariff was connected for another location than this home's; nothing is changed here"
 )
 CLOCKS_DIFFER = timedelta(minutes=5)
 MAX_BACKOFF = timedelta(minutes=15)
@@ -148,6 +152,9 @@ def finished(session: ConnectSession, result: SessionResult, now: datetime) -> C
         return session
     if session.for_location and not result.complete and session.returned_at is None:
         return checked(session, now)
+    if session.for_location and result.location_id not in ("", session.for_location):
+        # Taken over it would put an end to all that is known of the home.
+        return failed(session, Failure.REFUSED, now, ANOTHER_LOCATION)
     session = replace(session, checked_at=now, failed_checks=0)
     if result.disconnected:
         return _ended(session, SessionState.DISCONNECTED, now)

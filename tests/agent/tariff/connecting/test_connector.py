@@ -375,6 +375,24 @@ def test_the_summary_and_the_reminder_before_the_contract_ends() -> None:
     run_virtual(story, START)
 
 
+def test_contracts_that_end_together_are_told_together() -> None:
+    """Of two events of a kind at the same moment the house would hear the first alone."""
+
+    async def story(clock: SteppedClock) -> None:
+        async with home(clock) as house:
+            house.sandbox.contract_end = START + timedelta(days=20)
+            async with house.life():
+                await house.connect()
+                await house.connect(EXPORT)
+                await clock.sleep(7 * 86_400)
+                told = [text for kind, text in house.events if kind == "tariff_expiring"]
+                assert len(told) == 1
+                assert "import tariff" in told[0]
+                assert "export tariff" in told[0]
+
+    run_virtual(story, START)
+
+
 def test_one_reminder_for_each_end_whoever_says_so_first() -> None:
     async def story(clock: SteppedClock) -> None:
         async with home(clock) as house:

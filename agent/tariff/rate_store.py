@@ -69,6 +69,14 @@ class RateStore(Records):
         except sqlite3.Error as error:
             self._not_written(error)
 
+    def forget(self, direction: Direction) -> None:
+        """Its rates, and all that is known about fetching them."""
+        try:
+            self._table.forget(direction)
+        except sqlite3.Error as error:
+            self._not_written(error)
+        self.set_record(direction, {})
+
     def forget_everything(self) -> None:
         """All rates and all that is known about fetching them."""
         try:

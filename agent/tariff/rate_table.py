@@ -129,6 +129,11 @@ class RateTable:
         """Delete all rates: they belong to another contract."""
         self._store.connection.execute("DELETE FROM rates")
 
+    def forget(self, direction: Direction) -> None:
+        """Delete this direction's rates, whatever their currency."""
+        sql = "DELETE FROM rates WHERE direction = ? OR direction LIKE ?"
+        self._store.connection.execute(sql, (direction.value, f"{direction.value}@%"))
+
 
 def _row(rate: Rate) -> Row:
     price = format(rate.price, "f")

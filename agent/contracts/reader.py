@@ -7,7 +7,7 @@ caller looks at the faults at the end.
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any, TypeVar
 
 from agent.energy.instants import parse_instant, to_unix_ceil
@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 # Smaller steps than this are no price, power or energy; they would only make exact sums slow.
 FINEST = Decimal("1e-30")
+DIGITS = Context(prec=28)
 # No home has more of anything, and products of two still fit into 28 digits.
 MOST = 1_000_000_000
 MOST_SECONDS = 366 * 86_400
@@ -121,10 +122,7 @@ class Reader:
             self.fault(key, f"is {shown(value)}; expected a number{limits}")
             return default
         self._sound.add(key)
-        exponent = number.as_tuple().exponent
-        if isinstance(exponent, int) and exponent < -30 and abs(number) < 1:
-            return number.quantize(FINEST)
-        return number
+        return _without_dust(number)
 
     def seconds(self, key: str, default: int = 0, *, required: bool = False, least: int = 0) -> int:
         """Whole seconds; a fraction counts as the next whole second."""
@@ -236,6 +234,16 @@ class Reader:
                 reader.fault("1", "is 0; expected more than 0")
             out.append((at, height))
         return tuple(sorted(out))
+
+
+def _without_dust(number: Decimal) -> Decimal:
+    """The number to 28 digits and 30 decimals: what is beyond is no size of anything."""
+    number = DIGITS.plus(number)
+    exponent = number.as_tuple().exponent
+    if isinstance(exponent, int) and exponent < FINEST.as_tuple().exponent:
+        # At most 28 digits, of which at least one is dropped: the rest fits.
+        return number.quantize(FINEST, context=DIGITS)
+    return number
 
 
 def _as_float(number: Decimal) -> float:

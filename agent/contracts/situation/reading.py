@@ -1,6 +1,7 @@
 """The Situation as a whole document: read or refused."""
 
 import json
+import math
 import re
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -18,12 +19,14 @@ from agent.errors import Fault
 # No home has more, as in `checks`.
 MOST_RATES = 50_000
 MOST_DEVICES = 64
+# Longer whole numbers are read by their size alone.
+MOST_DIGITS = 300
 
 
 def parse_situation(text: str | bytes) -> Situation:
     """The Situation in a JSON text. Raises Refusal with all faults."""
     try:
-        document = json.loads(text, parse_float=_exact, parse_constant=Decimal)
+        document = json.loads(text, parse_float=_exact, parse_int=_whole, parse_constant=Decimal)
     except (ValueError, RecursionError) as error:
         raise Refusal([Fault("", f"is no JSON ({error}); expected one Situation")]) from error
     return read_situation(document)
@@ -41,9 +44,14 @@ def read_situation(document: object) -> Situation:
 
 
 def _exact(text: str) -> Decimal:
-    number = Decimal(text)
-    # A number that no float can hold is an infinity to every other reader of the document.
-    return number if float(number) not in (float("inf"), float("-inf")) else Decimal("Infinity")
+    # A number that no float can hold is an infinity, or 0, to every other reader of the document.
+    as_float = float(text)
+    return Decimal(text) if as_float and math.isfinite(as_float) else Decimal(as_float)
+
+
+def _whole(text: str) -> int | Decimal:
+    """Digits without end are no fault of the whole document: they are refused where they stand."""
+    return int(text) if len(text) <= MOST_DIGITS else _exact(text)
 
 
 def _kind(value: object) -> str:

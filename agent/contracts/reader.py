@@ -17,8 +17,8 @@ from agent.errors import AgentError, Fault
 T = TypeVar("T")
 
 # Smaller steps than this are no price, power or energy; they would only make exact sums slow.
-FINEST = Decimal("1e-30")
-DIGITS = Context(prec=28)
+DECIMALS, DIGITS = 30, Context(prec=28)
+FINEST = Decimal(1).scaleb(-DECIMALS)
 # No home has more of anything, and products of two still fit into 28 digits.
 MOST = 1_000_000_000
 MOST_SECONDS = 366 * 86_400
@@ -62,6 +62,10 @@ class Reader:
 
     def raw(self, key: str) -> Any:
         return self._document.get(key)
+
+    def release(self, key: str) -> None:
+        """What was read of this field is not kept: a list may be most of a document."""
+        self._document[key] = None
 
     def is_number(self, key: str) -> bool:
         """Whether `number` has accepted this field."""
@@ -240,7 +244,7 @@ def _without_dust(number: Decimal) -> Decimal:
     """The number to 28 digits and 30 decimals: what is beyond is no size of anything."""
     number = DIGITS.plus(number)
     exponent = number.as_tuple().exponent
-    if isinstance(exponent, int) and exponent < FINEST.as_tuple().exponent:
+    if isinstance(exponent, int) and exponent < -DECIMALS:
         # At most 28 digits, of which at least one is dropped: the rest fits.
         return number.quantize(FINEST, context=DIGITS)
     return number

@@ -7,7 +7,7 @@ caller looks at the faults at the end.
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any, TypeVar
 
 from agent.energy.instants import parse_instant, to_unix_ceil
@@ -17,7 +17,8 @@ from agent.errors import AgentError, Fault
 T = TypeVar("T")
 
 # Smaller steps than this are no price, power or energy; they would only make exact sums slow.
-FINEST = Decimal("1e-30")
+DECIMALS, DIGITS = 30, Context(prec=28)
+FINEST = Decimal(1).scaleb(-DECIMALS)
 # No home has more of anything, and products of two still fit into 28 digits.
 MOST = 1_000_000_000
 MOST_SECONDS = 366 * 86_400
@@ -61,6 +62,10 @@ class Reader:
 
     def raw(self, key: str) -> Any:
         return self._document.get(key)
+
+    def release(self, key: str) -> None:
+        """What was read of this field is not kept: a list may be most of a document."""
+        self._document[key] = None
 
     def is_number(self, key: str) -> bool:
         """Whether `number` has accepted this field."""
@@ -121,10 +126,7 @@ class Reader:
             self.fault(key, f"is {shown(value)}; expected a number{limits}")
             return default
         self._sound.add(key)
-        exponent = number.as_tuple().exponent
-        if isinstance(exponent, int) and exponent < -30 and abs(number) < 1:
-            return number.quantize(FINEST)
-        return number
+        return _without_dust(number)
 
     def seconds(self, key: str, default: int = 0, *, required: bool = False, least: int = 0) -> int:
         """Whole seconds; a fraction counts as the next whole second."""
@@ -236,6 +238,16 @@ class Reader:
                 reader.fault("1", "is 0; expected more than 0")
             out.append((at, height))
         return tuple(sorted(out))
+
+
+def _without_dust(number: Decimal) -> Decimal:
+    """The number to 28 digits and 30 decimals: what is beyond is no size of anything."""
+    number = DIGITS.plus(number)
+    exponent = number.as_tuple().exponent
+    if isinstance(exponent, int) and exponent < -DECIMALS:
+        # At most 28 digits, of which at least one is dropped: the rest fits.
+        return number.quantize(FINEST, context=DIGITS)
+    return number
 
 
 def _as_float(number: Decimal) -> float:

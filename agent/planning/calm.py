@@ -36,7 +36,9 @@ def calmest(best: Judged, kept: Judged | None, deadline: Deadline) -> Judged:
     while len(moved) > 1 and not deadline.over():
         nearest: tuple[str, Judged] | None = None
         for id in moved:
-            plan = judge(problem, kept_plan(problem, {**anew, id: best.schedule.get(id, ())}))
+            plan = judge(
+                problem, kept_plan(problem, deadline, {**anew, id: best.schedule.get(id, ())})
+            )
             if not plan.faults and (nearest is None or plan.beats(nearest[1])):
                 nearest = id, plan
         if nearest is None:

@@ -29,12 +29,12 @@ def plain_candidates(problem: Problem, deadline: Deadline) -> Iterator[Schedule]
                 yield {model.id: segments_of(model, spans)}
 
 
-def clipped_incumbent(problem: Problem) -> Schedule | None:
+def clipped_incumbent(problem: Problem, deadline: Deadline) -> Schedule | None:
     """What is left of the plan in force; None where there is none."""
     if all(old_slots(problem, model) is None for model in problem.models):
         return None
     if problem.coupled:
-        return kept_plan(problem)
+        return kept_plan(problem, deadline)
     schedule: dict[str, tuple[Segment, ...]] = {}
     for model in problem.models:
         own = joined(one for one in old_slots(problem, model) or () if one.power > 0)

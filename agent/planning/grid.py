@@ -1,9 +1,9 @@
 """Time cut once for everybody: the cells of the site, the windows of a capacity charge.
 
-In the coupled model a cell ends at every instant that the Situation names, at every clock quarter
-hour (UTC), where minimum times of runs under way end, at the phases of a running program and at the
-multiples of a `grid_s` of 300 or more. Alone, where devices switch at any second, a cell is a span
-in which no price, no base load and no running program changes.
+In the coupled model a cell ends at every instant that the Situation names, where minimum times of
+runs under way end, at the phases of a running program and, until a week after the horizon, at every
+clock quarter hour (UTC) and the multiples of a `grid_s` of 300 or more. Alone, where devices switch
+at any second, a cell is a span in which no price, no base load and no running program changes.
 """
 
 from bisect import bisect_left, bisect_right
@@ -20,6 +20,11 @@ from agent.planning.units import Units
 QUARTER_S = 900
 # Coarser grids of devices cut cells, finer ones lie within them.
 CUTTING_GRID_S = 300
+# So long after the horizon cells are short; further on, where no price tells one instant from
+# another, each is twice as long as the last. In the longest one the least unit of power
+# is still less than two plans may differ by.
+FINE_S = 7 * 24 * 3600
+LONGEST_S = QUARTER_S << 13
 # What cannot be served this long after horizon and deadlines is never served.
 LATEST_S = 72 * 3600
 
@@ -121,8 +126,14 @@ class Grid:
                     edges.add(at)
         if self.coupled:
             edges |= {t - now for t in _named(situation)}
-            edges |= set(range(-now % QUARTER_S, last, QUARTER_S))
-            edges |= self._device_edges(last)
+            fine = min(last, self.timeline.horizon + FINE_S)
+            edges |= set(range(-now % QUARTER_S, fine, QUARTER_S))
+            edges |= self._device_edges(fine)
+            length = QUARTER_S
+            while fine + length < last:
+                fine += length
+                edges.add(fine)
+                length = min(2 * length, LONGEST_S)
         return sorted(t for t in edges if 0 <= t <= last)
 
     def _device_edges(self, last: int) -> set[int]:

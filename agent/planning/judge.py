@@ -33,10 +33,14 @@ MET_KWH = Decimal("0.005")
 
 @dataclass(frozen=True)
 class Site:
-    """The house piece by piece: `energy` of each device, and what goes in and out."""
+    """The house piece by piece: `energy` of each device, and what goes in and out.
+
+    `drawn`: energy of all devices but programs under way, which are base load.
+    """
 
     pieces: Pieces
     energy: dict[str, list[int]]
+    drawn: list[int]
     flows: tuple[Flow, ...]
 
 
@@ -248,7 +252,7 @@ def _site(problem: Problem, devices: dict[str, Measured], pieces: Pieces) -> tup
     giving, from_roof = _directions(problem, energy, len(power))
     beyond = beyond_means(problem, pieces, devices) if problem.situation.site.pv_curtailable else {}
     money = site_money(problem, pieces, power, giving=giving, from_roof=from_roof, beyond=beyond)
-    return Site(pieces, energy, money.flows), money
+    return Site(pieces, energy, power, money.flows), money
 
 
 def _measured(

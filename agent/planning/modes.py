@@ -1,5 +1,6 @@
 """What a device is told beside its power: the mode of a slot."""
 
+from bisect import bisect_left
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -51,8 +52,9 @@ def blocked_pieces(judged: Judged, model: ScaledThermal) -> set[int]:
     heats = {
         start
         for one in measured.segments
-        for start in pieces.starts
-        if one.start <= start < one.end
+        for start in pieces.starts[
+            bisect_left(pieces.starts, one.start) : bisect_left(pieces.starts, one.end)
+        ]
     }
     off = [pieces.starts[k] not in heats for k in range(len(model.cells))]
     stand = _standing(judged.problem, model, pieces)
@@ -160,14 +162,5 @@ def _missing(judged: Judged, model: ScaledStorage, piece: int) -> int:
     """What house and other devices draw beyond the roof; below 0: surplus."""
     site = judged.site
     cell = site.pieces.cells[piece]
-    others = sum(
-        energy[piece]
-        for id, energy in site.energy.items()
-        if id != model.id and not _under_way(judged, id)
-    )
+    others = site.drawn[piece] - site.energy[model.id][piece]
     return cell.base - cell.pv + others // cell.length
-
-
-def _under_way(judged: Judged, id: str) -> bool:
-    model = judged.problem.by_id[id]
-    return isinstance(model, ScaledProgram) and model.running

@@ -17,6 +17,7 @@ from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.engine import Deadline, Engine, Proposal
 from agent.planning.exact import ExactEngine
 from agent.planning.exact.allowances import with_allowances
+from agent.planning.idle import idle_segments
 from agent.planning.judge import Judged, judge
 from agent.planning.problem import Problem
 from agent.planning.rule import RuleEngine
@@ -101,7 +102,7 @@ def best_plan(problem: Problem, deadline: Deadline, engines: Sequence[Entry] = E
     """Plain candidates first, then each engine with the best plan so far as its incumbent."""
     problem = with_allowances(problem, deadline.share(ALLOWANCE_SHARE))
     found = _Race(problem)
-    old = clipped_incumbent(problem)
+    old = clipped_incumbent(problem, deadline.share(PLAIN_SHARE))
     if old is not None:
         found.kept = found.consider(old)
     for schedule in plain_candidates(problem, deadline.share(PLAIN_SHARE)):
@@ -165,8 +166,12 @@ class _Race:
             self.proved_aims = judged.aims
 
     def verdict(self, deadline: Deadline) -> Verdict:
-        assert self.best is not None, "the rule always has a plan"
-        best, bound = calmest(self.best, self.kept, deadline), self.bound
+        known = self.best
+        if known is None:
+            # Sizes that no home has, or rules that contradict each other: nothing but what must be.
+            idle = {model.id: idle_segments(self.problem, model) for model in self.problem.models}
+            known = judge(self.problem, idle)
+        best, bound = calmest(known, self.kept, deadline), self.bound
         if bound is not None:
             bound = min(bound, best.objective)
         unproved = self.proved_aims is None or best.misses_more(self.proved_aims) > 0

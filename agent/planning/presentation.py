@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import Context, Decimal
 from fractions import Fraction
 
 from agent.energy.plan import DevicePlan, Engine, Plan, SiteSpan, Slot, Status
@@ -19,6 +19,8 @@ from agent.planning.reasons import Reasons
 from agent.planning.segments import Segment
 
 FINE = Decimal("1e-9")
+# Sums of the largest sizes that are read have more digits than the 28 of common arithmetic.
+WIDE = Context(prec=60)
 # The same as the least stake that a gap is measured against.
 LEAST_STAKE = Decimal("0.01")
 STRONGEST = (Status.OPTIMAL, Status.BEST_FOUND, Status.RULE)
@@ -28,7 +30,7 @@ WEAKEST_ENGINE = (Engine.RULE, Engine.JOINT, Engine.EXACT)
 def decimal(value: Fraction | int) -> Decimal:
     """To a billionth: finer than anything that is compared."""
     exact = Fraction(value)
-    return (Decimal(exact.numerator) / Decimal(exact.denominator)).quantize(FINE)
+    return WIDE.quantize(WIDE.divide(Decimal(exact.numerator), Decimal(exact.denominator)), FINE)
 
 
 def plan_of(judged: Judged, verdicts: Sequence[Verdict], deadline: Deadline) -> Plan:
@@ -59,7 +61,7 @@ def plan_of(judged: Judged, verdicts: Sequence[Verdict], deadline: Deadline) -> 
         baseline_cost=baseline,
         objective=objective,
         bound=bound,
-        gap=((objective - bound) / stake).quantize(FINE),
+        gap=WIDE.quantize(WIDE.divide(WIDE.subtract(objective, bound), stake), FINE),
         currency=situation.currency,
         horizon=problem.timeline.horizon_at,
         took_ms=0,

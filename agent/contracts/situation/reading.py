@@ -1,8 +1,10 @@
 """The Situation as a whole document: read or refused."""
 
 import json
+import math
 import re
 from decimal import Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from agent.contracts.reader import Reader, Refusal
@@ -18,15 +20,25 @@ from agent.errors import Fault
 # No home has more, as in `checks`.
 MOST_RATES = 50_000
 MOST_DEVICES = 64
+# Longer whole numbers are read by their size alone.
+MOST_DIGITS = 300
+# In characters; longer numbers hardly come twice.
+LONGEST_PRICE = 24
 
 
 def parse_situation(text: str | bytes) -> Situation:
     """The Situation in a JSON text. Raises Refusal with all faults."""
+    return read_situation(_decoded(text))
+
+
+def _decoded(text: str | bytes) -> object:
     try:
-        document = json.loads(text, parse_float=_exact, parse_constant=Decimal)
+        document: object = json.loads(
+            text, parse_float=_exact, parse_int=_whole, parse_constant=Decimal
+        )
     except (ValueError, RecursionError) as error:
         raise Refusal([Fault("", f"is no JSON ({error}); expected one Situation")]) from error
-    return read_situation(document)
+    return document
 
 
 def read_situation(document: object) -> Situation:
@@ -34,16 +46,32 @@ def read_situation(document: object) -> Situation:
     faults: list[Fault] = []
     if not isinstance(document, dict):
         raise Refusal([Fault("", f"is {_kind(document)}; expected an object, schema {SCHEMA}")])
-    situation = _situation(Reader(document, "", faults))
+    top = Reader(dict(document), "", faults)
+    # Of a document that nobody else holds, lists go when they are read.
+    del document
+    situation = _situation(top)
     if faults or situation is None:
         raise Refusal(faults)
     return situation
 
 
 def _exact(text: str) -> Decimal:
-    number = Decimal(text)
-    # A number that no float can hold is an infinity to every other reader of the document.
-    return number if float(number) not in (float("inf"), float("-inf")) else Decimal("Infinity")
+    """Prices come again and again: one number for each of them."""
+    return _once(text) if len(text) <= LONGEST_PRICE else _decimal(text)
+
+
+def _decimal(text: str) -> Decimal:
+    # What no float can hold is an infinity, or 0, to every other reader of the document.
+    as_float = float(text)
+    return Decimal(text) if as_float and math.isfinite(as_float) else Decimal(as_float)
+
+
+_once = lru_cache(maxsize=4096)(_decimal)
+
+
+def _whole(text: str) -> int | Decimal:
+    """Digits without end are no fault of the whole document: they are refused where they stand."""
+    return int(text) if len(text) <= MOST_DIGITS else _exact(text)
 
 
 def _kind(value: object) -> str:
@@ -63,7 +91,9 @@ def _situation(top: Reader) -> Situation | None:
         at_most(top, key, most)
     at_most(top, "devices", MOST_DEVICES)
     rates = read_spans(top, "import_rates", _rate)
+    top.release("import_rates")
     exports = read_spans(top, "export_rates", _rate)
+    top.release("export_rates")
     site = top.child("site", read_site)
     planner = top.child("planner", read_planner)
     devices = [

@@ -1,11 +1,12 @@
 """What a flexible device's segments are worth in every aim, and which rules they break."""
 
-from bisect import bisect_right
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.devices.measured import Measured, Pieces
+from agent.planning.grid import SiteCell
 from agent.planning.segments import Run, Segment, clipped, energies, joined, runs_of
 from agent.planning.timeline import Timeline
 
@@ -208,11 +209,8 @@ def _from_the_roof(one: Segment, start: int, end: int, pieces: Pieces | None) ->
     """Whether pv less base load covers the power of a segment all the time."""
     if pieces is None:
         return False
-    return all(
-        cell.pv - cell.base >= one.power
-        for cell in pieces.cells
-        if cell.start < end and start < cell.end
-    )
+    first, last = bisect_right(pieces.ends, start), bisect_left(pieces.starts, end)
+    return all(cell.pv - cell.base >= one.power for cell in pieces.cells[first:last])
 
 
 def _of_cells(device: ScaledDevice, segments: Sequence[Segment], pieces: Pieces) -> list[str]:
@@ -221,10 +219,7 @@ def _of_cells(device: ScaledDevice, segments: Sequence[Segment], pieces: Pieces)
     parts = 0
     runs = runs_of(segments)
     blocks = {i for i, demand in enumerate(device.demands) if demand.contiguous}
-    for cell in pieces.cells:
-        inside = clipped(segments, cell.start, cell.end)
-        if not inside:
-            continue
+    for cell, inside in _by_cell(segments, pieces):
         energy = sum(one.power * (one.end - one.start) for one in inside)
         whole = sum(one.end - one.start for one in inside) == cell.length
         block = any(one.demand in blocks for one in inside)
@@ -240,6 +235,20 @@ def _of_cells(device: ScaledDevice, segments: Sequence[Segment], pieces: Pieces)
     if parts > len(device.demands) + device.running:
         found.append(f"{parts} cells in part")
     return found
+
+
+def _by_cell(
+    segments: Sequence[Segment], pieces: Pieces
+) -> Iterator[tuple[SiteCell, list[Segment]]]:
+    """The cells that are not idle, with what is in them; segments are in time order."""
+    by_cell: dict[int, list[Segment]] = {}
+    for one in segments:
+        first, last = bisect_right(pieces.ends, one.start), bisect_left(pieces.starts, one.end)
+        for k in range(first, last):
+            by_cell.setdefault(k, []).append(one)
+    for k in sorted(by_cell):
+        cell = pieces.cells[k]
+        yield cell, clipped(by_cell[k], cell.start, cell.end)
 
 
 def full_powers(segments: Sequence[Segment], pieces: Pieces) -> dict[int, int]:

@@ -4,18 +4,22 @@ In a cell the temperature goes towards what it would settle at, linearly in the 
 three numbers: `keep` of the old temperature, a constant, and a rise per watt. Floats: physics.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp
+from typing import TypeVar
 
 from agent.energy.curve import interpolated
-from agent.energy.situation import ComfortSpan, Situation, TemperatureSpan, Thermal
+from agent.energy.situation import ComfortSpan, PowerSpan, Situation, TemperatureSpan, Thermal
 from agent.planning.devices.measured import Measured, Pieces
 from agent.planning.grid import Grid
 from agent.planning.incumbent import IncumbentEdges, incumbent_edges
 from agent.planning.segments import Segment, energies, joined, runs_of
 from agent.planning.timeline import Timeline
 from agent.planning.units import Units
+
+T = TypeVar("T", ComfortSpan, PowerSpan, TemperatureSpan)
 
 HOUR_S = 3600
 # Within this a temperature counts as reached.
@@ -126,9 +130,11 @@ def scaled_thermal(
 
 def _heat_cell(situation: Situation, device: Thermal, start: int, end: int) -> HeatCell:
     when = situation.now + start
-    outdoor = _outdoor(device.outdoor, when)
-    draw = sum(float(piece.power_w) for piece in device.draw if piece.start <= when < piece.end)
-    gains = float(device.gains_w) - draw
+    weather = _nearest(device.outdoor, when)
+    outdoor = 0.0 if weather is None else float(weather.temp_c)
+    drawn = _nearest(device.draw, when)
+    inside = drawn is not None and drawn.start <= when < drawn.end
+    gains = float(device.gains_w) - (float(drawn.power_w) if drawn and inside else 0.0)
     factor = cop_at(device, outdoor)
     capacity = float(device.capacity_kwh_per_c) * 1000
     hours = (end - start) / HOUR_S
@@ -139,29 +145,21 @@ def _heat_cell(situation: Situation, device: Thermal, start: int, end: int) -> H
         rise = (1 - keep) * factor / loss
     else:
         keep, constant, rise = 1.0, hours * gains / capacity, hours * factor / capacity
-    piece = _comfort(device.comfort, situation.now + end)
+    piece = _nearest(device.comfort, situation.now + end)
     low = None if piece is None or piece.min_c is None else float(piece.min_c)
     high = None if piece is None or piece.max_c is None else float(piece.max_c)
     return HeatCell(keep, constant, rise, low, high)
 
 
-def _comfort(spans: Sequence[ComfortSpan], when: int) -> ComfortSpan | None:
-    """The piece that holds at an instant; beside all pieces the nearest one."""
-    inside = [span for span in spans if span.start <= when < span.end]
-    if inside:
-        return inside[0]
-    return min(spans, key=lambda s: (_distance(s.start, s.end, when), s.start), default=None)
-
-
-def _outdoor(spans: Sequence[TemperatureSpan], when: int) -> float:
-    inside = [span for span in spans if span.start <= when < span.end]
-    if inside:
-        return float(inside[0].temp_c)
-    near = min(spans, key=lambda s: (_distance(s.start, s.end, when), s.start), default=None)
-    return 0.0 if near is None else float(near.temp_c)
+def _nearest(spans: Sequence[T], when: int) -> T | None:
+    """The piece that holds at an instant, else the nearest one; they are in time order."""
+    after = bisect_right(spans, when, key=lambda span: span.start)
+    around = spans[max(0, after - 1) : after + 1]
+    return min(around, key=lambda span: _distance(span.start, span.end, when), default=None)
 
 
 def _distance(start: int, end: int, when: int) -> int:
+    """Below 0 inside."""
     return start - when if when < start else when - end
 
 

@@ -13,7 +13,7 @@ from agent.planning.problem import Problem
 def with_allowances(problem: Problem, deadline: Deadline) -> Problem:
     """The first demand in the list misses least of all, then the second, and so on."""
     if problem.coupled:
-        return joint_allowances(problem)
+        return joint_allowances(problem, deadline)
     for model in problem.models:
         if isinstance(model, ScaledDevice) and _is_tight(model):
             task = Task(problem, model, deadline).of(model)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from agent.planning.devices.flexible import ScaledDemand, ScaledDevice
 from agent.planning.devices.program import ScaledProgram
 from agent.planning.devices.storage import ScaledStorage
+from agent.planning.engine import Deadline
 from agent.planning.grid import SiteCell
 from agent.planning.problem import Problem
 
@@ -18,20 +19,25 @@ from agent.planning.problem import Problem
 NOTHING_KWH = 1e-6
 
 
-def with_allowances(problem: Problem) -> Problem:
+def with_allowances(problem: Problem, deadline: Deadline) -> Problem:
+    """What there is no time for may not get late at all, and no plan is proved best."""
     for model in problem.models:
         if isinstance(model, ScaledDevice) and any(
             d.allowance_s is not None for d in model.demands
         ):
             demands = tuple(
-                one if one.allowance_s is None else _allowed(problem, model, one)
+                one if one.allowance_s is None else _allowed(problem, model, one, deadline)
                 for one in model.demands
             )
             problem = problem.with_model(replace(model, demands=demands))
     return problem
 
 
-def _allowed(problem: Problem, device: ScaledDevice, demand: ScaledDemand) -> ScaledDemand:
+def _allowed(
+    problem: Problem, device: ScaledDevice, demand: ScaledDemand, deadline: Deadline
+) -> ScaledDemand:
+    if deadline.over():
+        return replace(demand, allowance_known=False)
     stores = [model for model in problem.models if isinstance(model, ScaledStorage)]
     if demand.contiguous:
         # A block has the power that the limit leaves it, whatever a store gives.

@@ -1,16 +1,42 @@
 """What is left of the house while the rule plans one device after the other, cell by cell."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from agent.planning.engine import Deadline
 from agent.planning.problem import Problem
 from agent.planning.segments import Segment, clipped
+
+# What is left in haste takes the rest of the time.
+CAREFUL_SHARE = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long whoever places something that is to be served may look for a good place.
+
+    In haste it takes the first place that the limit leaves; when time is over, none.
+    """
+
+    careful: Deadline
+    last: Deadline
+
+    @classmethod
+    def within(cls, deadline: Deadline) -> "Pace":
+        return cls(deadline.share(CAREFUL_SHARE), deadline)
+
+    def in_haste(self) -> bool:
+        return self.careful.over()
+
+    def over(self) -> bool:
+        return self.last.over()
 
 
 class Allocation:
     """`drawn[k]` is the mean power of the devices so far in cell k, `peak[k]` their highest."""
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
+    def __init__(self, problem: Problem, pace: Pace) -> None:
+        self.problem, self.pace = problem, pace
         self.cells = problem.grid.cells
         self.drawn = [0] * len(self.cells)
         self.peak = [0] * len(self.cells)

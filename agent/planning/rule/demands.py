@@ -46,7 +46,10 @@ def _cell_by_cell(
     left = demand.energy
     busy = {house.problem.grid.index(one.start) for one in own}
     cells = []
+    found = 0
     for k, cell in enumerate(house.cells):
+        if house.pace.over() or (found >= left and house.pace.in_haste()):
+            break
         power = 0 if k in busy else usable_power(house, device, demand, k)
         if power:
             late = max(0, cell.start + 1 - demand.deadline) if demand.hard else 0
@@ -54,15 +57,16 @@ def _cell_by_cell(
             if demand.hard or price < demand.value:
                 rank = (late, cell.unknown, price if not late else 0, cell.start)
                 cells.append((rank, k, power))
-    found: list[Segment] = []
+                found += power * cell.length
+    parts: list[Segment] = []
     for _, k, power in sorted(cells):
         if left <= 0:
             break
         part = fill_cell(house, device, index, k, power, left)
-        found.append(part)
+        parts.append(part)
         left -= part.power * (part.end - part.start)
-    house.take(found)
-    return found
+    house.take(parts)
+    return parts
 
 
 def fill_cell(

@@ -2,7 +2,8 @@
 
 Demands and programs are tried in a few orders: by priority, by deadline, by what little time is
 left. Every plan is made of the model's own cells and put to the judge; a device whose part of it
-breaks a rule is left idle, so that there is always a plan.
+breaks a rule is left idle, so that there is always a plan. Where time runs short, what is left is
+put into the first place that there is, and after that nowhere.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,13 +16,18 @@ from agent.planning.engine import Deadline, Proposal
 from agent.planning.idle import idle_segments
 from agent.planning.judge import Judged, judge
 from agent.planning.problem import Model, Problem
-from agent.planning.rule.allocation import Allocation
+from agent.planning.rule.allocation import Allocation, Pace
 from agent.planning.rule.bound import lowest_objective
 from agent.planning.rule.demands import place_demands
 from agent.planning.rule.heat import place_heat
 from agent.planning.rule.programs import place_program
 from agent.planning.rule.store import place_storage
 from agent.planning.segments import Schedule, Segment
+
+# Of the time that is left: the other engines and the judge have the rest.
+RULE_SHARE = 0.5
+# Of that, what demands and programs may take: heat and storage come after them.
+SERVED_SHARE = 0.75
 
 Rank = Callable[[Model], tuple[float, ...]]
 
@@ -37,13 +43,18 @@ class RuleEngine:
             # Alone the plain candidates are the rule; a program starts at once.
             return Proposal({model.id: _at_once(problem, model) for model in problem.models}, bound)
         best: Judged | None = None
+        own = deadline.share(RULE_SHARE)
         for rank in _orders():
-            judged = judge(problem, _in_order(problem, rank))
+            schedule = _in_order(problem, rank, own)
+            if best is not None and own.over():
+                # It was cut short, and judging takes time too.
+                break
+            judged = judge(problem, schedule)
             if judged.faults:
                 judged = _without_faults(problem, judged)
             if best is None or judged.order < best.order:
                 best = judged
-            if deadline.over():
+            if own.over():
                 break
         assert best is not None
         return Proposal(best.schedule, bound)
@@ -82,14 +93,18 @@ def _latest_start(model: Model) -> int:
     return 1 << 40
 
 
-def _in_order(problem: Problem, rank: Rank) -> Schedule:
-    house = Allocation(problem)
+def _in_order(problem: Problem, rank: Rank, deadline: Deadline) -> Schedule:
+    """What there is no time for is idle."""
+    house = Allocation(problem, Pace.within(deadline.share(SERVED_SHARE)))
     schedule: dict[str, tuple[Segment, ...]] = {}
     reserved = {model.id: idle_segments(problem, model) for model in problem.models}
     for own in reserved.values():
         house.take(own)
 
     def place(model: Model) -> None:
+        if deadline.over():
+            schedule[model.id] = reserved[model.id]
+            return
         house.give_back(reserved[model.id])
         before = list(house.drawn), list(house.peak)
         segments = _placed(house, model)

@@ -15,6 +15,8 @@ from agent.planning.segments import Segment, joined
 # So much warmer than must be: powers are rounded to a milliwatt.
 SPARE_C = 1e-4
 FREEZING = -1e9
+# A store that keeps no more of its warmth over a cell cannot be heated ahead.
+FORGETS = 1e-9
 
 
 def place_heat(
@@ -120,6 +122,8 @@ def _required(house: Allocation, device: ScaledThermal, most: list[int]) -> list
     required = list(least)
     for k in range(len(least) - 1, 0, -1):
         heat = device.cells[k]
+        if heat.keep < FORGETS:
+            continue
         before = (required[k] - heat.constant - heat.rise_per_w * most[k] / scale) / heat.keep
         required[k - 1] = max(least[k - 1], before)
     return [value + SPARE_C for value in required]

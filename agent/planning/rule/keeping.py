@@ -13,9 +13,10 @@ from agent.planning.devices.flexible import ScaledDemand, ScaledDevice
 from agent.planning.devices.program import ScaledProgram
 from agent.planning.devices.storage import ScaledStorage
 from agent.planning.devices.thermal import ScaledThermal
+from agent.planning.engine import Deadline
 from agent.planning.idle import idle_segments
 from agent.planning.problem import Model, Problem
-from agent.planning.rule.allocation import Allocation
+from agent.planning.rule.allocation import Allocation, Pace
 from agent.planning.rule.demands import fill_cell, place_demands, usable_power
 from agent.planning.rule.heat import place_heat
 from agent.planning.rule.programs import place_program
@@ -27,12 +28,12 @@ Powers = Mapping[int, int]
 NOTHING: Schedule = {}
 
 
-def kept_plan(problem: Problem, anew: Schedule = NOTHING) -> Schedule:
-    """What cannot be served that way is not; a judge says whether the rest is a plan.
+def kept_plan(problem: Problem, deadline: Deadline, anew: Schedule = NOTHING) -> Schedule:
+    """What cannot be served that way, or in time, is not; a judge says whether that is a plan.
 
     `anew`: what devices do that do not keep to it.
     """
-    house = Allocation(problem)
+    house = Allocation(problem, Pace.within(deadline))
     reserved = {model.id: idle_segments(problem, model) for model in problem.models}
     for own in reserved.values():
         house.take(own)

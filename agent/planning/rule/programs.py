@@ -9,7 +9,8 @@ from agent.planning.segments import Segment, clipped
 
 
 def place_program(house: Allocation, program: ScaledProgram) -> tuple[Segment, ...]:
-    """Its segments; none where no room is left for it. A program under way is base load."""
+    """Its segments; none where no room is left for it, or no time to look for it. A program under
+    way is base load."""
     if program.running:
         return ()
     cells = house.cells
@@ -20,7 +21,7 @@ def place_program(house: Allocation, program: ScaledProgram) -> tuple[Segment, .
         late = max(0, start + program.length - program.deadline)
         if best is not None and late:
             break
-        if start + program.length > cells[-1].end:
+        if start + program.length > cells[-1].end or house.pace.over():
             break
         unknown, cost = _cost(house, program, start)
         if cost is None:
@@ -28,6 +29,8 @@ def place_program(house: Allocation, program: ScaledProgram) -> tuple[Segment, .
         rank = (late, unknown, cost)
         if best is None or rank < best[0]:
             best = (rank, start)
+        if house.pace.in_haste():
+            break
     return () if best is None else program.segments_from(best[1])
 
 

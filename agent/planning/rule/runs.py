@@ -1,10 +1,11 @@
 """Runs of one device under a limit: minimum times, grids, blocks, a run that must go on."""
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 from agent.planning.devices.flexible import ScaledDemand, ScaledDevice
 from agent.planning.rule.allocation import Allocation
-from agent.planning.segments import Run, Segment, joined, runs_of
+from agent.planning.segments import Segment, joined, runs_of
 
 # No demand is cut into more runs than this.
 MOST_RUNS = 6
@@ -27,6 +28,9 @@ class RunPlacer:
         self.device = device
         self.left = [demand.energy for demand in device.demands]
         self.own: list[Segment] = []
+        # Runs of `own`, in time order: where each begins and ends.
+        self.begins: list[int] = []
+        self.ends: list[int] = []
 
     def place(self) -> tuple[Segment, ...]:
         self._goes_on()
@@ -37,7 +41,7 @@ class RunPlacer:
         for i in order:
             demand = self.device.demands[i]
             for _ in range(1 if demand.contiguous else MOST_RUNS):
-                if self.left[i] <= 0:
+                if self.left[i] <= 0 or (self.house.pace.over() and not demand.under_way):
                     break
                 best = self._best_run(i)
                 if best is None:
@@ -48,6 +52,8 @@ class RunPlacer:
 
     def _add(self, segments: tuple[Segment, ...]) -> None:
         self.own += segments
+        runs = runs_of(joined(self.own))
+        self.begins, self.ends = [a for a, _ in runs], [b for _, b in runs]
         self.house.take(segments)
 
     def _goes_on(self) -> None:
@@ -103,13 +109,17 @@ class RunPlacer:
         return power if power >= max(1, device.min_power) else 0
 
     def _best_run(self, index: int) -> Placed | None:
-        """In time and cheap; else the one that serves most in time; else the first one late."""
+        """In time and cheap; else the one that serves most in time; else the first one late.
+
+        In haste the first one that serves it.
+        """
         demand, grid = self.device.demands[index], self.house.problem.grid
         begin = grid.boundary(0 if demand.under_way else max(demand.earliest, 0))
         best: tuple[tuple[float, ...], Placed] | None = None
         for k in range(begin, len(self.house.cells)):
             start = self.house.cells[k].start
-            if demand.under_way and start:
+            # A block under way has one place only.
+            if start if demand.under_way else self.house.pace.over():
                 break
             if not self._may_start(index, start):
                 continue
@@ -121,11 +131,14 @@ class RunPlacer:
                 best = (rank, placed)
             if placed.late and best is not None and start >= demand.deadline:
                 break
+            if self.house.pace.in_haste() and (demand.hard or self._is_worth(demand, placed)):
+                break
         if best is None:
             return None
-        if not demand.hard and best[1].cost >= demand.value * best[1].served:
-            return None
-        return best[1]
+        return best[1] if demand.hard or self._is_worth(demand, best[1]) else None
+
+    def _is_worth(self, demand: ScaledDemand, placed: Placed) -> bool:
+        return placed.cost < demand.value * placed.served
 
     def _rank(self, demand: ScaledDemand, index: int, placed: Placed) -> tuple[float, ...]:
         in_time = sum(
@@ -141,31 +154,32 @@ class RunPlacer:
         device = self.device
         if start < device.blocked_s:
             return False
-        for a, b in self._runs():
-            if a <= start < b:
-                return False
-            if b < start < b + device.min_off_s:
-                return False
-        goes_on = any(b == start for _, b in self._runs())
-        if device.running and not start and not self._runs():
+        goes_on = self._goes_on_at(start)
+        before = bisect_right(self.begins, start) - 1
+        if before >= 0 and not goes_on and start < self.ends[before] + device.min_off_s:
+            return False
+        if device.running and not start and not self.begins:
             goes_on = True
-        if not self._runs() and device.running and 0 < start < device.min_off_s:
+        if not self.begins and device.running and 0 < start < device.min_off_s:
             return False
         return goes_on or device.on_grid(start, index)
 
-    def _runs(self) -> list[Run]:
-        return runs_of(joined(self.own))
+    def _goes_on_at(self, start: int) -> bool:
+        """Whether a run ends just there."""
+        k = bisect_left(self.ends, start)
+        return k < len(self.ends) and self.ends[k] == start
 
     def _run_from(self, index: int, first: int) -> Placed | None:
         """A run from the start of a cell until the demand is full; None where it is too short."""
         device, house = self.device, self.house
         demand, wanted = device.demands[index], self.left[index]
         start = house.cells[first].start
-        since = next((a for a, b in self._runs() if b == start), start)
+        since = self.begins[bisect_left(self.ends, start)] if self._goes_on_at(start) else start
         least = 0 if since != start else device.min_on_s
         if device.running and not start:
             least = device.mandatory_s
-        following = min([a for a, _ in self._runs() if a > start], default=1 << 40)
+        after = bisect_right(self.begins, start)
+        following = self.begins[after] if after < len(self.begins) else 1 << 40
         powers: list[tuple[int, int]] = []
         energy = 0
         k = first
@@ -250,6 +264,5 @@ class RunPlacer:
             cost += energy * house.price(k, one.power)
             unknown += energy if house.cells[k].unknown else 0
             late = max(late, one.end - demand.deadline)
-        goes_on = any(b == segments[0].start for _, b in self._runs())
-        cost += 0 if goes_on else self.device.start_cost
+        cost += 0 if self._goes_on_at(segments[0].start) else self.device.start_cost
         return Placed(tuple(segments), int(served), cost, unknown, max(0, late))

@@ -268,3 +268,33 @@ def test_numbers_that_only_an_infinity_can_hold() -> None:
     with pytest.raises(Refusal) as caught:
         parse_situation(text)
     assert [fault.path for fault in caught.value.faults] == ["import_rates[0].price"]
+
+
+@pytest.mark.parametrize(
+    ("number", "price"),
+    [
+        ("0." + "1" * 31, Decimal("0." + "1" * 28)),
+        ("0.0" + "1" * 5000, Decimal("0.0" + "1" * 28)),
+        ("-12." + "1" * 5000, Decimal("-12." + "1" * 26)),
+        ("0.00000" + "1" * 40, Decimal("0.00000" + "1" * 25)),
+        ("1e-40", Decimal(0)),
+        ("1e-999999999999999999999", Decimal(0)),
+        ("0e999999999999999999999", Decimal(0)),
+        ("-0", Decimal(0)),
+        ("-0.0", Decimal(0)),
+    ],
+)
+def test_digits_beyond_every_size_are_rounded_away(number: str, price: Decimal) -> None:
+    text = json.dumps(BASE).replace('"price": 0.3', f'"price": {number}')
+    assert parse_situation(text).import_rates[0].price == price
+
+
+@pytest.mark.parametrize("key", ["price", "confidence"])
+@pytest.mark.parametrize(
+    "number", ["1e400", "-1e400", "1e999999999999999999999", "1" * 5000, "-" + "1" * 5000]
+)
+def test_a_number_beyond_every_size_is_refused_by_its_path(key: str, number: str) -> None:
+    text = json.dumps(BASE).replace('"price": 0.3', f'"price": 0.3, "{key}": {number}')
+    with pytest.raises(Refusal) as caught:
+        parse_situation(text)
+    assert [fault.path for fault in caught.value.faults] == [f"import_rates[0].{key}"]

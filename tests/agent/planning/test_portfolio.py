@@ -80,7 +80,7 @@ def test_a_bound_above_the_plan_is_cut_to_it() -> None:
 
 def test_what_is_left_of_the_plan_in_force_is_a_candidate() -> None:
     situation = kept(house([0.3] * 6, load(demand(2, 6))), "0.1", (-1, 1), (2, 4))
-    old = clipped_incumbent(problem_of(situation))
+    old = clipped_incumbent(problem_of(situation), Deadline.never())
     assert old is not None
     # The hour before now is gone, and of the rest no more than is needed.
     assert [(one.start, one.end) for one in old["load"]] == [(0, HOUR), (2 * HOUR, 3 * HOUR)]
@@ -88,7 +88,7 @@ def test_what_is_left_of_the_plan_in_force_is_a_candidate() -> None:
 
 def test_the_plan_in_force_goes_on_where_more_is_needed_than_before() -> None:
     situation = kept(house([0.3] * 6, load(demand(3, 6))), "0.1", (1, 2))
-    old = clipped_incumbent(problem_of(situation))
+    old = clipped_incumbent(problem_of(situation), Deadline.never())
     assert old is not None
     assert [(one.start, one.end) for one in old["load"]] == [(HOUR, 4 * HOUR)]
 
@@ -112,7 +112,7 @@ def old_plans(draw: st.DrawFn) -> Situation:
 @given(old_plans())
 def test_a_new_plan_is_never_worse_than_keeping_the_old_one(situation: Situation) -> None:
     problem = problem_of(situation)
-    old = clipped_incumbent(problem)
+    old = clipped_incumbent(problem, Deadline.never())
     assert old is not None
     before = judge(problem, old)
     plan = make_plan(situation)

@@ -40,6 +40,7 @@ async def status(port: int, *lines: bytes) -> int:
     async with asyncio.timeout(PATIENCE_S):
         said = await reader.readline()
     writer.close()
+    await writer.wait_closed()
     return int(said.split()[1])
 
 

@@ -52,6 +52,12 @@ async def connected(port: int, number: int = 1, said: bytes = b"") -> Pair:
     return pair
 
 
+async def close(*pairs: Pair) -> None:
+    for _, writer in pairs:
+        writer.close()
+    await asyncio.gather(*(writer.wait_closed() for _, writer in pairs), return_exceptions=True)
+
+
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while not condition():
@@ -73,7 +79,7 @@ async def test_who_never_finishes_a_request_is_cut_off(said: bytes) -> None:
         reader, writer = await asyncio.open_connection(HOST, port)
         writer.write(said)
         assert await ended(reader)
-        writer.close()
+        await close((reader, writer))
         assert not connections.of_one
 
 
@@ -104,8 +110,7 @@ async def test_one_machine_has_not_all_connections() -> None:
         # Another machine has its own.
         pairs.append(await connected(port, 2, ASKED))
         assert (await pairs[-1][0].readline()).startswith(b"HTTP/1.1 200")
-        for _, writer in pairs:
-            writer.close()
+        await close(*pairs)
 
 
 async def test_half_sent_requests_hold_nobodys_place() -> None:
@@ -118,14 +123,13 @@ async def test_half_sent_requests_hold_nobodys_place() -> None:
             reader, writer = await connected(port, 9, ASKED)
             async with asyncio.timeout(PATIENCE_S):
                 assert (await reader.readline()).startswith(b"HTTP/1.1 200")
-            writer.close()
+            await close((reader, writer))
             pairs.append(await connected(port, 2 + again % 2, half))
         # Of one machine's own the oldest makes room, too.
         reader, writer = await connected(port, 2, ASKED)
         async with asyncio.timeout(PATIENCE_S):
             assert (await reader.readline()).startswith(b"HTTP/1.1 200")
-        for _, each in [*pairs, (reader, writer)]:
-            each.close()
+        await close(*pairs, (reader, writer))
 
 
 async def test_who_holds_most_makes_room_for_who_holds_less() -> None:
@@ -136,8 +140,7 @@ async def test_who_holds_most_makes_room_for_who_holds_less() -> None:
         async with asyncio.timeout(PATIENCE_S):
             assert (await reader.readline()).startswith(b"HTTP/1.1 200")
         assert await ended(pairs[0][0])
-        for _, each in [*pairs, (reader, writer)]:
-            each.close()
+        await close(*pairs, (reader, writer))
 
 
 async def test_one_machine_opens_no_more_than_its_share() -> None:
@@ -151,7 +154,7 @@ async def test_one_machine_opens_no_more_than_its_share() -> None:
                 with contextlib.suppress(ConnectionError):
                     answered = await reader.read(4)
             answers.append(answered)
-            writer.close()
+            await close((reader, writer))
         assert answers == [b"HTTP"] * 3 + [b""] * 3
 
 
@@ -173,7 +176,7 @@ async def test_a_handshake_that_never_ends_is_cut_off_and_counted(
         reader, writer = await asyncio.open_connection(HOST, port)
         writer.write(said)
         assert await ended(reader)
-        writer.close()
+        await close((reader, writer))
         async with asyncio.timeout(PATIENCE_S):
             while connections.open:
                 await asyncio.sleep(0.01)
@@ -187,8 +190,7 @@ async def test_who_has_opened_enough_connections_is_given_no_handshake(tmp_path:
         await until(lambda: len(connections.open) == 2)
         with pytest.raises((ConnectionError, ssl.SSLError)):
             await asyncio.open_connection(HOST, port, ssl=trust)
-        for _, writer in silent:
-            writer.close()
+        await close(*silent)
 
 
 async def test_who_asks_takes_the_place_of_a_handshake_that_does_not_end(tmp_path: Path) -> None:
@@ -202,5 +204,4 @@ async def test_who_asks_takes_the_place_of_a_handshake_that_does_not_end(tmp_pat
         async with asyncio.timeout(PATIENCE_S):
             assert (await reader.readline()).startswith(b"HTTP/1.1 200")
         assert await ended(silent[0][0])
-        for _, each in [*silent, (reader, writer)]:
-            each.close()
+        await close(*silent, (reader, writer))

@@ -127,6 +127,7 @@ async def test_systemd_is_told_when_the_workers_listen(tmp_path: Path) -> None:
         assert said == b"READY=1"
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.close()
+        await writer.wait_closed()
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 0
 

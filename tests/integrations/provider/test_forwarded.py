@@ -48,7 +48,6 @@ async def seen(provider: Provider, *lines: str) -> str:
         (1, ("'; DROP TABLE audit; --",), OWN),
         (1, (f"{CLIENT}, _hidden",), OWN),
         (1, ("9" * 4000,), OWN),
-        (1, ("\xff\xfe",), OWN),
         (1, (f"{CLIENT}:50123",), CLIENT),
         (1, ("[2001:DB8:0::1]:443",), "2001:db8::1"),
         (1, ('"[2001:db8::1]"',), "2001:db8::1"),

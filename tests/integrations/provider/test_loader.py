@@ -221,9 +221,11 @@ async def test_prices_of_another_structure(database: Database, tmp_path: Path) -
 
 
 async def test_who_signs_in_does_not_wait_for_the_end_of_a_load(
-    sqlite_url: str, database: Database, tmp_path: Path
+    sqlite_url: str, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two processes, as a load beside `provider run` is: each has a connection of its own."""
+    # Long enough for a busy machine.
+    monkeypatch.setattr("integrations.provider.loader.PAUSE_S", 1.0)
     await load_files(database, FILES)
     path = tmp_path / "prices.csv"
     path.write_text(hours(12_000))

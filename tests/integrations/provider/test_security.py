@@ -409,6 +409,7 @@ async def test_half_sent_requests_keep_nobody_out(
                 assert answer.status == 200
     for writer in writers:
         writer.close()
+    await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
 
 
 async def test_a_header_that_is_no_text_is_refused_without_a_word_in_the_log(
@@ -421,6 +422,7 @@ async def test_a_header_that_is_no_text_is_refused_without_a_word_in_the_log(
         writer.write(b"GET /api/tariff HTTP/1.1\r\nHost: x\r\n" + name + b": \x80\r\n\r\n")
         assert (await reader.readline()).startswith(b"HTTP/1.1 400")
         writer.close()
+        await writer.wait_closed()
     assert not [item for item in caplog.records if item.levelno >= logging.WARNING]
 
 

@@ -73,6 +73,8 @@ class Store:
         self._lasting = database.problem
         self._passing: DiskProblem | None = None
         self._lock = database.lock
+        # Named values on their way to the disk, and how many writes of each there are.
+        self._coming: dict[str, tuple[str, int]] = {}
         self._path = path
         self._writer = Writer(path, self._written) if path and database.on_disk else None
         if self._lasting is not None:
@@ -128,6 +130,8 @@ class Store:
         return found
 
     def get_value(self, name: str) -> str | None:
+        if name in self._coming:
+            return self._coming[name][0]
         sql = "SELECT value FROM facts WHERE name = ?"
         found = self.rows(sql, (name,), lambda row: str(row[0]))
         return found[0] if found else None
@@ -194,10 +198,32 @@ class Store:
         self._worked()
 
     def set_value(self, name: str, value: str) -> None:
-        """Store one named value at once, where it is another. Raises sqlite3.Error."""
-        if self.get_value(name) != value:
-            with self.transaction() as connection:
-                connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+        """Store one named value, where it is another; as `apply` does. Raises sqlite3.Error."""
+        if self.get_value(name) == value:
+            return
+        answer = self.apply(("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value)))
+        if answer is None:
+            return
+        self._coming[name] = value, self._coming.get(name, ("", 0))[1] + 1
+        answer.add_done_callback(lambda _: self._came(name))
+
+    def _came(self, name: str) -> None:
+        value, writes = self._coming[name]
+        if writes > 1:
+            self._coming[name] = value, writes - 1
+        else:
+            del self._coming[name]
+
+    def apply(self, *statements: Statement) -> "asyncio.Future[bool] | None":
+        """All or none of them: beside the event loop where one turns, whose answer comes as that of
+        `submit`; else at once (None), and then it raises sqlite3.Error.
+        """
+        if self._writer is not None and _loop_turns():
+            return self.submit(*statements)
+        with self.transaction() as connection:
+            for sql, values in statements:
+                connection.execute(sql, values)
+        return None
 
     def close(self) -> None:
         """Write what waits, as far as the disk takes it in time; a second call does nothing."""
@@ -251,3 +277,11 @@ class Store:
 
 
 __all__ = ["DiskProblem", "Statement", "Store", "StoreInUse"]
+
+
+def _loop_turns() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

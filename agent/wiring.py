@@ -36,6 +36,7 @@ from agent.dispatch.outbox import (
 from agent.dispatch.topic_guard import TopicGuard
 from agent.energy.instants import to_unix_floor
 from agent.energy.profile import DeviceProfile
+from agent.energy.rates import Direction
 from agent.energy.readings import Acknowledgement, Presence
 from agent.energy.sentences import sentence
 from agent.health import Health
@@ -394,6 +395,12 @@ def build(
     controller.on_turn = liveness.beat
     for part, allowed_s in ALIVE_WITHIN_S.items():
         liveness.register(part, allowed_s)
+    used_topics.ended = {
+        topic
+        for direction in Direction
+        if direction not in rate_cache.current.value
+        for topic in (topics.tariff(direction.value), topics.tariff(f"{direction.value}/list"))
+    }
     used_topics.empty_what_is_nobodys()
     return Rooms(
         config=config,

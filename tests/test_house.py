@@ -51,9 +51,11 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("agent.report", SHELL | REPORT | {"agent.dispatch.outbox"}),
     ("agent.dispatch", SHELL | REPORT),
     ("agent.control", SHELL | REPORT | {"agent.config", "agent.dispatch"}),
+    ("agent.serving", {"agent.energy"}),
     (
         "agent.web",
-        SHELL | {"agent.__version__", "agent.config", "agent.contracts", "agent.paths"},
+        SHELL
+        | {"agent.__version__", "agent.config", "agent.contracts", "agent.paths", "agent.serving"},
     ),
     ("agent.app_ports", {"agent.health", "agent.ports"}),
     ("agent.wiring", HALL),
@@ -87,6 +89,7 @@ ROOMS: list[tuple[str, set[str]]] = [
             "agent.config.base",
             "agent.config.load",
             "agent.paths",
+            "agent.serving",
             "agent.systemd",
         },
     ),

@@ -77,7 +77,10 @@ async def _uninstall(config: Config, path: Path) -> int:
             known = memory.companion_text(NAME)
             await memory.save_published_topics(published - set(topics))
             await memory.save_companion_text(NAME, uninstall.with_deleted(known, topics))
-        print(f"{len(topics)} announcement(s) taken back from Home Assistant")
+        print(
+            f"{len(topics)} announcement(s) taken back from Home Assistant; they stay away until "
+            "homeassistant.enabled was false for one start"
+        )
         return EX_OK
     finally:
         store.close()

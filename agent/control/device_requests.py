@@ -28,7 +28,9 @@ log = logging.getLogger(__name__)
 # A slow disk is waited for so long before a wish is answered without it.
 STORED_WITHIN_S = 2.0
 WAITS_FOR_CLOCK = "accepted; it waits until the gateway's clock is confirmed"
-NOT_STORED = "accepted, but it could not be stored: a restart would forget it"
+NOT_STORED = (
+    "accepted, but it is not stored yet: after a power cut what held before would hold again"
+)
 
 
 @dataclass(slots=True)

@@ -66,9 +66,12 @@ class LimitControl:
         self.limit_log.in_force(now, self.site.grid_limit_w(now))
         self.limit_log.look(now)
 
-    def _powers_w(self, now: datetime) -> tuple[float, float]:
-        measured = sum(model.meter.power_w(now) for model in self._models().values())
-        return self.dispatcher.sent_w(now), measured
+    def _powers_w(self, now: datetime) -> tuple[float, float | None]:
+        """What was sent, and what was measured where everybody who was sent something measures."""
+        meters = [model.meter for model in self._models().values()]
+        told = [meter.power_w(now) for meter in meters if meter.reports(now)]
+        silent = any(meter.commanded_w(now) > 0 for meter in meters if not meter.reports(now))
+        return self.dispatcher.sent_w(now), None if silent or not told else sum(told)
 
     def next_record(self, now: datetime) -> datetime | None:
         """When there may be something to record."""

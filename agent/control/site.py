@@ -53,7 +53,9 @@ PART = "grid_limit"
 # Obeyed like any other, for it is the stricter reading; but no operator allows a light bulb.
 LEAST_MEANT_W = 100.0
 WHO_LIMITS = "grid operator or energy manager: publish it on site/limit"
-NOT_STORED = "accepted, but it could not be stored: a restart would forget it"
+NOT_STORED = (
+    "accepted, but it is not stored yet: after a power cut what held before would hold again"
+)
 LONGEST_AWAY = timedelta(days=366)
 LIMITS_EVERY_S = 1.0
 NOTHING = Steps.constant(0)

@@ -16,8 +16,9 @@ class UsedTopics:
     """Retained topics that were ever used, so that what is nobody's any more is emptied.
 
     `devices` are those of the config, `holders` those that are given schedules, `others` topics of
-    companions. Topics of an earlier base, site, device, companion or version are emptied, and the
-    schedule of a device that is spoken to in another way now.
+    companions, `ended` topics of ours that have nothing to say any more, such as prices of a
+    direction without a tariff. Topics of an earlier base, site, device, companion or version are
+    emptied, and the schedule of a device that is spoken to in another way now.
     """
 
     store: DeviceStore
@@ -26,6 +27,7 @@ class UsedTopics:
     devices: Collection[str]
     holders: Collection[str]
     others: Collection[str] = ()
+    ended: Collection[str] = ()
     _used: set[str] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
@@ -48,6 +50,8 @@ class UsedTopics:
                 self.outbox.set(CLEANING, OutgoingMessage(topic, ""))
 
     def _is_ours(self, topic: str) -> bool:
+        if topic in self.ended:
+            return False
         if topic in self.others:
             return True
         part = self.topics.device_part(topic)

@@ -12,6 +12,7 @@ from decimal import Decimal
 from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import DeviceType, OfflineRule, Schedule, ScheduleSlot
 from agent.energy.steps import Steps, combined
+from agent.home.planning_input import OVERRIDE_REASONS
 
 # One that never acknowledged counts as following what was published after this time.
 ANSWERS_WITHIN_S = 60
@@ -157,11 +158,23 @@ def _fitted(
         slot = wanted.slot_at(at)
         if not fits(at):
             whole = False
+            room = int(max(most.value(at), headroom.value(at) - taken.value(at)))
+            left = _left_of(profile, slot, room)
             lower = held is not None and old.value(at) < power.value(at)
             slot = held.slot_at(at) if held is not None and lower else None
+            if left is not None and left.power_w > old.value(at):
+                slot = left
         if slot is not None and until > at:
             pieces.append(piece(slot, at, min(until, slot.end)))
     return (wanted, True) if whole else (replace(wanted, slots=tuple(pieces)), False)
+
+
+def _left_of(profile: DeviceProfile, slot: ScheduleSlot | None, room_w: int) -> ScheduleSlot | None:
+    """What a person asked for at once gets what is left; a plan comes whole, in a moment."""
+    if slot is None or slot.reason not in OVERRIDE_REASONS:
+        return None
+    power_w = profile.allowed_w(min(slot.power_w, room_w))
+    return replace(slot, power_w=power_w) if power_w else None
 
 
 def curtailed(

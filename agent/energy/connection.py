@@ -43,7 +43,8 @@ class ConnectSession:
     `token` stands for the session and `url`, which holds it, is where the person goes: both are
     secrets until `expires_at`. `for_location`: one that is known already and whose tariff is to
     change. `location_id` is what came of it. `returned_at`: when the person's browser came back.
-    `reason` is the other side's own sentence, in its language.
+    `reason` is the other side's own sentence, in its language. `not_before`: it asked not to be
+    asked sooner.
     """
 
     direction: Direction
@@ -60,6 +61,7 @@ class ConnectSession:
     checked_at: datetime | None = None
     returned_at: datetime | None = None
     failed_checks: int = 0
+    not_before: datetime | None = None
 
     @property
     def is_live(self) -> bool:

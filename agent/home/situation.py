@@ -22,7 +22,7 @@ from agent.energy.situation import (
     Thermal,
 )
 from agent.energy.steps import Steps, combined
-from agent.home.grid_limit import pieces
+from agent.home.grid_limit import UNLIMITED_W, pieces
 from agent.home.planning_input import PlanningInput
 
 
@@ -67,7 +67,11 @@ def build_situation(
         calm = {id for id, item in inputs.items() if _has_minimum_times(item.device)}
         previous = [plan for plan in previous if plan.id not in calm]
     if shared:
-        loads = _with_boosts(base_load or Steps.constant(0), inputs, start)
+        boosts = _boosts(inputs, start)
+        loads = combined([base_load or Steps.constant(0), boosts], sum)
+        if limit is not None and pv is not None:
+            # A boost is given what the limit leaves without the sun: so much the others yield.
+            limit = combined([limit, pv, boosts], _without_sun)
         site = Site(
             import_limits=() if limit is None else _spans_of(pieces(limit, start, end)),
             base_load=_spans_of(_within(loads, start, end)),
@@ -103,7 +107,13 @@ def _with_store(inputs: Mapping[str, PlanningInput]) -> bool:
     return any(isinstance(item.device, Storage | Thermal) for item in inputs.values())
 
 
-def _with_boosts(base_load: Steps, inputs: Mapping[str, PlanningInput], start: int) -> Steps:
+def _without_sun(at: Sequence[float]) -> float:
+    limit_w, pv_w, boosts_w = at
+    return max(0.0, limit_w - pv_w) if boosts_w and limit_w < UNLIMITED_W else limit_w
+
+
+def _boosts(inputs: Mapping[str, PlanningInput], start: int) -> Steps:
+    """What is taken because a person asked for it at once."""
     boosts = [
         Steps.of_spans([(start, to_unix_floor(item.override.until), item.override.power_w)], 0)
         for item in inputs.values()
@@ -111,7 +121,7 @@ def _with_boosts(base_load: Steps, inputs: Mapping[str, PlanningInput], start: i
         and item.override.mode == "boost"
         and to_unix_floor(item.override.until) > start
     ]
-    return combined([base_load, *boosts], sum)
+    return combined([Steps.constant(0), *boosts], sum)
 
 
 def _within(steps: Steps, start: int, end: int) -> Sequence[tuple[int, int, float]]:

@@ -70,6 +70,8 @@ class Publisher:
         currency = ""
         for direction in shown:
             rates = self.book.current.value.get(direction)
+            if rates is None:
+                self._take_back(direction.value)
             if rates is None or not rates.rates:
                 continue
             currency = currency or rates.currency
@@ -98,6 +100,12 @@ class Publisher:
             ),
         )
         return until
+
+    def _take_back(self, name: str) -> None:
+        """What was published of a direction that has no prices any more."""
+        for topic in (self.topics.tariff(name), self.topics.tariff(f"{name}/list")):
+            if self.outbox.current(topic):
+                self.outbox.set(LARGE, OutgoingMessage(topic, ""))
 
     async def run_ledger(self) -> None:
         """`ledger` where a figure is another, at most every few minutes; anew at midnight."""

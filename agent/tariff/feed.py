@@ -242,6 +242,9 @@ class Feed:
             if error.code in refresh.DOUBTED and again == 1 and not self.empty:
                 self.failure.state = State.DEGRADED
             self.due = refresh.retry_refused(now, error.code, again, jitter)
+            if count > 1 and failure.code != error.code:
+                # Not the word that came before: who knows which of them is true.
+                self.due = refresh.retry_unavailable(now, None, count, self.empty, jitter)
             return
         retry_at = error.retry_at if isinstance(error, Unavailable) else None
         self.failure = FailureState(

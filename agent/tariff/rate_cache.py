@@ -73,6 +73,7 @@ class RateCache:
         random = random or Random()
         rate_store = RateStore(store, health)
         self._source = source
+        self._store = rate_store
         self._identity = TariffIdentity(rate_store, source.identity, timezone, currency)
         self._events = ContractEvents(source, rate_store, on_event, is_known)
         self._feeds = {direction: Feed(direction, now) for direction in source.directions}
@@ -140,6 +141,9 @@ class RateCache:
             self._on_prices(now)
         for gone in {*self._feeds} - {*self._source.directions}:
             del self._feeds[gone]
+            self._profiles.pop(gone, None)
+            self._store.forget(gone)
+            self._on_prices(now)
         for direction in self._source.directions:
             self._feeds.setdefault(direction, Feed(direction, now)).ask_anew(now)
 

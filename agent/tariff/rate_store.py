@@ -27,7 +27,7 @@ class RateStore(Records):
 
     def __init__(self, store: Store, health: Health) -> None:
         super().__init__(store, health)
-        self._table = RateTable(store, self._unreadable)
+        self._table = RateTable(store, self._unreadable, self._unwritten)
 
     def rates(self, direction: Direction, start: datetime, end: datetime) -> list[Rate]:
         """Every rate that reaches into `[start, end)`, whole, in order."""
@@ -44,6 +44,10 @@ class RateStore(Records):
         except sqlite3.Error as error:
             self._not_read(error)
             return []
+
+    def _unwritten(self) -> None:
+        """What is wrong with the disk says the part that writes."""
+        self._health.count("failed_writes_of_rates")
 
     def put(self, direction: Direction, fetched: Sequence[Rate], withdrawal: Withdrawal) -> bool:
         """Whether the stored rates changed."""
@@ -64,6 +68,14 @@ class RateStore(Records):
             self._table.forget_before(when)
         except sqlite3.Error as error:
             self._not_written(error)
+
+    def forget(self, direction: Direction) -> None:
+        """Its rates, and all that is known about fetching them."""
+        try:
+            self._table.forget(direction)
+        except sqlite3.Error as error:
+            self._not_written(error)
+        self.set_record(direction, {})
 
     def forget_everything(self) -> None:
         """All rates and all that is known about fetching them."""

@@ -26,16 +26,29 @@ SELECT = (
     " WHERE direction = ? AND CAST(start AS INTEGER) < ? AND CAST(end AS INTEGER) > ?"
     " ORDER BY CAST(start AS INTEGER)"
 )
+DELETE = "DELETE FROM rates WHERE direction = ? AND start = ?"
+# A row that cannot be read may hold the place.
+INSERT = (
+    "INSERT OR REPLACE INTO rates (direction, start, end, price, confidence, carbon)"
+    " VALUES (?, ?, ?, ?, ?, ?)"
+)
 
 
 class RateTable:
     """Reads and writes the table `rates`. Raises sqlite3.Error where the disk fails.
 
-    `on_unreadable` is called once for each row that cannot be used.
+    `on_unreadable` is called once for each row that cannot be used, `on_unwritten` for each write
+    beside the event loop that failed.
     """
 
-    def __init__(self, store: Store, on_unreadable: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        on_unreadable: Callable[[], object] = lambda: None,
+        on_unwritten: Callable[[], object] = lambda: None,
+    ) -> None:
         self._store = store
+        self._on_unwritten = on_unwritten
         self._on_unreadable = on_unreadable
         self._unreadable: set[tuple[str, object]] = set()
 
@@ -83,17 +96,13 @@ class RateTable:
         after = {_row(rate) for rate in overlay(withdraw(stored, withdrawal), fetched)}
         if before == after:
             return False
-        with self._store.transaction() as connection:
-            connection.executemany(
-                "DELETE FROM rates WHERE direction = ? AND start = ?",
-                [(direction.value, row[0]) for row in before - after],
-            )
-            # A row that cannot be read may hold the place.
-            connection.executemany(
-                "INSERT OR REPLACE INTO rates (direction, start, end, price, confidence, carbon)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                [(direction.value, *row) for row in sorted(after - before, key=lambda row: row[0])],
-            )
+        gone, new = before - after, sorted(after - before, key=lambda row: row[0])
+        answer = self._store.apply(
+            *((DELETE, (direction.value, row[0])) for row in gone),
+            *((INSERT, (direction.value, *row)) for row in new),
+        )
+        if answer is not None:
+            answer.add_done_callback(lambda done: done.result() or self._on_unwritten())
         return True
 
     def change_currency(self, old: str, new: str) -> None:
@@ -114,11 +123,16 @@ class RateTable:
         old = (to_unix_floor(when),)
         connection = self._store.connection
         if connection.execute("SELECT 1 FROM rates WHERE end < ? LIMIT 1", old).fetchone():
-            connection.execute("DELETE FROM rates WHERE end < ?", old)
+            self._store.apply(("DELETE FROM rates WHERE end < ?", old))
 
     def clear(self) -> None:
         """Delete all rates: they belong to another contract."""
         self._store.connection.execute("DELETE FROM rates")
+
+    def forget(self, direction: Direction) -> None:
+        """Delete this direction's rates, whatever their currency."""
+        sql = "DELETE FROM rates WHERE direction = ? OR direction LIKE ?"
+        self._store.connection.execute(sql, (direction.value, f"{direction.value}@%"))
 
 
 def _row(rate: Rate) -> Row:

@@ -7,18 +7,17 @@ import logging
 import ssl
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import cast
-
-from aiohttp import web
 
 from agent.clock import Clock
 from agent.config import Config
 from agent.energy.sentences import sentence
 from agent.energy.text import clean_text
 from agent.ports import CompanionServices, Message
+from agent.serving.connections import Limits
+from agent.serving.server import Port, serving
 from agent.web.claim_code import discard_claim_code, issue_claim_code
 from agent.web.context import make_context
-from agent.web.guard.connections import Connections
+from agent.web.guard.hosts import is_near
 from agent.web.port import address, explained, load_certificate, tls_context
 from agent.web.routes import make_application, prepare
 from agent.web.settings import WebSection
@@ -32,7 +31,8 @@ LOOK_AT_FILES_S = 600.0
 KEEPALIVE_S = 15.0
 # Who does not take an answer by then is not waited for.
 SHUTDOWN_S = 1.0
-MOST_HEADER_BYTES = 8190
+# A browser opens six connections. New ones that one network may open: as many as requests.
+LIMITS = Limits(most=64, most_of_one=20, opened_at_once=150.0, opened_per_s=15.0)
 OWN_ERROR = "ended by an error of their own; begun anew in a moment"
 CONFIG_SEEN = "web.config_seen"
 
@@ -138,36 +138,19 @@ class WebServer:
         """Until it is cancelled. Raises OSError where the port or a file is not to be had."""
         section = self._section
         context = await asyncio.to_thread(tls_context, section)
-        runner = web.AppRunner(
-            make_application(self.context),
-            access_log=None,
-            keepalive_timeout=KEEPALIVE_S,
-            shutdown_timeout=SHUTDOWN_S,
-            max_line_size=MOST_HEADER_BYTES,
-            max_field_size=MOST_HEADER_BYTES,
+        port = Port(
+            section.host, section.port, context, accepts=is_near if section.lan_only else None
         )
-        await runner.setup()
-        assert runner.server is not None
-        connections = Connections(
-            cast("type[asyncio.Protocol]", runner.server),
-            lan_only=section.lan_only,
-            tls=context,
-        )
-        server: asyncio.Server | None = None
-        try:
-            loop = asyncio.get_running_loop()
-            server = await loop.create_server(connections, section.host, section.port, backlog=64)
+        application = make_application(self.context)
+        async with serving(
+            application, port, LIMITS, keepalive_s=KEEPALIVE_S, shutdown_s=SHUTDOWN_S
+        ):
             at = address(section)
             self._services.health.ok(PART, sentence("at {address}", address=at))
             if self._said:
                 self._said = ""
                 log.warning("the local pages are there again, at %s", at)
             await self._renew(context)
-        finally:
-            if server is not None:
-                server.close()
-            connections.abort_all()
-            await runner.cleanup()
 
     async def _renew(self, context: ssl.SSLContext | None) -> None:
         """Never ends. A certificate that cannot be read leaves the old one in its place."""

@@ -26,8 +26,10 @@ def direction_of(text: object) -> Direction | None:
 
 
 def is_connected(connection: TariffConnection, direction: Direction) -> bool:
-    """By our own word, or by the source's."""
-    return direction in connection.location.directions or any(
+    """By our own word; by the source's where the location is not one that was connected here."""
+    if connection.location.location_id and not connection.conflict:
+        return direction in connection.location.directions
+    return any(
         item.direction is direction and item.status is not TariffStatus.NOT_CONNECTED
         for item in connection.summaries
     )

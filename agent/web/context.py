@@ -12,13 +12,14 @@ from agent.contracts.topics import Topics
 from agent.latest import LatestValue
 from agent.paths import state_directory
 from agent.ports import CompanionServices
+from agent.serving.rates import RequestRates
 from agent.web.access.account import Account
+from agent.web.access.known_browsers import KnownBrowsers
 from agent.web.access.security_log import SecurityLog
 from agent.web.access.sessions import Sessions
 from agent.web.access.throttle import Throttle
 from agent.web.claim_code import ClaimCheck
 from agent.web.guard.hosts import Hosts
-from agent.web.guard.rates import RequestRates
 from agent.web.guard.repeats import Repeats
 from agent.web.settings import WebSection
 from agent.web.templating import Templates
@@ -47,7 +48,8 @@ def _rates() -> RequestRates:
 class WebContext:
     """`changes` counts what may have changed that pages show; it is set by the companion.
 
-    `by_one` slows down one network address that tries passwords, `by_all` all of them together.
+    `by_one` slows down one network address or known browser that tries passwords, `by_all` all
+    addresses together.
     """
 
     section: WebSection
@@ -58,6 +60,7 @@ class WebContext:
     account: Account
     claim: ClaimCheck
     sessions: Sessions
+    known_browsers: KnownBrowsers
     security_log: SecurityLog
     hosts: Hosts
     templates: Templates = field(default_factory=Templates)
@@ -99,6 +102,7 @@ def make_context(
         Account(store),
         ClaimCheck(state_folder(config)),
         Sessions(store, clock),
+        KnownBrowsers(store),
         SecurityLog(store, clock),
         Hosts(section.names),
     )

@@ -1,23 +1,20 @@
 """What happens to every request before its page: host, rate, language, session, origin, errors."""
 
 import asyncio
-import logging
 from collections.abc import Mapping
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from agent.serving.failures import failure_logger
 from agent.web.api.problem import problem
 from agent.web.context import WebContext
 from agent.web.guard import csrf
-from agent.web.guard.connections import Connection
 from agent.web.guard.headers import add_headers
 from agent.web.languages import LANGUAGES, preferred
 from agent.web.settings import AUTO
 from agent.web.visit import LANGUAGE_COOKIE, Visit
 from agent.web.words import Words
-
-log = logging.getLogger(__name__)
 
 MOST_BODY_BYTES = 64 * 1024
 BODY_TIMEOUT_S = 15.0
@@ -30,9 +27,6 @@ def middleware(context: WebContext) -> Middleware:
 
     @web.middleware
     async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
-        connection = request.transport.get_protocol() if request.transport else None
-        if isinstance(connection, Connection):
-            connection.request_begun()
         visit = _visit(request, context)
         response = await _answer(visit, handler)
         visit.finish(response)
@@ -77,7 +71,7 @@ async def _answer(visit: Visit, handler: Handler) -> web.StreamResponse:
         return response
     except Exception:
         # The last door: one page that fails takes neither the others nor the agent with it.
-        log.error("%s failed", request.rel_url.path, exc_info=True)
+        failure_logger.error("%s failed", request.rel_url.path, exc_info=True)
         return await refuse(visit, 500, "status_500")
 
 

@@ -19,8 +19,9 @@ from agent.web.words import Words
 # aiohttp before 3.14 has no typed keys for what a request carries, and later ones warn of others.
 _current: ContextVar["Visit"] = ContextVar("visit")
 SESSION_COOKIE, FORM_COOKIE, LANGUAGE_COOKIE = "flatpeak_session", "flatpeak_form", "language"
-RETURN_COOKIE = "flatpeak_return"
+RETURN_COOKIE, KNOWN_COOKIE = "flatpeak_return", "flatpeak_known"
 COOKIE_LASTS_S = 30 * 86_400
+KNOWN_LASTS_S = 400 * 86_400
 # As long as a log-in takes.
 RETURN_LASTS_S = 15 * 60
 MOST_SECRET = 100
@@ -57,6 +58,12 @@ class Visit:
     @property
     def session_token(self) -> str:
         return self.request.cookies.get(self._name(SESSION_COOKIE), "")
+
+    @property
+    def known_browser(self) -> str:
+        """Which it is of those in which somebody has logged in; empty for any other."""
+        cookie = self.request.cookies.get(self._name(KNOWN_COOKIE), "")
+        return self.context.known_browsers.name_of(cookie)
 
     @property
     def remote(self) -> str:
@@ -108,6 +115,10 @@ class Visit:
         if notice and session is not None:
             session.notice = (True, notice)
         self._new_cookies[self._name(SESSION_COOKIE)] = token, COOKIE_LASTS_S
+        known = self.request.cookies.get(self._name(KNOWN_COOKIE), "")
+        if not self.known_browser:
+            known = self.context.known_browsers.issue()
+        self._new_cookies[self._name(KNOWN_COOKIE)] = known, KNOWN_LASTS_S
         return token
 
     def log_out(self) -> None:

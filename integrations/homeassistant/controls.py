@@ -150,11 +150,16 @@ def _number(
 
 
 def skip_request(view: DeviceView, now: datetime) -> Mapping[str, object]:
-    """Nothing until the coming ready-by; what is missing then has until the same time next day."""
+    """Nothing until the coming ready-by; what is missing then has until the same time next day.
+
+    Where that is the next day's already, as after a first press, it stays so.
+    """
     schedule = view.planned.schedule
     goal = None if schedule is None else schedule.goal.ready_by
     second = to_unix_floor(now)
-    until = goal if goal is not None and second < goal <= second + DAY_S else second + NIGHT_S
+    until = second + NIGHT_S
+    if goal is not None and second < goal <= second + 2 * DAY_S:
+        until = goal if goal <= second + DAY_S else goal - DAY_S
     ready_by = format_instant(from_unix(until + DAY_S))
     return {"mode": "pause", "until": format_instant(from_unix(until)), "ready_by": ready_by}
 

@@ -10,6 +10,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from agent.clock import Clock
 from agent.errors import Unavailable
+from agent.serving.failures import failure_logger
 from integrations.provider import sessions, throttle
 from integrations.provider.api import Api
 from integrations.provider.customers import CustomerSystem
@@ -27,6 +28,7 @@ RETRY_AFTER_S = 5
 # A page is its visitor's alone, nothing of it is kept or framed, its address goes nowhere.
 HEADERS = {
     "Cache-Control": "no-store",
+    "Server": "flatpeak-agent-provider",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -87,6 +89,10 @@ def _guard(config: ProviderConfig, pages: Pages) -> Middleware:
             log.warning("%s", error)
             response = _failed(request, pages, 503)
             response.headers["Retry-After"] = str(RETRY_AFTER_S)
+        except Exception:
+            # The last door: a page for whoever asked, one line in the log.
+            failure_logger.error("%s failed", request.rel_url.path, exc_info=True)
+            response = _failed(request, pages, 500)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         if config.public_url.startswith("https:"):

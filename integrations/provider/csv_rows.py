@@ -20,6 +20,10 @@ from integrations.provider.secrets_kept import hash_password, is_password_hash
 ADDRESS = ("address_line1", "address_line2", "city", "state", "post_code", "country_code")
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./_-]{0,63}")
 SHORTEST_SEED = 16
+# As instants are bounded, with a day for every zone.
+FIRST_DAY, LAST_DAY = date(1970, 1, 2), date(2199, 12, 30)
+# What customer systems write where a contract has no end.
+OPEN_END = "9999-12-31"
 Row = Mapping[str, str]
 
 
@@ -184,12 +188,16 @@ def _contract(row: Row) -> dict[str, Any]:
 
 
 def _date(row: Row, column: str) -> str | None:
-    if not row[column]:
+    if not row[column] or (column == "end" and row[column] == OPEN_END):
         return None
     try:
-        return date.fromisoformat(row[column]).isoformat()
+        found = date.fromisoformat(row[column])
     except ValueError:
         raise WrongCell(column, "expected a date such as 2026-04-01") from None
+    if not FIRST_DAY <= found < LAST_DAY:
+        open_end = ", or nothing where it has no end" if column == "end" else ""
+        raise WrongCell(column, f"expected a date from {FIRST_DAY} to {LAST_DAY}{open_end}")
+    return found.isoformat()
 
 
 def _price_row(row: Row) -> dict[str, Any]:

@@ -7,20 +7,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit
 
 import aiohttp
 from yarl import URL
 
 from agent.energy.text import clean_text
+from agent.energy.urls import same_page, with_parameters
 from agent.errors import Malformed, Refused, Unavailable
-from integrations.provider.settings import TOKEN, FlatPeakSection
+from integrations.provider.settings import RETRY_DELAY_S, TOKEN, FlatPeakSection
 
 # Both names under which a browser may bring the token, the guide's first.
 TOKEN_PARAMETERS = ("connect_token", "fp_cot")
 TOKEN_PATTERN = re.compile(r"[A-Za-z0-9_.~-]{8,200}")
 LARGEST_ANSWER = 64 * 1024
-RETRY_DELAY_S = 0.5
 # What a browser would run or read instead of going there.
 NO_TARGETS = {
     "javascript",
@@ -32,6 +32,10 @@ NO_TARGETS = {
     "about",
     "view-source",
 }
+# Under which an account may say who it is, the guide's first.
+NAMES = ("display_name", "name", "company_name", "trading_name", "legal_name")
+# Code of a refusal: FlatPeak knows the session, and nobody could come back from it.
+NO_WAY_BACK = "no_way_back"
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 
 
@@ -147,49 +151,50 @@ def context_of(body: Any, own_uri: str) -> SessionContext:
     """The session context of both generations of the guide.
 
     Where `connect_web_uri` is there, it is the way back and `redirect_uri` is the provider's own
-    address; where it is not, `redirect_uri` is the way back. Raises Malformed.
+    address; where it is not, `redirect_uri` is the way back. Raises Malformed, and Refused with
+    NO_WAY_BACK where neither can be one.
     """
     if not isinstance(body, dict):
         raise Malformed("FlatPeak's session context is no object")
     account = body.get("account")
     account = account if isinstance(account, dict) else {}
     candidates = (body.get("connect_web_uri"), body.get("redirect_uri"))
-    target = next((uri for uri in candidates if uri and not _same(uri, own_uri)), None)
+    target = next((uri for uri in candidates if uri and not _is_own(uri, own_uri)), None)
     if not isinstance(target, str) or not is_target(target):
-        raise Malformed("FlatPeak's session context has no address to return to")
+        raise Refused("FlatPeak's session context has no address to return to", NO_WAY_BACK)
     links = {
         name: link
         for name in ("logo_url", "terms_url", "privacy_url", "support_url")
         if isinstance(link := account.get(name), str) and is_link(link)
     }
-    name = account.get("display_name") or account.get("name")
-    if not isinstance(name, str) or not clean_text(name):
-        # Nobody can consent to an unnamed asker.
-        raise Malformed("FlatPeak's session context does not name the account")
+    named = (account.get(key) for key in NAMES)
+    # Nobody can consent to an unnamed asker: where it has no name, it is called as where it is.
+    name = next((name for name in named if isinstance(name, str) and clean_text(name)), None)
+    name = name or urlsplit(target).hostname or urlsplit(target).scheme
     return SessionContext(account_name=clean_text(name, 120), return_url=target, **links)
 
 
-def _same(uri: object, own_uri: str) -> bool:
-    return isinstance(uri, str) and uri.partition("?")[0].rstrip("/") == own_uri.rstrip("/")
+def _is_own(uri: object, own_uri: str) -> bool:
+    return isinstance(uri, str) and same_page(uri, own_uri)
 
 
 def is_target(uri: str) -> bool:
     """May a browser be sent there? Web pages and apps' own schemes, nothing that runs."""
-    if (
-        len(uri) > 2000
-        or not uri.isprintable()
-        or not uri.isascii()
-        or set(uri) & set(" \\\"'<>;,")
-    ):
+    if len(uri) > 2000 or not uri.isprintable() or not uri.isascii() or set(uri) & set(' \\"<>'):
         return False
     try:
         url = urlsplit(uri)
         host, _port = url.hostname, url.port
     except ValueError:
         return False
+    # The origin stands in the pages' Content-Security-Policy, the rest nowhere but in `Location`.
+    if set(url.netloc) & set(",;'"):
+        return False
     if url.scheme in ("http", "https"):
         return bool(host) and url.username is None
-    return bool(SCHEME.fullmatch(url.scheme)) and url.scheme not in NO_TARGETS and "://" in uri
+    # Of an app, as `acme://back` or `com.acme.app:/back` (RFC 8252, 7.1).
+    is_own = bool(SCHEME.fullmatch(url.scheme)) and url.scheme not in NO_TARGETS
+    return is_own and uri[len(url.scheme) :].startswith(":/")
 
 
 def is_link(uri: str) -> bool:
@@ -200,13 +205,10 @@ def return_address(
     context: SessionContext, settings: FlatPeakSection, token: str, failure: str = ""
 ) -> str:
     """The way back, with the token once and, after a refusal, its code."""
-    url = urlsplit(context.return_url)
     added = {settings.return_parameter: token}
     if failure and settings.failure_parameter:
         added[settings.failure_parameter] = failure
-    kept = [pair for pair in parse_qsl(url.query, keep_blank_values=True) if pair[0] not in added]
-    query = urlencode([*kept, *added.items()])
-    return urlunsplit((url.scheme, url.netloc, url.path, query, url.fragment))
+    return with_parameters(context.return_url, added)
 
 
 def brought_token(query: Mapping[str, str]) -> str | None:

@@ -5,6 +5,7 @@ Every method takes the session as its page showed it; what another request has m
 
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -38,6 +39,8 @@ LEAVING = {
     sessions.NO_TARIFF: ERROR,
 }
 CODE_STEP_S = 30
+# For the database, and for the clocks of workers.
+CLAIM_MARGIN_S = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,11 @@ class ConnectFlow:
         self._customers = customers
         self._flatpeak = flatpeak
         self._clock = clock
+
+    @property
+    def claim_s(self) -> float:
+        """A worker that sends an outcome and dies leaves it to the next one so much later."""
+        return self._config.flatpeak.outcome_within_s + CLAIM_MARGIN_S
 
     async def log_in(
         self, session: Session, secret: str, token: str, form: Mapping[str, str], address: str
@@ -152,7 +160,7 @@ class ConnectFlow:
         grant_id = secrets.token_urlsafe(16)
         now = self._now()
         async with self._database.writing() as connection:
-            if not await sessions.claim(connection, session, now):
+            if not await sessions.claim(connection, session, now, self.claim_s):
                 return
             await _revoke_of_session(connection, session, now)
             auth_data = await connection.run_sync(
@@ -190,7 +198,7 @@ class ConnectFlow:
         """End without a consent: FlatPeak is told once, the browser goes back in any case."""
         now = self._now()
         async with self._database.writing() as connection:
-            if not await sessions.claim(connection, session, now):
+            if not await sessions.claim(connection, session, now, self.claim_s):
                 return
             # What a worker that died had issued for this session.
             await _revoke_of_session(connection, session, now)
@@ -198,6 +206,11 @@ class ConnectFlow:
         async with self._database.writing() as connection:
             await sessions.close_session(connection, session, outcome)
             await record(connection, now, self._entry(session, outcome, address, reason))
+
+    async def end_before_it_begins(self, token: str) -> None:
+        """FlatPeak is told that a session cannot be held here, if it hears it."""
+        with suppress(Refused, Unavailable):
+            await self._flatpeak.submit(token, {"action": ERROR})
 
     def way_back(self, session: Session, token: str) -> str:
         assert session.context is not None

@@ -4,25 +4,36 @@ Which table a file is for, its header says. A row that is there already is writt
 may be loaded again; a contract that changes its tariff has one row for each term.
 """
 
+import asyncio
 import csv
-import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.engine import Connection
 
 from agent.errors import ConfigError, Fault
 from integrations.provider.csv_rows import KINDS, FileKind, WrongCell
 from integrations.provider.customers import DYNAMIC
 from integrations.provider.database import Database
+from integrations.provider.load_checks import (
+    TERM_KEYS,
+    PlacedRow,
+    contract_faults,
+    price_faults,
+    tariff_faults,
+    twice,
+)
+from integrations.provider.load_prices import price_pieces, put, stored_price_faults, write_prices
 from integrations.provider.schedules import first_gap
-from integrations.provider.schema import CONTRACT, CUSTOMER, PRICE, TARIFF, TERM
+from integrations.provider.schema import CONTRACT, CUSTOMER, TARIFF, TERM
 
 MOST_FAULTS = 50
+PAUSE_S = 0.15
+Rows = dict[str, list[PlacedRow]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +44,37 @@ class Loaded:
 
 
 async def load_files(database: Database, files: Sequence[Path]) -> Loaded:
-    """All of these files in one transaction. Raises ConfigError: nothing was written."""
+    """All of these files. Raises ConfigError: nothing was written.
+
+    Prices, which can be many, come after all else and in pieces, so that whoever signs in meanwhile
+    waits for one piece at most. Where the power fails between two, loading again does the rest.
+    """
     faults: list[Fault] = []
-    rows: dict[str, list[tuple[str, dict[str, Any]]]] = {kind.name: [] for kind in KINDS}
+    rows: Rows = {kind.name: [] for kind in KINDS}
     for path in files:
         kind, found = _read(path, faults)
         if kind is not None:
             rows[kind.name] += found
     schedules = _schedules(rows["tariffs"], faults)
+    faults += twice(rows["customers"], ("id",), "customer")
+    faults += contract_faults(rows["contracts"])
+    faults += price_faults(rows["prices"])
     if faults:
         raise ConfigError(faults[:MOST_FAULTS])
     async with database.writing() as connection:
         await connection.run_sync(lambda sync: _write(sync, rows, schedules))
+    for piece in price_pieces(rows["prices"]):
+        async with database.writing() as connection:
+            await connection.run_sync(write_prices, piece)
+        if database.is_sqlite:
+            # Who waits for the file looks again every so often, and would find it taken each time.
+            await asyncio.sleep(PAUSE_S)
     return Loaded({name: len(found) for name, found in rows.items()})
 
 
-def _read(
-    path: Path, faults: list[Fault]
-) -> tuple[FileKind | None, list[tuple[str, dict[str, Any]]]]:
+def _read(path: Path, faults: list[Fault]) -> tuple[FileKind | None, list[PlacedRow]]:
     """The file's kind and its rows, each with where it stands."""
-    out: list[tuple[str, dict[str, Any]]] = []
+    out: list[PlacedRow] = []
     kind = None
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -96,116 +118,86 @@ def _kind_of(path: Path, header: Sequence[str], faults: list[Fault]) -> FileKind
     return None
 
 
-def _schedules(
-    rows: Sequence[tuple[str, dict[str, Any]]], faults: list[Fault]
-) -> dict[str, dict[str, Any]]:
+def _schedules(rows: Sequence[PlacedRow], faults: list[Fault]) -> dict[str, dict[str, Any]]:
     """Tariffs by id, the rows of each put together. A tier is a further row of the same hours."""
     out: dict[str, dict[str, Any]] = {}
+    parts: dict[str, dict[Any, list[PlacedRow]]] = {}
     first_at: dict[str, str] = {}
     for where, row in rows:
         keys = ("id", "display_name", "structure", "currency")
         head = {key: row[key] for key in keys}
-        tariff = out.setdefault(row["id"], {**head, "parts": {}})
+        tariff = out.setdefault(row["id"], head)
         first_at.setdefault(row["id"], where)
-        if any(tariff[key] != head[key] for key in keys):
+        if tariff != head:
             faults.append(Fault(where, f"tariff {row['id']}: differs from its first row"))
+        of_tariff = parts.setdefault(row["id"], {})
         if row["rate"] is not None:
-            key = (row["months"], row["days"], row["span"])
-            tariff["parts"].setdefault(key, []).append(row["rate"])
+            of_tariff.setdefault((row["months"], row["days"], row["span"]), []).append((where, row))
     for name, tariff in out.items():
-        tariff["schedule"] = [
-            {
-                "months": list(months),
-                "days_and_hours": [
-                    {
-                        "days": list(days),
-                        "hours": [{"valid_from": span[0], "valid_to": span[1], "rate": rates}],
-                    }
-                ],
-            }
-            for (months, days, span), rates in tariff.pop("parts").items()
-        ]
-        if tariff["structure"] != DYNAMIC and (gap := first_gap(tariff["schedule"])):
-            faults.append(Fault(first_at[name], f"tariff {name} has no price on {gap}"))
+        structure = tariff["structure"]
+        found = list(tariff_faults(name, structure, parts[name]))
+        tariff["schedule"] = [_season(key, lines) for key, lines in parts[name].items()]
+        if structure != DYNAMIC and not found and (gap := first_gap(tariff["schedule"])):
+            found.append(Fault(first_at[name], f"tariff {name} has no price on {gap}"))
+        faults += found
     return out
 
 
-def _write(
-    connection: Connection,
-    rows: Mapping[str, Sequence[tuple[str, dict[str, Any]]]],
-    schedules: Mapping[str, Mapping[str, Any]],
-) -> None:
-    faults: list[Fault] = []
+def _season(key: tuple[Any, ...], lines: Sequence[PlacedRow]) -> dict[str, Any]:
+    months, days, (start, end) = key
+    hours = {"valid_from": start, "valid_to": end, "rate": [row["rate"] for _, row in lines]}
+    return {
+        "months": list(months),
+        "days_and_hours": [{"days": list(days), "hours": [hours]}],
+    }
+
+
+def _write(connection: Connection, rows: Rows, schedules: Mapping[str, Mapping[str, Any]]) -> None:
+    """All but prices, whose faults are found here nevertheless."""
     tariffs = [
         {**tariff, "schedule": json.dumps(tariff["schedule"])} for tariff in schedules.values()
     ]
-    for tariff in tariffs:
-        _put(connection, TARIFF, tariff)
-    logins = {
-        login: name for name, login in connection.execute(select(CUSTOMER.c.id, CUSTOMER.c.login))
-    }
-    faults += _twice(rows["customers"], ("id",), "customer")
-    faults += _twice(rows["prices"], ("tariff_id", "start_at"), "start")
-    for where, row in rows["customers"]:
-        if logins.setdefault(row["login"], row["id"]) != row["id"]:
-            faults.append(Fault(f"{where}, column login", "belongs to another customer already"))
-        else:
-            _put(connection, CUSTOMER, row)
-    known = {
-        table.name: set(connection.scalars(select(table.c.id))) for table in (CUSTOMER, TARIFF)
-    }
-    fresh: set[str] = set()
-    term_keys = ("tariff_id", "start_at", "end_at")
+    put(connection, TARIFF, tariffs)
+    faults = list(_login_faults(connection, rows["customers"]))
+    if not faults:
+        put(connection, CUSTOMER, [row for _, row in rows["customers"]])
+    customers = set(connection.scalars(select(CUSTOMER.c.id)))
+    customers |= {row["id"] for _, row in rows["customers"]}
+    structures = {row.id: row.structure for row in connection.execute(select(TARIFF))}
+    owners = {row.id: row.customer_id for row in connection.execute(select(CONTRACT))}
     for where, row in rows["contracts"]:
-        missing = [
-            name
-            for name, table in (("customer", CUSTOMER), ("tariff", TARIFF))
-            if row[f"{name}_id"] not in known[table.name]
-        ]
-        faults += [Fault(f"{where}, column {name}", f"there is no such {name}") for name in missing]
-        if missing:
-            continue
-        contract = {key: value for key, value in row.items() if key not in term_keys}
-        _put(connection, CONTRACT, contract)
-        if row["id"] not in fresh:
-            fresh.add(row["id"])
-            connection.execute(delete(TERM).where(TERM.c.contract_id == row["id"]))
-        term = {key: row[key] for key in term_keys}
-        _put(connection, TERM, {"contract_id": row["id"], **term}, ("contract_id", "start_at"))
-    faults += _overlaps(connection, fresh)
-    for where, row in rows["prices"]:
-        if row["tariff_id"] not in known[TARIFF.name]:
+        if row["customer_id"] not in customers:
+            faults.append(Fault(f"{where}, column customer", "there is no such customer"))
+        elif owners.get(row["id"], row["customer_id"]) != row["customer_id"]:
+            said = f"contract {row['id']} is another customer's already"
+            faults.append(Fault(f"{where}, column customer", said))
+        if row["tariff_id"] not in structures:
             faults.append(Fault(f"{where}, column tariff", "there is no such tariff"))
-        else:
-            _put(connection, PRICE, row, ("tariff_id", "start_at"))
+    faults += stored_price_faults(connection, rows["prices"], structures)
     if faults:
         # Raised within the transaction, which undoes it.
         raise ConfigError(faults[:MOST_FAULTS])
+    _write_contracts(connection, [row for _, row in rows["contracts"]])
 
 
-def _twice(
-    rows: Sequence[tuple[str, dict[str, Any]]], keys: Sequence[str], column: str
-) -> Iterator[Fault]:
-    """Rows of which the later one would take the earlier one's place in silence."""
-    first: dict[tuple[Any, ...], str] = {}
+def _login_faults(connection: Connection, rows: Sequence[PlacedRow]) -> Iterator[Fault]:
+    logins = {
+        login: name for name, login in connection.execute(select(CUSTOMER.c.id, CUSTOMER.c.login))
+    }
     for where, row in rows:
-        before = first.setdefault(tuple(row[key] for key in keys), where)
-        if before != where:
-            yield Fault(f"{where}, column {column}", f"stands already in {before}")
+        if logins.setdefault(row["login"], row["id"]) != row["id"]:
+            yield Fault(f"{where}, column login", "belongs to another customer already")
 
 
-def _put(
-    connection: Connection, table: Table, row: Mapping[str, Any], keys: Sequence[str] = ("id",)
-) -> None:
-    same = [table.c[key] == row[key] for key in keys]
-    if not connection.execute(update(table).where(*same).values(**row)).rowcount:
-        connection.execute(insert(table).values(**row))
-
-
-def _overlaps(connection: Connection, contracts: set[str]) -> Iterator[Fault]:
-    for name in sorted(contracts):
-        query = select(TERM).where(TERM.c.contract_id == name).order_by(TERM.c.start_at)
-        terms = connection.execute(query).mappings().all()
-        for before, after in itertools.pairwise(terms):
-            if before["end_at"] is None or before["end_at"] > after["start_at"]:
-                yield Fault(f"contract {name}", "a term ends after the next one has begun")
+def _write_contracts(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """With the terms that stand in these rows, and no others."""
+    contracts = {
+        row["id"]: {key: value for key, value in row.items() if key not in TERM_KEYS}
+        for row in rows
+    }
+    put(connection, CONTRACT, list(contracts.values()))
+    if rows:
+        old = delete(TERM).where(TERM.c.contract_id == bindparam("contract"))
+        connection.execute(old, [{"contract": name} for name in contracts])
+    terms = [{"contract_id": row["id"], **{key: row[key] for key in TERM_KEYS}} for row in rows]
+    put(connection, TERM, terms, ("contract_id", "start_at"))

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -106,6 +106,7 @@ class Pages:
             path=request.path,
             brand=self._config.brand,
             day=_day,
+            last_day=lambda end, zone: _day(end - timedelta(seconds=1), zone),
             day_of=lambda seconds: _day(from_unix(seconds), "UTC"),
             **values,
         )

@@ -78,6 +78,44 @@ def first_gap(schedule: Schedule) -> str | None:
     return None
 
 
+Part = tuple[Sequence[str], Sequence[str], tuple[str, str]]
+
+
+def slots(months: Sequence[str], days: Sequence[str], span: tuple[str, str]) -> set[int]:
+    """The quarters of an hour of a year's twelve weeks of which such a row says the price."""
+    named = {MONTHS.index(name) for name in months if name != ALL}
+    in_months = range(12) if ALL in months else sorted(named)
+    in_days = [
+        day for day in range(7) if {ALL, WEEKDAY if day < 5 else WEEKEND, str(day + 1)} & set(days)
+    ]
+    start, end = (int(text[:2]) * 4 + int(text[3:5]) // 15 for text in span)
+    return {
+        (month * 7 + day) * 96 + quarter
+        for month in in_months
+        for day in in_days
+        for quarter in range(start, end or 96)
+    }
+
+
+def is_always(months: Sequence[str], days: Sequence[str], span: tuple[str, str]) -> bool:
+    return len(slots(months, days, span)) == 12 * 7 * 96
+
+
+def first_overlap(parts: Sequence[Part]) -> tuple[Part, Part, str] | None:
+    """Two of them that say the price of the same month, day and time, and when that is."""
+    owner: dict[int, Part] = {}
+    for part in parts:
+        found = slots(*part)
+        if both := found & owner.keys():
+            slot = min(both)
+            rest, quarter = divmod(slot, 96)
+            month, day = divmod(rest, 7)
+            when = f"{MONTHS[month]}, {DAYS[day]}, {quarter // 4:02}:{quarter % 4 * 15:02}"
+            return owner[slot], part, when
+        owner.update(dict.fromkeys(found, part))
+    return None
+
+
 def local_midnight(text: str, zone: str) -> datetime:
     """A date such as 2026-04-01 as the instant at which it begins there."""
     return datetime.fromisoformat(f"{text}T00:00:00").replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)

@@ -23,8 +23,6 @@ from integrations.provider.secrets_kept import new_token, token_hash
 CONNECT, APPS_KIND = "CONNECT", "APPS"
 LOGIN, SECOND_FACTOR, CHOICE, CONSENT = "LOGIN", "SECOND_FACTOR", "CHOICE", "CONSENT"
 NO_TARIFF, SENDING, DONE, APPS = "NO_TARIFF", "SENDING", "DONE", "APPS"
-# A worker that sends an outcome and dies leaves it to the next one so much later.
-CLAIM_S = 90
 KEPT_S = 86400
 
 
@@ -44,10 +42,10 @@ class Session:
     def is_expired(self, now: datetime) -> bool:
         return self.expires_at <= now.timestamp()
 
-    def is_abandoned(self, now: datetime) -> bool:
+    def is_abandoned(self, now: datetime, claim_s: float) -> bool:
         """Was it being sent by a worker that is no more?"""
         claimed = self.claimed_at or 0
-        return self.step == SENDING and claimed <= now.timestamp() - CLAIM_S
+        return self.step == SENDING and claimed <= now.timestamp() - claim_s
 
 
 async def open_session(
@@ -143,15 +141,17 @@ async def move(
     return bool(done.rowcount == 1)
 
 
-async def claim(connection: AsyncConnection, session: Session, now: datetime) -> bool:
-    """For sending its outcome: by one request alone, until that has had its time."""
+async def claim(
+    connection: AsyncConnection, session: Session, now: datetime, claim_s: float
+) -> bool:
+    """For sending its outcome: by one request alone, until that has had its time, `claim_s`."""
     now_s = int(now.timestamp())
     done = await connection.execute(
         update(SESSION)
         .where(
             SESSION.c.id == session.id,
             SESSION.c.step == session.step,
-            or_(SESSION.c.step != SENDING, SESSION.c.claimed_at <= now_s - CLAIM_S),
+            or_(SESSION.c.step != SENDING, SESSION.c.claimed_at <= now_s - claim_s),
         )
         .values(step=SENDING, claimed_at=now_s)
     )

@@ -19,6 +19,7 @@ PREFIX = "FLATPEAK_PROVIDER__"
 EXAMPLE = "integrations/provider/example/provider.yaml"
 CONFIG_VARIABLE = "FLATPEAK_PROVIDER_CONFIG"
 TOKEN = "{connect_token}"
+RETRY_DELAY_S = 0.5
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -76,6 +77,8 @@ class HttpSection(Section):
     port: int = Field(default=8480, ge=0, le=65535)
     workers: int = Field(default=1, ge=1, le=64)
     proxies: int = Field(default=0, ge=0, le=5)
+    # Of each worker; half of them for one network where `proxies` is 0.
+    connections: int = Field(default=1000, ge=16, le=100_000)
     certificate: CertificatePath | None = None
     key: KeyPath | None = None
     authentication_path: UrlPath = "/flatpeak"
@@ -108,6 +111,12 @@ class FlatPeakSection(Section):
     timeout_s: float = Field(default=10, gt=0, le=60)
     attempts: int = Field(default=3, ge=1, le=5)
     share_address: bool = True
+
+    @property
+    def outcome_within_s(self) -> float:
+        """The longest that telling an outcome takes: what is not taken is followed by ERROR."""
+        pauses = RETRY_DELAY_S * sum(range(self.attempts))
+        return 2 * (self.attempts * self.timeout_s + pauses)
 
 
 class OAuthSection(Section):

@@ -140,7 +140,9 @@ class TokenServer(AuthorizationServer):
         # TLS may end at the load balancer; whether it is there at all, the settings have checked.
         host = urlsplit(self.config.public_url).netloc
         request = _FormRequest("POST", f"https://{host}{path}", headers=_readable(headers))
-        request.payload = BasicOAuth2Payload(dict(form))
+        # A hint is none that has to be followed (RFC 7009, 2.1); Authlib refuses what it knows not.
+        fields = {key: value for key, value in form.items() if key != "token_type_hint"}
+        request.payload = BasicOAuth2Payload(fields)
         if endpoint == "token":
             found = self.create_token_response(request)
         else:

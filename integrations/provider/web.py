@@ -14,7 +14,7 @@ from integrations.provider import sessions, throttle
 from integrations.provider.audit import Entry, record
 from integrations.provider.customers import Contract
 from integrations.provider.database import Database
-from integrations.provider.flatpeak_client import FlatPeakClient, brought_token
+from integrations.provider.flatpeak_client import NO_WAY_BACK, FlatPeakClient, brought_token
 from integrations.provider.flow import ConnectFlow, Said
 from integrations.provider.forwarded import client_address
 from integrations.provider.pages import Pages
@@ -22,6 +22,8 @@ from integrations.provider.sessions import Session
 from integrations.provider.settings import ProviderConfig
 
 APPS_OPENED_PER_WINDOW = 60
+# Each has a cookie of some 350 bytes, of which a browser sends all with every request.
+MOST_SESSIONS_OF_ONE = 10
 # Signs of our own tokens alone: PostgreSQL takes no text with a zero byte.
 SESSION_PATH = "/s/{name:[A-Za-z0-9_-]+}"
 
@@ -78,6 +80,9 @@ class Website:
         try:
             context = await self._flatpeak.context(token)
         except Refused as error:
+            if error.code == NO_WAY_BACK:
+                await self._flow.end_before_it_begins(token)
+                return await self._refuse(request, "failed", 502, str(error))
             return await self._refuse(request, "expired", 410, error.code)
         except Malformed as error:
             await self._give_back(key)
@@ -107,7 +112,7 @@ class Website:
                 # The same link twice at the same moment: the second one finds the first.
                 if attempt == 2:
                     raise
-        raise self._opened(name, secret, token)
+        raise self._opened(request, name, secret, token)
 
     async def open_apps(self, request: web.Request) -> web.StreamResponse:
         key = throttle.key_of_address("apps", self.address(request))
@@ -118,7 +123,7 @@ class Website:
                 return self._pages.message(request, "too_many_tries", 429, retry_after_s=wait)
             life_s = self._config.login.session_minutes * 60
             name, secret = await sessions.open_session(connection, now, life_s)
-        raise self._opened(name, secret, "")
+        raise self._opened(request, name, secret, "")
 
     async def _take(self, connection: AsyncConnection, key: str, most: int) -> int | None:
         window_s = self._config.login.window_minutes * 60
@@ -130,8 +135,12 @@ class Website:
         async with self._database.writing() as connection:
             await throttle.give_back(connection, key)
 
-    def _opened(self, name: str, secret: str, token: str) -> web.HTTPSeeOther:
+    def _opened(self, request: web.Request, name: str, secret: str, token: str) -> web.HTTPSeeOther:
         found = web.HTTPSeeOther(f"/s/{name}")
+        # Browsers send the oldest first (RFC 6265, 5.4). Too many would be more than we read.
+        kept = [key for key in request.cookies if key.startswith(self._cookie(""))]
+        for key in kept[: max(0, len(kept) + 1 - MOST_SESSIONS_OF_ONE)]:
+            found.del_cookie(key, path="/", httponly=True, secure=self._is_secure, samesite="Lax")
         found.set_cookie(
             self._cookie(name),
             f"{secret}:{token}",
@@ -215,7 +224,9 @@ class Website:
         session, now = visit.session, self._clock.now()
         if session.kind == sessions.CONNECT:
             unfinished = session.step not in (sessions.DONE, sessions.SENDING)
-            if session.is_abandoned(now) or (unfinished and session.is_expired(now)):
+            if session.is_abandoned(now, self._flow.claim_s) or (
+                unfinished and session.is_expired(now)
+            ):
                 address = self.address(request)
                 await self._flow.finish(session, visit.token, "ERROR", address, "expired")
                 visit = await self._visit(request) or visit

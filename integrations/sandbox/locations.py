@@ -61,6 +61,10 @@ class ProviderName:
     name: str = "Sandbox Energy"
 
 
+# What is packaged was made then, as far as anybody can tell.
+PACKAGED_AT = datetime(2024, 1, 1, tzinfo=UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Tariff:
     """What is known of one tariff of a location besides its prices.
@@ -80,6 +84,7 @@ class Tariff:
     status: str = "CONNECTED"
     ready_at: datetime | None = None
     tiered: bool = False
+    created_at: datetime = PACKAGED_AT
 
     @property
     def id(self) -> str:
@@ -105,6 +110,7 @@ class Location:
     reference_id: str = ""
     customer_id: str = object_id("cus", 1)
     postal_address: Mapping[str, str] = field(default_factory=dict, repr=False)
+    created_at: datetime = PACKAGED_AT
 
     @property
     def tariffs(self) -> dict[str, Tariff]:

@@ -72,12 +72,14 @@ class ObjectsApi:
             place.reference_id == reference for place in self._state.locations.values()
         ):
             raise web.HTTPConflict
-        customer_id = body.get("customer_id") or self._state.customer_of("").id
+        customer_id = body.get("customer_id")
+        if customer_id in (None, ""):
+            customer_id = self._state.customer_of("").id
+        if not isinstance(customer_id, str):
+            raise BadRequestError("customer_id_invalid", "customer_id is text", 422)
         if customer_id not in self._state.customers:
             raise web.HTTPNotFound
-        made = region.location(self._state.next_number(), reference, customer_id)
-        self._state.locations[made.id] = made
-        self._state.raise_event("location.create", made.id)
+        made = self._state.add_location(region, reference, customer_id)
         return web.json_response(
             resources.location_object(made, self._login.is_live(request)), status=201
         )

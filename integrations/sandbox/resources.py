@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from agent.energy.instants import format_instant
-from integrations.sandbox.locations import Location, Tariff, object_id
+from integrations.sandbox.locations import PACKAGED_AT, Location, Tariff, object_id
 from integrations.sandbox.responses import BadRequestError
 from integrations.sandbox.state import ACCOUNT_ID, Customer, Event
 
-CREATED_AT_TEXT = "2024-01-01T00:00:00Z"
+CREATED_AT_TEXT = format_instant(PACKAGED_AT)
 KINDS = (
     "commodity_import",
     "commodity_export",
@@ -23,7 +23,7 @@ Object = dict[str, Any]
 
 def customer_object(customer: Customer, locations: Sequence[Location], live: bool) -> Object:
     return {
-        **_head(customer.id, "customer", live),
+        **_head(customer.id, "customer", live, customer.created_at),
         "reference_id": customer.reference_id,
         "locations": [place.id for place in locations if place.customer_id == customer.id],
     }
@@ -36,7 +36,7 @@ def location_object(location: Location, live: bool) -> Object:
         "country_code": location.country,
     }
     return {
-        **_head(location.id, "location", live),
+        **_head(location.id, "location", live, location.created_at),
         "reference_id": location.reference_id or f"home-{location.number}",
         "customer_id": location.customer_id,
         "timezone": location.timezone,
@@ -51,7 +51,7 @@ def location_status_object(location: Location, live: bool) -> Object:
     """Every kind under `tariff_status`, also those that are not connected."""
     tariffs = location.tariffs
     return {
-        **_head(location.id, "location_status", live),
+        **_head(location.id, "location_status", live, location.created_at),
         "location_id": location.id,
         "tariff_status": {kind: _kind_status(kind, tariffs) for kind in KINDS},
     }
@@ -64,7 +64,7 @@ def elements(location: Location, live: bool) -> list[Object]:
         type_name, _, direction = kind.rpartition("_")
         market = tariff.structure_type == "MARKET"
         element = {
-            **_head(tariff.id, "tariff", live),
+            **_head(tariff.id, "tariff", live, tariff.created_at),
             "location_id": location.id,
             "direction": direction.upper(),
             "type": type_name.upper(),
@@ -191,11 +191,11 @@ def _instant(when: datetime | None) -> str | None:
     return None if when is None else format_instant(when)
 
 
-def _head(identity: str, kind: str, live: bool) -> Object:
+def _head(identity: str, kind: str, live: bool, created: datetime = PACKAGED_AT) -> Object:
     return {
         "id": identity,
         "object": kind,
         "live_mode": live,
-        "time_created": CREATED_AT_TEXT,
+        "time_created": format_instant(created),
         "account_id": ACCOUNT_ID,
     }

@@ -1,10 +1,14 @@
 """Answers that are no success: both shapes of FlatPeak's errors, and a web page."""
 
 import json
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
 
 from aiohttp import web
+
+# Of the request that is being answered: its bearer's key, or its session's.
+live_mode: ContextVar[bool] = ContextVar("live_mode", default=False)
 
 
 class BadRequestError(Exception):
@@ -49,7 +53,7 @@ def error_object(
     """FlatPeak's error object, the newer of its two shapes; `created` as spelled."""
     answer = {
         "object": "error",
-        "live_mode": False,
+        "live_mode": live_mode.get(),
         "context": context or "api.sandbox",
         "type": kind,
         "code": code,

@@ -7,6 +7,7 @@ comes from a Clock, so a day may pass in a minute. It never listens on anything 
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, time, timedelta
@@ -27,7 +28,7 @@ from integrations.sandbox.objects_api import ObjectsApi
 from integrations.sandbox.provider_api.api import PATHS, ProviderApi
 from integrations.sandbox.provider_api.poller import INTERVAL, ConnectedProvider, Poller
 from integrations.sandbox.rates_api import Publication, RatesApi
-from integrations.sandbox.responses import BadRequestError, plain
+from integrations.sandbox.responses import BadRequestError, live_mode, plain
 from integrations.sandbox.state import (
     ACCOUNT_ID,
     API_KEY,
@@ -37,6 +38,8 @@ from integrations.sandbox.state import (
     SandboxState,
 )
 from integrations.sandbox.transport_faults import transport_fault
+
+log = logging.getLogger(__name__)
 
 TOKEN_LIFE_S = 3600
 
@@ -184,11 +187,15 @@ class FlatPeakSandbox:
     @web.middleware
     async def _middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         own = request.path.startswith("/_sandbox")
+        live_mode.set(self._login.is_live(request))
         try:
             response = await (handler(request) if own else self._handle_api(request, handler))
         except web.HTTPException as error:
             response = plain(error.status, error.reason)
         except BadRequestError as error:
+            of_session = self.sessions.find(error.connect_token)
+            if of_session is not None:
+                live_mode.set(of_session.live)
             response = self._state.error(
                 error.status,
                 "invalid_request",
@@ -197,6 +204,12 @@ class FlatPeakSandbox:
                 context=error.context,
                 connect_token=error.connect_token,
             )
+        except ConnectionError:
+            raise
+        except Exception:
+            # The last door: a fault of the sandbox's own has the shape of FlatPeak's, too.
+            log.exception("%s %s failed", request.method, request.path)
+            response = self._state.error(500, "api_error", "internal_error", "A fault of our own")
         if not own:
             query = dict(request.query)
             at = self.clock.now()

@@ -9,7 +9,8 @@ from aiohttp import web
 
 from agent.clock import Clock
 from integrations.sandbox.faults import Faults
-from integrations.sandbox.locations import Location, Tariff, object_id
+from integrations.sandbox.locations import PACKAGED_AT, Location, Tariff, object_id
+from integrations.sandbox.regions import Region
 from integrations.sandbox.responses import error_object, error_time
 from integrations.sandbox.series import Series
 
@@ -49,6 +50,7 @@ class Event:
 class Customer:
     id: str
     reference_id: str
+    created_at: datetime = PACKAGED_AT
 
 
 class SandboxState:
@@ -78,8 +80,16 @@ class SandboxState:
         for customer in self.customers.values():
             if customer.reference_id == reference_id:
                 return customer
-        made = Customer(object_id("cus", self.next_number()), reference_id)
+        identity = object_id("cus", self.next_number())
+        made = Customer(identity, reference_id, self.clock.now())
         self.customers[made.id] = made
+        return made
+
+    def add_location(self, region: Region, reference_id: str, customer_id: str) -> Location:
+        made = region.location(self.next_number(), reference_id, customer_id)
+        made = replace(made, created_at=self.clock.now())
+        self.locations[made.id] = made
+        self.raise_event("location.create", made.id)
         return made
 
     def connect(self, location_id: str, kind: str, tariff: Tariff, series: Series | None) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agent.clock import SteppedClock
+from integrations.registry import AgentConfig
 from integrations.sandbox.server import FlatPeakSandbox
 from tests.fakes.evcc import TOPIC, Evcc
 from tests.fakes.home import BASE, Home
@@ -108,3 +109,23 @@ def test_a_device_that_changes_its_family_leaves_no_schedule_behind() -> None:
     home = run_virtual(run, START)
     left = {topic for topic in home.broker.retained if topic.startswith(f"{BASE}/device/ev/")}
     assert left == {f"{BASE}/device/ev/state", f"{BASE}/device/ev/wish"}
+
+
+def test_export_prices_end_with_the_export_tariff() -> None:
+    fixed = {"source": "fixed", "timezone": "Europe/Berlin", "currency": "EUR"}
+    both = {**fixed, "import": [{"price": 0.3}], "export": [{"price": 0.08}]}
+    alone = {**fixed, "import": [{"price": 0.3}]}
+
+    async def run(clock: SteppedClock) -> Home:
+        async with FlatPeakSandbox(clock) as sandbox:
+            home = Home(clock, sandbox)
+            for minutes, tariff in ((5, both), (10, alone)):
+                config = AgentConfig.model_validate({"tariff": tariff, "devices": []})
+                await home.run(config, START + timedelta(minutes=minutes))
+                told = f"{BASE}/tariff/export" in home.broker.retained
+                assert told is (tariff is both)
+            return home
+
+    home = run_virtual(run, START)
+    assert not [topic for topic in home.broker.retained if "tariff/export" in topic]
+    assert f"{BASE}/tariff/import/list" in home.broker.retained

@@ -90,7 +90,7 @@ async def test_a_read_only_disk_is_read(disk: Path) -> None:
 async def test_a_read_only_disk_after_a_power_cut_is_read_with_its_log(disk: Path) -> None:
     path, copy = disk / "agent.sqlite", disk / "cut.sqlite"
     with opened(path) as store:
-        store.set_value("revision", "7")
+        assert await store.write(("INSERT INTO facts VALUES (?, ?)", ("revision", "7")))
         for suffix in ("", "-wal"):
             content = path.with_name(path.name + suffix).read_bytes()
             copy.with_name(copy.name + suffix).write_bytes(content)

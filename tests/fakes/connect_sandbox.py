@@ -26,6 +26,8 @@ class ConnectSandbox(FlatPeakSandbox):
     """`contract_end` is the end of each new contract. `silent`: no browser is sent back, as where
     the callback leads nowhere. `down`: Connect's calls answer 503. `keeps_tariffs`: none can be
     taken away. `keeps_status`: none tells how it does. `place` is a location that was always there.
+    `busy_for_s`: exchanges are answered with 429, to come again then. `forgets_gateway`: its token
+    is worth nothing.
     """
 
     def __init__(self, clock: Clock, processing_s: float = 0, life_s: float = LIFE_S) -> None:
@@ -34,6 +36,9 @@ class ConnectSandbox(FlatPeakSandbox):
         self.contract_end: datetime | None = None
         self.gateway_token = GATEWAY_TOKEN
         self.silent = self.down = self.keeps_tariffs = self.keeps_status = False
+        self.busy_for_s = 0
+        self.calls_while_busy: list[datetime] = []
+        self.forgets_gateway = False
         self._pages: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -117,6 +122,13 @@ class ConnectSandbox(FlatPeakSandbox):
             return plain(405, "Method Not Allowed")
         if self.keeps_status and request.path.endswith("/status"):
             return plain(503, "Service Unavailable")
+        if self.busy_for_s and request.method == "GET" and request.path.startswith("/connect"):
+            busy = plain(429, "Too Many Requests")
+            busy.headers["Retry-After"] = str(self.busy_for_s)
+            self.calls_while_busy.append(self.clock.now())
+            return busy
+        if self.forgets_gateway:
+            return plain(401, "Unauthorized")
         if request.headers.get("Authorization") == f"Bearer {GATEWAY_TOKEN}":
             until = self.clock.now() + timedelta(hours=1)
             self._login._tokens[GATEWAY_TOKEN] = until, True

@@ -60,11 +60,11 @@ def directed(
     left: Callable[[], float],
     cost: Mapping[int, float] | None = None,
 ) -> Solution | None:
-    """Directions are set until none is broken; their bounds stay. `cost`: what is minimised, money
-    where it is left out."""
+    """Directions are set until none is broken, at last every one at once, as one that is set may
+    break the next; their bounds stay. `cost`: what is minimised, money where it is left out."""
     house = programme.house
-    for _ in range(ROUNDS):
-        for column, value in programme.site.directions_of(values).items():
+    for n in range(ROUNDS + 1):
+        for column, value in programme.site.directions_of(values, every=n == ROUNDS).items():
             house.milp.fix(column, value)
         solution = highs.solve(house.money if cost is None else cost, left(), relaxed=True)
         if solution.values is None or left() <= 0:

@@ -181,20 +181,22 @@ class SiteBalance:
     def broken_now(self, values: Sequence[float]) -> bool:
         return bool(self.directions_of(values))
 
-    def directions_of(self, values: Sequence[float]) -> dict[int, float]:
-        """Directions that these values break, and what their flows are mostly."""
+    def directions_of(self, values: Sequence[float], *, every: bool = False) -> dict[int, float]:
+        """Directions that these values break, or `every` one, and what their flows are mostly."""
         found: dict[int, float] = {}
         for k in range(len(self.house.cells)):
-            self._of_cell(k, values, found)
+            self._of_cell(k, values, found, every=every)
         return found
 
-    def _of_cell(self, k: int, values: Sequence[float], found: dict[int, float]) -> None:
+    def _of_cell(
+        self, k: int, values: Sequence[float], found: dict[int, float], *, every: bool
+    ) -> None:
         flows, milp = self.flows, self.house.milp
         into, out = values[flows.imported[k]], values[flows.exported[k]]
         cut = values[flows.curtailed[k]]
 
         def both(one: float, other: float) -> bool:
-            return min(one, other) > SAME_KW
+            return every or min(one, other) > SAME_KW
 
         given = fed = drawn = 0.0
         for store in self.stores:
@@ -208,9 +210,9 @@ class SiteBalance:
             drawn -= charged - gave
         if k in flows.imports and both(into, out):
             found[flows.imports[k]] = float(into >= out)
-        if k in flows.cuts and cut > SAME_KW:
+        if k in flows.cuts and (every or cut > SAME_KW):
             full = milp.upper[flows.exported[k]]
-            if into > SAME_KW or out < full - SAME_KW:
+            if cut <= SAME_KW or into > SAME_KW or out < full - SAME_KW:
                 found[flows.cuts[k]] = 0.0
         if k in flows.gives and both(given, out + cut):
             drawn += sum(value * values[column] for column, value in self.house.balance[k])

@@ -38,6 +38,10 @@ SUMMARY_EVERY = timedelta(hours=24)
 SUMMARY_RETRY = timedelta(hours=1)
 # A page that is opened again and again does not ask the source each time.
 SUMMARY_FRESH = timedelta(minutes=1)
+PAIR_AGAIN = sentence(
+    "the backend does not accept this gateway any more: get a new pairing code and enter it on the "
+    "page Tariff or with flatpeak-agent connect --pair"
+)
 CONNECTED, EXPIRING = "tariff_connected", "tariff_expiring"
 
 
@@ -76,6 +80,8 @@ class TariffConnector:
         now, asked_at = clock.now(), store.summary_at
         self._summary_at = asked_at if asked_at is not None and asked_at <= now else None
         self._summary_due = now if self._summary_at is None else self._summary_at + SUMMARY_EVERY
+        # A maker's backend does not take the token any more that it gave when it was paired.
+        self._pairing_ended = False
         self._woken = asyncio.Event()
         # One call at a time: whoever presses a button twice finds what the first press made.
         self._lock = asyncio.Lock()
@@ -98,7 +104,7 @@ class TariffConnector:
 
     @property
     def paired(self) -> bool:
-        return self._store.paired
+        return self._store.paired and not self._pairing_ended
 
     @property
     def conflict(self) -> str:
@@ -127,12 +133,17 @@ class TariffConnector:
             held = self.sessions.get(direction)
             if held is not None:
                 held = machine.timed_out(held, now)
-                if held.is_live and not anew:
+                if held.is_live and held.url and not anew:
                     return held
             location_id = self._location_id
-            started = await self.api.start(
-                direction, location_id=location_id, callback_url=callback_url
-            )
+            try:
+                started = await self.api.start(
+                    direction, location_id=location_id, callback_url=callback_url
+                )
+            except Refused as error:
+                self._note_refusal(error)
+                raise
+            self._pairing_ended = False
             log.info("a session to connect the %s tariff was begun", direction)
             session = machine.opened(direction, started, self._clock.now(), location_id)
             self._put(session)
@@ -148,7 +159,9 @@ class TariffConnector:
         cause = machine.FAILURES.get(failure.upper())
         if cause is not None:
             session = machine.failed(session, cause, now)
-        self._put(machine.returned(session, now))
+        if cause is None or session.is_live:
+            session = machine.returned(session, now)
+        self._put(session)
         self._woken.set()
         return self.sessions[session.direction]
 
@@ -179,6 +192,10 @@ class TariffConnector:
             token = await self.api.pair(code)
             self._store.set_paired(token, self._clock.now())
             self.api.use_token(token)
+        self._pairing_ended = False
+        self._summary_due, self._summary_at = self._clock.now(), None
+        self._woken.set()
+        self._report()
         log.info("paired with the backend")
         self._on_location()
         self._on_change()
@@ -247,8 +264,10 @@ class TariffConnector:
                 return machine.judged(session, status, self._clock.now())
         except (Unavailable, Malformed) as error:
             log.info("what came of connecting was not to be had: %s", error)
-            return machine.unreachable(session, self._clock.now())
+            retry_at = error.retry_at if isinstance(error, Unavailable) else None
+            return machine.unreachable(session, self._clock.now(), retry_at)
         except Refused as error:
+            self._note_refusal(error)
             now = self._clock.now()
             cause = machine.FAILURES.get(error.code.upper(), Failure.REFUSED)
             return machine.failed(session, cause, now, error.sentence)
@@ -306,7 +325,10 @@ class TariffConnector:
             found = await self.api.summary(self._location_id)
         except (Unavailable, Malformed, Refused) as error:
             log.info("the tariff's summary was not to be had: %s", error)
+            if isinstance(error, Refused):
+                self._note_refusal(error)
             return
+        self._pairing_ended = False
         self._summary_due = now + SUMMARY_EVERY
         self._store.set_summaries(found, now)
         if tuple(found) != tuple(self._summaries):
@@ -314,10 +336,20 @@ class TariffConnector:
             self._on_change()
         self._remind(now)
 
+    def _note_refusal(self, error: Refused) -> None:
+        """Credentials that are refused are those of the pairing, where there is one."""
+        if error.code != "forbidden" or not self.api.pairs or not self.paired:
+            return
+        log.warning("the backend does not accept this gateway any more: %s", error)
+        self._pairing_ended = True
+        self._report()
+        self._on_change()
+
     def _remind(self, now: datetime) -> None:
         """Once for each end of a contract as an event, until then in health."""
-        for text in self._reminder.due(self._summaries, now):
-            self._on_event(EXPIRING, text)
+        # In one: of two of a kind at the same moment only the first would be said.
+        if texts := list(self._reminder.due(self._summaries, now)):
+            self._on_event(EXPIRING, joined(texts))
         self._report()
 
     def is_known(self, event: TariffEvent) -> bool:
@@ -329,7 +361,8 @@ class TariffConnector:
     def _report(self) -> None:
         now, zone = self._clock.now(), self._zone()
         texts = [ended_soon(summary, now, zone) for summary in self._summaries]
-        texts = [text for text in (*texts, self.conflict) if text]
+        unpaired = PAIR_AGAIN if self._pairing_ended else ""
+        texts = [text for text in (*texts, self.conflict, unpaired) if text]
         if texts:
             self._health.degraded(PART, joined(texts), THE_OWNER)
         elif self._location_id:

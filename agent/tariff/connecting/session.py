@@ -20,6 +20,7 @@ from agent.energy.connection import (
     TariffStatus,
 )
 from agent.energy.rates import Direction
+from agent.energy.sentences import sentence
 from agent.energy.text import clean_text
 
 # A token that claims to last longer is not worth polling for.
@@ -37,8 +38,13 @@ PROCESSING_INTERVALS = (
     (timedelta(minutes=30), timedelta(minutes=1)),
     (PROCESSED_WITHIN, timedelta(minutes=15)),
 )
+ANOTHER_LOCATION = sentence(
+    "the tariff was connected for another location than this home's; nothing is changed here"
+)
 CLOCKS_DIFFER = timedelta(minutes=5)
 MAX_BACKOFF = timedelta(minutes=15)
+# The longest that the source's wish not to be asked is followed.
+MAX_RETRY_AFTER = timedelta(hours=1)
 # What a browser may bring back, and errors of the source, by their codes in capitals.
 FAILURES = {
     "DISMISS_LOGIN": Failure.LOGIN_DISMISSED,
@@ -75,8 +81,15 @@ def find(sessions: Sequence[ConnectSession], token: str) -> ConnectSession | Non
 
 
 def returned(session: ConnectSession, now: datetime) -> ConnectSession:
-    """The person's browser is back: ask at once. A second time changes nothing."""
-    if not session.is_live or session.returned_at is not None:
+    """The person's browser is back: ask at once. A second time changes nothing.
+
+    Also where it was given up here meanwhile: what the person did there may have come of it.
+    """
+    if session.returned_at is not None:
+        return session
+    if session.state is SessionState.CANCELLED and now < session.expires_at:
+        session = replace(session, state=SessionState.OPEN, changed_at=now)
+    if not session.is_live:
         return session
     return replace(session, returned_at=now, checked_at=None, failed_checks=0)
 
@@ -85,6 +98,10 @@ def next_check(session: ConnectSession, now: datetime) -> datetime | None:
     """When the source is to be asked; None where there is nothing to ask any more."""
     if not session.is_live:
         return None
+    if _asks_to_wait(session, now):
+        assert session.not_before is not None
+        ends = session.state is SessionState.OPEN and session.expires_at > now
+        return min(session.not_before, session.expires_at) if ends else session.not_before
     if session.checked_at is None or session.checked_at > now:
         return now
     if session.state is SessionState.OPEN:
@@ -98,14 +115,26 @@ def next_check(session: ConnectSession, now: datetime) -> datetime | None:
     return min(due, session.expires_at) if session.expires_at > now else due
 
 
+def _asks_to_wait(session: ConnectSession, now: datetime) -> bool:
+    """Not where the clock was set back since."""
+    until = session.not_before
+    return until is not None and now < until <= now + MAX_RETRY_AFTER
+
+
 def checked(session: ConnectSession, now: datetime) -> ConnectSession:
     """The source was asked, with no news: its time may be over."""
     session = replace(session, checked_at=now, failed_checks=0)
     return timed_out(session, now)
 
 
-def unreachable(session: ConnectSession, now: datetime) -> ConnectSession:
-    session = replace(session, checked_at=now, failed_checks=session.failed_checks + 1)
+def unreachable(
+    session: ConnectSession, now: datetime, retry_at: datetime | None = None
+) -> ConnectSession:
+    """No answer that could be used; `retry_at` is when the source wants to be asked again."""
+    not_before = None if retry_at is None else min(retry_at, now + MAX_RETRY_AFTER)
+    session = replace(
+        session, checked_at=now, failed_checks=session.failed_checks + 1, not_before=not_before
+    )
     return timed_out(session, now)
 
 
@@ -123,6 +152,9 @@ def finished(session: ConnectSession, result: SessionResult, now: datetime) -> C
         return session
     if session.for_location and not result.complete and session.returned_at is None:
         return checked(session, now)
+    if session.for_location and result.location_id not in ("", session.for_location):
+        # Taken over it would put an end to all that is known of the home.
+        return failed(session, Failure.REFUSED, now, ANOTHER_LOCATION)
     session = replace(session, checked_at=now, failed_checks=0)
     if result.disconnected:
         return _ended(session, SessionState.DISCONNECTED, now)

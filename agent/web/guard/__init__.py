@@ -1,1 +1,1 @@
-"""What stands before every page: whose connection, which host, which origin, how many."""
+"""What stands before every page: which host, which origin, how often."""

@@ -40,6 +40,7 @@ async def set_password(visit: Visit) -> web.Response:
     except Busy:
         return await _page(visit, "login.busy", status=503)
     context.sessions.close_all()
+    context.known_browsers.forget_all()
     context.security_log.record("password_changed" if changed else "claimed", visit.remote)
     visit.log_in("" if stored else visit.words("claim.not_stored"))
     context.security_log.record("login", visit.remote)

@@ -1,7 +1,9 @@
 """Addresses a browser may be sent to."""
 
 import re
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit
+
+from agent.energy.urls import with_parameters
 
 MAX_ADDRESS = 2000
 # What a browser would run or read instead of going there.
@@ -27,6 +29,4 @@ def is_address(text: object) -> bool:
 
 def with_parameter(address: str, name: str, value: str) -> str:
     """The address with this query parameter, once; other parameters stay as they are."""
-    parts = urlsplit(address)
-    kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != name]
-    return urlunsplit(parts._replace(query=urlencode([*kept, (name, value)])))
+    return with_parameters(address, {name: value})

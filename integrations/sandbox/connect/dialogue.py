@@ -120,7 +120,7 @@ class Dialogue:
                     tariff.tiered,
                     tariff.contract_end is None,
                 )
-                session.answers["unchanged"] = True
+                session.answers["existing"] = session.answers["choice"]
                 failed = tariff.status == "ERROR"
                 session.route = "summary_tariff_failed" if failed else self._summary(session)
             else:
@@ -158,7 +158,6 @@ class Dialogue:
             read and grant.series.end is None,
             lambda location_id, kind: self._poller.saved(grant, location_id, kind),
         )
-        session.answers.pop("unchanged", None)
         session.route = self._summary(session) if read else "summary_tariff_inprogress"
 
     def _submit(self, session: Session, route: str, message: Mapping[str, Any]) -> None:
@@ -179,7 +178,8 @@ class Dialogue:
     def _act(self, session: Session, action: str) -> None:
         answers = session.answers
         if action == "SAVE":
-            if answers.get("unchanged"):
+            # However the person came back to it: what is there already stays what it is.
+            if answers["choice"] is answers.get("existing"):
                 self._sessions.keep(session.token)
             else:
                 self._sessions.complete(session.token, answers["choice"])
@@ -200,7 +200,6 @@ class Dialogue:
 
     def _take(self, session: Session, route: str, data: dict[str, Any]) -> None:
         answers = session.answers
-        answers.pop("unchanged", None)
         region = session.region
         if route == "postal_address_capture":
             session.region = region_of(
@@ -279,7 +278,7 @@ class Dialogue:
 
     def _forget_direct(self, session: Session) -> None:
         """What a provider submitted holds for the visit it was submitted in."""
-        for name in ("outcome", "grant", "direct_provider", "unchanged"):
+        for name in ("outcome", "grant", "direct_provider"):
             session.answers.pop(name, None)
 
     def _skip_direct(self, session: Session) -> None:

@@ -3,6 +3,7 @@
 Error codes as documented for each page; raises BadRequestError.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, time
 from decimal import Decimal, DecimalException
@@ -19,6 +20,7 @@ MAX_HOURS = 96
 # Above this a price per kWh, or a surcharge, is a slip of the pen.
 MOST_PRICE = Decimal(1000)
 MIDNIGHT = time(0)
+CLOCK_TIME = re.compile(r"\d\d:\d\d(:\d\d)?", re.ASCII)
 
 
 def refused(route: str, code: str, message: str) -> BadRequestError:
@@ -127,7 +129,7 @@ def contract_end(data: dict[str, Any], now: datetime) -> datetime | None:
 def _clock(route: str, row: dict[str, Any], name: str) -> time:
     value = row.get(name)
     try:
-        if not isinstance(value, str) or len(value) not in (5, 8):
+        if not isinstance(value, str) or not CLOCK_TIME.fullmatch(value):
             raise ValueError
         return time.fromisoformat(value)
     except ValueError as error:

@@ -99,6 +99,10 @@ class Sessions:
     def all(self) -> list[Session]:
         return list(self._sessions.values())
 
+    def find(self, token: str) -> Session | None:
+        """Also one that has expired."""
+        return self._sessions.get(token)
+
     def get(self, token: object, context: str = "") -> Session:
         """Raises HTTPNotFound, or BadRequestError `token_expired`."""
         session = self._sessions.get(token) if isinstance(token, str) else None
@@ -136,6 +140,7 @@ class Sessions:
             end or (None if choice.open_ended else max(start, now) + YEAR),
             ready_at=now + self._processing,
             tiered=choice.tiered,
+            created_at=now,
         )
         state.connect(location_id, session.kind, tariff, choice.series)
         if choice.on_saved is not None:
@@ -173,11 +178,7 @@ class Sessions:
             return session.location_id
         customer = self._state.customer_of(session.customer_reference)
         session.customer_id = session.customer_id or customer.id
-        made = region.location(
-            self._state.next_number(), session.location_reference, session.customer_id
-        )
-        self._state.locations[made.id] = made
-        self._state.raise_event("location.create", made.id)
+        made = self._state.add_location(region, session.location_reference, session.customer_id)
         session.location_id = made.id
         return made.id
 

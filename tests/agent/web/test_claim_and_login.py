@@ -94,6 +94,38 @@ async def test_wrong_passwords_are_slowed_down_and_recorded(
         assert text.count("Wrong password") == 5
 
 
+async def test_a_known_browser_is_not_kept_out_by_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wrong passwords from everywhere, even from the owner's own address."""
+    monkeypatch.setattr("agent.web.context.PAUSE_OF_ONE_S", 600.0)
+    monkeypatch.setattr("agent.web.context.PAUSE_OF_ALL_S", 600.0)
+    monkeypatch.setattr("agent.web.context.TRIES_OF_ALL", 5)
+    store = Store.in_memory()
+    async with web_home(tmp_path) as house, visitor(house.url) as owner:
+        async with house.agent(store):
+            await owner.claim(house.code())
+            await owner.send("/login/leave")
+        async with house.agent(store), visitor(house.url) as stranger:
+            for number in range(5):
+                await stranger.log_in(f"wrong {number}")
+            assert (await stranger.log_in()).status == 429
+            assert (await owner.log_in()).status == 303
+            await owner.send("/login/leave")
+            # Its own wrong tries slow it down like anybody.
+            for number in range(5):
+                await owner.log_in(f"wrong {number}")
+            assert (await owner.log_in()).status == 429
+        async with house.agent(store), visitor(house.url) as other:
+            known = {"flatpeak_known": "0123456789abcdef." + "0" * 64}
+            other.session.cookie_jar.update_cookies(known)
+            for number in range(5):
+                await other.log_in(f"wrong {number}")
+            # Who makes a cookie up is a stranger.
+            async with visitor(house.url) as another:
+                assert (await another.log_in()).status == 429
+
+
 async def test_the_same_form_twice_does_its_work_once(tmp_path: Path) -> None:
     async with running(tmp_path) as house, visitor(house.url) as owner:
         _, text = await owner.get("/claim")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from agent.energy.network import network_of
+from agent.serving.rates import RequestRates
 from agent.store import Store
 from agent.web.access.passwords import Busy, Passwords
 from agent.web.access.security_log import BURST, KEPT, REFILL_S, SecurityLog
@@ -14,7 +15,6 @@ from agent.web.access.sessions import IDLE, LASTS, MOST_SESSIONS, Sessions
 from agent.web.access.throttle import Throttle
 from agent.web.guard import csrf
 from agent.web.guard.hosts import Hosts, is_loopback, is_near
-from agent.web.guard.rates import RequestRates
 from agent.web.languages import preferred
 
 

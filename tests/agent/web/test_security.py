@@ -57,6 +57,27 @@ async def test_another_site_cannot_send_our_forms(tmp_path: Path) -> None:
         assert "Boost until" not in (await owner.get("/"))[1]
 
 
+@pytest.mark.parametrize(
+    "origin",
+    ["http://[", "http://\u2100.example", "http://[::1", "//", "a:b@c:d", "http://x:99999"],
+)
+async def test_an_origin_that_is_no_address_is_refused_like_any_other(
+    tmp_path: Path, origin: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(tmp_path) as house, visitor(house.url) as stranger:
+        await stranger.get("/claim")
+        for path in ("/claim/password", "/login/check"):
+            url, data = house.url + path, {"csrf_token": stranger.token, "password": "x"}
+            async with stranger.session.post(url, data=data, headers={"Origin": origin}) as answer:
+                assert answer.status == 403
+        url = f"{house.url}/api/v1/sessions"
+        async with stranger.session.post(
+            url, json={"password": "x"}, headers={"Origin": origin}
+        ) as answer:
+            assert answer.status == 403
+        assert not [item for item in caplog.records if item.exc_info or "failed" in item.message]
+
+
 async def test_nothing_is_shown_or_done_without_a_session(tmp_path: Path) -> None:
     async with running(tmp_path) as house, visitor(house.url) as owner:
         await owner.claim(house.code())

@@ -5,16 +5,11 @@ import contextlib
 import signal
 import socket
 import ssl
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aiohttp import web
 
 from agent.store import Store
-from agent.web.guard.connections import Connections
-from agent.web.guard.rates import RequestRates
 from integrations.sandbox.broker import HOST, free_port
 from tests.fakes.brokers import PATIENCE_S, Authority
 from tests.fakes.command import ROOT, command
@@ -119,136 +114,6 @@ async def served(port: int, trust: ssl.SSLContext) -> object:
     with contextlib.suppress(OSError):
         await writer.wait_closed()
     return found
-
-
-@contextlib.asynccontextmanager
-async def guarded(**limits: Any) -> AsyncIterator[tuple[int, Connections]]:
-    """A server of one page behind the guard of connections; its port."""
-
-    async def page(_request: web.Request) -> web.Response:
-        return web.Response(text="x" * 20_000_000)
-
-    application = web.Application()
-    application.router.add_get("/", page)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    assert runner.server is not None
-    connections = Connections(runner.server, lan_only=True, **limits)
-    server = await asyncio.get_running_loop().create_server(connections, HOST, 0)
-    try:
-        yield server.sockets[0].getsockname()[1], connections
-    finally:
-        server.close()
-        connections.abort_all()
-        await runner.cleanup()
-
-
-async def ended(reader: asyncio.StreamReader) -> bool:
-    """The other side has closed, in whatever way."""
-    async with asyncio.timeout(PATIENCE_S):
-        with contextlib.suppress(ConnectionError):
-            while await reader.read(65_536):
-                pass
-    return True
-
-
-@pytest.mark.parametrize("said", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "])
-async def test_who_never_finishes_a_request_is_cut_off(said: bytes) -> None:
-    async with guarded(head_timeout_s=0.05) as (port, connections):
-        reader, writer = await asyncio.open_connection(HOST, port)
-        writer.write(said)
-        assert await ended(reader)
-        writer.close()
-        assert not connections.of_one
-
-
-async def test_who_does_not_read_the_answer_is_cut_off() -> None:
-    async with guarded(head_timeout_s=0.5) as (port, connections):
-        _, writer = await asyncio.open_connection(HOST, port, limit=1024)
-        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        async with asyncio.timeout(PATIENCE_S):
-            while not connections.open:
-                await asyncio.sleep(0.01)
-            # What nobody reads fills the buffers; only the guard ends it.
-            while connections.open:
-                await asyncio.sleep(0.01)
-        writer.close()
-
-
-async def test_one_machine_has_not_all_connections() -> None:
-    async with guarded(most_of_one=3) as (port, connections):
-        pairs = [await asyncio.open_connection(HOST, port) for _ in range(3)]
-        async with asyncio.timeout(PATIENCE_S):
-            while len(connections.open) < 3:
-                await asyncio.sleep(0.01)
-        reader, writer = await asyncio.open_connection(HOST, port)
-        assert await ended(reader)
-        assert len(connections.open) == 3
-        for _, each in [*pairs, (reader, writer)]:
-            each.close()
-
-
-async def test_one_machine_opens_no_more_than_its_share() -> None:
-    async with guarded(opened=RequestRates(burst=3, per_s=0.001)) as (port, connections):
-        answers = []
-        for _ in range(6):
-            reader, writer = await asyncio.open_connection(HOST, port)
-            writer.write(b"NONSENSE\r\n\r\n")
-            answered = b""
-            async with asyncio.timeout(PATIENCE_S):
-                with contextlib.suppress(ConnectionError):
-                    answered = await reader.read(4)
-            answers.append(answered)
-            writer.close()
-        assert answers == [b"HTTP"] * 3 + [b""] * 3
-        assert connections.most_of_one > 3
-
-
-def certified(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """TLS of a gateway, and of who trusts it."""
-    authority = Authority(folder / "authority")
-    certificate, key = authority.issue("gateway", names="IP:127.0.0.1")
-    ours = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    ours.load_cert_chain(certificate, key)
-    return ours, ssl.create_default_context(cafile=str(authority.file))
-
-
-@pytest.mark.parametrize("said", [b"", b"\x16\x03\x01", b"GET / HTTP/1.1\r\n\r\n"])
-async def test_a_handshake_that_never_ends_is_cut_off_and_counted(
-    tmp_path: Path, said: bytes
-) -> None:
-    tls, _ = certified(tmp_path)
-    async with guarded(tls=tls, head_timeout_s=0.3) as (port, connections):
-        reader, writer = await asyncio.open_connection(HOST, port)
-        writer.write(said)
-        assert await ended(reader)
-        writer.close()
-        async with asyncio.timeout(PATIENCE_S):
-            while connections.open:
-                await asyncio.sleep(0.01)
-        assert not connections.of_one
-
-
-async def test_who_has_enough_connections_is_given_no_handshake(tmp_path: Path) -> None:
-    tls, trust = certified(tmp_path)
-    async with guarded(tls=tls, most_of_one=2) as (port, connections):
-        silent = [await asyncio.open_connection(HOST, port) for _ in range(2)]
-        async with asyncio.timeout(PATIENCE_S):
-            while len(connections.open) < 2:
-                await asyncio.sleep(0.01)
-        with pytest.raises((ConnectionError, ssl.SSLError)):
-            await asyncio.open_connection(HOST, port, ssl=trust)
-        for _, writer in silent:
-            writer.close()
-        async with asyncio.timeout(PATIENCE_S):
-            while connections.open:
-                await asyncio.sleep(0.01)
-        # The first request may come in one piece with the end of the handshake.
-        reader, writer = await asyncio.open_connection(HOST, port, ssl=trust)
-        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        async with asyncio.timeout(PATIENCE_S):
-            assert (await reader.readline()).startswith(b"HTTP/1.1 200")
-        writer.close()
 
 
 async def test_hanging_clients_hold_up_nobody(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The tariff is connected by a program: the API gives the link, a person does the rest."""
 
+import asyncio
 import logging
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -9,7 +10,7 @@ import pytest
 from tests.agent.web.program import Program, check
 from tests.fakes.connect_home import ConnectHome, connect_home
 from tests.fakes.connect_sandbox import PAIRING_CODE
-from tests.fakes.web_home import Visitor, visitor
+from tests.fakes.web_home import PATIENCE_S, Visitor, visitor
 
 ALL = "/tariff/connections"
 ONE = f"{ALL}/import"
@@ -61,6 +62,24 @@ async def test_the_whole_way_by_a_program(tmp_path: Path, caplog: pytest.LogCapt
             assert {"tariff: connect import", "tariff: import"} <= set(told)
             assert token not in str(events)
     assert token not in caplog.text
+
+
+async def test_a_direction_that_is_disconnected_takes_its_prices_along(tmp_path: Path) -> None:
+    async with connect_home(tmp_path) as house, house.agent(), visitor(house.url) as owner:
+        ours = await program(house, owner)
+        for direction in ("import", "export"):
+            await ours.ask("POST", f"{ALL}/{direction}/session", {})
+            house.sandbox.finish(house.sandbox.last.token)
+            await house.home.until(f"tariff/{direction}", stale=False)
+        _, found, _ = await ours.ask("GET", "/prices")
+        assert found["import"]["rates"]
+        await ours.ask("DELETE", ONE)
+        async with asyncio.timeout(PATIENCE_S):
+            while found["import"] is not None:
+                await asyncio.sleep(0.05)
+                _, found, _ = await ours.ask("GET", "/prices")
+        assert found["export"]["rates"]
+        check(found, "/prices", "get", "200")
 
 
 async def test_a_link_is_given_up(tmp_path: Path) -> None:

@@ -297,6 +297,12 @@ def test_skip_tonight_pauses_to_the_ready_by_and_moves_it_a_day_on() -> None:
         assert (wish["mode"], wish["until"]) == ("pause", "2026-01-16T06:00:00Z")
         assert wish["ready_by"] == "2026-01-17T06:00:00Z"
         assert shown(home, "ev")["state"] == "paused"
+        # Pressed again it is the same night.
+        await home.clock.sleep(30)
+        said_to(home, f"{BASE}/ha/device/ev/skip/set", b"PRESS")
+        await home.clock.sleep(5)
+        again = home.body("device/ev/wish")
+        assert {**again, "at": wish["at"]} == wish
 
     live(([EV], {}, story))
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 
+from agent.serving.server import Port, serving
 from integrations.provider.application import make_application
 from integrations.provider.customer_database import DatabaseCustomers
 from integrations.provider.database import Database
 from integrations.provider.demo import FILES
 from integrations.provider.loader import load_files
+from integrations.provider.serving import KEEPALIVE_S, limits
 from integrations.provider.settings import ProviderConfig
 from tests.fakes.flatpeak_for_providers import flatpeak_for_providers
 from tests.fakes.postgres import new_database, postgres
@@ -60,10 +61,10 @@ async def make_provider() -> AsyncIterator[MakeProvider]:
                 await load_files(database, FILES)
             clock = HandClock()
             app = make_application(config, database, DatabaseCustomers(database), clock)
-            runner = web.AppRunner(app, access_log=None)
-            await runner.setup()
-            stack.push_async_callback(runner.cleanup)
-            await web.SockSite(runner, listening).start()
+            port = Port(open_socket=listening)
+            await stack.enter_async_context(
+                serving(app, port, limits(config), keepalive_s=KEEPALIVE_S, shutdown_s=1.0)
+            )
             return Provider(own, config, database, fake, clock)
 
         yield make

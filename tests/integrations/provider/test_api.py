@@ -167,7 +167,9 @@ async def test_only_flatpeak_renews_and_revokes(
         async with http.post(address, data=form | {"client_secret": "wrong"}) as answer:
             assert answer.status == 401
         assert (await poller.poll(http))[0] == 200
-        async with http.post(address, data=form | {"client_secret": SECRET}) as answer:
+        # A hint that nobody knows is ignored (RFC 7009, 2.1).
+        form |= {"client_secret": SECRET, "token_type_hint": "nonsense"}
+        async with http.post(address, data=form) as answer:
             assert answer.status == 200
         provider.clock.forward(hours=1)
         assert (await poller.poll(http))[0] == 401

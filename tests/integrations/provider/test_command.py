@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -16,6 +17,7 @@ from agent.cli.provider import main
 from integrations.provider.demo import FOLDER
 from integrations.provider.settings import read_settings
 from integrations.sandbox.broker import free_port
+from tests.fakes.brokers import PATIENCE_S
 from tests.fakes.flatpeak_for_providers import PASSWORD, USERNAME, Poller, flatpeak_for_providers
 from tests.fakes.provider import CLEO, SECRET, Browser, sign_in
 
@@ -106,6 +108,27 @@ async def test_several_workers_share_nothing_but_the_database(
         check = await asyncio.to_thread(provider, "check", config)
         assert "ok    FlatPeak: credentials are taken" in check.stdout
         assert "FAIL  dynamic tariffs: no prices for the next 24 h: half-hourly" in check.stdout
+
+
+async def test_systemd_is_told_when_the_workers_listen(tmp_path: Path) -> None:
+    """Not before: what comes after the unit finds somebody there."""
+    port = free_port()
+    url = f"sqlite:///{tmp_path}/p.sqlite"
+    config = write_config(tmp_path, url, "http://127.0.0.1:9", port, workers=2)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.setblocking(False)
+        command = (sys.executable, "-m", "agent", "provider", "run", "--config", str(config))
+        process = await asyncio.create_subprocess_exec(
+            *command, env=os.environ | {"NOTIFY_SOCKET": str(tmp_path / "notify")}
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            said = await asyncio.get_running_loop().sock_recv(systemd, 100)
+        assert said == b"READY=1"
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.close()
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
 
 
 def test_a_wrong_config_is_said_with_its_key(tmp_path: Path) -> None:

@@ -4,7 +4,10 @@ import asyncio
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from sqlalchemy import update
 
+from integrations.provider.schema import SESSION
+from integrations.provider.settings import FlatPeakSection
 from tests.fakes.provider import (
     ANNA,
     BEN,
@@ -12,6 +15,7 @@ from tests.fakes.provider import (
     DORA,
     MakeProvider,
     NewBrowser,
+    settings,
     sign_in,
 )
 
@@ -219,3 +223,25 @@ async def test_what_flatpeak_does_not_take_is_revoked_and_the_browser_goes_back(
     await browser.get(f"{provider.url}/apps")
     page = await sign_in(browser, CLEO)
     assert "No app may read your tariff." in page.text
+
+
+async def test_an_outcome_that_takes_its_longest_is_not_taken_over(
+    sqlite_url: str, make_provider: MakeProvider, new_browser: NewBrowser
+) -> None:
+    """By the settings FlatPeak may be waited for that long; a reload meanwhile waits, too."""
+    flatpeak_of = settings("", "", "http://127.0.0.1:9")["flatpeak"]
+    longest = FlatPeakSection.model_validate({**flatpeak_of, "timeout_s": 60, "attempts": 3})
+    assert longest.outcome_within_s >= 2 * 3 * 60
+    provider = await make_provider(sqlite_url)
+    browser, token = new_browser(provider), provider.flatpeak.new_token()
+    await browser.get(provider.arrival(token))
+    page = await sign_in(browser, CLEO)
+    claimed = {"step": "SENDING", "claimed_at": int(provider.clock.now().timestamp())}
+    async with provider.database.writing() as connection:
+        await connection.execute(update(SESSION).values(claimed))
+    provider.clock.forward(seconds=provider.config.flatpeak.outcome_within_s)
+    await browser.get(page.url)
+    assert not browser.left_for
+    provider.clock.forward(seconds=60)
+    await browser.get(page.url)
+    assert browser.left_for.endswith("error=ERROR")

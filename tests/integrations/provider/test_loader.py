@@ -1,6 +1,9 @@
 """Customers and tariffs from CSV: all or nothing, and every fault by file, line and column."""
 
+import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import func, select
@@ -9,7 +12,7 @@ from agent.errors import ConfigError
 from integrations.provider.database import Database
 from integrations.provider.demo import FILES
 from integrations.provider.loader import load_files
-from integrations.provider.schema import CONTRACT, CUSTOMER, PRICE, TERM
+from integrations.provider.schema import CONTRACT, CUSTOMER, PRICE, TERM, THROTTLE
 
 CUSTOMERS = "customer,login,password,name"
 TARIFFS = "tariff,name,structure,currency,months,days,from,to,price,to_kwh"
@@ -58,6 +61,58 @@ async def faults(database: Database, folder: Path, *lines: str) -> list[str]:
         ([TERMS, "K1,C1,Home,Europe/Berlin,1.1.26,,t"], "file.csv, line 2, column start:"),
         ([TERMS, "K1,C1,Home,Europe/Berlin,2026-01-01,,t"], "file.csv, line 2, column customer:"),
         (
+            [TERMS, "K1,C1,Home,Europe/Berlin,0001-01-01,,t"],
+            "file.csv, line 2, column start: expected a date from 1970",
+        ),
+        (
+            [TERMS, "K1,C1,Home,Europe/Berlin,2026-01-01,9999-12-30,t"],
+            "file.csv, line 2, column end: expected a date from 1970",
+        ),
+        (
+            [TERMS, "K1,C1,Home,UTC,2026-01-01,,t", "K1,C2,Home,UTC,2027-01-01,,t"],
+            "file.csv, line 3, column customer: contract K1 has another one in",
+        ),
+        (
+            [TERMS, "K1,C1,Home,UTC,2026-01-01,,t", "K1,C1,Home,Asia/Tokyo,2027-01-01,,t"],
+            "file.csv, line 3, column timezone: contract K1 has another one in",
+        ),
+        (
+            [TERMS, "K1,C1,Home,UTC,2026-01-01,,t", "K1,C1,Home,UTC,2026-01-01,,u"],
+            "file.csv, line 3, column start: contract K1: the term in",
+        ),
+        (
+            [
+                PRICES,
+                "t,2026-01-01T01:00:00Z,2026-01-01T02:00:00Z,2",
+                "t,2026-01-01T00:00:00Z,2026-01-01T04:00:00Z,1",
+            ],
+            "file.csv, line 2, column start: the price in",
+        ),
+        (
+            [TARIFFS, "t,T,FIXED,EUR,,,,,0.2,", "t,T,FIXED,EUR,,,,,0.3,"],
+            "file.csv, line 3: tariff t has a price for these hours already in",
+        ),
+        (
+            [TARIFFS, "t,T,FIXED,EUR,,,,12:00,0.2,", "t,T,FIXED,EUR,,,12:00,,0.3,"],
+            "file.csv, line 2: tariff t is FIXED: expected one price",
+        ),
+        (
+            [
+                TARIFFS,
+                "t,T,TIME_OF_DAY,EUR,,All,,,0.2,",
+                "t,T,TIME_OF_DAY,EUR,,Weekend,06:00,07:00,0.3,",
+            ],
+            "file.csv, line 3: tariff t has a price on Jan, Sat, 06:00 already in",
+        ),
+        (
+            [TARIFFS, "t,T,TIERED,EUR,,,,,0.3,", "t,T,TIERED,EUR,,,,,0.2,2500"],
+            "file.csv, line 3, column to_kwh: tariff t: expected limits in rising order",
+        ),
+        (
+            [TARIFFS, "t,T,TIERED,EUR,,,,,0.2,2500", "t,T,TIERED,EUR,,,,,0.3,5000"],
+            "file.csv, line 3, column to_kwh: tariff t: expected limits in rising order",
+        ),
+        (
             [PRICES, "t,2026-01-01T00:00:00Z,2026-01-01T00:07:00Z,1"],
             "file.csv, line 2, column end:",
         ),
@@ -90,7 +145,8 @@ async def test_loading_again_changes_what_is_there(database: Database, tmp_path:
     price = "half-hourly,2026-01-01T00:00:00Z,2026-01-01T00:30:00Z"
     prices.write_text(f"{PRICES}\n{price},-0.05\n")
     for _ in range(2):
-        await load_files(database, [*FILES, terms, prices])
+        await load_files(database, FILES)
+        await load_files(database, [terms, prices])
     assert await count(database, CUSTOMER) == 4
     assert await count(database, CONTRACT) == 4
     assert await count(database, TERM) == 5
@@ -107,7 +163,86 @@ async def test_terms_that_overlap(database: Database, tmp_path: Path) -> None:
         "K-2004,C-1003,Home,Europe/Berlin,2025-01-01,,flat",
         "K-2004,C-1003,Home,Europe/Berlin,2026-01-01,,steps",
     )
-    assert said == ["contract K-2004: a term ends after the next one has begun"]
+    assert len(said) == 1
+    assert said[0].startswith("file.csv, line 3, column start: contract K-2004: the term in ")
+
+
+async def test_what_customer_systems_write_for_no_end(database: Database, tmp_path: Path) -> None:
+    await load_files(database, FILES)
+    terms = tmp_path / "terms.csv"
+    terms.write_text(f"{TERMS}\nK-2004,C-1003,Home,Europe/Berlin,2025-01-01,9999-12-31,flat\n")
+    await load_files(database, [terms])
+    async with database.reading() as connection:
+        query = select(TERM.c.end_at).where(TERM.c.contract_id == "K-2004")
+        assert (await connection.execute(query)).scalars().all() == [None]
+    await database.close()
+
+
+async def test_a_contract_does_not_change_hands_in_silence(
+    database: Database, tmp_path: Path
+) -> None:
+    await load_files(database, FILES)
+    said = await faults(database, tmp_path, TERMS, "K-2004,C-1001,Home,UTC,2025-01-01,,flat")
+    assert said == [
+        "file.csv, line 2, column customer: contract K-2004 is another customer's already"
+    ]
+
+
+def hours(count: int, start: datetime = datetime(2026, 1, 1, tzinfo=UTC), step: int = 1) -> str:
+    lines = [PRICES]
+    for number in range(0, count, step):
+        begin, end = start + timedelta(hours=number), start + timedelta(hours=number + step)
+        lines.append(f"half-hourly,{begin:%Y-%m-%dT%H:%M:%SZ},{end:%Y-%m-%dT%H:%M:%SZ},0.1")
+    return "\n".join(lines) + "\n"
+
+
+async def test_prices_take_the_place_of_those_of_their_time(
+    database: Database, tmp_path: Path
+) -> None:
+    await load_files(database, FILES)
+    path = tmp_path / "prices.csv"
+    for text, rows in ((hours(8, step=4), 2), (hours(8), 8), (hours(4, step=4), 5)):
+        path.write_text(text)
+        await load_files(database, [path])
+        assert await count(database, PRICE) == rows
+    # A price for an hour of the four that one is stored for leaves a hole, or says two.
+    said = await faults(database, tmp_path, *hours(1).splitlines())
+    assert said[0].startswith(
+        "file.csv, line 2, column start: a price is stored from 2026-01-01T00:00:00Z to "
+    )
+    assert await count(database, PRICE) == 5
+
+
+async def test_prices_of_another_structure(database: Database, tmp_path: Path) -> None:
+    await load_files(database, FILES)
+    line = "flat,2026-01-01T00:00:00Z,2026-01-01T01:00:00Z,0.1"
+    said = await faults(database, tmp_path, PRICES, line)
+    assert said[0].startswith("file.csv, line 2, column tariff: is FIXED: only a DYNAMIC")
+
+
+async def test_who_signs_in_does_not_wait_for_the_end_of_a_load(
+    sqlite_url: str, database: Database, tmp_path: Path
+) -> None:
+    """Two processes, as a load beside `provider run` is: each has a connection of its own."""
+    await load_files(database, FILES)
+    path = tmp_path / "prices.csv"
+    path.write_text(hours(12_000))
+    serving = Database(sqlite_url)
+    loading = asyncio.create_task(load_files(database, [path]))
+    written_meanwhile, last = 0, 0
+    while not loading.done():
+        async with serving.writing() as connection:
+            key = f"k{uuid4()}"
+            await connection.execute(THROTTLE.insert().values(key=key, count=1, until=1))
+            query = select(func.count()).select_from(PRICE)
+            found = (await connection.execute(query)).scalar_one()
+        written_meanwhile += last < found < 12_000
+        last = max(last, found)
+        await asyncio.sleep(0.01)
+    await loading
+    assert written_meanwhile
+    assert await count(serving, PRICE) == 12_000
+    await database.close()
 
 
 async def count(database: Database, table: object) -> int:

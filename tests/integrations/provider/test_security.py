@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 from sqlalchemy import select
 from yarl import URL
 
-from agent.errors import Malformed
+from agent.errors import Malformed, Refused
 from integrations.provider.flatpeak_client import FlatPeakClient, basic, context_of, is_target
 from integrations.provider.schema import METADATA
 from integrations.provider.settings import FlatPeakSection
@@ -41,6 +41,9 @@ EVIL = "<script>alert(1)</script>'\" OR 1=1; DROP TABLE customer; --"
         "https://app.example/;default-src *",
         "file:///etc/passwd",
         "https://[::1",
+        "https://a.example;x/",
+        "https://a.example,b.example/",
+        "mailto:a@b.example",
         "",
     ],
 )
@@ -49,7 +52,14 @@ def test_a_browser_is_not_sent_to_what_is_no_place(target: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["https://a.example/x?y=1", "http://192.168.1.5:8080/", "acme://x"]
+    "target",
+    [
+        "https://a.example/x?y=1",
+        "http://192.168.1.5:8080/",
+        "acme://x",
+        "com.acme.app:/cb",
+        "https://a.example/it's;v=1?ids=1,2",
+    ],
 )
 def test_apps_and_boxes_in_a_home_are_places(target: str) -> None:
     assert is_target(target)
@@ -62,6 +72,15 @@ def test_the_way_back_is_never_the_providers_own_address() -> None:
     older = {"account": account, "redirect_uri": "https://app.example/"}
     for body in (current, older):
         assert context_of(body, own).return_url == "https://app.example/"
+    for spelling in (
+        "HTTPS://login.supplier.example/flatpeak",
+        "https://LOGIN.supplier.example:443//flatpeak/",
+        "https://login.supplier.example./x/../flat%70eak?x#y",
+    ):
+        turned = {"account": account, "connect_web_uri": spelling, "redirect_uri": "acme://back"}
+        assert context_of(turned, own).return_url == "acme://back"
+        with pytest.raises(Refused):
+            context_of({"account": account, "redirect_uri": spelling}, own)
 
 
 async def test_no_query_of_the_browser_chooses_where_it_goes(
@@ -73,6 +92,69 @@ async def test_no_query_of_the_browser_chooses_where_it_goes(
     await browser.get(provider.arrival(token) + evil)
     await browser.submit("leave", redirect_uri="https://evil.example/")
     assert browser.left_for.startswith(provider.flatpeak.return_url)
+
+
+@pytest.mark.parametrize(
+    ("account", "named"),
+    [
+        ({"company_name": "Acme GmbH"}, "Acme GmbH"),
+        ({"display_name": "", "name": 7, "company_name": None}, "app.example"),
+        (None, "app.example"),
+    ],
+)
+async def test_an_account_without_a_name_is_called_as_where_it_is(
+    account: object,
+    named: str,
+    sqlite_url: str,
+    make_provider: MakeProvider,
+    new_browser: NewBrowser,
+) -> None:
+    options = {"account": account, "return_url": "https://app.example/back"}
+    provider = await make_provider(sqlite_url, options)
+    browser, token = new_browser(provider), provider.flatpeak.new_token()
+    await browser.get(provider.arrival(token))
+    assert named in (await sign_in(browser, CLEO)).text
+    await browser.submit("consent")
+    assert browser.left_for == f"https://app.example/back?connect_token={token}"
+
+
+async def test_flatpeak_is_told_where_nobody_could_come_back(
+    sqlite_url: str, make_provider: MakeProvider, new_browser: NewBrowser
+) -> None:
+    provider = await make_provider(sqlite_url, {"return_url": "javascript:alert(1)"})
+    token = provider.flatpeak.new_token()
+    page = await new_browser(provider).get(provider.arrival(token))
+    assert page.status == 502
+    assert provider.flatpeak.outcome(token) == {"action": "ERROR"}
+
+
+async def test_what_the_app_wrote_into_its_address_stays_as_it_is(
+    sqlite_url: str, make_provider: MakeProvider, new_browser: NewBrowser
+) -> None:
+    url = "com.acme.app:/cb?x&y=%20+%ff;z='1'&&connect_token=old&e=#top"
+    provider = await make_provider(sqlite_url, {"return_url": url})
+    browser, token = new_browser(provider), provider.flatpeak.new_token()
+    await browser.get(provider.arrival(token))
+    await browser.submit("leave")
+    assert browser.left_for == (
+        f"com.acme.app:/cb?x&y=%20+%ff;z='1'&e=&connect_token={token}&error=DISMISS_LOGIN#top"
+    )
+
+
+async def test_a_browser_holds_no_more_sessions_than_its_requests_can_carry(
+    sqlite_url: str, make_provider: MakeProvider, new_browser: NewBrowser
+) -> None:
+    """Another site can have it open one after the other."""
+    provider = await make_provider(sqlite_url)
+    browser = new_browser(provider)
+    for _ in range(40):
+        await browser.get(provider.arrival(provider.flatpeak.new_token()))
+        assert browser.page.status == 200
+        await browser.get(f"{provider.url}/apps")
+        assert browser.page.status == 200
+    # The newest of them goes on.
+    await browser.get(provider.arrival(provider.flatpeak.new_token()))
+    assert (await sign_in(browser, CLEO)).title.startswith("Share your tariff")
 
 
 async def test_a_form_of_another_site_does_nothing(
@@ -303,3 +385,50 @@ async def test_what_strangers_cause_to_be_written_is_bounded(
     assert await knock() == 60
     provider.clock.forward(seconds=3601)
     assert await knock() == 120
+
+
+async def test_half_sent_requests_keep_nobody_out(
+    sqlite_url: str, make_provider: MakeProvider
+) -> None:
+    """More than there are places, from several machines; none of them can be told from another."""
+    provider = await make_provider(sqlite_url, http_section={"connections": 16})
+    port = URL(provider.url).port
+    assert port is not None
+    writers = []
+    for number in range(40):
+        _, writer = await asyncio.open_connection(
+            "127.0.0.1", port, local_addr=(f"127.0.0.{2 + number % 4}", 0)
+        )
+        writer.write(b"GET /apps HTTP/1.1\r\nX-Slow: ")
+        writers.append(writer)
+    async with aiohttp.ClientSession() as http:
+        for _ in range(10):
+            async with http.get(
+                f"{provider.url}/healthz", headers={"Connection": "close"}
+            ) as answer:
+                assert answer.status == 200
+    for writer in writers:
+        writer.close()
+
+
+async def test_a_header_that_is_no_text_is_refused_without_a_word_in_the_log(
+    sqlite_url: str, make_provider: MakeProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider = await make_provider(sqlite_url)
+    port = URL(provider.url).port
+    for name in (b"Expect", b"Origin", b"Authorization", b"Accept-Language", b"X-Forwarded-For"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /api/tariff HTTP/1.1\r\nHost: x\r\n" + name + b": \x80\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 400")
+        writer.close()
+    assert not [item for item in caplog.records if item.levelno >= logging.WARNING]
+
+
+async def test_the_server_does_not_say_what_it_is_made_of(
+    sqlite_url: str, make_provider: MakeProvider
+) -> None:
+    provider = await make_provider(sqlite_url)
+    async with aiohttp.ClientSession() as http:
+        for path in ("/healthz", "/nothing", "/api/tariff", "/static/provider.css"):
+            async with http.get(provider.url + path) as answer:
+                assert answer.headers["Server"] == "flatpeak-agent-provider"

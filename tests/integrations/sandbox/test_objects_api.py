@@ -186,3 +186,34 @@ def test_a_status_can_have_errors_or_the_older_shape() -> None:
             assert "tariff_status" not in status
 
     run_virtual(story, NOW)
+
+
+def test_what_is_made_now_says_so() -> None:
+    async def story(clock: SteppedClock) -> None:
+        async with calling(clock) as caller:
+            address = {"city": "Berlin", "country_code": "DE"}
+            _, made = await caller.post("/locations", {"postal_address": address})
+            assert made["time_created"] == "2026-01-16T10:00:00Z"
+            _, packaged = await caller.get(f"/locations/{FLAT}")
+            assert packaged["time_created"] == "2024-01-01T00:00:00Z"
+
+    run_virtual(story, NOW)
+
+
+def test_a_live_request_is_refused_in_live_mode() -> None:
+    async def story(clock: SteppedClock) -> None:
+        async with calling(clock) as caller:
+            address = {"postal_address": {"city": "Berlin", "country_code": "DE"}}
+            odd: list[dict[str, object]] = [
+                {"customer_id": [1]},
+                {"customer_id": {}},
+                {"reference_id": 7},
+            ]
+            for fields in odd:
+                status, error = await caller.post("/locations", fields | address)
+                assert (status, error["object"], error["live_mode"]) == (422, "error", True)
+            await caller.log_in(TEST_API_KEY)
+            _, error = await caller.post("/locations", {"postal_address": 7})
+            assert error["live_mode"] is False
+
+    run_virtual(story, NOW)

@@ -375,6 +375,24 @@ def test_the_summary_and_the_reminder_before_the_contract_ends() -> None:
     run_virtual(story, START)
 
 
+def test_contracts_that_end_together_are_told_together() -> None:
+    """Of two events of a kind at the same moment the house would hear the first alone."""
+
+    async def story(clock: SteppedClock) -> None:
+        async with home(clock) as house:
+            house.sandbox.contract_end = START + timedelta(days=20)
+            async with house.life():
+                await house.connect()
+                await house.connect(EXPORT)
+                await clock.sleep(7 * 86_400)
+                told = [text for kind, text in house.events if kind == "tariff_expiring"]
+                assert len(told) == 1
+                assert "import tariff" in told[0]
+                assert "export tariff" in told[0]
+
+    run_virtual(story, START)
+
+
 def test_one_reminder_for_each_end_whoever_says_so_first() -> None:
     async def story(clock: SteppedClock) -> None:
         async with home(clock) as house:
@@ -415,6 +433,81 @@ def test_a_makers_backend_by_pairing_code() -> None:
                 assert house.connector.paired
                 await house.cache.refresh_now()
                 assert house.has_prices()
+
+    run_virtual(story, START)
+
+
+def test_a_backend_that_ends_the_pairing_is_paired_again() -> None:
+    async def story(clock: SteppedClock) -> None:
+        async with home(clock) as house, house.life(auth=Bearer(), pairing=True):
+            await house.connector.pair(PAIRING_CODE)
+            await house.connect()
+            house.sandbox.forgets_gateway = True
+            await clock.sleep(2 * MINUTE)
+            await house.connector.refresh()
+            assert not house.connector.paired
+            assert "connect --pair" in house.health.parts[PART].why
+            house.sandbox.forgets_gateway = False
+            await house.connector.pair(PAIRING_CODE)
+            assert house.connector.paired
+            assert house.health.parts[PART].state is State.OK
+
+    run_virtual(story, START)
+
+
+def test_a_source_that_asks_to_wait_is_not_asked_sooner() -> None:
+    async def story(clock: SteppedClock) -> None:
+        async with home(clock) as house, house.life():
+            session = await house.connector.begin(IMPORT)
+            house.sandbox.busy_for_s = 1800
+            await clock.sleep(10)
+            # Nor by a browser that comes back.
+            house.connector.returned(session.token)
+            await clock.sleep(1780)
+            assert len(house.sandbox.calls_while_busy) == 1
+            house.sandbox.busy_for_s = 0
+            house.sandbox.finish(session.token)
+            await clock.sleep(60)
+            assert house.session().state is SessionState.CONNECTED
+
+    run_virtual(story, START)
+
+
+def test_a_direction_that_is_disconnected_takes_its_prices_along() -> None:
+    async def story(clock: SteppedClock) -> None:
+        async with home(clock) as house:
+            async with house.life():
+                await house.connect()
+                await house.connect(EXPORT)
+                assert house.has_prices(IMPORT)
+                assert house.has_prices(EXPORT)
+                await house.connector.disconnect(IMPORT)
+                await clock.sleep(1)
+                assert IMPORT not in house.cache.current.value
+                assert house.has_prices(EXPORT)
+            # Nor do they come back from the disk with a contract that has given none yet.
+            kept = house.store.rows("SELECT DISTINCT direction FROM rates", (), lambda row: row[0])
+            assert [*kept] == ["export"]
+
+    run_virtual(story, START)
+
+
+def test_what_a_person_saved_after_it_was_given_up_here_counts() -> None:
+    """Disconnected here while Connect's page was open; then the person saved there."""
+
+    async def story(clock: SteppedClock) -> None:
+        async with home(clock) as house, house.life():
+            await house.connect()
+            await house.connect(EXPORT)
+            session = await house.connector.begin(IMPORT)
+            await house.connector.disconnect(IMPORT)
+            await clock.sleep(MINUTE)
+            assert IMPORT not in house.connector.location.directions
+            house.sandbox.finish(session.token)
+            house.connector.returned(session.token)
+            await clock.sleep(10)
+            assert house.connector.location.directions == (IMPORT, EXPORT)
+            assert house.has_prices(IMPORT)
 
     run_virtual(story, START)
 

@@ -43,7 +43,9 @@ def test_only_the_first_end_counts() -> None:
     late = SessionResult("loc_1", processed=True)
     assert machine.finished(ended, late, NOW) == ended
     assert machine.failed(ended, Failure.EXPIRED, NOW) == ended
-    assert machine.returned(ended, NOW) == ended
+    # But for a browser that comes back while the link is good: something may have come of it there.
+    assert machine.returned(ended, NOW).state is SessionState.OPEN
+    assert machine.returned(ended, ended.expires_at) == ended
     assert machine.cancelled(ended, NOW + HOUR) == ended
 
 
@@ -128,3 +130,12 @@ def test_the_end_of_a_contract_is_said_two_weeks_before(days: int, said: str) ->
     text = ended_soon(summary, NOW, ZoneInfo("Europe/Berlin"))
     assert said in text
     assert bool(said) == bool(text)
+
+
+def test_what_comes_for_another_location_is_not_taken() -> None:
+    session = replace(opened(), for_location="loc_1")
+    ended = machine.finished(session, SessionResult("loc_2", processed=True, complete=True), NOW)
+    assert (ended.state, ended.failure) == (SessionState.FAILED, Failure.REFUSED)
+    assert "another location" in ended.reason
+    same = machine.finished(session, SessionResult("loc_1", processed=True, complete=True), NOW)
+    assert same.state is SessionState.CONNECTED

@@ -203,6 +203,7 @@ def hours(*rows: tuple[str, str, float]) -> dict[str, Any]:
         ("rate_fixed_capture", {"cost": "cheap"}, "data_json_invalid"),
         ("rate_tod_capture", hours(("00:00:00", "00:00:00", 0)), "cost_value_zero"),
         ("rate_tod_capture", hours(("25:00:00", "00:00:00", 1)), "valid_from_invalid"),
+        ("rate_tod_capture", hours(("10:00+01", "00:00:00", 1)), "valid_from_invalid"),
         ("rate_tod_capture", hours(("00:00:00", "x", 1)), "valid_to_invalid"),
         (
             "rate_tod_capture",

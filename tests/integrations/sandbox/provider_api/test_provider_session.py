@@ -411,3 +411,28 @@ def test_the_older_context_can_come_by_the_newer_path() -> None:
             assert "connect_web_uri" not in context
 
     run_virtual(story, NOW)
+
+
+def test_a_tariff_that_was_left_as_it_was_is_read_on() -> None:
+    """Summary, edit, the browser's back, save: the consent of before goes on."""
+
+    async def story(clock: SteppedClock) -> None:
+        async with visiting(clock) as visit:
+            await visit.begin()
+            before = await visit.consent()
+            location_id = visit.caller.sandbox.sessions.get(visit.token).location_id
+            body = {"callback_uri": "http://x/", "location_id": location_id}
+            await visit.caller.log_in()
+            _, again = await visit.caller.post("/connect/tariff/token", body)
+            visit.token = again["connect_token"]
+            page = await visit.turn("session_restore")
+            summary = page["route"]
+            page = await visit.turn(summary, action="EDIT")
+            assert page["route"] == "provider_select"
+            await visit.turn(summary, action="SAVE")
+            assert (await visit.status())["tariff"]["id"] == before["tariff"]["id"]
+            polls = len(visit.provider.polls)
+            await clock.sleep(2 * 86400)
+            assert len(visit.provider.polls) > polls
+
+    run_virtual(story, NOW)

@@ -7,45 +7,105 @@ TLS begins here, too: a handshake costs more than a page, and is for whom we wou
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, cast
 
 from agent.energy.network import network_of
-from agent.web.guard.hosts import is_near
-from agent.web.guard.rates import RequestRates
+from agent.serving.rates import RequestRates
 
-MOST_CONNECTIONS = 64
-# A browser opens six.
-MOST_OF_ONE = 20
-# New ones that one network may open at once, and a second for ever: as many as requests.
-OPENED_AT_ONCE, OPENED_PER_S = 150.0, 15.0
 HEAD_TIMEOUT_S = 10.0
 # From one request to the next: body, answer and idling.
 REQUEST_TIMEOUT_S = 60.0
 
 
-@dataclass(slots=True)
-class Connections:
-    """Makes the protocol of each connection; `make` gives aiohttp's. `tls` None: plain HTTP."""
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`most` connections in all and `most_of_one` network; it opens `opened_at_once` new ones, and
+    `opened_per_s` for ever. Seconds: from the first byte to a whole head, and from one request to
+    the next.
+    """
 
-    make: Callable[[], asyncio.Protocol]
-    lan_only: bool
-    tls: ssl.SSLContext | None = None
+    most: int
+    most_of_one: int
+    opened_at_once: float
+    opened_per_s: float
     head_timeout_s: float = HEAD_TIMEOUT_S
     request_timeout_s: float = REQUEST_TIMEOUT_S
-    most: int = MOST_CONNECTIONS
-    most_of_one: int = MOST_OF_ONE
-    open: set["Connection"] = field(default_factory=set)
-    of_one: Counter[str] = field(default_factory=Counter)
-    opened: RequestRates = field(default_factory=lambda: RequestRates(OPENED_AT_ONCE, OPENED_PER_S))
+
+
+class Connections:
+    """Makes the protocol of each connection; `make` gives aiohttp's. `tls` None: plain HTTP.
+
+    `accepts` says of a remote and our own address whether that one may connect at all.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], asyncio.Protocol],
+        limits: Limits,
+        accepts: Callable[[str, str], bool] | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.make = make
+        self.limits = limits
+        self.accepts = accepts
+        self.tls = tls
+        # The oldest first.
+        self.open: dict[Connection, None] = {}
+        self.of_one: Counter[str] = Counter()
+        self._opened = RequestRates(limits.opened_at_once, limits.opened_per_s)
 
     def __call__(self) -> "Connection":
         return Connection(self)
 
-    def takes(self, network: str) -> bool:
-        is_room = len(self.open) < self.most and self.of_one[network] < self.most_of_one
-        return is_room and self.opened.take(network)
+    def take(self, connection: "Connection") -> bool:
+        """Count it in, if there is room or room can be made."""
+        network = connection.network
+        if not self._opened.take(network):
+            return False
+        if self.of_one[network] >= self.limits.most_of_one:
+            victim = next((item for item in self._headless() if item.network == network), None)
+        elif len(self.open) >= self.limits.most:
+            victim = self._least_deserving(network)
+        else:
+            self._count(connection)
+            return True
+        if victim is None:
+            return False
+        victim.give_up()
+        self._count(connection)
+        return True
+
+    def _headless(self) -> Iterator["Connection"]:
+        return (item for item in self.open if item.is_headless)
+
+    def _least_deserving(self, network: str) -> "Connection | None":
+        """Whose place a connection of `network` is given where all are taken.
+
+        Of the network with most connections that have not sent a head, the one that has had longest
+        for it. Where there is none such, of the network that has most, if `network` has less.
+        """
+        waiting = Counter(item.network for item in self._headless())
+        if waiting:
+            greatest = waiting.most_common(1)[0][0]
+            return next(item for item in self._headless() if item.network == greatest)
+        greatest, count = self.of_one.most_common(1)[0]
+        if count <= self.of_one[network] + 1:
+            return None
+        return next(item for item in self.open if item.network == greatest)
+
+    def _count(self, connection: "Connection") -> None:
+        self.open[connection] = None
+        self.of_one[connection.network] += 1
+
+    def forget(self, connection: "Connection") -> None:
+        if connection not in self.open:
+            return
+        del self.open[connection]
+        self.of_one[connection.network] -= 1
+        if not self.of_one[connection.network]:
+            del self.of_one[connection.network]
 
     def abort_all(self) -> None:
         for connection in list(self.open):
@@ -60,7 +120,9 @@ class Connection(asyncio.Protocol):
         self._inner: asyncio.Protocol | None = None
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._network = ""
+        self.network = ""
+        # No whole head of a request has come yet.
+        self.is_headless = True
         self._handshake: asyncio.Task[None] | None = None
         # What comes with the end of the handshake, before aiohttp is there.
         self._early = b""
@@ -68,14 +130,12 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         remote, own = _address(transport, "peername"), _address(transport, "sockname")
-        self._network = network_of(remote)
-        far = self._all.lan_only and not is_near(remote, own)
-        if far or not self._all.takes(self._network):
+        self.network = network_of(remote)
+        accepts = self._all.accepts
+        if (accepts is not None and not accepts(remote, own)) or not self._all.take(self):
             self._transport.abort()
             return
-        self._all.open.add(self)
-        self._all.of_one[self._network] += 1
-        self._wait_for(self._all.head_timeout_s)
+        self._wait_for(self._all.limits.head_timeout_s)
         if self._all.tls is None:
             self._hand_over(self._transport)
             return
@@ -85,7 +145,7 @@ class Connection(asyncio.Protocol):
         )
 
     async def _shake_hands(self, plain: asyncio.Transport, tls: ssl.SSLContext) -> None:
-        loop, within_s = asyncio.get_running_loop(), self._all.head_timeout_s
+        loop, within_s = asyncio.get_running_loop(), self._all.limits.head_timeout_s
         try:
             secured = await loop.start_tls(
                 plain, self, tls, server_side=True, ssl_handshake_timeout=within_s
@@ -109,11 +169,17 @@ class Connection(asyncio.Protocol):
 
     def request_begun(self) -> None:
         """The head of a request is there: time for the rest, and for the next."""
-        self._wait_for(self._all.request_timeout_s)
+        self.is_headless = False
+        self._wait_for(self._all.limits.request_timeout_s)
 
     def abort(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+    def give_up(self) -> None:
+        """Its place is another's from now on."""
+        self._all.forget(self)
+        self.abort()
 
     def _wait_for(self, seconds: float) -> None:
         if self._timer is not None:
@@ -128,12 +194,7 @@ class Connection(asyncio.Protocol):
     def _forget(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        if self not in self._all.open:
-            return
-        self._all.open.discard(self)
-        self._all.of_one[self._network] -= 1
-        if not self._all.of_one[self._network]:
-            del self._all.of_one[self._network]
+        self._all.forget(self)
 
     def data_received(self, data: bytes) -> None:
         if self._inner is not None:

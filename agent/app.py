@@ -53,7 +53,7 @@ async def plan_in_thread(
 
 async def rule_in_thread(situation: Situation) -> Plan:
     """The rule's plan: always there in a moment."""
-    return await asyncio.to_thread(make_rule_plan, situation)
+    return await asyncio.to_thread(make_rule_plan, situation, perf_counter)
 
 
 async def run_agent(

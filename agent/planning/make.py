@@ -34,8 +34,8 @@ def make_plan(
     return plan_of(whole(problem, verdicts), verdicts, words)
 
 
-def make_rule_plan(situation: Situation) -> Plan:
+def make_rule_plan(
+    situation: Situation, clock: Callable[[], float] | None = None, time_limit_s: float = 2.0
+) -> Plan:
     """The rule's plan: kept for when nothing better was there in time. Raises nothing."""
-    problem = problem_of(situation)
-    verdicts = plan_parts(problem, Deadline.never(), ENGINES[:1])
-    return plan_of(whole(problem, verdicts), verdicts, Deadline.never())
+    return make_plan(situation, clock, time_limit_s, ENGINES[:1])

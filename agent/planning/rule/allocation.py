@@ -8,7 +8,7 @@ from agent.planning.problem import Problem
 from agent.planning.segments import Segment, clipped
 
 # What is left in haste takes the rest of the time.
-CAREFUL_SHARE = 0.6
+CAREFUL_SHARE = 0.3
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,11 @@ import pytest
 from agent.energy.plan import Engine, Plan
 from agent.energy.situation import Situation
 from agent.planning import make_plan
+from agent.planning.engine import Deadline
 from agent.planning.portfolio import ENGINES, Entry
+from agent.planning.problem import problem_of
 from agent.solver import SolverClient
-from agent.solver.client import installed
+from agent.solver.client import MOST_CELLS, installed
 from tests.agent.planning.joint.homes import battery, home, site, spans
 from tests.agent.planning.tale import demand, house, load
 
@@ -58,6 +60,14 @@ def test_a_process_plans_and_stays_for_the_next_plan() -> None:
 def test_a_device_alone_starts_no_process() -> None:
     with SolverClient() as solver:
         plan_with(solver, house([0.1, 0.2], load(demand(1, 2))))
+        assert solver.pid is None
+
+
+@needs_solver
+def test_years_of_prices_start_no_process() -> None:
+    with SolverClient() as solver:
+        problem = problem_of(home([0.1, 0.4] * (MOST_CELLS // 8), battery()))
+        assert solver.plan(problem, Deadline.never(), None) is None
         assert solver.pid is None
 
 

@@ -269,7 +269,9 @@ async def test_a_restart_with_the_same_plan_says_everything_once_and_nothing_new
         store = database(tmp_path)
         async with home.agent(config, store):
             # The first schedule may be older than the news that the car is there.
-            await home.watcher.until(charging_is_planned)
+            await home.watcher.until(
+                lambda heard: charging_is_planned(heard) and everybody_is_told(heard)
+            )
         store.close()
         heard = home.watcher.heard
         first = {item.topic: item.payload for item in heard}
@@ -293,6 +295,11 @@ async def test_a_restart_with_the_same_plan_says_everything_once_and_nothing_new
             setpoint = f"{BASE}/device/{device}/setpoint"
             assert topics.index(forms[0]) < topics.index(forms[1]) < topics.index(setpoint)
             assert topics.index(setpoint) < online - before
+
+
+def everybody_is_told(heard: list[Heard]) -> bool:
+    topics = {item.topic for item in heard}
+    return all(f"{BASE}/device/{device}/setpoint" in topics for device in IDS)
 
 
 def charging_is_planned(heard: list[Heard]) -> bool:

@@ -3,8 +3,11 @@
 import re
 from collections.abc import Mapping
 
-# By the end of a key: the unit it is in, and what another one has to be multiplied by.
+# By the end of a key, the longer before the shorter: the unit it is in, and what another one has to
+# be multiplied by.
 UNITS: Mapping[str, tuple[str, Mapping[str, float]]] = {
+    "_per_kwh": ("currency per kWh", {}),
+    "_kwh_per_c": ("kWh per degree", {"kwh": 1, "wh": 0.001}),
     "_w": ("W", {"w": 1, "kw": 1000}),
     "_kw": ("kW", {"kw": 1, "w": 0.001}),
     "_kwh": ("kWh", {"kwh": 1, "wh": 0.001, "mwh": 1000}),

@@ -181,7 +181,7 @@ class Store:
         if not any(is_disk(error) for error in errors):
             self._worked()
 
-    # --- writing at once, for tools, tests and the start ------------------------------------------
+    # --- writing at once where no event loop turns (tools, tests, the start) ----------------------
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -276,12 +276,12 @@ class Store:
         self.on_problem()
 
 
-__all__ = ["DiskProblem", "Statement", "Store", "StoreInUse"]
-
-
 def _loop_turns() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return False
     return True
+
+
+__all__ = ["DiskProblem", "Statement", "Store", "StoreInUse"]

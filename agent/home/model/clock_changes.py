@@ -1,7 +1,8 @@
 """The wall clock jumped: what was heard before it was heard at other times than noted. Pure.
 
 Time itself has gone on as ever, so every instant that was noted in this life by the wrong clock
-moves with it. What earlier lives have stored, and what lies ahead, was never read off that clock.
+moves with it, and so does when something is tried again, which was reckoned from it. What earlier
+lives have stored, and what else lies ahead, was never read off that clock.
 """
 
 from collections.abc import Callable
@@ -11,10 +12,11 @@ from typing import Any
 
 from agent.home.model.commanded import Commanded
 from agent.home.model.device_model import DeviceModel
+from agent.home.model.following import Retries
 from agent.home.model.held import HeldSchedules
 
-# The device follows these by its own clock, which has not jumped.
-KEPT = (Commanded, HeldSchedules)
+# The device follows what it was told by its own clock, which has not jumped.
+KEPT = (Commanded, HeldSchedules, Retries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,12 @@ class ClockJump:
 
 
 def move_with_clock(model: DeviceModel, jump: ClockJump) -> None:
-    """Everything that the device has been seen to do."""
+    """Everything that the device has been seen to do; a boost is given anew, an hour ahead."""
     _moved(model, jump.moved)
+    model.boost_until = None
+    for retries in (model.following.retries, model.following.refusals):
+        if retries.retry_at is not None:
+            retries.retry_at += jump.by
 
 
 def _moved(value: object, move: Callable[[datetime], datetime]) -> object:

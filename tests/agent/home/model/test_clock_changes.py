@@ -39,6 +39,18 @@ def test_a_charge_goes_on_as_if_the_clock_had_always_been_right(by: timedelta) -
     assert taken == pytest.approx(11.0, abs=0.2)
 
 
+@pytest.mark.parametrize("by", [DAY, -DAY], ids=str)
+def test_what_does_not_follow_is_tried_again_after_half_an_hour_by_any_clock(by: timedelta) -> None:
+    model = DeviceModel("ev", TRAITS)
+    for minute in range(12):
+        model.following.observe(11_000, 0, 50.0, START + timedelta(minutes=minute))
+    now = START + timedelta(minutes=12)
+    assert model.following.holds_still(now)
+    move_with_clock(model, ClockJump(START, now, by))
+    assert model.following.holds_still(now + by)
+    assert not model.following.holds_still(now + by + timedelta(minutes=30))
+
+
 def test_what_an_earlier_life_has_stored_stays_where_it_was() -> None:
     """A gateway without a clock of its own begins in 1970."""
     model = DeviceModel("ev", TRAITS)

@@ -87,12 +87,9 @@ async def test_who_does_not_read_the_answer_is_cut_off() -> None:
     async with guarded(head_timeout_s=0.5) as (port, connections):
         _, writer = await asyncio.open_connection(HOST, port, limit=1024)
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        async with asyncio.timeout(PATIENCE_S):
-            while not connections.open:
-                await asyncio.sleep(0.01)
-            # What nobody reads fills the buffers; only the guard ends it.
-            while connections.open:
-                await asyncio.sleep(0.01)
+        await until(lambda: bool(connections.open))
+        # What nobody reads fills the buffers; only the guard ends it.
+        await until(lambda: not connections.open)
         writer.close()
 
 
@@ -177,9 +174,7 @@ async def test_a_handshake_that_never_ends_is_cut_off_and_counted(
         writer.write(said)
         assert await ended(reader)
         await close((reader, writer))
-        async with asyncio.timeout(PATIENCE_S):
-            while connections.open:
-                await asyncio.sleep(0.01)
+        await until(lambda: not connections.open)
         assert not connections.of_one
 
 

@@ -20,14 +20,21 @@ HOURS = timedelta(hours=1)
 Story = Callable[[Home], Awaitable[None]]
 
 
-def live(story: Story, until: timedelta, failsafe_w: int | None = FAILSAFE_W) -> Home:
+def live(
+    story: Story,
+    until: timedelta,
+    failsafe_w: int | None = FAILSAFE_W,
+    *,
+    with_appliances: bool = True,
+) -> Home:
     async def run(clock: SteppedClock) -> Home:
         async with FlatPeakSandbox(clock) as sandbox:
             home = Home(clock, sandbox)
             zone = next(iter(sandbox.locations.values())).zone
-            home.appliances = build_appliances(
-                BASE, clock, zone, lambda name: MemoryLink(home.broker)
-            )
+            if with_appliances:
+                home.appliances = build_appliances(
+                    BASE, clock, zone, lambda name: MemoryLink(home.broker)
+                )
             config = home.config(DEVICES)
             site = config.site.model_copy(update={"failsafe_limit_w": failsafe_w})
             telling = asyncio.ensure_future(story(home))
@@ -40,6 +47,21 @@ def live(story: Story, until: timedelta, failsafe_w: int | None = FAILSAFE_W) ->
 
 def say(home: Home, topic: str, body: object) -> None:
     home.broker.publish(f"{BASE}/{topic}", json.dumps(body).encode(), retain=False)
+
+
+def test_where_nobody_measures_nothing_is_on_record_as_measured() -> None:
+    async def story(home: Home) -> None:
+        await home.clock.sleep(60)
+        say(home, "device/ev/state", {"plugged": True})
+        say(home, "device/ev/request", {"mode": "boost"})
+        await home.clock.sleep(60)
+        say(home, "site/limit", {"import_w": 8000})
+
+    home = live(story, timedelta(minutes=10), with_appliances=False)
+    newest = read_limits(home.store)[-1]
+    assert newest.limit_w == 8000
+    assert 0 < (newest.sent_w or 0) <= 8000
+    assert newest.measured_w is None
 
 
 def test_an_announced_limit_is_on_record_when_it_holds_with_what_was_sent_for_it() -> None:

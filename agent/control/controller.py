@@ -219,7 +219,7 @@ class Controller:
             if self.clock_trusted():
                 self.dispatcher.publish_due_setpoints(now)
                 self.limits.record(now)
-            self.store.flush()
+            self.store.queue.flush()
             moments = [
                 now + CYCLE_PERIOD,
                 self.dispatcher.next_change(),

@@ -349,6 +349,26 @@ async def test_what_can_hardly_be_meant(
     assert any(line.startswith("warning") and said in line for line in found[part]), found
 
 
+async def test_an_offline_rule_that_a_lasting_limit_takes_away_is_told_before_the_start(
+    tmp_path: Path, sandbox: FlatPeakSandbox
+) -> None:
+    car = "{id: ev, type: ev_charger, max_power_w: 7400, energy_kwh: 10, offline_power_w: 3680}"
+    more = {"tariff": FIXED, "devices": f"[{car}]"}
+
+    async def found(site: str) -> dict[str, list[str]]:
+        return (await check(write_config(tmp_path, sandbox, free_port(), site=site, **more)))[1]
+
+    limited = await found("{failsafe_limit_w: 4200, base_load_w: 600}")
+    assert (
+        "warning: without the agent ev will not be charged: all of it would break the limit; "
+        "lower offline_power_w, or accept it"
+    ) in limited["limit"]
+    assert "when nobody answers: idle" in limited["ev"][0]
+    room = await found("{failsafe_limit_w: 4200, base_load_w: 400}")
+    assert "limit" not in room
+    assert "when nobody answers: charge at 3680 W" in room["ev"][0]
+
+
 async def test_prices_of_countries_with_small_crowns_are_no_fault(
     tmp_path: Path, sandbox: FlatPeakSandbox
 ) -> None:

@@ -50,7 +50,9 @@ def test_every_kind_has_its_entities_from_what_it_can(kind: str) -> None:
     assert list(faults(home.broker.retained)) == []
     assert list(missing_values(home.broker.retained)) == []
     parts = message(home, config_of("one"))["components"]
-    assert {"state", "power", "plan", "reason", "silent", "deadline_at_risk"} <= set(parts)
+    assert {"state", "power", "plan", "reason", "silent"} <= set(parts)
+    # What only gives has nothing to be ready by.
+    assert ("deadline_at_risk" in parts) == (kind != "pv_inverter")
     keys = KINDS[kind].wish_keys(
         KINDS[kind].section.model_validate({"id": "one", "type": kind, **SECTIONS[kind]})
     )
@@ -111,6 +113,21 @@ def test_after_a_changed_site_or_prefix_only_the_new_one_stands(
         topic.startswith(start) and f"/flatpeak_{left['site']}/" in topic
         for topic in announced(home)
     )
+
+
+def test_houses_on_one_broker_are_told_apart_by_name_and_the_usual_one_keeps_its_short_names() -> (
+    None
+):
+    found = {}
+    for site in ("home", "cottage"):
+        home = live(([TANK], {"site": {"id": site}}, nothing))
+        topics = [config_of(device, site=site) for device in ("_hub", "tank")]
+        bodies = [message(home, topic) for topic in topics]
+        found[site] = [body["device"]["name"] for body in bodies]
+        part = bodies[1]["components"]["power"]
+        assert part["unique_id"] == f"flatpeak/{site}/tank/power"
+    assert found["home"] == ["FlatPeak", "Tank"]
+    assert found["cottage"] == ["FlatPeak cottage", "Tank (cottage)"]
 
 
 def test_switched_off_nothing_is_left_and_switched_on_all_is_back() -> None:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from agent.contracts.catalogue import Text
 from agent.home.kinds import KINDS
+from integrations.homeassistant.commands import TOPICS
 from integrations.sandbox.household import FULL_DEVICES, FULL_SITE
 from tests.contracts.test_registry import SECTIONS
 from tests.fakes.home import BASE, Home
@@ -452,3 +454,23 @@ def test_a_broker_that_lost_everything_is_no_deletion() -> None:
 
     home = live(([EV, TANK], {}, losing), ([EV, TANK], {}, nothing))
     assert {config_of("ev"), config_of("tank"), HUB} <= announced(home)
+
+
+def test_the_commands_that_are_described_are_those_that_are_heard_and_examples_are_taken() -> None:
+    described = {f"{BASE}/{topic.name.replace('{device}', '+')}": topic for topic in TOPICS}
+    away = described[f"{BASE}/ha/hub/away/set"]
+    assert isinstance(away.payload, Text)
+    examples = away.payload.examples
+
+    async def story(home: Home) -> None:
+        await home.clock.sleep(60)
+        patterns = {pattern for item in home.broker.subscribers for pattern in item.patterns}
+        assert {pattern for pattern in patterns if f"{BASE}/ha/" in pattern} == described.keys()
+        until = "2026-12-24T17:00:00Z"
+        for example, wanted in zip(examples, (until, until, None), strict=True):
+            said_to(home, f"{BASE}/ha/hub/away/set", example.encode())
+            await home.clock.sleep(5)
+            wish = home.body("site/wish")
+            assert (wish["accepted"], wish["away_until"]) == (True, wanted)
+
+    live(([EV], {}, story))

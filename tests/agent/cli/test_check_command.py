@@ -193,7 +193,7 @@ async def test_before_a_tariff_is_connected_the_login_is_tried(
     _, found = await check(path)
     assert found["tariff"] == [
         f"warning: {sandbox.url} accepts the login; no tariff is connected yet; "
-        "flatpeak-agent connect, or the page Tariff"
+        f"flatpeak-agent connect --config {tmp_path}/config.yaml, or the page Tariff"
     ]
     path.write_text(path.read_text().replace(sandbox.api_key, "sk_live_wrong"))
     _, found = await check(path)

@@ -28,7 +28,7 @@ from agent.energy.sentences import joined, sentence
 from agent.energy.steps import Steps, combined
 from agent.errors import Malformed, Refused
 from agent.health import Health
-from agent.home.controllable import allowed_w, dim_allowance_w
+from agent.home.controllable import dim_allowance_w
 from agent.home.grid_limit import (
     FOR_EVER,
     UNLIMITED_W,
@@ -210,18 +210,6 @@ class Site:
     def base_load(self) -> Steps:
         """What everything else draws while devices run."""
         return self.power.base_load(limited=self.limited)
-
-    def lasting_limits(self) -> list[tuple[float, float]]:
-        """The limits that hold when nobody says more, each with what the house takes of it, W."""
-        site, base_load_w = self.config.site, max(self.base_load().values)
-        out = []
-        if site.import_limit_w is not None:
-            out.append((float(site.import_limit_w), base_load_w))
-        if site.failsafe_limit_w is not None:
-            whole_house = site.limit_scope is LimitScope.HOUSE
-            failsafe_w = allowed_w(site.failsafe_limit_w, self._dim_allowance_w)
-            out.append((failsafe_w, base_load_w if whole_house else 0.0))
-        return out
 
     def headroom(self) -> Steps | None:
         """What devices may draw together."""

@@ -105,6 +105,14 @@ class DayPricing:
             book.sums.pending
         )
 
+    def asked_less(self, books: DeviceBooks, session: DemandSession) -> None:
+        """What was booked for it is held against what it asks now."""
+        first = number_of(from_unix(session.since).date() - DAY)
+        for book in self._days(books, first):
+            if session.key in book.asked:
+                book.asked[session.key] = list(session.asked)
+                self._take(books, book)
+
     def carry_stock(self, books: DeviceBooks, since: int) -> None:
         """What is left in a battery at the end of one day is in it as the next begins."""
         if books.round_trip is None:

@@ -76,7 +76,7 @@ def announcement(names: Names, currency: str, extras: set[str]) -> Announcement:
         *(problem(key, name, names.state(HUB)) for key, name in PROBLEMS.items()),
         event(names.topics.event, EVENTS, None),
     ]
-    site = "" if names.site == "home" else f" {names.site}"
+    site = f" {names.told_apart}" if names.told_apart else ""
     info = DeviceInfo(maker="FlatPeak", firmware=__version__)
     return Announcement(HUB, f"FlatPeak{site}", "Edge agent", info, entities)
 

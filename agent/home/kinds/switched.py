@@ -94,6 +94,8 @@ class SwitchedKind(DeviceKind[W]):
         model.advance(context.now)
         for interval in model.pop_unassigned():
             _assign(section, model, interval, context)
+        if not model.was_led:
+            _credit_the_unknown(section, model, context)
         limit = format_instant(context.now - PROGRESS_KEPT)
         for key in [key for key in model.progress if key < limit]:
             del model.progress[key]
@@ -224,6 +226,21 @@ def _is_running(model: DeviceModel, now: datetime) -> bool:
 
 def _taken_kwh(model: DeviceModel, start: datetime, index: int) -> Decimal:
     return Decimal(repr(round(model.progress.get(progress_key(start, index), 0.0), 6)))
+
+
+def _credit_the_unknown(section: Switched, model: DeviceModel, context: PlanningContext) -> None:
+    """Of a window that began before the agent led the device, only its rest is promised.
+
+    What it took on its own by then nobody knows, so nothing can be said to be missing of that.
+    """
+    now = context.now
+    for index, need in enumerate(section.needs):
+        for start, end in occurrences(need.window, context.location, now, now):
+            still_kwh = section.power_w * (end - now).total_seconds() / 3_600_000
+            key = progress_key(start, index)
+            credited_kwh = float(section.kwh_of(need)) - still_kwh
+            if credited_kwh > model.progress.get(key, 0.0):
+                model.progress[key] = credited_kwh
 
 
 def _assign(

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from agent.clock import Clock, wait_for
+from agent.command_line import own_command_line
 from agent.connect_ports import TariffConnectApi
 from agent.energy.connection import (
     ConnectedLocation,
@@ -38,10 +39,6 @@ SUMMARY_EVERY = timedelta(hours=24)
 SUMMARY_RETRY = timedelta(hours=1)
 # A page that is opened again and again does not ask the source each time.
 SUMMARY_FRESH = timedelta(minutes=1)
-PAIR_AGAIN = sentence(
-    "the backend does not accept this gateway any more: get a new pairing code and enter it on the "
-    "page Tariff or with flatpeak-agent connect --pair"
-)
 CONNECTED, EXPIRING = "tariff_connected", "tariff_expiring"
 
 
@@ -361,8 +358,13 @@ class TariffConnector:
     def _report(self) -> None:
         now, zone = self._clock.now(), self._zone()
         texts = [ended_soon(summary, now, zone) for summary in self._summaries]
-        unpaired = PAIR_AGAIN if self._pairing_ended else ""
-        texts = [text for text in (*texts, self.conflict, unpaired) if text]
+        unpaired = sentence(
+            "the backend does not accept this gateway any more: get a new pairing code and enter "
+            "it on the page Tariff or with {command}",
+            command=own_command_line("connect --pair CODE"),
+        )
+        texts += [self.conflict, unpaired if self._pairing_ended else ""]
+        texts = [text for text in texts if text]
         if texts:
             self._health.degraded(PART, joined(texts), THE_OWNER)
         elif self._location_id:

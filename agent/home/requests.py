@@ -35,6 +35,8 @@ LONGEST_MODE = timedelta(hours=24)
 LONGEST_READY_BY = timedelta(days=7)
 LONGEST_COMFORT = timedelta(days=31)
 MAX_ID_LENGTH = 64
+# Within every span that a request may name.
+SOON = timedelta(hours=8)
 COMMON_KEYS = frozenset({"id", "keep", "reset"})
 # What a value brings along: cleared together with it.
 COMPANIONS = {
@@ -236,7 +238,9 @@ def _until(request: Request, context: RequestContext, longest: timedelta) -> dat
     if until is not None and not now < until <= now + longest:
         hours = int(longest.total_seconds()) // 3600
         within = f"{hours} hours" if longest <= LONGEST_MODE else f"{hours // 24} days"
-        raise Refused(f"until {format_instant(until)} is not within the next {within}")
+        raise Refused(
+            f"until {format_instant(until)} is not within the next {within}; {_right_time(now)}"
+        )
     return until
 
 
@@ -244,7 +248,7 @@ def _ready_by(text: str, context: RequestContext, *, keep: bool) -> dict[str, An
     now = context.now
     when = _instant(text, "ready_by", context)
     if not now < when <= now + LONGEST_READY_BY:
-        raise Refused(f"ready_by {text} is not within the next seven days")
+        raise Refused(f"ready_by {text} is not within the next seven days; {_right_time(now)}")
     clock = _clock_time(text)
     if keep and clock is None:
         raise Refused(
@@ -264,8 +268,14 @@ def _instant(text: str, key: str, context: RequestContext) -> datetime:
     except (ValueError, OverflowError):
         raise Refused(
             f'{key} {text!r} is neither a clock time ("00:00" to "23:59") nor an instant with '
-            "offset (2026-01-16T07:00:00Z)"
+            f"offset; {_right_time(context.now)}"
         ) from None
+
+
+def _right_time(now: datetime) -> str:
+    """Examples that would be taken."""
+    soon = (now + SOON).replace(minute=0, second=0, microsecond=0)
+    return f'give a clock time such as "07:00" or an instant such as {format_instant(soon)}'
 
 
 def _clock_time(text: str) -> time | None:

@@ -20,11 +20,15 @@ from agent.energy.localtime import next_local_instant
 from agent.energy.sentences import sentence
 from agent.errors import Refused
 from agent.home.wishes import (
+    COMFORT_END,
     COMFORT_KEYS,
+    MODE_END,
     MODE_KEYS,
-    NO_VALUES,
+    ONCE_END,
+    READY_BY,
     VALUE_KEYS,
     ModeWish,
+    Reckoned,
     Wish,
 )
 
@@ -120,16 +124,19 @@ def apply_request(request: Request, wish: Wish, context: RequestContext) -> Requ
     now = context.now
     out = dataclasses.replace(wish, id=printable_id(request.id), asked_at=now)
     if request.reset:
-        out = dataclasses.replace(
-            out, mode=ModeWish(), once=NO_VALUES, kept=NO_VALUES, once_until=None, pending=False
-        )
+        out = Wish(loaded_at=out.loaded_at, asked_at=now, id=out.id)
     changes = _values(request, context)
+    ends: dict[str, Reckoned | None] = {}
     # An end without a mode is that of what is asked of comfort.
     ends_comfort = bool(COMFORT_KEYS & changes.keys()) and "mode" not in given
     if given & MODE_KEYS and not ends_comfort:
         out = dataclasses.replace(out, mode=_mode(request, context))
+        ends[MODE_END] = _reckoned(request.until, now)
     if COMFORT_KEYS & changes.keys():
         changes |= _comfort_end(request, context, of_mode=not ends_comfort)
+        ends[COMFORT_END] = _reckoned(request.until if ends_comfort else None, now)
+    if request.ready_by is not None:
+        ends[READY_BY] = _reckoned(request.ready_by, now)
     cleared = [
         part
         for key in VALUE_KEYS
@@ -153,16 +160,21 @@ def apply_request(request: Request, wish: Wish, context: RequestContext) -> Requ
     once_ends = changes.keys() - COMFORT_KEYS - {"comfort_until"}
     asked_once = once_ends and not request.keep
     if asked_once and not lasting:
-        out = dataclasses.replace(out, once_until=_end_of_once(changes, now))
+        ready_by = changes.get("ready_by")
+        out = dataclasses.replace(out, once_until=ready_by or now + LONGEST_MODE)
+        ends[ONCE_END] = _reckoned(request.ready_by if ready_by else None, now)
     if context.has_stays and not context.plugged and (asked_once or out.mode.name != "auto"):
         out = dataclasses.replace(out, pending=True)
+    reckoned = {**out.reckoned, **ends}
+    out = dataclasses.replace(out, reckoned={key: how for key, how in reckoned.items() if how})
     stated = request.soc_percent if "soc_percent" in given else None
     return RequestResult(out, stated)
 
 
-def _end_of_once(changes: dict[str, Any], now: datetime) -> datetime:
-    ready_by = changes.get("ready_by")
-    return ready_by if isinstance(ready_by, datetime) else now + LONGEST_MODE
+def _reckoned(text: str | None, now: datetime) -> Reckoned | None:
+    """How an end comes about that was given by this text; without one it is a length."""
+    clock = None if text is None else _clock_time(text)
+    return Reckoned(now, clock) if text is None or clock is not None else None
 
 
 def _values(request: Request, context: RequestContext) -> dict[str, Any]:

@@ -245,6 +245,7 @@ def build(
         acknowledges=lambda device: adapters[device].acknowledges,
         revision_problem=lambda device: dispatcher.revision_problem(device),
         on_profile=profiles.__setitem__,
+        look_at_clock=monitor.look,
     )
     dispatcher = Dispatcher(
         profiles,
@@ -289,7 +290,7 @@ def build(
     dispatcher.restore(clock.now())
 
     def on_clock_jump(by: timedelta) -> None:
-        devices.clock_jumped(by)
+        devices.clock_jumped(by, site.location().zone)
         power.clock_jumped()
 
     monitor.on_jump = on_clock_jump

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pydantic import Field, model_validator
 
-from agent.config.base import KeyFault, Watts, refuse
+from agent.config.base import KeyFault, PositiveWatts, refuse
 from agent.config.devices import DeviceSection, EnergyNeed, PriceCap, Seconds
 from agent.config.units import kw_meant
 from agent.energy.instants import format_instant, to_unix_floor
@@ -42,7 +42,7 @@ WITHIN_WINDOW_VALUE = Decimal(1000)
 class Switched(DeviceSection):
     """A load that is on or off and needs some hours or kWh in each window."""
 
-    power_w: Watts = Field(gt=0)
+    power_w: PositiveWatts
     needs: tuple[EnergyNeed, ...] = Field(min_length=1, max_length=16)
     price_cap: PriceCap | None = None
     min_on_s: Seconds = 0

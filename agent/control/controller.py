@@ -373,7 +373,9 @@ class Controller:
             if device in self._user_triggered:
                 # Asked anew while this was planned: what was done at once for it stands till then.
                 continue
-            if model.opted_out(now) or (model.following.holds_still(now) and not asked):
+            # Who has got a part of what was planned is given the rest.
+            moves = asked or device in self.dispatcher.waiting_for_headroom
+            if model.opted_out(now) or (model.following.holds_still(now) and not moves):
                 continue
             schedule = self._schedules.schedule(
                 device, item, plan, cycle.situation, cycle.prices, now
@@ -385,9 +387,8 @@ class Controller:
                 schedule, urgent=urgent, ignore_drift=not asked, settles=shared, tapers=tapers
             )
         issued = self.dispatcher.issue(wanted, to_unix_ceil(now), self.limits.headroom(now))
-        if self.dispatcher.waits_for_headroom:
-            # What a person asked for is still urgent when the others have made room.
-            self._urgent |= cycle.urgent
+        # What a person asked for is still urgent when the others have made room.
+        self._urgent |= cycle.urgent & self.dispatcher.waiting_for_headroom
         return issued
 
     def _apply_override_now(self, device: str, now: datetime) -> None:

@@ -92,7 +92,7 @@ class Dispatcher:
     _waiting: set[str] = field(default_factory=set, init=False)
     _deferred: dict[str, tuple[Schedule, int]] = field(default_factory=dict, init=False)
     _answered_early: dict[str, int] = field(default_factory=dict, init=False)
-    _unproven: bool = field(default=False, init=False)
+    _unproven: set[str] = field(default_factory=set, init=False)
     _outbid: dict[str, int] = field(default_factory=dict, init=False)
     _outbid_at: dict[str, int] = field(default_factory=dict, init=False)
     _phases: dict[str, tuple[PhaseHistory, int]] = field(default_factory=dict, init=False)
@@ -197,13 +197,13 @@ class Dispatcher:
 
     def _on_answer(self, device: str, revision: int) -> None:
         item = self._published.get(device)
-        if item is None or not item.answer(revision):
+        if item is None:
             return
-        if self._waiting:
+        if item.answer(revision) and self._waiting:
             self.on_headroom()
-        if self._unproven and not any(other.unanswered for other in self._published.values()):
-            self._unproven = False
-            self.health.ok(LIMIT)
+        if device in self._unproven and item.holds(revision):
+            self._unproven.discard(device)
+            self._report_unproven()
 
     def _count_followed(self, device: str, revision: int) -> None:
         """That one, and those before it that were replaced sooner than anybody has to answer."""
@@ -266,6 +266,9 @@ class Dispatcher:
                 ready[device] = self._finished(schedule, now, never_more=True)
         else:
             rest_due, self._waiting = self._waiting, set()
+            if self._unproven:
+                self._unproven.clear()
+                self._report_unproven()
         issued = []
         for device, schedule in ready.items():
             item = wanted[device]
@@ -336,6 +339,9 @@ class Dispatcher:
         self._deferred.pop(device, None)
         self._outbid.pop(device, None)
         self._waiting.discard(device)
+        if device in self._unproven:
+            self._unproven.discard(device)
+            self._report_unproven()
         self._answered_early.pop(device, None)
         self._last_revision_at.pop(device, None)
         self.store.forget_schedule(device)
@@ -352,11 +358,16 @@ class Dispatcher:
         ]
         late = [name for name in late if self.adapters[name].acknowledges]
         if late and self._waiting:
-            self._unproven = True
-            why = sentence(
-                "unproven: {names} did not acknowledge to take less", names=", ".join(sorted(late))
-            )
-            self.health.degraded(LIMIT, why, "owner: look at the device")
+            self._unproven.update(late)
+            self._report_unproven()
+
+    def _report_unproven(self) -> None:
+        if not self._unproven:
+            self.health.ok(LIMIT)
+            return
+        names = ", ".join(sorted(self._unproven))
+        why = sentence("unproven: {names} did not acknowledge to take less", names=names)
+        self.health.degraded(LIMIT, why, "owner: look at the device")
 
     def _publish(
         self,

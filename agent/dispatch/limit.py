@@ -63,6 +63,10 @@ class Published:
                 return True
         return False
 
+    def holds(self, revision: int) -> bool:
+        """Does it count as following that revision, by its own word or for want of one?"""
+        return self.acknowledged is not None and self.acknowledged.revision == revision
+
     def overdue(self, now: int, *, is_out: bool) -> bool:
         """Has it let the time pass? Then it counts as following what was published last.
 

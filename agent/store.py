@@ -26,7 +26,9 @@ from agent.database.opening import (
 from agent.database.problem import (
     HANGS,
     READ_ERRORS,
+    REMOVED,
     DiskProblem,
+    FilesGone,
     is_damage,
     is_disk,
     who_acts_on,
@@ -246,6 +248,9 @@ class Store:
     def _failed(self, error: Exception) -> None:
         if not is_disk(error):
             log.error("a statement failed: %s", clean_text(f"{type(error).__name__}: {error}"))
+            return
+        if isinstance(error, FilesGone):
+            self._set_passing(REMOVED)
             return
         if is_damage(error) and self._path is not None and self.durable:
             distrust(self._path)

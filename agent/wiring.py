@@ -297,7 +297,8 @@ def build(
     guard = TopicGuard(topics, outbox, health)
 
     def on_schedule_seen(device: str, payload: bytes, retained: bool) -> None:
-        if not dispatcher.on_schedule_seen(device, payload, retained=retained):
+        now = to_unix_floor(clock.now())
+        if not dispatcher.on_schedule_seen(device, payload, now, retained=retained):
             guard.name(topics.device(device, "schedule"))
 
     def on_decoded(device: str, item: Decoded, retained: bool) -> None:

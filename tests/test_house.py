@@ -28,7 +28,7 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("agent.solver", {"agent.energy", "agent.paths", "agent.planning"}),
     ("agent.errors", {"agent.energy.text"}),
     ("agent.clockmonitor", {"agent.clock", "agent.energy", "agent.health"}),
-    ("agent.heap", {"agent.clock"}),
+    ("agent.interpreter", {"agent.clock"}),
     ("agent.clock", set()),
     ("agent.latest", set()),
     ("agent.health", {"agent.clock", "agent.energy"}),

@@ -219,7 +219,7 @@ class Controller:
             if self.clock_trusted():
                 self.dispatcher.publish_due_setpoints(now)
                 self.limits.record(now)
-            self.store.flush()
+            self.store.queue.flush()
             moments = [
                 now + CYCLE_PERIOD,
                 self.dispatcher.next_change(),
@@ -298,6 +298,8 @@ class Controller:
         if plan is not None:
             self._issue(own, with_assumptions(plan, inputs), self.clock.now())
             self.dispatcher.publish_due_setpoints(self.clock.now())
+            # What was decided is on its way to the device before the processor is taken again.
+            await self.clock.sleep(BETWEEN_PLANS_S)
 
     def _gather(self, now: datetime) -> _Cycle | None:
         """What is known now, as a Situation; None while the first prices may still come."""

@@ -1,5 +1,6 @@
 """Every device as it is known: its model, its wish, its health. Plain calls; nothing here waits."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -102,6 +103,7 @@ class DeviceManager:
             self.on_take_back,
             save_state=lambda name, now: self._save_state(name, now, at_once=True),
         )
+        self.store.on_wish_stored = self._requests.publish_wish
 
     def restore(
         self, sections: Mapping[str, DeviceSection], profiles: Mapping[str, DeviceProfile]
@@ -365,8 +367,16 @@ class DeviceManager:
         if same and not device.unsaved and not worth_saving:
             return
         booked, stored_by = self.bookkeeper.writes(name, now)
-        answer = self.store.save_state(name, text, list(device.unsaved.values()), booked)
+        readings = dict(device.unsaved)
+        answer = self.store.save_state(name, text, list(readings.values()), booked)
         answer.add_done_callback(stored_by)
+
+        def keep_unsaved(answer: asyncio.Future[bool]) -> None:
+            # What is put next may replace what waits: it has to hold these as well.
+            if not answer.cancelled() and not answer.result():
+                device.unsaved = readings | device.unsaved
+
+        answer.add_done_callback(keep_unsaved)
         device.unsaved.clear()
         device.stored_text = text
 

@@ -20,6 +20,7 @@ from agent.contracts.wire import SiteRequest
 from agent.control.house_power import HousePower
 from agent.control.outdoor import Outdoor
 from agent.control.request_bucket import RequestBucket
+from agent.control.stored_answer import answer_when_stored
 from agent.dispatch.outbox import DOCUMENTS, Outbox
 from agent.energy.instants import bounded, format_instant, from_unix, to_unix_floor
 from agent.energy.rates import Direction, Rate
@@ -53,9 +54,6 @@ PART = "grid_limit"
 # Obeyed like any other, for it is the stricter reading; but no operator allows a light bulb.
 LEAST_MEANT_W = 100.0
 WHO_LIMITS = "grid operator or energy manager: publish it on site/limit"
-NOT_STORED = (
-    "accepted, but it is not stored yet: after a power cut what held before would hold again"
-)
 LONGEST_AWAY = timedelta(days=366)
 LIMITS_EVERY_S = 1.0
 DAY_S = 86_400
@@ -112,6 +110,7 @@ class Site:
         away = self.store.away_until()
         if away is not None and away > self.clock.now():
             self.away_until = away
+        self.store.on_away_stored = lambda: self._publish_wish(None)
         self.judge_limit(self.clock.now())
 
     @property
@@ -336,9 +335,9 @@ class Site:
             self._publish_wish(request_id)
             return
         self.away_until = away
-        stored = self.store.save_away_until(away)
-        stored.add_done_callback(
-            lambda done: self._publish_wish(request_id, note="" if done.result() else NOT_STORED)
+        answer_when_stored(
+            self.store.save_away_until(away),
+            lambda note: self._publish_wish(request_id, note=note),
         )
         self.on_change()
 

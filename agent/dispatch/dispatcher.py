@@ -43,6 +43,8 @@ LIMIT = "limit"
 # One device causes at most one new revision in this time; a person's request does not wait.
 # Whole seconds, rounded up: never less than five.
 REVISION_EVERY_S = 6
+# Somebody who always holds a higher revision than ours is answered by a higher one so often.
+OUTBID_EVERY_S = 1200
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Dispatcher:
 
     `on_told(device, schedule)` hears what a device holds from now on, `on_switch(device, is_on)`
     when a setpoint turns it on or off, `on_headroom` when what waited may now be raised, or what
-    was taken back be given anew.
+    was taken back or refused be given anew.
     """
 
     profiles: Mapping[str, DeviceProfile]
@@ -91,6 +93,8 @@ class Dispatcher:
     _deferred: dict[str, tuple[Schedule, int]] = field(default_factory=dict, init=False)
     _answered_early: dict[str, int] = field(default_factory=dict, init=False)
     _unproven: bool = field(default=False, init=False)
+    _outbid: dict[str, int] = field(default_factory=dict, init=False)
+    _outbid_at: dict[str, int] = field(default_factory=dict, init=False)
     _phases: dict[str, tuple[PhaseHistory, int]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -181,6 +185,7 @@ class Dispatcher:
                 self.withdraw(device)
                 self.on_headroom()
             return
+        self._look_for_higher(device, ack.revision, now)
         if ack.status is AckStatus.ACCEPTED:
             self._count_followed(device, ack.revision)
         deferred = self._deferred.get(device)
@@ -212,18 +217,27 @@ class Dispatcher:
         for old in known:
             del waiting[old]
 
-    def on_schedule_seen(self, device: str, payload: bytes, *, retained: bool) -> bool:
+    def on_schedule_seen(self, device: str, payload: bytes, now: int, *, retained: bool) -> bool:
         """A schedule on the broker: ours or an earlier life's (True), or another agent's."""
         if not payload:
             return True
         revision = read_member(payload, "revision")
         if isinstance(revision, bool) or not isinstance(revision, int):
             return True
-        if not retained:
-            return self._revisions.is_ours(device, revision)
-        if device in self.profiles:
-            self._revisions.retained(device, revision)
-        return device in self.profiles
+        if device in self.profiles and self._revisions.on_broker(device, revision):
+            self._look_for_higher(device, revision, now)
+        return device in self.profiles if retained else self._revisions.is_ours(device, revision)
+
+    def _look_for_higher(self, device: str, revision: int, now: int) -> None:
+        """A device takes no lower revision than it holds: of an earlier life whose last could not
+        be stored, or of another agent. What it should hold is then given anew."""
+        held = self.held(device)
+        if held is None or revision <= held.revision or device in self._outbid:
+            return
+        last = self._outbid_at.get(device)
+        waits = last is not None and last <= now < last + OUTBID_EVERY_S
+        self._outbid[device] = last + OUTBID_EVERY_S if last is not None and waits else now
+        self.on_headroom()
 
     # --- what goes out --------------------------------------------------------------------------
 
@@ -254,7 +268,11 @@ class Dispatcher:
         issued = []
         for device, schedule in ready.items():
             item = wanted[device]
-            if not needs_publishing(
+            outbid = self._outbid.get(device)
+            if outbid is not None and now < outbid:
+                self._retry_at = min(self._retry_at or outbid, outbid)
+                outbid = None
+            if outbid is None and not needs_publishing(
                 self.held(device),
                 schedule,
                 now,
@@ -313,6 +331,7 @@ class Dispatcher:
             return
         self._published[device].withdraw()
         self._deferred.pop(device, None)
+        self._outbid.pop(device, None)
         self._answered_early.pop(device, None)
         self._last_revision_at.pop(device, None)
         self.store.forget_schedule(device)
@@ -352,11 +371,13 @@ class Dispatcher:
         waiting = self._deferred.pop(device, None)
         self._answered_early.pop(device, None)
         revision = self._revisions.next(device, now)
-        if waiting is not None:
+        if waiting is not None and device not in self._outbid:
             revision = waiting[0].revision
         schedule = replace(schedule, revision=revision)
         stored = self.store.issue(schedule)
         self._revisions.issued(device, revision)
+        if self._outbid.pop(device, None) is not None:
+            self._outbid_at[device] = now
         if waiting is None:
             self._last_revision_at[device] = now
             self.ledger.of(device).schedules += 1

@@ -42,6 +42,7 @@ EVENTS = (
     "tariff_fetch_failed",
     "tariff_upgrade",
     "tariff_connected",
+    "tariff_disconnected",
     "limit_changed",
     "request_refused",
 )

@@ -9,7 +9,12 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from agent.connect_ports import TariffConnection
-from agent.energy.connection import TariffStatus, TariffSummary
+from agent.energy.connection import (
+    ConnectSession,
+    SessionState,
+    TariffStatus,
+    TariffSummary,
+)
 from agent.energy.rates import Direction
 from agent.errors import Refused, Unavailable
 from agent.web import connecting
@@ -128,11 +133,17 @@ def _card(visit: Visit, connection: TariffConnection, direction: Direction) -> d
         "direction": direction,
         "connected": connecting.is_connected(connection, direction),
         "facts": _facts(visit, summary) if summary is not None and there else [],
-        "state": session.state if session is not None and shown else "",
+        "state": _state(session) if session is not None and shown else "",
         "failure": session.failure if session is not None else "",
         "reason": session.reason if session is not None else "",
         "until": session.expires_at if session is not None else None,
     }
+
+
+def _state(session: ConnectSession) -> str:
+    """Who is back from the source's pages has nothing to press while it is asked what they did."""
+    waits = session.state is SessionState.OPEN and session.checked_at is None
+    return "returned" if waits and session.returned_at is not None else session.state
 
 
 def _facts(visit: Visit, summary: TariffSummary) -> Sequence[tuple[str, str]]:

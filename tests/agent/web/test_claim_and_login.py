@@ -95,6 +95,23 @@ async def test_a_new_code_sets_a_forgotten_password_and_throws_everybody_out(
         assert (await old.log_in("another password")).status == 303
 
 
+async def test_a_button_that_is_pressed_after_the_log_out_says_that_nothing_came_of_it(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as house, visitor(house.url) as owner, visitor(house.url) as other:
+        await owner.claim(house.code())
+        await other.log_in()
+        await other.get("/events")
+        await owner.get("/")
+        assert (await other.send("/events/end-others")).status == 303
+        answer = await owner.send("/pause", device="ev")
+        assert answer.status == 303
+        login = (await owner.get(answer.headers["Location"]))[1]
+        assert "what you just pressed was not done" in login
+        assert (await owner.log_in()).status == 303
+        assert "was not done" not in (await owner.get("/login"))[1]
+
+
 async def test_wrong_passwords_are_slowed_down_and_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

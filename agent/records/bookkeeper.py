@@ -199,7 +199,8 @@ class Bookkeeper:
             need = asked.get(key)
             missing = 0 if need is None else millionths(need.missing_kwh)
             if session.follow(missing, asked_anew=asked_anew):
-                self._ask_less(books, session)
+                self._pricing.asked_less(books, session)
+                self.on_change()
             due = need is None and not session.settled and now.timestamp() >= session.deadline
             if due:
                 session.settled, session.met = True, False
@@ -210,16 +211,6 @@ class Bookkeeper:
             if need is None:
                 self._close(books, session, now)
         account.open_needs = sum(not session.settled for session in books.sessions.values())
-
-    def _ask_less(self, books: DeviceBooks, session: DemandSession) -> None:
-        """Its run begun at once would have been shorter, and its first plan another."""
-        self._pricing.asked_less(books, session)
-        session.planned_cost = None
-        if session.left() > 0:
-            books.awaiting_plan.add(session.key)
-        books.touch(session.row)
-        books.frozen.add(session.row)
-        self.on_change()
 
     def _close(self, books: DeviceBooks, session: DemandSession, now: datetime) -> None:
         del books.sessions[session.key]

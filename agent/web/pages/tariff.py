@@ -148,23 +148,19 @@ def _state(session: ConnectSession) -> str:
 
 def _facts(visit: Visit, summary: TariffSummary) -> Sequence[tuple[str, str]]:
     """Name and value of what the source says; what it does not say is left out."""
-    words, zone = visit.words, visit.words.zone
+    words = visit.words
+    begin, end = summary.contract_start, summary.contract_end
     structure = summary.structure
     if structure in STRUCTURES:
         structure = words(f"tariff.structure_{structure}")
-    dates = {
-        "contract_start": summary.contract_start,
-        "contract_end": summary.contract_end,
-    }
     values = {
         "name": summary.name,
         "provider": summary.provider,
         "structure": structure,
         "status": words(f"tariff.status_{summary.status}"),
-        **{
-            name: words.day(date.astimezone(zone).date()) if date is not None else ""
-            for name, date in dates.items()
-        },
+        "contract_start": words.day(begin.astimezone(words.zone).date()) if begin else "",
+        # With its time: of a day alone nobody knows whether it is the last.
+        "contract_end": words.instant(end, "%Y") if end else "",
     }
     return [(words(f"tariff.{name}"), value) for name, value in values.items() if value]
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -112,6 +113,8 @@ async def test_export_in_german(tmp_path: Path) -> None:
         await card(page, "export").get_by_role("button", name="Verbinden").click()
         await page.get_by_role("link", name="SAVE").click()
         await expect(card(page, "export")).to_contain_text("Versorger", timeout=15_000)
+        ends = re.compile(r"Vertrag bis\s*\d+\.\d+\.\d{4} \d\d:\d\d")
+        await expect(card(page, "export")).to_contain_text(ends)
         assert house.sandbox.connected == {"commodity_export"}
 
 

@@ -132,6 +132,31 @@ async def test_systemd_is_told_when_the_workers_listen(tmp_path: Path) -> None:
         assert await process.wait() == 0
 
 
+async def test_a_port_is_one_supervisors_alone_and_free_when_it_is_killed(tmp_path: Path) -> None:
+    """Two that share a port answer by turns, each with its own config."""
+    port = free_port()
+    config = write_config(
+        tmp_path, f"sqlite:///{tmp_path}/p.sqlite", "http://127.0.0.1:9", port, workers=2
+    )
+    command = (sys.executable, "-m", "agent", "provider", "run", "--config", str(config))
+    first = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    assert first.stderr is not None
+    async with asyncio.timeout(PATIENCE_S):
+        while b"2 workers serve" not in await first.stderr.readline():
+            assert first.returncode is None
+    second = await asyncio.to_thread(provider, "run", config)
+    assert second.returncode == 69
+    assert f"127.0.0.1 port {port}: another process listens there" in second.stderr
+    first.kill()
+    async with asyncio.timeout(PATIENCE_S):
+        # The workers have its standard error until they end.
+        said = await first.stderr.read()
+    assert said.count(b"no more is served") == 2
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
+    await first.wait()
+
+
 def test_a_wrong_config_is_said_with_its_key(tmp_path: Path) -> None:
     config = write_config(tmp_path, "mysql://root:hunter2@x", "http://flatpeak.example")
     config.write_text(config.read_text().replace(SECRET, "too-short"))

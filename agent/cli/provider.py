@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from integrations.provider.settings import ProviderConfig
 
 PARTS = ("aiosqlite", "authlib", "psycopg", "pyotp", "sqlalchemy")
+MOST_NOTES = 20
 
 
 def main(argv: list[str]) -> int:
@@ -106,6 +107,10 @@ async def _load(files: list[Path], config: "ProviderConfig") -> int:
         loaded = await load_files(database, files)
     finally:
         await database.close()
+    for note in loaded.notes[:MOST_NOTES]:
+        print(f"note: {note}", file=sys.stderr)
+    if (more := len(loaded.notes) - MOST_NOTES) > 0:
+        print(f"note: {more} more of this kind", file=sys.stderr)
     print(
         ", ".join(f"{count} {name}" for name, count in loaded.counts.items() if count) or "nothing"
     )

@@ -8,7 +8,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from agent import __version__
-from agent.contracts import wire
+from agent.contracts import schedule_models, wire
 from agent.contracts.plan import PlanDocument
 
 JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
@@ -88,7 +88,7 @@ TOPICS = (
         True,
         True,
         "What to do when",
-        wire.Schedule,
+        schedule_models.Schedule,
         may_be_empty=True,
     ),
     Topic(
@@ -97,7 +97,7 @@ TOPICS = (
         True,
         True,
         "The same for small firmware",
-        wire.CompactSchedule,
+        schedule_models.CompactSchedule,
         may_be_empty=True,
     ),
     Topic(
@@ -106,7 +106,7 @@ TOPICS = (
         True,
         True,
         "What to do now",
-        wire.Setpoint,
+        schedule_models.Setpoint,
         may_be_empty=True,
     ),
     Topic("wish", "device/{device}/wish", True, True, "The owner's wishes that hold", wire.Wish),

@@ -4,6 +4,7 @@ What FlatPeak's public documents leave open (paths, names, envelope) has a defau
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,6 +21,11 @@ EXAMPLE = "integrations/provider/example/provider.yaml"
 CONFIG_VARIABLE = "FLATPEAK_PROVIDER_CONFIG"
 TOKEN = "{connect_token}"
 RETRY_DELAY_S = 0.5
+SQLITE = re.compile(r"sqlite:///(?!:memory:)[^?]+(\?.*)?")
+# User and password, host, port, name and parameters; what follows a password's @ is no host.
+POSTGRESQL = re.compile(
+    r"postgresql://([^:/@]*(:[^@]*)?@)?(\[[0-9a-fA-F:.]+\]|[^:/?@]*)(:\d{1,5})?(/[^?@]*)?(\?[^@]*)?"
+)
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -44,6 +50,15 @@ def _database(value: str) -> str:
         raise ValueError(
             "expected sqlite:////var/lib/flatpeak-agent-provider/provider.sqlite or "
             "postgresql://user:password@host/name"
+        )
+    if scheme == "sqlite" and not SQLITE.fullmatch(value):
+        raise ValueError(
+            "expected a file: sqlite:////var/lib/flatpeak-agent-provider/provider.sqlite"
+        )
+    if scheme == "postgresql" and not POSTGRESQL.fullmatch(value):
+        raise ValueError(
+            "expected postgresql://user:password@host:5432/name; an @ in the password is written "
+            "%40 there, a % as %25"
         )
     return value
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from agent.cli.checks.result import CheckResult, failed, passed, warning
-from agent.cli.checks.units import PLAUSIBLE_PER_KWH, check_amounts
+from agent.cli.checks.units import check_amounts
 from agent.cli.common import DATABASE
 from agent.clock import SystemClock
 from agent.clockmonitor import MAX_CLOCK_OFFSET
@@ -14,7 +14,7 @@ from agent.command_line import own_command_line
 from agent.config import Config
 from agent.connect_ports import ConnectableSource
 from agent.database.problem import READ_ERRORS, Damaged, NewerSchema
-from agent.energy.rates import Direction
+from agent.energy.rates import PLAUSIBLE_PER_KWH, Direction
 from agent.errors import AgentError, Malformed, Refused, Unavailable
 from agent.health import Health
 from agent.ports import FetchedRates, TariffSource

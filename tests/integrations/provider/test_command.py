@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 
 from agent.cli.provider import main
+from agent.errors import ConfigError
 from integrations.provider.demo import FOLDER
 from integrations.provider.settings import read_settings
 from integrations.sandbox.broker import free_port
@@ -78,7 +79,7 @@ async def test_several_workers_share_nothing_but_the_database(
         port = free_port()
         config = write_config(tmp_path, database_url, flatpeak.url, port, workers=2)
         loaded = await asyncio.to_thread(provider, "load", config, *FILES)
-        assert loaded.stdout == "4 customers, 4 contracts, 7 tariffs\n", loaded.stderr
+        assert loaded.stdout == "4 customers, 4 contracts, 4 tariffs\n", loaded.stderr
         async with running(config, port):
             url = f"http://127.0.0.1:{port}"
             pollers = []
@@ -132,6 +133,31 @@ async def test_systemd_is_told_when_the_workers_listen(tmp_path: Path) -> None:
         assert await process.wait() == 0
 
 
+async def test_a_port_is_one_supervisors_alone_and_free_when_it_is_killed(tmp_path: Path) -> None:
+    """Two that share a port answer by turns, each with its own config."""
+    port = free_port()
+    config = write_config(
+        tmp_path, f"sqlite:///{tmp_path}/p.sqlite", "http://127.0.0.1:9", port, workers=2
+    )
+    command = (sys.executable, "-m", "agent", "provider", "run", "--config", str(config))
+    first = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    assert first.stderr is not None
+    async with asyncio.timeout(PATIENCE_S):
+        while b"2 workers serve" not in await first.stderr.readline():
+            assert first.returncode is None
+    second = await asyncio.to_thread(provider, "run", config)
+    assert second.returncode == 69
+    assert f"127.0.0.1 port {port}: another process listens there" in second.stderr
+    first.kill()
+    async with asyncio.timeout(PATIENCE_S):
+        # The workers have its standard error until they end.
+        said = await first.stderr.read()
+    assert said.count(b"no more is served") == 2
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
+    await first.wait()
+
+
 def test_a_wrong_config_is_said_with_its_key(tmp_path: Path) -> None:
     config = write_config(tmp_path, "mysql://root:hunter2@x", "http://flatpeak.example")
     config.write_text(config.read_text().replace(SECRET, "too-short"))
@@ -150,6 +176,43 @@ def test_a_wrong_file_is_said_with_its_line(tmp_path: Path) -> None:
     assert done.returncode == 65
     assert f"{wrong}, line 2, column password: expected" in done.stderr
     assert "nothing was written" in done.stderr
+
+
+def test_what_is_taken_but_may_not_be_meant_is_noted(tmp_path: Path) -> None:
+    """The example as it stands, with prices; beside it what spreadsheets and people leave."""
+    config = write_config(tmp_path, f"sqlite:///{tmp_path}/p.sqlite", "http://127.0.0.1:9")
+    done = provider("load", config, *FILES, str(FOLDER / "prices.csv"))
+    assert (done.stdout, done.stderr) == ("4 customers, 4 contracts, 4 tariffs, 48 prices\n", "")
+    for name, right, wrong in (("customers", "sunny-meadow-42", "1234"), ("contracts", "04", "4")):
+        path = tmp_path / f"{name}.csv"
+        path.write_text((FOLDER / path.name).read_text().replace(right, wrong))
+    done = provider(
+        "load", config, str(tmp_path / "customers.csv"), str(tmp_path / "contracts.csv")
+    )
+    assert done.stdout == "4 customers, 4 contracts\n"
+    assert "customers.csv, line 2, column password: has fewer than 8 characters" in done.stderr
+    assert "contracts.csv, line 4, column post_code: has 4 digits, not 5" in done.stderr
+    assert "1234" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("postgresql://flatpeak:ge@heim@127.0.0.1/flatpeak", "is written %40 there"),
+        ("postgresql://flatpeak:ge@heim:w/u@db.lan/flatpeak", "is written %40 there"),
+        ("postgresql://flatpeak@db.lan:heim/flatpeak", "expected postgresql://user:password@host"),
+        ("sqlite://", "expected a file"),
+        ("sqlite:///:memory:", "expected a file"),
+    ],
+)
+def test_a_database_address_that_cannot_be_meant_is_refused(
+    tmp_path: Path, url: str, expected: str
+) -> None:
+    """Nothing of a password is taken for the host, and printed as that."""
+    with pytest.raises(ConfigError) as caught:
+        read_settings(write_config(tmp_path, url, "http://127.0.0.1:9"), {})
+    assert expected in str(caught.value)
+    assert "heim" not in str(caught.value)
 
 
 def test_without_the_extra_one_sentence_says_so(

@@ -8,7 +8,7 @@ from agent.planning.devices.measured import Pieces
 from agent.planning.devices.program import ScaledProgram
 from agent.planning.devices.storage import ScaledStorage, idle_value
 from agent.planning.devices.thermal import ScaledThermal
-from agent.planning.idle import idle_segments
+from agent.planning.idle import idle_costs
 from agent.planning.joint.flexible import FlexibleDevice
 from agent.planning.joint.heat import ThermalDevice
 from agent.planning.joint.house import House
@@ -17,8 +17,6 @@ from agent.planning.joint.relaxing import rounded_powers, tighten
 from agent.planning.joint.site import SiteBalance
 from agent.planning.joint.store import StorageDevice
 from agent.planning.problem import Problem
-from agent.planning.segments import energies
-from agent.planning.site import site_money
 
 # From these sums of shares on a cell is rounded up, the first as it is, others as they may be.
 ROUND_UP = (0.5, 0.8, 0.2, 0.65, 0.35)
@@ -63,17 +61,9 @@ class Programme:
     def _idle(self, pieces: Pieces) -> float:
         """What the idle house costs, margins and stored value in it."""
         problem, units = self.problem, self.problem.units
-        power = [0] * len(pieces.cells)
-        value = 0
-        for model in problem.models:
-            own = idle_segments(problem, model)
-            if own:
-                drawn = energies(own, pieces.starts, pieces.ends)
-                power = [a + b for a, b in zip(power, drawn, strict=True)]
-            if isinstance(model, ScaledStorage):
-                value += idle_value(model, units)
-        idle = site_money(problem, pieces, power, idle=True)
-        return self.house.currency(idle.cost + idle.margin - value)
+        stores = [model for model in problem.models if isinstance(model, ScaledStorage)]
+        value = sum(idle_value(store, units) for store in stores)
+        return self.house.currency(sum(idle_costs(problem, pieces)) - value)
 
     def least_aims(self, aims: Aims) -> Aims:
         """What a strict programme misses: nothing but comfort that cannot be had."""

@@ -13,13 +13,19 @@ from agent.planning.joint.flexible import FlexibleDevice
 from agent.planning.joint.heat import ThermalDevice
 from agent.planning.joint.house import House
 from agent.planning.joint.programs import ProgramDevice
+from agent.planning.joint.recursion import Kernel
 from agent.planning.joint.relaxing import rounded_powers, tighten
+from agent.planning.joint.runs import RunLattice, has_runs
 from agent.planning.joint.site import SiteBalance
 from agent.planning.joint.store import StorageDevice
 from agent.planning.problem import Problem
 
 # From these sums of shares on a cell is rounded up, the first as it is, others as they may be.
 ROUND_UP = (0.5, 0.8, 0.2, 0.65, 0.35)
+
+
+# Where they stand among the aims.
+EXCESS_AIM, COMFORT_AIM = -7, -2
 
 
 class Programme:
@@ -56,6 +62,7 @@ class Programme:
         # Columns that the last call of `tighten` made whole.
         self.fresh: set[int] = set()
         self.site = SiteBalance(house, list(self.storage.values()))
+        self._runs: list[RunLattice] | None = None
         house.constant -= self._idle(pieces)
 
     def _idle(self, pieces: Pieces) -> float:
@@ -65,10 +72,22 @@ class Programme:
         value = sum(idle_value(store, units) for store in stores)
         return self.house.currency(sum(idle_costs(problem, pieces)) - value)
 
+    def run_lattices(self, kernel: Kernel) -> list[RunLattice]:
+        """Of the flexible devices whose runs are looked for."""
+        if self._runs is None:
+            house = self.house
+            devices = [one for one in self.flexible.values() if has_runs(house, one)]
+            self._runs = [RunLattice(house, one, kernel) for one in devices]
+        return self._runs
+
     def least_aims(self, aims: Aims) -> Aims:
-        """What a strict programme misses: nothing but comfort that cannot be had."""
+        """What a strict programme misses: nothing but comfort that cannot be had, and what devices
+        take above the need as they must."""
         comfort = sum(heat.uncomfortable for heat in self.thermal.values())
-        return (*(0 for _ in aims[:-2]), comfort, 0)
+        excess = sum(device.unavoidable for device in self.flexible.values())
+        least: list[int | float] = [0] * len(aims)
+        least[EXCESS_AIM], least[COMFORT_AIM] = excess, comfort
+        return tuple(least)
 
     @property
     def relaxes(self) -> bool:

@@ -9,7 +9,7 @@ from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.devices.flexible_rules import full_powers
 from agent.planning.devices.program import ScaledProgram
 from agent.planning.devices.storage import ScaledStorage
-from agent.planning.judge import Judged
+from agent.planning.judge import IMPORTS_W, Judged
 from agent.planning.problem import Model
 from agent.planning.segments import Segment, energies
 
@@ -53,6 +53,8 @@ class Room:
         # Energy that an import limit sees above that.
         self.beyond = beyond_means(self.problem, self.pieces, plan.devices)
         self._top = self._tops(plan)
+        # Power in or out that counts as none.
+        self._nothing = IMPORTS_W * self.problem.units.power_scale
         self._giving: set[int] = set()
         self._from_roof: set[int] = set()
         for model in self.problem.models:
@@ -110,8 +112,8 @@ class Room:
         if limit is not None:
             most = min(most, (limit - self.net[k] - self.beyond.get(k, 0)) // cell.length)
         if k in self._from_roof:
-            most = min(most, -self.net[k] // cell.length)
-        if k in self._giving and self.net[k] < 0:
+            most = min(most, self._nothing - self.net[k] // cell.length)
+        if k in self._giving and self.net[k] < -self._nothing * cell.length:
             # A store that may not sell gives here: without somebody who takes it, it would.
             needed, least = True, max(least, -(self.net[k] // cell.length))
         if most < least or most <= 0:

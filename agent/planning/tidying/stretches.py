@@ -103,16 +103,20 @@ def _chosen(
     rules: Rules,
     floor: int,
 ) -> Iterator[dict[int, int]]:
-    """Energy by cell."""
-    if not options:
+    """Energy by cell, as indices of the options."""
+    matters = [k for k, one in enumerate(options) if one.usable or one.needed]
+    if not matters:
         return
+    # What is before and after is idle; but a run under way goes on from now.
+    first = 0 if rules.running else matters[0]
+    ahead = options[first : matters[-1] + 1]
     grain = max(1, room.problem.units.money_scale // GRAINS)
-    for price in _prices(options, energy, grain):
-        powers = powers_at(options, price, grain)
-        for on in fewest_runs(options, powers, energy, most_runs, rules):
-            own = filled(options, powers, on, energy, floor)
+    for price in _prices(ahead, energy, grain):
+        powers = powers_at(ahead, price, grain)
+        for on in fewest_runs(ahead, powers, energy, most_runs, rules):
+            own = filled(ahead, powers, on, energy, floor)
             if own is not None:
-                yield own
+                yield {first + k: energy for k, energy in own.items()}
 
 
 def _prices(options: Sequence[Option], energy: int, grain: int) -> list[float]:

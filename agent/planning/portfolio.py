@@ -200,7 +200,10 @@ class _Race:
         most = known.objective + round(TIDY_STAKE * _stake(known))
         if self.bound is not None and known.objective - self.bound <= _proved_gap(known):
             most = self.bound + _proved_gap(known)
-        return tidied(known, max(most, known.objective), deadline)
+        tidy = tidied(known, max(most, known.objective), deadline)
+        # Roundings add up: what is proved is proved of the plan, not of one nearly like it.
+        lost = self.proved_aims is not None and tidy.misses_more(self.proved_aims) > 0
+        return known if lost else tidy
 
 
 def _stake(plan: Judged) -> int:

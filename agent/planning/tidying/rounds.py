@@ -22,6 +22,8 @@ SAME_MONEY = Decimal("1e-6")
 # What a start less may cost.
 START = Decimal("0.0002")
 ROUNDS = 6
+# A home has some hundreds of cells; years of them are not worth the memory.
+MOST_CELLS = 4000
 
 Slots = tuple[Segment, ...]
 
@@ -29,7 +31,7 @@ Slots = tuple[Segment, ...]
 def tidied(plan: Judged, most: int, deadline: Deadline) -> Judged:
     """A plan that switches less, misses no aim by more and has no objective above `most`, nor one
     further above that of the plan than its fewer starts are worth. Coupled problems only."""
-    if not plan.problem.coupled:
+    if not plan.problem.coupled or len(plan.site.pieces.cells) > MOST_CELLS:
         return plan
     found = _Tidying(plan, most, deadline)
     for _ in range(ROUNDS):
@@ -87,6 +89,8 @@ class _Tidying:
         """Whether a better place was found for something that this device does."""
         plan = self.best.plan
         own = plan.devices[model.id].segments
+        if len(own) < 2:
+            return False
         room = Room(plan)
         room.take(model, own, -1)
         dearest = room.cost_of(own) + self.same + self.start_worth * plan.devices[model.id].starts

@@ -7,7 +7,6 @@ so change costs alone do not hold it.
 
 from agent.planning.engine import Deadline
 from agent.planning.judge import Judged, judge
-from agent.planning.problem import Problem
 from agent.planning.rule.keeping import kept_plan
 from agent.planning.segments import Segment
 
@@ -22,9 +21,15 @@ def calmest(best: Judged, kept: Judged | None, deadline: Deadline) -> Judged:
     what the best plan has for it, that helps most, until the others are not worth moving.
     """
     problem = best.problem
-    if kept is None or not _change_cost(problem) or not problem.coupled:
+    cost = problem.units.money(problem.situation.planner.change_cost)
+    if kept is None or not cost or not problem.coupled:
         return best
-    if stands(kept, best):
+    enough = best.objective + EDGES_OF_A_RUN * cost
+
+    def is_enough(plan: Judged) -> bool:
+        return plan.objective < enough and plan.misses_more(best.aims) <= 0
+
+    if is_enough(kept):
         return kept
     moved = [m.id for m in problem.models if kept.schedule.get(m.id) != best.schedule.get(m.id)]
     anew: dict[str, tuple[Segment, ...]] = {}
@@ -39,19 +44,8 @@ def calmest(best: Judged, kept: Judged | None, deadline: Deadline) -> Judged:
         if nearest is None:
             break
         id, plan = nearest
-        if stands(plan, best):
+        if is_enough(plan):
             return plan
         anew[id] = best.schedule.get(id, ())
         moved.remove(id)
     return best
-
-
-def stands(kept: Judged, best: Judged) -> bool:
-    """Whether the best plan saves too little to change what is kept. Coupled."""
-    cost = _change_cost(best.problem)
-    near = kept.objective < best.objective + EDGES_OF_A_RUN * cost
-    return near and kept.misses_more(best.aims) <= 0
-
-
-def _change_cost(problem: Problem) -> int:
-    return problem.units.money(problem.situation.planner.change_cost)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from agent.energy.plan import Engine as EngineName
 from agent.energy.plan import Status
 from agent.planning.aims import Aims
-from agent.planning.calm import calmest, stands
+from agent.planning.calm import calmest
 from agent.planning.candidates import clipped_incumbent, plain_candidates
 from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.engine import Deadline, Engine, Proposal
@@ -34,9 +34,8 @@ ALLOWANCE_SHARE = 0.25
 PLAIN_SHARE = 0.1
 # What engines leave of the time where a plan is in force, to see what of it may stay.
 CALM_SHARE = 0.1
-# What they leave of it in a coupled house, to let devices switch less where that costs the same;
-# where a plan is in force, this much of what is left for calm.
-TIDY_SHARE, TIDY_BEFORE_CALM = 0.1, 0.5
+# What they leave of it in a coupled house, to let devices switch less where that costs the same.
+TIDY_SHARE = 0.1
 # A proved plan stays one; of others tidying takes no more than this share of what is at stake.
 TIDY_STAKE = 1e-4
 
@@ -179,7 +178,7 @@ class _Race:
             idle = {model.id: idle_segments(self.problem, model) for model in self.problem.models}
             known = judge(self.problem, idle)
         bound = self.bound
-        best = calmest(self._tidied(known, deadline), self.kept, deadline)
+        best = self._tidied(calmest(known, self.kept, deadline), deadline)
         if bound is not None:
             bound = min(bound, best.objective)
         unproved = self.proved_aims is None or best.misses_more(self.proved_aims) > 0
@@ -190,17 +189,16 @@ class _Race:
         return Verdict(best, status, self.prover, best.objective if proved else bound)
 
     def _tidied(self, known: Judged, deadline: Deadline) -> Judged:
-        """The plan in force is as it is."""
+        """What a device does by the plan in force stays: it has been told."""
         if not known.problem.coupled:
             return known
-        if self.kept is not None:
-            if stands(self.kept, known):
-                return known
-            deadline = deadline.share(TIDY_BEFORE_CALM)
+        kept = self.kept.schedule if self.kept is not None else {}
+        told = {one.id for one in known.problem.situation.planner.previous}
+        standing = {id for id in told if id in kept and known.schedule.get(id, ()) == kept[id]}
         most = known.objective + round(TIDY_STAKE * _stake(known))
         if self.bound is not None and known.objective - self.bound <= _proved_gap(known):
             most = self.bound + _proved_gap(known)
-        tidy = tidied(known, max(most, known.objective), deadline)
+        tidy = tidied(known, max(most, known.objective), deadline, standing)
         # Roundings add up: what is proved is proved of the plan, not of one nearly like it.
         lost = self.proved_aims is not None and tidy.misses_more(self.proved_aims) > 0
         return known if lost else tidy

@@ -1,8 +1,8 @@
 """Runs of a heater put beside others: as much energy, a little earlier or later."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from agent.planning.devices.thermal import ScaledThermal
+from agent.planning.devices.thermal import HOUR_S, SAME_C, ScaledThermal
 from agent.planning.segments import Segment, energies, joined
 from agent.planning.tidying.room import Room
 
@@ -18,17 +18,37 @@ def heat_in_runs(
         if energy
     }
     runs = _runs(sorted(powers))
+    enough = _missed(room, model, powers) + SAME_C
     for n, run in enumerate(runs):
         rest = {k: power for k, power in powers.items() if k not in run}
         for behind, before in _places(runs, n, len(run)):
             target = [*behind, *before]
             if not _fits(room, model, [*run], target, rest):
                 continue
-            moved = {k: powers[old] for k, old in zip(target, run, strict=True)}
-            yield joined(
-                Segment(room.cells[k].start, room.cells[k].end, power)
-                for k, power in {**rest, **moved}.items()
-            )
+            moved = rest | {k: powers[old] for k, old in zip(target, run, strict=True)}
+            # Looked at here, since most of them are too cold and a judge takes longer.
+            if _missed(room, model, moved) <= enough:
+                yield joined(
+                    Segment(room.cells[k].start, room.cells[k].end, power)
+                    for k, power in moved.items()
+                )
+
+
+def _missed(room: Room, model: ScaledThermal, powers: Mapping[int, int]) -> float:
+    """Degree-hours outside comfort; 0 where the maximum may be waived, which is not looked at."""
+    if model.hygiene_by is not None:
+        return 0.0
+    watts = [0.0] * len(model.cells)
+    for k, power in powers.items():
+        watts[k] = room.problem.units.watts(power)
+    total, temperatures = 0.0, model.temperatures(watts)
+    for k, cell in enumerate(model.cells):
+        at = temperatures[k + 1]
+        cold = 0.0 if cell.min_c is None else cell.min_c - at
+        hot = 0.0 if cell.max_c is None else at - cell.max_c
+        if (missed := max(cold, hot)) > SAME_C:
+            total += missed * room.cells[k].length / HOUR_S
+    return total
 
 
 def _runs(cells: Sequence[int]) -> list[range]:

@@ -1,6 +1,6 @@
 """The loop: one device after the other, then several together; the judge has the last word."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
@@ -28,12 +28,15 @@ MOST_CELLS = 4000
 Slots = tuple[Segment, ...]
 
 
-def tidied(plan: Judged, most: int, deadline: Deadline) -> Judged:
+def tidied(plan: Judged, most: int, deadline: Deadline, standing: Container[str] = ()) -> Judged:
     """A plan that switches less, misses no aim by more and has no objective above `most`, nor one
-    further above that of the plan than its fewer starts are worth. Coupled problems only."""
+    further above that of the plan than its fewer starts are worth. Coupled problems only.
+
+    `standing`: devices that stay as they are.
+    """
     if not plan.problem.coupled or len(plan.site.pieces.cells) > MOST_CELLS:
         return plan
-    found = _Tidying(plan, most, deadline)
+    found = _Tidying(plan, most, deadline, standing)
     for _ in range(ROUNDS):
         before = found.best
         found.one_by_one()
@@ -53,12 +56,15 @@ class _Tidy:
 
 
 class _Tidying:
-    def __init__(self, plan: Judged, most: int, deadline: Deadline) -> None:
+    def __init__(
+        self, plan: Judged, most: int, deadline: Deadline, standing: Container[str]
+    ) -> None:
         units = plan.problem.units
         self.problem, self.deadline = plan.problem, deadline
         self.first = self.best = _measured(plan)
         self.same, self.start_worth = units.money(SAME_MONEY), units.money(START)
         self.most = most
+        self.models = [one for one in plan.problem.models if one.id not in standing]
 
     def consider(self, plan: Judged) -> bool:
         """Whether it is taken."""
@@ -80,8 +86,7 @@ class _Tidying:
         return True
 
     def one_by_one(self) -> None:
-        models = self.problem.models
-        for model in sorted(models, key=lambda one: -self.best.plan.devices[one.id].starts):
+        for model in sorted(self.models, key=lambda one: -self.best.plan.devices[one.id].starts):
             while not self.deadline.over() and self._one(model):
                 pass
 
@@ -115,9 +120,7 @@ class _Tidying:
     def _orders(self) -> Iterator[Sequence[ScaledDevice]]:
         devices = self.best.plan.devices
         moved = [
-            one
-            for one in self.problem.models
-            if isinstance(one, ScaledDevice) and devices[one.id].segments
+            one for one in self.models if isinstance(one, ScaledDevice) and devices[one.id].segments
         ]
         if len(moved) < 2 or not any(devices[one.id].starts > 1 for one in moved):
             return

@@ -1,9 +1,13 @@
-"""Energy for cells that are on: what is too much is taken from ends of runs, then from power."""
+"""Energy for cells that are on: what is too much is taken where it costs most, at ends of runs in
+whole cells, else from power."""
 
 from collections.abc import Sequence
 
 from agent.planning.segments import Segment
 from agent.planning.tidying.room import Option
+
+# Prices that differ by less, as a share, are equal.
+SAME_SHARE = 1e-9
 
 
 def filled(
@@ -21,58 +25,75 @@ def filled(
     above = sum(own.values()) - energy
     if above < 0:
         return None
-    above = _shortened(options, set(on), own, above)
-    # The dearest last: that is where less is taken, and of equal ones the latest.
-    order = sorted(own, key=lambda k: (_margin(options[k], own[k]), k), reverse=True)
-    for k in order:
-        least = max(floor, options[k].least if options[k].needed else 0) * options[k].length
-        less = min(above, max(0, own[k] - least))
+    running = set(on)
+    above = _shortened(options, running, own, above, floor)
+    steps = sorted(
+        (step for k in own for step in _steps(options[k], own[k], k, floor)),
+        key=lambda step: (_rounded(step[0]), step[1]),
+        reverse=True,
+    )
+    for _, k, most in steps:
+        less = min(above, most)
         own[k] -= less
         above -= less
         if not above:
             return own
-    for k in order:
-        ends = not options[k].needed and k + 1 not in on
-        if ends and own[k] > above:
+    for k in sorted(own, reverse=True):
+        if not options[k].needed and k + 1 not in running and own[k] > above:
             own[k] -= above
             return own
     return None
 
 
-def _shortened(options: Sequence[Option], on: set[int], own: dict[int, int], above: int) -> int:
-    """Leaves whole cells out at ends of runs; what is too much then."""
-    while True:
+def _shortened(
+    options: Sequence[Option], running: set[int], own: dict[int, int], above: int, floor: int
+) -> int:
+    """Leaves cells out at ends of runs, the dearest first, of equal ones the latest; where less
+    power elsewhere saves more, none. What is too much then."""
+    average = {k: _rounded(_average(options[k], own[k])) for k in own}
+    dearest = {
+        k: max((step[0] for step in _steps(options[k], own[k], k, floor)), default=0.0) for k in own
+    }
+    while above:
         ends = [
             k
             for k in own
-            if own[k] <= above and not options[k].needed and not (k - 1 in on and k + 1 in on)
+            if own[k] <= above
+            and not options[k].needed
+            and not (k - 1 in running and k + 1 in running)
         ]
-        if not ends or not above:
-            return above
-        worst = max(ends, key=lambda k: (_average(options[k], own[k]), k))
+        if not ends:
+            break
+        worst = max(ends, key=lambda k: (average[k], k))
+        if average[worst] < max(dearest[k] for k in own) * (1 - SAME_SHARE):
+            break
         above -= own.pop(worst)
-        on.discard(worst)
+        running.discard(worst)
+    return above
 
 
-def _margin(option: Option, energy: int) -> float:
-    """What the last of it costs."""
-    power = energy / option.length
+def _rounded(price: float) -> float:
+    """Equal prices from different sums are equal."""
+    return float(f"{price:.9e}")
+
+
+def _steps(option: Option, energy: int, k: int, floor: int) -> list[tuple[float, int, int]]:
+    """(price, cell, energy) of what a cell may do with less of, by prices."""
+    out = []
+    least = max(floor, option.least if option.needed else 0) * option.length
     before = (0, 0)
-    for point in option.points:
-        if power <= point[0] or point is option.points[-1]:
-            return (point[1] - before[1]) / ((point[0] - before[0]) * option.length or 1)
-        before = point
-    return 0.0
+    for power, cost in option.points:
+        low, high = before[0] * option.length, power * option.length
+        more = min(high, energy) - max(low, least)
+        if more > 0:
+            out.append(((cost - before[1]) / (high - low), k, more))
+        before = power, cost
+    return out
 
 
 def _average(option: Option, energy: int) -> float:
-    power, before = energy / option.length, (0, 0)
-    for point in option.points:
-        if power <= point[0]:
-            share = (power - before[0]) / ((point[0] - before[0]) or 1)
-            return (before[1] + share * (point[1] - before[1])) / energy
-        before = point
-    return before[1] / energy
+    total = sum(price * part for price, _, part in _steps(option, energy, 0, 0))
+    return total / energy
 
 
 def whole_powers(options: Sequence[Option], own: dict[int, int], sign: int) -> list[Segment]:

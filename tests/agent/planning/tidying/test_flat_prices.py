@@ -148,6 +148,21 @@ def test_an_afternoon_of_sun_is_one_run() -> None:
     assert starts(out, ["car"]) == [1]
 
 
+def test_what_the_sun_lacks_is_taken_beside_it() -> None:
+    """All of the surplus, and from the grid no more than before."""
+    sun = (0, 0.6, 1.2, 1.8, 1.2, 0.6)
+    situation = home(
+        [0.32] * 6,
+        car(demand(8.65, 6), kw=4),
+        sells=[0.08] * 6,
+        site=site(pv=spans(*sun)),
+    )
+    watts = {4 * h + k: round(1000 * kw) for h, kw in enumerate(sun) for k in range(4) if kw}
+    plan = judged(situation, {"car": watts | dict.fromkeys((0, 2, 8, 14), 4000)})
+    out = tidy(plan)
+    assert starts(out, ["car"]) == [1]
+
+
 def test_a_start_less_is_worth_no_dearer_hour() -> None:
     prices = [0.2, 0.3, 0.2, 0.3, 0.2, 0.3]
     situation = home(prices, car(demand(6, 6), least_kw=2), site=site(import_limit_w=Decimal(2000)))

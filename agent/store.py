@@ -78,7 +78,9 @@ class Store:
         # Named values on their way to the disk, and how many writes of each there are.
         self._coming: dict[str, tuple[str, int]] = {}
         self._path = path
-        self._writer = Writer(path, self._written) if path and database.on_disk else None
+        self._writer: Writer | None = None
+        if path and database.on_disk:
+            self._writer = Writer(path, self._written, lambda: self._set_passing(HANGS))
         if self._lasting is not None:
             log.error("%s (%s)", self._lasting.why, self._lasting.who_acts)
 

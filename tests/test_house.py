@@ -14,6 +14,7 @@ WORDS = {"agent.energy", "agent.errors"}
 HALL = {"agent", "integrations"}
 SHELL = WORDS | {
     "agent.clock",
+    "agent.command_line",
     "agent.connect_ports",
     "agent.health",
     "agent.latest",
@@ -32,6 +33,7 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("agent.latest", set()),
     ("agent.health", {"agent.clock", "agent.energy"}),
     ("agent.paths", set()),
+    ("agent.command_line", {"agent.paths"}),
     ("agent.liveness", {"agent.health"}),
     ("agent.systemd", set()),
     ("agent.tasks", set()),

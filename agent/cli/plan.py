@@ -114,7 +114,10 @@ def _lines(time_limit_s: float, engines: Sequence[Entry]) -> int:
     code = 0
     for line in sys.stdin.buffer:
         try:
-            answer = plan_document(timed_plan(parse_situation(line), time_limit_s, engines))
+            situation = parse_situation(line)
+            # While it is planned its text is not needed.
+            del line
+            answer = plan_document(timed_plan(situation, time_limit_s, engines))
         except Refusal as refusal:
             answer = refused(refusal)
             code = EX_DATA

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Context, Decimal
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from agent.energy.instants import parse_instant, to_unix_ceil
@@ -22,6 +23,8 @@ FINEST = Decimal(1).scaleb(-DECIMALS)
 # No home has more of anything, and products of two still fit into 28 digits.
 MOST = 1_000_000_000
 MOST_SECONDS = 366 * 86_400
+# What stands for an item of a list after it was read.
+CONSUMED: dict[str, Any] = {}
 
 
 class Refusal(AgentError):
@@ -32,8 +35,13 @@ class Refusal(AgentError):
         super().__init__("; ".join(str(fault) for fault in self.faults))
 
 
+# In a list of spans the end of one is mostly the start of the next: one object for both.
+_parsed = lru_cache(maxsize=16)(parse_instant)
+_whole_second = lru_cache(maxsize=16)(to_unix_ceil)
+
+
 def whole_second(when: datetime | None) -> int:
-    return 0 if when is None else to_unix_ceil(when)
+    return 0 if when is None else _whole_second(when)
 
 
 def shown(value: object) -> str:
@@ -49,23 +57,39 @@ def shown(value: object) -> str:
 
 
 class Reader:
-    def __init__(self, document: dict[str, Any], path: str, faults: list[Fault]) -> None:
-        self.path = path
+    """`index`: its place in the list at `path`. `consumes`: spans go when they are read, as they
+    may be most of a document."""
+
+    def __init__(
+        self,
+        document: dict[str, Any],
+        path: str,
+        faults: list[Fault],
+        *,
+        index: int | None = None,
+        consumes: bool = False,
+    ) -> None:
+        self._path, self.index = path, index
         self.faults = faults
+        self._consumes = consumes
         self._document = document
         self._known: set[str] = set()
         self._instants: dict[str, datetime | None] = {}
         self._sound: set[str] = set()
 
+    @property
+    def path(self) -> str:
+        return self._path if self.index is None else f"{self._path}[{self.index}]"
+
+    def path_of(self, key: str) -> str:
+        path = self.path
+        return f"{path}.{key}" if path else key
+
     def fault(self, key: str, message: str) -> None:
-        self.faults.append(Fault(f"{self.path}.{key}" if self.path else key, message))
+        self.faults.append(Fault(self.path_of(key), message))
 
     def raw(self, key: str) -> Any:
         return self._document.get(key)
-
-    def release(self, key: str) -> None:
-        """What was read of this field is not kept: a list may be most of a document."""
-        self._document[key] = None
 
     def is_number(self, key: str) -> bool:
         """Whether `number` has accepted this field."""
@@ -175,7 +199,7 @@ class Reader:
         value = self._take(key, required, "a time such as 2026-01-16T10:00:00Z")
         if value is not None:
             try:
-                when = parse_instant(value if isinstance(value, str) else "")
+                when = _parsed(value) if isinstance(value, str) else parse_instant("")
             except (ValueError, OverflowError):
                 self.fault(key, f"is {shown(value)}; expected a time such as 2026-01-16T10:00:00Z")
         self._instants[key] = when
@@ -188,11 +212,17 @@ class Reader:
         if not isinstance(value, dict):
             self.fault(key, f"is {shown(value)}; expected an object")
             return None
-        return read(Reader(value, f"{self.path}.{key}" if self.path else key, self.faults))
+        return read(Reader(value, self.path_of(key), self.faults, consumes=self._consumes))
 
     def children(
-        self, key: str, read: Callable[["Reader"], T], *, required: bool = False
+        self,
+        key: str,
+        read: Callable[["Reader"], T],
+        *,
+        required: bool = False,
+        spans: bool = False,
     ) -> list[T]:
+        """`spans`: nobody asks for the items of the list again, of which there may be many."""
         value = self._take(key, required, "a list")
         if value is None:
             return []
@@ -200,10 +230,13 @@ class Reader:
             self.fault(key, f"is {shown(value)}; expected a list")
             return []
         out = []
-        base = f"{self.path}.{key}" if self.path else key
+        base = self.path_of(key)
         for index, item in enumerate(value):
             if isinstance(item, dict):
-                out.append(read(Reader(item, f"{base}[{index}]", self.faults)))
+                reader = Reader(item, base, self.faults, index=index, consumes=self._consumes)
+                out.append(read(reader))
+                if spans and self._consumes:
+                    value[index] = CONSUMED
             else:
                 self.fault(f"{key}[{index}]", f"is {shown(item)}; expected an object")
         return out

@@ -8,7 +8,7 @@ stays in force. What is published goes through the outbox, so a lost broker stop
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -323,7 +323,7 @@ class Controller:
             if item.override is not None and now < item.override.until - RENEWED_BEFORE:
                 self._next_cycle = min(self._next_cycle, item.override.until - RENEWED_BEFORE)
         self._prices = prices
-        self._book(inputs, now)
+        self._book(inputs, now, asked_anew=urgent)
         situation = build_situation(
             self.config,
             prices,
@@ -350,11 +350,13 @@ class Controller:
     def _awaiting_first_prices(self) -> bool:
         return asyncio.get_running_loop().time() < self._began + FIRST_PRICES_WITHIN_S
 
-    def _book(self, inputs: Mapping[str, PlanningInput], now: datetime) -> None:
+    def _book(
+        self, inputs: Mapping[str, PlanningInput], now: datetime, *, asked_anew: Collection[str]
+    ) -> None:
         for device, item in inputs.items():
             self.bookkeeper.open_demands(device, item.needs, now)
             self.devices.book(device, now)
-            self.bookkeeper.settle(device, item.needs, now)
+            self.bookkeeper.settle(device, item.needs, now, asked_anew=device in asked_anew)
 
     # --- schedules ------------------------------------------------------------------------------
 
@@ -371,7 +373,9 @@ class Controller:
             if device in self._user_triggered:
                 # Asked anew while this was planned: what was done at once for it stands till then.
                 continue
-            if model.opted_out(now) or (model.following.holds_still(now) and not asked):
+            # Who has got a part of what was planned is given the rest.
+            moves = asked or device in self.dispatcher.waiting_for_headroom
+            if model.opted_out(now) or (model.following.holds_still(now) and not moves):
                 continue
             schedule = self._schedules.schedule(
                 device, item, plan, cycle.situation, cycle.prices, now
@@ -383,9 +387,8 @@ class Controller:
                 schedule, urgent=urgent, ignore_drift=not asked, settles=shared, tapers=tapers
             )
         issued = self.dispatcher.issue(wanted, to_unix_ceil(now), self.limits.headroom(now))
-        if self.dispatcher.waits_for_headroom:
-            # What a person asked for is still urgent when the others have made room.
-            self._urgent |= cycle.urgent
+        # What a person asked for is still urgent when the others have made room.
+        self._urgent |= cycle.urgent & self.dispatcher.waiting_for_headroom
         return issued
 
     def _apply_override_now(self, device: str, now: datetime) -> None:

@@ -22,13 +22,13 @@ from agent.control.outdoor import Outdoor
 from agent.control.request_bucket import RequestBucket
 from agent.control.stored_answer import answer_when_stored
 from agent.dispatch.outbox import DOCUMENTS, Outbox
-from agent.energy.instants import bounded, from_unix, to_unix_floor
+from agent.energy.instants import bounded, format_instant, from_unix, to_unix_floor
 from agent.energy.rates import Direction, Rate
 from agent.energy.sentences import joined, sentence
 from agent.energy.steps import Steps, combined
 from agent.errors import Malformed, Refused
 from agent.health import Health
-from agent.home.controllable import allowed_w, dim_allowance_w
+from agent.home.controllable import dim_allowance_w
 from agent.home.grid_limit import (
     FOR_EVER,
     UNLIMITED_W,
@@ -56,6 +56,7 @@ LEAST_MEANT_W = 100.0
 WHO_LIMITS = "grid operator or energy manager: publish it on site/limit"
 LONGEST_AWAY = timedelta(days=366)
 LIMITS_EVERY_S = 1.0
+DAY_S = 86_400
 NOTHING = Steps.constant(0)
 POWER_FORECASTS = ("load", "pv")
 OUTDOOR = "outdoor"
@@ -211,18 +212,6 @@ class Site:
         """What everything else draws while devices run."""
         return self.power.base_load(limited=self.limited)
 
-    def lasting_limits(self) -> list[tuple[float, float]]:
-        """The limits that hold when nobody says more, each with what the house takes of it, W."""
-        site, base_load_w = self.config.site, max(self.base_load().values)
-        out = []
-        if site.import_limit_w is not None:
-            out.append((float(site.import_limit_w), base_load_w))
-        if site.failsafe_limit_w is not None:
-            whole_house = site.limit_scope is LimitScope.HOUSE
-            failsafe_w = allowed_w(site.failsafe_limit_w, self._dim_allowance_w)
-            out.append((failsafe_w, base_load_w if whole_house else 0.0))
-        return out
-
     def headroom(self) -> Steps | None:
         """What devices may draw together."""
         house, devices = self._house_limit(), self._device_limit()
@@ -320,7 +309,7 @@ class Site:
         if not self._requests.take(self.clock.now()):
             self.health.count("requests_dropped")
             return
-        request_id = echoed_id(payload)
+        request_id, now = echoed_id(payload), self.clock.now()
         try:
             check_length(payload)
             request = SiteRequest.model_validate_json(payload)
@@ -332,14 +321,13 @@ class Site:
             self._refuse(request_id, str(refusal))
             return
         except (ValueError, OverflowError):
-            self._refuse(request_id, "away_until: is not a time that can be")
+            self._refuse(request_id, f"away_until: is not a time that can be; {_right(now)}")
             return
-        now = self.clock.now()
         if not request.model_fields_set - {"id"}:
             self._refuse(request_id, "asks for nothing; give away_until or refresh")
             return
         if away is not None and not now < away <= now + LONGEST_AWAY:
-            self._refuse(request_id, "away_until: expected an instant within the next year")
+            self._refuse(request_id, f"away_until: is not within the next year; {_right(now)}")
             return
         if request.refresh:
             self.on_refresh()
@@ -367,6 +355,11 @@ class Site:
             reason=refused or note,
         )
         self.outbox.set(DOCUMENTS, OutgoingMessage(self.topics.site_wish, text))
+
+
+def _right(now: datetime) -> str:
+    """An example that would be taken."""
+    return f"expected an instant such as {format_instant(from_unix(to_unix_floor(now) + DAY_S))}"
 
 
 def _is_stricter(old: Steps, new: Steps, now: int) -> bool:

@@ -20,6 +20,7 @@ Statement = tuple[str, tuple[object, ...]]
 # Whoever ends the program waits for no thread whose name begins with flatpeak-work.
 THREAD_NAME = "flatpeak-work-disk"
 CLOSE_TIMEOUT_S = 2.0
+SLOW_AFTER_S = 3.0
 # What may wait for a disk that hangs: transactions, and bytes in them.
 MAX_WAITING = 500
 MAX_WAITING_BYTES = 4_000_000
@@ -41,11 +42,12 @@ class _Write:
 @dataclass(slots=True)
 class Writer:
     """`on_done` is called in the event loop with what became of each write of a batch: an error of
-    WRITE_ERRORS, FilesGone, or None.
+    WRITE_ERRORS, FilesGone, or None; `on_slow` when one takes longer than any disk should.
     """
 
     path: Path
     on_done: Callable[[Sequence[Exception | None]], None]
+    on_slow: Callable[[], None] = lambda: None
     _connection: sqlite3.Connection | None = field(default=None, init=False)
     _files: tuple[int, ...] = field(init=False)
     _executor: ThreadPoolExecutor = field(init=False)
@@ -100,6 +102,8 @@ class Writer:
         self._waiting.clear()
         work = asyncio.get_running_loop().run_in_executor(self._executor, self._commit, batch)
         work.add_done_callback(self._finish)
+        slow = asyncio.get_running_loop().call_later(SLOW_AFTER_S, self.on_slow)
+        work.add_done_callback(lambda _: slow.cancel())
 
     def _finish(self, work: "asyncio.Future[list[Exception | None]]") -> None:
         batch, self._in_work = self._in_work, ()

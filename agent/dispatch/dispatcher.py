@@ -89,10 +89,10 @@ class Dispatcher:
     _unanswered: dict[str, dict[int, int]] = field(default_factory=dict, init=False)
     _last_revision_at: dict[str, int] = field(default_factory=dict, init=False)
     _retry_at: int | None = field(default=None, init=False)
-    _waits: bool = field(default=False, init=False)
+    _waiting: set[str] = field(default_factory=set, init=False)
     _deferred: dict[str, tuple[Schedule, int]] = field(default_factory=dict, init=False)
     _answered_early: dict[str, int] = field(default_factory=dict, init=False)
-    _unproven: bool = field(default=False, init=False)
+    _unproven: set[str] = field(default_factory=set, init=False)
     _outbid: dict[str, int] = field(default_factory=dict, init=False)
     _outbid_at: dict[str, int] = field(default_factory=dict, init=False)
     _phases: dict[str, tuple[PhaseHistory, int]] = field(default_factory=dict, init=False)
@@ -154,9 +154,9 @@ class Dispatcher:
         return from_unix(min(ends)) if ends else None
 
     @property
-    def waits_for_headroom(self) -> bool:
-        """Did something not fit beside what others may still be taking?"""
-        return self._waits
+    def waiting_for_headroom(self) -> frozenset[str]:
+        """Who has not got all that was planned, beside what others may still be taking."""
+        return frozenset(self._waiting)
 
     @property
     def retry_at(self) -> datetime | None:
@@ -166,7 +166,7 @@ class Dispatcher:
     @property
     def increase_due_at(self) -> datetime | None:
         """When what waits for an acknowledgement is raised without it."""
-        if not self._waits:
+        if not self._waiting:
             return None
         times = [item.overdue_at for item in self._published.values()]
         known = [when for when in times if when is not None]
@@ -197,13 +197,13 @@ class Dispatcher:
 
     def _on_answer(self, device: str, revision: int) -> None:
         item = self._published.get(device)
-        if item is None or not item.answer(revision):
+        if item is None:
             return
-        if self._waits:
+        if item.answer(revision) and self._waiting:
             self.on_headroom()
-        if self._unproven and not any(other.unanswered for other in self._published.values()):
-            self._unproven = False
-            self.health.ok(LIMIT)
+        if device in self._unproven and item.holds(revision):
+            self._unproven.discard(device)
+            self._report_unproven()
 
     def _count_followed(self, device: str, revision: int) -> None:
         """That one, and those before it that were replaced sooner than anybody has to answer."""
@@ -257,14 +257,18 @@ class Dispatcher:
         if headroom is not None:
             self._look_for_overdue(now)
             known = {name: self._published.setdefault(name, Published()) for name in ready}
-            ready, complete = granted(
+            ready, waiting = granted(
                 self.profiles, {**self._published, **known}, ready, headroom, now
             )
-            self._waits = not complete
+            waited, self._waiting = self._waiting, (self._waiting - ready.keys()) | waiting
+            rest_due = waited - self._waiting
             for device, schedule in ready.items():
                 ready[device] = self._finished(schedule, now, never_more=True)
         else:
-            self._waits = False
+            rest_due, self._waiting = self._waiting, set()
+            if self._unproven:
+                self._unproven.clear()
+                self._report_unproven()
         issued = []
         for device, schedule in ready.items():
             item = wanted[device]
@@ -276,14 +280,16 @@ class Dispatcher:
                 self.held(device),
                 schedule,
                 now,
-                ignore_drift=item.ignore_drift,
-                settles=item.settles,
-                tapers=item.tapers,
+                # The rest of what was planned is none of the changes that can wait.
+                ignore_drift=item.ignore_drift and device not in rest_due,
+                settles=item.settles and device not in rest_due,
+                tapers=item.tapers and device not in rest_due,
             ):
                 continue
             waits_to = self._waits_to(device, now)
             if waits_to is not None and not item.urgent:
                 self._retry_at = min(self._retry_at or waits_to, waits_to)
+                self._waiting |= {device} & rest_due
                 continue
             self._publish(device, schedule, now, forms_at=waits_to)
             issued.append(device)
@@ -332,6 +338,10 @@ class Dispatcher:
         self._published[device].withdraw()
         self._deferred.pop(device, None)
         self._outbid.pop(device, None)
+        self._waiting.discard(device)
+        if device in self._unproven:
+            self._unproven.discard(device)
+            self._report_unproven()
         self._answered_early.pop(device, None)
         self._last_revision_at.pop(device, None)
         self.store.forget_schedule(device)
@@ -347,12 +357,17 @@ class Dispatcher:
             )
         ]
         late = [name for name in late if self.adapters[name].acknowledges]
-        if late and self._waits:
-            self._unproven = True
-            why = sentence(
-                "unproven: {names} did not acknowledge to take less", names=", ".join(sorted(late))
-            )
-            self.health.degraded(LIMIT, why, "owner: look at the device")
+        if late and self._waiting:
+            self._unproven.update(late)
+            self._report_unproven()
+
+    def _report_unproven(self) -> None:
+        if not self._unproven:
+            self.health.ok(LIMIT)
+            return
+        names = ", ".join(sorted(self._unproven))
+        why = sentence("unproven: {names} did not acknowledge to take less", names=names)
+        self.health.degraded(LIMIT, why, "owner: look at the device")
 
     def _publish(
         self,

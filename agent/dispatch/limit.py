@@ -63,6 +63,10 @@ class Published:
                 return True
         return False
 
+    def holds(self, revision: int) -> bool:
+        """Does it count as following that revision, by its own word or for want of one?"""
+        return self.acknowledged is not None and self.acknowledged.revision == revision
+
     def overdue(self, now: int, *, is_out: bool) -> bool:
         """Has it let the time pass? Then it counts as following what was published last.
 
@@ -97,8 +101,8 @@ def granted(
     wanted: Mapping[str, Schedule],
     headroom: Steps,
     now: int,
-) -> tuple[dict[str, Schedule], bool]:
-    """What may be published now of what is wanted, and whether all of it may.
+) -> tuple[dict[str, Schedule], frozenset[str]]:
+    """What may be published now of what is wanted, and who does not get all of it yet.
 
     Where more would not fit beside what the others may still be taking, a device gets the lower of
     what it holds and what is wanted, until they have acknowledged to take less.
@@ -106,7 +110,7 @@ def granted(
     most = {name: published[name].most(profiles[name]) for name in published}
     order = sorted(wanted, key=lambda name: -profiles[name].priority)
     out: dict[str, Schedule] = {}
-    complete = True
+    waiting = set()
     # First whoever takes nowhere more than it may take already: nobody waits to take less.
     rises = {
         name: _rises(power_of(profiles[name], wanted[name]), most.get(name, NOTHING), now)
@@ -121,11 +125,12 @@ def granted(
             schedule, whole = _fitted(
                 profiles[name], schedule, held, most.get(name, NOTHING), headroom, taken, now
             )
-            complete = complete and whole
+            if not whole:
+                waiting.add(name)
         out[name] = schedule
         power = power_of(profiles[name], schedule)
         most[name] = combined([most[name], power], max) if name in most else power
-    return out, complete
+    return out, frozenset(waiting)
 
 
 def _rises(new: Steps, most: Steps, now: int) -> bool:

@@ -43,13 +43,13 @@ def above_limits(
     problem: Problem, pieces: Pieces, devices: dict[str, Measured], money: SiteMoney
 ) -> int:
     """Energy above the import limit; it sees the full power of what is on for a part of a cell."""
-    if all(cell.import_limit is None for cell in pieces.cells):
+    if not problem.grid.limited:
         return 0
     extra = beyond_means(problem, pieces, devices)
     total = 0
-    for k, (cell, flow) in enumerate(zip(pieces.cells, money.flows, strict=True)):
-        if cell.import_limit is not None:
-            drawn = flow.imported - flow.exported + extra.get(k, 0)
+    for k, (cell, net) in enumerate(zip(pieces.cells, money.flows.net, strict=True)):
+        drawn = net + extra.get(k, 0)
+        if drawn > 0 and cell.import_limit is not None:
             total += max(0, drawn - cell.import_limit * cell.length)
     return total
 

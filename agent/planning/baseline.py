@@ -12,9 +12,9 @@ from agent.planning.devices.measured import Pieces
 from agent.planning.devices.program import ScaledProgram
 from agent.planning.devices.storage import ScaledStorage, idle_value
 from agent.planning.devices.thermal import ScaledThermal
-from agent.planning.idle import idle_segments
+from agent.planning.idle import idle_costs, idle_segments
 from agent.planning.problem import Problem
-from agent.planning.segments import Segment, energies, runs_of
+from agent.planning.segments import Segment, add_to, energies, runs_of
 from agent.planning.site import site_money
 
 
@@ -31,12 +31,10 @@ def baseline_cost(problem: Problem, planned_end: int, served: Mapping[str, tuple
     if not problem.coupled:
         return own_cost + _import_cost(problem, drawn)
     end = max([planned_end, *(own[-1].end for own in drawn.values() if own)])
-    idle = {model.id: idle_segments(problem, model) for model in problem.models}
-    pieces = problem.pieces(end, [*drawn.values(), *idle.values()])
+    pieces = problem.pieces(end)
     power = [0] * len(pieces.cells)
     for own in drawn.values():
-        found = energies(own, pieces.starts, pieces.ends)
-        power = [a + b for a, b in zip(power, found, strict=True)]
+        add_to(power, energies(own, pieces.starts, pieces.ends))
     for model in problem.models:
         if isinstance(model, ScaledThermal):
             own_cost += _heat(problem, model, pieces, power) * model.start_cost
@@ -44,12 +42,8 @@ def baseline_cost(problem: Problem, planned_end: int, served: Mapping[str, tuple
         if isinstance(model, ScaledStorage):
             own_cost += _storage(problem, model, pieces, power)
             own_cost += idle_value(model, problem.units)
-    idle_power = [0] * len(pieces.cells)
-    for own in idle.values():
-        found = energies(own, pieces.starts, pieces.ends)
-        idle_power = [a + b for a, b in zip(idle_power, found, strict=True)]
     plan = site_money(problem, pieces, power, idle=True)
-    return plan.cost + own_cost - site_money(problem, pieces, idle_power, idle=True).cost
+    return plan.cost + own_cost - idle_costs(problem, pieces)[0]
 
 
 def _import_cost(problem: Problem, drawn: Mapping[str, tuple[Segment, ...]]) -> int:
@@ -114,17 +108,20 @@ def _storage(problem: Problem, device: ScaledStorage, pieces: Pieces, power: lis
     most_kw = units.watts(device.charge) / 1000
     least_kw = units.watts(device.discharge) / 1000
     worn = 0.0
+    targets = sorted(device.targets)
 
     def step(k: int, energy: float) -> float:
         nonlocal worn
         if not device.available[k]:
             return energy
         cell = pieces.cells[k]
-        hours = cell.length / 3600
         net = (cell.base - cell.pv) * cell.length + power[k]
-        net_kw = units.kwh(net) / hours
-        ahead = (kwh for at, kwh in sorted(device.targets) if at > cell.start)
+        ahead = (kwh for at, kwh in targets if at > cell.start)
         target = next(ahead, None)
+        if not net and target is None:
+            return energy
+        hours = cell.length / 3600
+        net_kw = units.kwh(net) / hours
         room = max(0.0, device.max_kwh - energy) / hours / device.charge_efficiency
         wanted = max(0.0, -net_kw)
         if target is not None and device.grid_charge:

@@ -23,12 +23,20 @@ class Deadline:
         """For whoever has no clock: engines then end by the size of their searches alone."""
         return cls(None, float("inf"))
 
+    @classmethod
+    def passed(cls) -> "Deadline":
+        return cls(lambda: 0.0, 0.0)
+
     def left(self) -> float:
         """Seconds, below 0 when it is over; infinite without a clock."""
         return self.ends - self._clock() if self._clock is not None else float("inf")
 
     def over(self) -> bool:
         return self._clock is not None and self._clock() >= self.ends
+
+    def until(self, seconds: float) -> "Deadline":
+        """So many seconds earlier."""
+        return Deadline(self._clock, self.ends - seconds)
 
     def share(self, part: float) -> "Deadline":
         """A part (0 to 1) of the time that is left."""

@@ -7,7 +7,7 @@ at any second, a cell is a span in which no price, no base load and no running p
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -73,7 +73,8 @@ class CapacityWindow:
 class Grid:
     """`cells` from now to `LATEST_S` after `end`; `end` is where planned time ends at the earliest.
 
-    `horizon_cells`: how many of them lie before the horizon.
+    `horizon_cells`: how many of them lie before the horizon; `limited`: whether there is any import
+    limit.
     """
 
     def __init__(
@@ -85,16 +86,21 @@ class Grid:
         self.windows: list[CapacityWindow] = []
         self._window_of: dict[int, int] = {}
         edges = self._edges(end + LATEST_S)
-        self._base = _Steps(situation.site.base_load, situation.now, units)
-        self._pv = _Steps(situation.site.pv, situation.now, units)
-        self._limits = _Steps(situation.site.import_limits, situation.now, units)
-        self._running = running_programs(situation, units)
-        self._exports = [
-            (rate.start - situation.now, rate.end - situation.now, units.price(rate.price))
+        now, site = situation.now, situation.site
+
+        def powers(spans: Iterable[PowerSpan]) -> _Steps:
+            return _Steps((s.start - now, s.end - now, units.power(s.power_w)) for s in spans)
+
+        self._base, self._pv = powers(site.base_load), powers(site.pv)
+        self._limits = powers(site.import_limits)
+        self._base_now = powers(site.base_load).at(0) or 0
+        self._exports = _Steps(
+            (rate.start - now, rate.end - now, units.price(rate.price))
             for rate in situation.export_rates
             if rate.confidence > 0
-        ]
-        self._export_starts = [start for start, _, _ in self._exports]
+        )
+        self._running = running_programs(situation, units)
+        self.limited = site.import_limit_w is not None or bool(site.import_limits)
         limit = situation.site.import_limit_w
         self._limit = None if limit is None else units.power(limit)
         top = situation.site.export_limit_w
@@ -159,18 +165,18 @@ class Grid:
 
     def _cell(self, start: int, end: int) -> SiteCell:
         rate = self.timeline.at(start)
-        base = self._base.at(start) + sum(p for a, b, p in self._running if a <= start < b)
-        pv = self._pv.at(start)
-        limits = [self._limit] if self._limit is not None else []
-        if self._limits.holds(start):
-            limits.append(self._limits.at(start))
-        index = bisect_right(self._export_starts, start) - 1
-        export = 0
-        if index >= 0 and start < self._exports[index][1]:
-            export = self._exports[index][2]
+        base, pv = self._base.at(start) or 0, self._pv.at(start) or 0
+        if self._running:
+            base += sum(p for a, b, p in self._running if a <= start < b)
+        limit, other = self._limit, self._limits.at(start)
+        if other is not None:
+            limit = other if limit is None else min(limit, other)
+        if limit is not None:
+            limit = max(limit, base - pv)
+        export = self._exports.at(start) or 0
         return SiteCell(
             *(start, end, rate.price, rate.choice, export, rate.unknown, rate.estimated),
-            *(base, pv, max(min(limits), base - pv) if limits else None, self._window(start)),
+            *(base, pv, limit, self._window(start)),
         )
 
     def _window(self, start: int) -> int | None:
@@ -192,7 +198,7 @@ class Grid:
                 imported = (
                     self.units.energy(given)
                     if given is not None
-                    else self._base.at(0) * (now - begin)
+                    else self._base_now * (now - begin)
                 )
             later = charge.period_end is not None and begin >= charge.period_end
             self._window_of[begin] = len(self.windows)
@@ -246,18 +252,17 @@ def _named(situation: Situation) -> Iterable[int]:
 
 
 class _Steps:
-    """Powers over time, 0 in a hole."""
+    """A size over time: (start, end, size) in time order. It is asked from now on, in time order,
+    and keeps no more than what is ahead."""
 
-    def __init__(self, spans: Sequence[PowerSpan], now: int, units: Units) -> None:
-        self._spans = [(s.start - now, s.end - now, units.power(s.power_w)) for s in spans]
-        self._starts = [start for start, _, _ in self._spans]
+    def __init__(self, spans: Iterable[tuple[int, int, int]]) -> None:
+        self._ahead = iter(spans)
+        self._span = next(self._ahead, None)
 
-    def holds(self, second: int) -> bool:
-        index = bisect_right(self._starts, second) - 1
-        return index >= 0 and second < self._spans[index][1]
-
-    def at(self, second: int) -> int:
-        index = bisect_right(self._starts, second) - 1
-        if index >= 0 and second < self._spans[index][1]:
-            return self._spans[index][2]
-        return 0
+    def at(self, second: int) -> int | None:
+        """None in a hole."""
+        while self._span is not None and self._span[1] <= second:
+            self._span = next(self._ahead, None)
+        if self._span is None or second < self._span[0]:
+            return None
+        return self._span[2]

@@ -6,6 +6,7 @@ numbers of `Units`; only temperatures and stored energies are floats. Whatever m
 nothing: its segments are counted here, and rules that they break are named.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
@@ -18,10 +19,10 @@ from agent.planning.devices.measured import Measured, Pieces
 from agent.planning.devices.program import ScaledProgram, measure_program
 from agent.planning.devices.storage import ScaledStorage, idle_value, measure_storage
 from agent.planning.devices.thermal import measure_thermal
-from agent.planning.idle import idle_segments
+from agent.planning.idle import idle_costs, idle_segments
 from agent.planning.problem import Model, Problem
-from agent.planning.segments import Schedule, Segment, energies
-from agent.planning.site import Flow, SiteMoney, site_money
+from agent.planning.segments import Schedule, Segment, add_to, energies
+from agent.planning.site import Flows, SiteMoney, site_money
 
 # A site that imports no more than this takes nothing from the grid, in W.
 IMPORTS_W = 5
@@ -33,15 +34,15 @@ MET_KWH = Decimal("0.005")
 
 @dataclass(frozen=True)
 class Site:
-    """The house piece by piece: `energy` of each device, and what goes in and out.
+    """The house piece by piece: `energy` of each device where it has any, and what goes in and out.
 
     `drawn`: energy of all devices but programs under way, which are base load.
     """
 
     pieces: Pieces
-    energy: dict[str, list[int]]
+    energy: dict[str, dict[int, int]]
     drawn: list[int]
-    flows: tuple[Flow, ...]
+    flows: Flows
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,6 @@ class Judged:
     objective: int
     faults: tuple[str, ...]
     coupled_site: Site | None = None
-    idle: SiteMoney | None = None
 
     @property
     def order(self) -> tuple[int | float, ...]:
@@ -121,16 +121,15 @@ class Judged:
 
     def imports(self, piece: int) -> bool:
         """Whether the site takes something from the grid, so that a kWh costs the import price."""
-        site, scale = self.site, self.problem.units.power_scale
-        return site.flows[piece].imported > IMPORTS_W * scale * site.pieces.cells[piece].length
+        site, least = self.site, IMPORTS_W * self.problem.units.power_scale
+        return site.flows.net[piece] > least * site.pieces.cells[piece].length
 
     def device_cost(self, id: str) -> int:
         """Energy at the price of the import, or of the export, plus start costs and wear."""
         total = self.devices[id].own_cost
-        for k, energy in enumerate(self.site.energy[id]):
-            if energy:
-                cell = self.site.pieces.cells[k]
-                total += energy * (cell.price if self.imports(k) else cell.export_price)
+        for k, energy in self.site.energy[id].items():
+            cell = self.site.pieces.cells[k]
+            total += energy * (cell.price if self.imports(k) else cell.export_price)
         return total
 
 
@@ -210,15 +209,15 @@ def _coupled(problem: Problem, schedule: Schedule, like: Judged | None = None) -
         for model in problem.models
     }
     site, money = _site(problem, devices, pieces)
-    idle = _idle(problem, pieces) if like is None or like.idle is None else like.idle
-    cost = money.cost - idle.cost
+    idle_cost, idle_margin = idle_costs(problem, pieces)
+    cost = money.cost - idle_cost
     for model in problem.models:
         one = devices[model.id]
         if not (isinstance(model, ScaledProgram) and model.running):
             cost += one.own_cost - one.stored_value
         if isinstance(model, ScaledStorage):
             cost += idle_value(model, problem.units)
-    margin = money.margin - idle.margin
+    margin = money.margin - idle_margin
     return Judged(
         problem=problem,
         schedule=schedule,
@@ -228,7 +227,6 @@ def _coupled(problem: Problem, schedule: Schedule, like: Judged | None = None) -
         objective=cost + margin + _changes_less_value(devices),
         faults=_faults(devices) + _faults_of_site(problem, site, devices),
         coupled_site=site,
-        idle=idle,
     )
 
 
@@ -242,14 +240,14 @@ def _faults(devices: dict[str, Measured]) -> tuple[str, ...]:
 
 def _site(problem: Problem, devices: dict[str, Measured], pieces: Pieces) -> tuple[Site, SiteMoney]:
     power = [0] * len(pieces.cells)
-    energy: dict[str, list[int]] = {}
+    energy: dict[str, dict[int, int]] = {}
     for model in problem.models:
         own = energies(devices[model.id].segments, pieces.starts, pieces.ends)
         energy[model.id] = own
         # A program under way is base load already.
         if not (isinstance(model, ScaledProgram) and model.running):
-            power = [a + b for a, b in zip(power, own, strict=True)]
-    giving, from_roof = _directions(problem, energy, len(power))
+            add_to(power, own)
+    giving, from_roof = _directions(problem, energy)
     beyond = beyond_means(problem, pieces, devices) if problem.situation.site.pv_curtailable else {}
     money = site_money(problem, pieces, power, giving=giving, from_roof=from_roof, beyond=beyond)
     return Site(pieces, energy, power, money.flows), money
@@ -271,27 +269,20 @@ def _measured(
     return measure_thermal(model, own, pieces, problem.units)
 
 
-def _idle(problem: Problem, pieces: Pieces) -> SiteMoney:
-    """The house with every device idle: nothing but what is running and must go on."""
-    power = [0] * len(pieces.cells)
-    for model in problem.models:
-        own = idle_segments(problem, model)
-        if own:
-            drawn = energies(own, pieces.starts, pieces.ends)
-            power = [a + b for a, b in zip(power, drawn, strict=True)]
-    return site_money(problem, pieces, power, idle=True)
-
-
 def _directions(
-    problem: Problem, energy: dict[str, list[int]], count: int
-) -> tuple[list[bool], list[bool]]:
-    giving, from_roof = [False] * count, [False] * count
+    problem: Problem, energy: Mapping[str, Mapping[int, int]]
+) -> tuple[set[int], set[int]]:
+    """Pieces in which a storage that may not sell gives, and in which one that takes nothing from
+    the grid charges."""
+    giving: set[int] = set()
+    from_roof: set[int] = set()
     for model in problem.models:
-        if not isinstance(model, ScaledStorage):
-            continue
-        for k, moved in enumerate(energy[model.id]):
-            giving[k] = giving[k] or (moved < 0 and not model.export)
-            from_roof[k] = from_roof[k] or (moved > 0 and not model.grid_charge)
+        if isinstance(model, ScaledStorage):
+            own = energy[model.id].items()
+            if not model.export:
+                giving.update(k for k, moved in own if moved < 0)
+            if not model.grid_charge:
+                from_roof.update(k for k, moved in own if moved > 0)
     return giving, from_roof
 
 
@@ -300,11 +291,12 @@ def _faults_of_site(problem: Problem, site: Site, devices: dict[str, Measured]) 
     cells = site.pieces.cells
     least = IMPORTS_W * problem.units.power_scale
     limit = problem.grid.export_limit
-    giving, from_roof = _directions(problem, site.energy, len(cells))
-    for k, (cell, flow) in enumerate(zip(cells, site.flows, strict=True)):
-        if giving[k] and flow.exported + flow.curtailed > least * cell.length:
+    giving, from_roof = _directions(problem, site.energy)
+    for k in range(len(cells)) if limit is not None else sorted(giving | from_roof):
+        cell, flow = cells[k], site.flows[k]
+        if k in giving and flow.exported + flow.curtailed > least * cell.length:
             found.append(f"a storage that may not sell gives at {cell.start} while energy leaves")
-        if from_roof[k] and flow.imported > least * cell.length:
+        if k in from_roof and flow.imported > least * cell.length:
             found.append(f"a storage charges at {cell.start} while energy is imported")
         if limit is not None and flow.exported > (limit + problem.units.power_scale) * cell.length:
             found.append(f"exports more than it may at {cell.start}")

@@ -4,13 +4,16 @@ from collections.abc import Callable, Sequence
 
 from agent.energy.plan import Plan
 from agent.energy.situation import Situation
+from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.engine import Deadline
 from agent.planning.portfolio import ENGINES, Entry, plan_parts, whole
 from agent.planning.presentation import plan_of
-from agent.planning.problem import problem_of
+from agent.planning.problem import Problem, problem_of
 
-# The rest is for putting the plan in words and numbers.
-SEARCH_SHARE = 0.85
+# The rest is for putting the plan in words and numbers, which takes more where there is more to
+# tell: of so many cells, or so many demands.
+SEARCH_SHARE, LESS_SHARE = 0.85, 0.25
+MANY_CELLS, MANY_DEMANDS = 100_000, 4096
 WORDS_SHARE = 0.95
 
 
@@ -25,13 +28,18 @@ def make_plan(
     `clock` gives monotonic seconds; without one searches end by their size alone. `engines` are
     asked in their order, the rule first.
     """
-    deadline = words = Deadline.never()
-    if clock is not None:
-        deadline = Deadline.after(clock, time_limit_s * SEARCH_SHARE)
-        words = Deadline.after(clock, time_limit_s * WORDS_SHARE)
+    whole_time = Deadline.never() if clock is None else Deadline.after(clock, time_limit_s)
+    words = whole_time.share(WORDS_SHARE)
     problem = problem_of(situation)
+    deadline = whole_time.until(time_limit_s * (1 - _search_share(problem)))
     verdicts = plan_parts(problem, deadline, engines)
     return plan_of(whole(problem, verdicts), verdicts, words)
+
+
+def _search_share(problem: Problem) -> float:
+    demands = sum(len(one.demands) for one in problem.models if isinstance(one, ScaledDevice))
+    much = len(problem.grid.cells) / MANY_CELLS + demands / MANY_DEMANDS
+    return SEARCH_SHARE - LESS_SHARE * min(1.0, much)
 
 
 def make_rule_plan(

@@ -147,9 +147,9 @@ def self_use(judged: Judged, model: ScaledStorage, piece: int) -> int:
     units = judged.problem.units
     cell = judged.site.pieces.cells[piece]
     net = _missing(judged, model, piece)
-    level = judged.devices[model.id].levels[piece]
-    came = model.arrives[piece]
-    level = level if came is None else came
+    if not net:
+        return 0
+    level = model.arrives.get(piece, judged.devices[model.id].levels[piece])
     hours = cell.length / 3600
     if net < 0:
         room = max(0.0, model.max_kwh - level) / hours / model.charge_efficiency
@@ -162,5 +162,5 @@ def _missing(judged: Judged, model: ScaledStorage, piece: int) -> int:
     """What house and other devices draw beyond the roof; below 0: surplus."""
     site = judged.site
     cell = site.pieces.cells[piece]
-    others = site.drawn[piece] - site.energy[model.id][piece]
+    others = site.drawn[piece] - site.energy[model.id].get(piece, 0)
     return cell.base - cell.pv + others // cell.length

@@ -1,7 +1,8 @@
 """From what was judged to the plan: slots, site and numbers in decimals."""
 
-from bisect import bisect_left
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Context, Decimal
 from fractions import Fraction
 
@@ -91,115 +92,128 @@ def _device(
     )
 
 
+@dataclass(slots=True)
+class _Part:
+    """What becomes one slot: pieces that follow each other and in which nothing changes that is
+    shown. `cost` in units of money; `level` at its end."""
+
+    start: int
+    end: int
+    shown: tuple[int, str, Decimal | None, str, bool, bool, int | None]
+    cost: int
+    level: float | None
+
+
 def _slots(judged: Judged, model: Model, reasons: Reasons) -> tuple[Slot, ...]:
     """Each segment cut by price.
 
     Storage also where it holds what self-use would move, heat also where it is blocked.
     """
-    site, problem = judged.site, judged.problem
-    pieces, measured = site.pieces, judged.devices[model.id]
-    several = isinstance(model, ScaledDevice) and len(model.demands) > 1
-    segments: Sequence[Segment] = measured.segments
-    if isinstance(model, ScaledStorage):
-        segments = _with_holds(model, segments, pieces.starts, pieces.ends)
-    if isinstance(model, ScaledThermal):
-        blocked = blocked_pieces(judged, model)
-        blocks = [Segment(pieces.starts[k], pieces.ends[k], 0) for k in blocked]
-        segments = sorted([*segments, *blocks])
-    slots: list[Slot] = []
-    k = 0
-    for one in segments:
-        k = min(k, len(pieces.cells) - 1)
-        while k and pieces.starts[k] > one.start:
-            k -= 1
-        while pieces.ends[k] <= one.start:
-            k += 1
-        while k < len(pieces.cells) and pieces.starts[k] < one.end:
-            cell = pieces.cells[k]
-            a, b = max(one.start, cell.start), min(one.end, cell.end)
-            mode = mode_of(judged, model, k, one.power)
-            if b > a and (one.power or mode in ("hold", "block")):
-                price = cell.price if judged.imports(k) else cell.export_price
-                level = None
-                if measured.levels and b == cell.end and k + 1 < len(measured.levels):
-                    level = Decimal(repr(round(measured.levels[k + 1], 4)))
-                _add(
-                    slots,
-                    Slot(
-                        start=problem.situation.now + a,
-                        end=problem.situation.now + b,
-                        power_w=_watts(one.power, problem.units.power_scale),
-                        mode=mode,
-                        price=problem.timeline.at(a).given,
-                        cost=decimal(problem.units.currency(one.power * (b - a) * price)),
-                        reason=reasons.slot(model, k, one._replace(start=a, end=b)),
-                        estimated=cell.estimated,
-                        unknown=cell.unknown,
-                        demand=one.demand if several else None,
-                        temperature_c=level if isinstance(model, ScaledThermal) else None,
-                        energy_kwh=level if isinstance(model, ScaledStorage) else None,
-                    ),
-                )
-            if cell.end >= one.end:
-                break
-            k += 1
+    now, units = judged.problem.situation.now, judged.problem.units
+    slots = []
+    for part in _parts(judged, model, reasons):
+        power, mode, price, reason, estimated, unknown, demand = part.shown
+        level = None if part.level is None else Decimal(repr(round(part.level, 4)))
+        slots.append(
+            Slot(
+                start=now + part.start,
+                end=now + part.end,
+                power_w=Decimal(power) / Decimal(units.power_scale),
+                mode=mode,
+                price=price,
+                cost=decimal(units.currency(part.cost)),
+                reason=reason,
+                estimated=estimated,
+                unknown=unknown,
+                demand=demand,
+                temperature_c=level if isinstance(model, ScaledThermal) else None,
+                energy_kwh=level if isinstance(model, ScaledStorage) else None,
+            )
+        )
     return tuple(slots)
 
 
-def _with_holds(
-    model: ScaledStorage, segments: Sequence[Segment], starts: Sequence[int], ends: Sequence[int]
-) -> list[Segment]:
-    """With segments of 0 W in every cell before the horizon in which it does nothing."""
-    busy: set[int] = set()
-    for one in segments:
-        busy.update(starts[bisect_left(starts, one.start) : bisect_left(starts, one.end)])
-    idle = [
-        Segment(starts[k], ends[k], 0)
-        for k in range(len(model.available))
-        if starts[k] not in busy and model.available[k]
-    ]
-    return sorted([*segments, *idle])
+def _parts(judged: Judged, model: Model, reasons: Reasons) -> Iterator[_Part]:
+    problem, pieces = judged.problem, judged.site.pieces
+    grid, timeline = problem.grid, problem.timeline
+    levels = judged.devices[model.id].levels
+    several = isinstance(model, ScaledDevice) and len(model.demands) > 1
+    part: _Part | None = None
+    for one in _shown_segments(judged, model):
+        b = one.start
+        while b < one.end:
+            k = bisect_right(pieces.ends, b)
+            if k == len(pieces.cells):
+                break
+            cell = pieces.cells[k]
+            a, b = max(b, cell.start), min(one.end, cell.end)
+            if not problem.coupled:
+                # Where other devices switch is nothing to this one.
+                b = min(one.end, max(b, grid.ends[grid.index(a)]))
+            mode = mode_of(judged, model, k, one.power)
+            if b <= a or not (one.power or mode in ("hold", "block")):
+                continue
+            price = cell.price if judged.imports(k) else cell.export_price
+            reason = reasons.slot(model, k, Segment(a, b, one.power, one.demand))
+            demand = one.demand if several else None
+            given = timeline.at(a).given
+            shown = one.power, mode, given, reason, cell.estimated, cell.unknown, demand
+            cost = one.power * (b - a) * price
+            level = levels[k + 1] if b == cell.end and k + 1 < len(levels) else None
+            if part is not None and part.end == a and part.shown == shown:
+                part.end, part.level = b, level
+                part.cost += cost
+                continue
+            if part is not None:
+                yield part
+            part = _Part(a, b, shown, cost, level)
+    if part is not None:
+        yield part
 
 
-def _watts(power: int, scale: int) -> Decimal:
-    return Decimal(power) / Decimal(scale)
+def _shown_segments(judged: Judged, model: Model) -> Sequence[Segment]:
+    segments: Sequence[Segment] = judged.devices[model.id].segments
+    if isinstance(model, ScaledStorage):
+        return sorted([*segments, *_holds(judged, model)])
+    if isinstance(model, ScaledThermal):
+        pieces = judged.site.pieces
+        blocked = blocked_pieces(judged, model)
+        blocks = [Segment(pieces.starts[k], pieces.ends[k], 0) for k in blocked]
+        return sorted([*segments, *blocks])
+    return segments
 
 
-def _add(slots: list[Slot], slot: Slot) -> None:
-    """Append, or prolong the last slot where nothing that is shown changes."""
-    last = slots[-1] if slots else None
-    if last is None or last.end != slot.start or _shown(last) != _shown(slot):
-        slots.append(slot)
-        return
-    slots[-1] = Slot(
-        *(last.start, slot.end, last.power_w, last.mode, last.price, last.cost + slot.cost),
-        *(last.reason, last.estimated, last.unknown, last.demand),
-        *(slot.temperature_c, slot.energy_kwh),
-    )
-
-
-def _shown(slot: Slot) -> tuple[object, ...]:
-    return (
-        *(slot.power_w, slot.mode, slot.price, slot.reason),
-        *(slot.estimated, slot.unknown, slot.demand),
-    )
+def _holds(judged: Judged, model: ScaledStorage) -> Iterator[Segment]:
+    """Cells before the horizon in which it does nothing where its own logic would, at 0 W."""
+    pieces, busy = judged.site.pieces, judged.site.energy[model.id]
+    for k, there in enumerate(model.available):
+        if there and k not in busy and mode_of(judged, model, k, 0) == "hold":
+            yield Segment(pieces.starts[k], pieces.ends[k], 0)
 
 
 def _site(judged: Judged) -> tuple[SiteSpan, ...]:
     """What goes in and out, in watts to a milliwatt; spans that are alike are one."""
     now, scale = judged.problem.situation.now, judged.problem.units.power_scale
-    spans: list[SiteSpan] = []
-    for cell, flow in zip(judged.site.pieces.cells, judged.site.flows, strict=True):
-        powers = [
-            Decimal(round(energy * 1000 / (cell.length * scale))) / 1000
-            for energy in (flow.imported, flow.exported, flow.curtailed)
-        ]
-        last = spans[-1] if spans else None
-        if last is not None and [last.import_w, last.export_w, last.curtailed_w] == powers:
-            spans[-1] = SiteSpan(last.start, now + cell.end, *powers)
-        else:
-            spans.append(SiteSpan(now + cell.start, now + cell.end, *powers))
-    return tuple(spans)
+    found: list[tuple[int, int, int]] = []
+    begins: list[int] = []
+    cells, flows = judged.site.pieces.cells, judged.site.flows
+    for k, cell in enumerate(cells):
+        if found and not flows.net[k] and not any(found[-1]) and not flows.curtailed(k):
+            continue
+        flow, seconds = flows[k], cell.length * scale
+        powers = (
+            round(flow.imported * 1000 / seconds),
+            round(flow.exported * 1000 / seconds),
+            round(flow.curtailed * 1000 / seconds),
+        )
+        if not found or found[-1] != powers:
+            found.append(powers)
+            begins.append(now + cell.start)
+    ends = [*begins[1:], now + cells[-1].end if cells else now]
+    return tuple(
+        SiteSpan(start, end, *(Decimal(power) / 1000 for power in powers))
+        for start, end, powers in zip(begins, ends, found, strict=False)
+    )
 
 
 __all__ = ["ScaledProgram", "plan_of"]

@@ -43,6 +43,11 @@ class Problem:
     def by_id(self) -> dict[str, Model]:
         return {model.id: model for model in self.models}
 
+    @cached_property
+    def idle_costs(self) -> dict[int, tuple[int, int]]:
+        """Cost and margin of the idle house, by how many cells are judged: no plan changes them."""
+        return {}
+
     def parts(self) -> list["Problem"]:
         """Problems that do not touch each other: alone every device is one."""
         if self.coupled or len(self.models) < 2:
@@ -63,6 +68,10 @@ class Problem:
         if self.coupled:
             return Pieces(cells, starts, ends)
         marks = {t for own in segments for one in own for t in (one.start, one.end)}
+        if ends and marks and max(marks) > ends[-1]:
+            # Late energy is served however late; no price tells that time apart.
+            cells = [*cells[:-1], replace(cells[-1], end=max(marks))]
+            ends = [*ends[:-1], cells[-1].end]
         cuts = sorted(marks - set(starts) - {ends[-1] if ends else 0})
         if not cuts:
             return Pieces(cells, starts, ends)

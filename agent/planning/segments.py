@@ -1,5 +1,6 @@
 """What a device does over time, as every engine writes it and the judge reads it."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -64,18 +65,22 @@ def clipped(segments: Iterable[Segment], start: int, end: int) -> list[Segment]:
     ]
 
 
-def energies(segments: Sequence[Segment], starts: Sequence[int], ends: Sequence[int]) -> list[int]:
-    """Energy in each of the pieces, which are in time order and do not overlap."""
-    out = [0] * len(starts)
-    k = 0
+def energies(
+    segments: Sequence[Segment], starts: Sequence[int], ends: Sequence[int]
+) -> dict[int, int]:
+    """Energy by piece, of those that are touched; pieces are in time order and do not overlap."""
+    out: dict[int, int] = {}
     for one in segments:
-        while k > 0 and ends[k - 1] > one.start:
-            k -= 1
-        while k < len(starts) and ends[k] <= one.start:
-            k += 1
+        k = bisect_right(ends, one.start)
         while k < len(starts) and starts[k] < one.end:
             overlap = min(one.end, ends[k]) - max(one.start, starts[k])
             if overlap > 0:
-                out[k] += one.power * overlap
+                out[k] = out.get(k, 0) + one.power * overlap
             k += 1
     return out
+
+
+def add_to(total: list[int], energy: Mapping[int, int]) -> None:
+    """Adds energy by piece to what is known of all pieces."""
+    for k, own in energy.items():
+        total[k] += own

@@ -1,6 +1,6 @@
 """The balance of the site in one piece of time: import, export, curtailment, and what they cost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -18,13 +18,40 @@ class Flow:
     curtailed: int
 
 
+class Flows:
+    """What goes in and out in each piece of time, kept as two numbers of each."""
+
+    def __init__(self, count: int) -> None:
+        # Import less export.
+        self.net = [0] * count
+        self._curtailed: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self.net)
+
+    def __getitem__(self, k: int) -> Flow:
+        net = self.net[k]
+        return Flow(max(0, net), max(0, -net), self.curtailed(k))
+
+    def __iter__(self) -> Iterator[Flow]:
+        return map(self.__getitem__, range(len(self.net)))
+
+    def curtailed(self, k: int) -> int:
+        return self._curtailed.get(k, 0)
+
+    def put(self, k: int, flow: Flow) -> None:
+        self.net[k] = flow.imported - flow.exported
+        if flow.curtailed:
+            self._curtailed[k] = flow.curtailed
+
+
 @dataclass(frozen=True, slots=True)
 class SiteMoney:
     """In units of money: energy and capacity charge; `margin`: what estimates count more."""
 
     cost: int
     margin: int
-    flows: tuple[Flow, ...]
+    flows: Flows
 
 
 def site_money(
@@ -33,31 +60,39 @@ def site_money(
     devices: Sequence[int],
     *,
     idle: bool = False,
-    giving: Sequence[bool] = (),
-    from_roof: Sequence[bool] = (),
+    giving: Container[int] = (),
+    from_roof: Container[int] = (),
     beyond: Mapping[int, int] = MappingProxyType({}),
 ) -> SiteMoney:
     """`devices`: energy of all devices by piece; `idle`: a house that curtails what it must only.
 
-    `giving` marks pieces in which a storage that may not sell discharges, `from_roof` those in
-    which one charges that may not do so from the grid; `beyond`: energy by piece that import limits
-    see above the mean.
+    `giving`: pieces in which a storage that may not sell discharges, `from_roof` those in which one
+    charges that may not do so from the grid; `beyond`: energy by piece that import limits see above
+    the mean.
     """
     cost = margin = 0
-    flows = []
+    flows = Flows(len(pieces.cells))
     freely = problem.situation.site.pv_curtailable and not idle
+    limited = problem.grid.export_limit is not None
     for k, (cell, energy) in enumerate(zip(pieces.cells, devices, strict=True)):
         net = (cell.base - cell.pv) * cell.length + energy
-        bound = freely and cell.pv and not (giving and giving[k])
-        flow = (
-            _freely(problem, cell, net, beyond.get(k, 0), not (from_roof and from_roof[k]))
-            if bound
-            else settled(problem, cell, net)
-        )
-        flows.append(flow)
-        cost += flow.imported * cell.price - flow.exported * cell.export_price
-        margin += flow.imported * (cell.choice - cell.price)
-    return SiteMoney(cost + capacity_cost(problem, pieces, flows), margin, tuple(flows))
+        if cell.pv and (freely or limited):
+            bound = freely and k not in giving
+            flow = (
+                _freely(problem, cell, net, beyond.get(k, 0), k not in from_roof)
+                if bound
+                else settled(problem, cell, net)
+            )
+            flows.put(k, flow)
+            net = flows.net[k]
+        else:
+            flows.net[k] = net
+        if net > 0:
+            cost += net * cell.price
+            margin += net * (cell.choice - cell.price)
+        elif net:
+            cost += net * cell.export_price
+    return SiteMoney(cost + capacity_cost(problem, pieces, flows), margin, flows)
 
 
 def settled(problem: Problem, cell: SiteCell, net: int) -> Flow:
@@ -92,7 +127,7 @@ def _freely(problem: Problem, cell: SiteCell, net: int, beyond: int, imports: bo
     return Flow(max(0, rest), max(0, -rest), curtailed)
 
 
-def capacity_cost(problem: Problem, pieces: Pieces, flows: Sequence[Flow]) -> int:
+def capacity_cost(problem: Problem, pieces: Pieces, flows: Flows) -> int:
     """What the rise of the highest window means costs, of this period and the next."""
     charge = problem.situation.site.capacity_charge
     if charge is None:

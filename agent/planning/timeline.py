@@ -5,11 +5,12 @@ with a scale that also carries the mean of the rates, so that sums never round.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
+from itertools import accumulate
 
 from agent.energy.situation import Flexible, RateSpan, Situation
 from agent.planning.units import places, scaled
@@ -39,40 +40,42 @@ class Timeline:
 
     def __init__(self, situation: Situation) -> None:
         self.now = situation.now
-        spans = [
-            (max(0, rate.start - self.now), rate.end - self.now, rate)
-            for rate in situation.import_rates
-            if rate.end > self.now
-        ]
-        known = [span for span in spans if span[2].confidence > 0]
-        self.horizon = max([end for _, end, _ in known], default=0)
-        self._known_end = self._last_known(situation)
+        rates = situation.import_rates
+        ahead = rates[bisect_right(rates, self.now, key=lambda rate: rate.end) :]
+        self.horizon = self._last_known(situation)
         scale = 10 ** _finest(situation)
-        weighed = sum(scaled(rate.price, scale) * (end - start) for start, end, rate in known)
-        length = sum(end - start for start, end, _ in known)
+        weighed = length = 0
+        for rate in ahead:
+            if rate.confidence > 0:
+                seconds = rate.end - max(self.now, rate.start)
+                weighed += scaled(rate.price, scale) * seconds
+                length += seconds
         self.mean = Fraction(weighed, length * scale) if length else Fraction(0)
         thin = (self.mean * scale).denominator
         self.scale = scale * thin
-        self._count(self._cells(spans, situation.planner.estimate_margin_per_kwh))
+        self._count(self._cells(ahead, situation.planner.estimate_margin_per_kwh))
 
     def _count(self, spans: list[PriceSpan]) -> None:
         """Takes the spans and sums them up."""
         self.spans = spans
         self.starts = [cell.start for cell in spans]
-        self._price_before: list[int] = []
-        self._choice_before: list[int] = []
+        self._price_before = list(
+            accumulate((one.price * (one.end - one.start) for one in spans[:-1]), initial=0)
+        )
+        # Without margins both are one list.
+        self._choice_before = self._price_before
+        if any(one.choice != one.price for one in spans):
+            self._choice_before = list(
+                accumulate((one.choice * (one.end - one.start) for one in spans[:-1]), initial=0)
+            )
         self._unknown_before: list[int] = []
         self._instants_before: list[int] = []
-        price = choice = unknown = instants = 0
-        for cell in self.spans:
-            self._price_before.append(price)
-            self._choice_before.append(choice)
+        unknown = instants = 0
+        for cell in spans:
             self._unknown_before.append(unknown)
             self._instants_before.append(instants)
-            span = cell.end - cell.start
-            price += cell.price * span
-            choice += cell.choice * span
             if cell.unknown:
+                span = cell.end - cell.start
                 unknown += span
                 instants += (cell.start + cell.end - 1) * span // 2
 
@@ -92,15 +95,17 @@ class Timeline:
         return out
 
     def _last_known(self, situation: Situation) -> int:
-        ends = [rate.end for rate in situation.import_rates if rate.confidence > 0]
-        return max([end - self.now for end in ends], default=0)
+        """The end of the last rate that is known, now where that is past."""
+        known = (rate for rate in reversed(situation.import_rates) if rate.confidence > 0)
+        last = next(known, None)
+        return 0 if last is None else max(0, last.end - self.now)
 
     @property
     def horizon_at(self) -> int:
         """The horizon as an instant: now where every known rate is past."""
-        return self.now + max(0, self._known_end)
+        return self.now + self.horizon
 
-    def _cells(self, spans: list[tuple[int, int, RateSpan]], margin: Decimal) -> list[PriceSpan]:
+    def _cells(self, rates: Sequence[RateSpan], margin: Decimal) -> list[PriceSpan]:
         mean = int(self.mean * self.scale)
         cells: list[PriceSpan] = []
 
@@ -122,10 +127,14 @@ class Timeline:
                 cells.append(cell)
 
         at = 0
-        for start, end, rate in spans:
+        for rate in rates:
+            start = rate.start - self.now
             if start > at:
                 add(at, start, None)
-            add(start, end, rate)
+                at = start
+            end = rate.end - self.now
+            # Where nothing lies between, the end of one span is the start of the next.
+            add(at, end, rate)
             at = end
         add(at, FOREVER, None)
         return cells
@@ -190,10 +199,10 @@ def _alike(one: PriceSpan, other: PriceSpan) -> bool:
 def _finest(situation: Situation) -> int:
     """Decimal places in which every amount of money of the Situation is whole."""
     planner = situation.planner
-    doubts = places(rate.confidence for rate in situation.import_rates)
+    doubts = places({rate.confidence for rate in situation.import_rates})
     margin = places((planner.estimate_margin_per_kwh,)) + doubts
     prices = places(
-        rate.price for rates in (situation.import_rates, situation.export_rates) for rate in rates
+        {rate.price for rates in (situation.import_rates, situation.export_rates) for rate in rates}
     )
     other = [planner.change_cost]
     for device in situation.devices:

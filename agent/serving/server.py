@@ -80,7 +80,7 @@ async def serving(
             server.close()
         # Whoever waits for an answer is given it within that time, and nobody else is waited for.
         await runner.cleanup()
-        connections.abort_all()
+        connections.close()
         loop.set_exception_handler(before)
 
 

@@ -25,8 +25,9 @@ log = logging.getLogger(__name__)
 
 # The process ends by itself when it was not asked for so long.
 IDLE_S = 60.0
-# A programme of more cells is not solved while anybody waits, and telling it takes much memory.
-MOST_CELLS = 20_000
+# Cells times devices: of more than so many nothing is known in time, per second that is left, and
+# telling the solver takes more memory than a gateway has to spare.
+MOST_SIZE, SIZE_IN_A_SECOND = 6000, 2000
 # With less time left nobody is asked.
 LEAST_S = 0.05
 # What judging and writing the plan take after the answer, and how late an answer may be.
@@ -90,7 +91,10 @@ class SolverClient:
     ) -> Proposal | None:
         if self._usable is None:
             self._usable = self._available()
-        if not problem.coupled or not self._usable or len(problem.grid.cells) > MOST_CELLS:
+        if not problem.coupled or not self._usable:
+            return None
+        size = problem.grid.boundary(problem.grid.end) * len(problem.models)
+        if size > min(MOST_SIZE, SIZE_IN_A_SECOND * deadline.left()):
             return None
         with self._lock:
             ends = time.monotonic() + min(deadline.left(), 3600.0) - AFTER_S

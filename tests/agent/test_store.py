@@ -237,6 +237,24 @@ async def test_a_disk_that_hangs_holds_up_neither_the_loop_nor_reading(path: Pat
         assert store.problem is None
 
 
+async def test_a_disk_that_hangs_is_said_though_nobody_waits_for_it(path: Path) -> None:
+    said = asyncio.Event()
+    with opened(path) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        def look() -> None:
+            if "does not keep up" in user_must_act(store):
+                said.set()
+
+        store.on_problem = look
+        answer = store.submit((PUT, ("a", "1")))
+        async with asyncio.timeout(60):
+            await said.wait()
+        store.on_problem = lambda: None
+        other.execute("ROLLBACK")
+        await answer
+
+
 async def test_what_waits_for_a_disk_that_hangs_is_bounded(path: Path) -> None:
     with opened(path) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -17,9 +17,11 @@ from agent.config.base import Section
 from agent.config.devices import DeviceSection, EnergyNeed
 from agent.config.site import LimitScope
 from agent.config.yaml_file import cut_texts
+from agent.control.offline_rules import offline_rules
+from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import DeviceType
 from agent.home.controllable import allowed_w, dim_allowance_w
-from agent.home.kinds import KINDS, profile_of
+from agent.home.kinds import KINDS
 from agent.home.kinds.ev_charger import EvCharger
 from agent.home.kinds.meter import Meter
 from agent.home.kinds.pv_inverter import PvInverter
@@ -48,13 +50,17 @@ def check_settings(config: Config, path: Path) -> Iterator[CheckResult]:
     yield from _check_scope(config)
     yield from _check_export(config)
     yield from check_units(config)
+    # What the agent learned of the rest of the house, if anything, is not known here.
+    offline = offline_rules(config, float(config.site.base_load_w))
+    if offline.why is not None:
+        yield warning("limit", offline.why, "lower offline_power_w, or accept it")
     if not config.devices:
         yield warning("devices", "none; only prices are published", "add some to devices:")
     for device in config.devices:
         if isinstance(device, Meter | PvInverter) and not device.controlled:
             yield passed(device.id, f"{device.role} meter, only read")
             continue
-        yield passed(device.id, _describe(device, config))
+        yield passed(device.id, _describe(device, offline.profiles[device.id]))
         yield from check_commands(device, config)
         if isinstance(device, EvCharger):
             yield from _check_phases(device)
@@ -109,11 +115,11 @@ def _check_placeholders(config: Config) -> Iterator[CheckResult]:
         )
 
 
-def _describe(device: DeviceSection, config: Config) -> str:
+def _describe(device: DeviceSection, profile: DeviceProfile) -> str:
     described = KINDS[device.type].describe(device)
     if device.adapter.without_agent:
         return f"{described}; without the agent it {device.adapter.without_agent}"
-    offline = profile_of(device, config).offline
+    offline = profile.offline
     says_power = offline.power_w or offline.mode == "limit"
     power = f" at {offline.power_w} W" if says_power else ""
     return f"{described}; when nobody answers: {offline.mode}{power}"

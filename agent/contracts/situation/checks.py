@@ -39,7 +39,7 @@ def distinct(parent: Reader, key: str) -> None:
 
 def read_spans(parent: Reader, key: str, read: Callable[[Reader, int, int], T]) -> list[T]:
     """The spans of one list in time order; an overlap is a fault of the later one."""
-    found: list[tuple[datetime, datetime, str, T]] = []
+    found: list[tuple[datetime, datetime, int | None, T]] = []
 
     def one(reader: Reader) -> None:
         start, end = reader.instant("start", required=True), reader.instant("end", required=True)
@@ -50,16 +50,17 @@ def read_spans(parent: Reader, key: str, read: Callable[[Reader, int, int], T]) 
         span = read(reader, whole_second(start), whole_second(end))
         reader.close()
         if not broken and start is not None and end is not None:
-            found.append((start, end, reader.path, span))
+            found.append((start, end, reader.index, span))
 
-    parent.children(key, one)
+    parent.children(key, one, spans=True)
     found.sort(key=lambda entry: entry[:2])
     for before, after in pairwise(found):
         if after[0] < before[1]:
             parent.faults.append(
                 Fault(
-                    f"{after[2]}.start",
-                    f"begins before {before[2]} ends; expected spans that do not overlap",
+                    f"{parent.path_of(key)}[{after[2]}].start",
+                    f"begins before {parent.path_of(key)}[{before[2]}] ends; "
+                    "expected spans that do not overlap",
                 )
             )
     return [entry[3] for entry in found]

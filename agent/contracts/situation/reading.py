@@ -14,7 +14,7 @@ from agent.contracts.situation.planner import read_planner
 from agent.contracts.situation.site import read_site
 from agent.contracts.situation.writing import SCHEMA
 from agent.energy.instants import to_unix_ceil
-from agent.energy.situation import Planner, RateSpan, Site, Situation
+from agent.energy.situation import ONE, Planner, RateSpan, Site, Situation
 from agent.errors import Fault
 
 # No home has more, as in `checks`.
@@ -28,7 +28,7 @@ LONGEST_PRICE = 24
 
 def parse_situation(text: str | bytes) -> Situation:
     """The Situation in a JSON text. Raises Refusal with all faults."""
-    return read_situation(_decoded(text))
+    return _read(_decoded(text), ours=True)
 
 
 def _decoded(text: str | bytes) -> object:
@@ -43,13 +43,15 @@ def _decoded(text: str | bytes) -> object:
 
 def read_situation(document: object) -> Situation:
     """The Situation in a decoded document; floats in it count as their shortest decimal text."""
+    return _read(document, ours=False)
+
+
+def _read(document: object, *, ours: bool) -> Situation:
+    """`ours`: nobody else holds the document, so what was read of it need not be kept."""
     faults: list[Fault] = []
     if not isinstance(document, dict):
         raise Refusal([Fault("", f"is {_kind(document)}; expected an object, schema {SCHEMA}")])
-    top = Reader(dict(document), "", faults)
-    # Of a document that nobody else holds, lists go when they are read.
-    del document
-    situation = _situation(top)
+    situation = _situation(Reader(document, "", faults, consumes=ours))
     if faults or situation is None:
         raise Refusal(faults)
     return situation
@@ -91,9 +93,7 @@ def _situation(top: Reader) -> Situation | None:
         at_most(top, key, most)
     at_most(top, "devices", MOST_DEVICES)
     rates = read_spans(top, "import_rates", _rate)
-    top.release("import_rates")
     exports = read_spans(top, "export_rates", _rate)
-    top.release("export_rates")
     site = top.child("site", read_site)
     planner = top.child("planner", read_planner)
     devices = [
@@ -133,6 +133,6 @@ def _rate(reader: Reader, start: int, end: int) -> RateSpan:
         start,
         end,
         reader.number("price", required=True),
-        reader.number("confidence", Decimal(1), least=0, most=1),
+        reader.number("confidence", ONE, least=0, most=1),
         reader.optional_number("carbon_g_per_kwh"),
     )

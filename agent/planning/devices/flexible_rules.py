@@ -260,4 +260,4 @@ def full_powers(segments: Sequence[Segment], pieces: Pieces) -> dict[int, int]:
             highest[k] = max(highest.get(k, 0), one.power)
             k += 1
     energy = energies(segments, pieces.starts, pieces.ends)
-    return {k: top * pieces.cells[k].length - energy[k] for k, top in highest.items()}
+    return {k: top * pieces.cells[k].length - energy.get(k, 0) for k, top in highest.items()}

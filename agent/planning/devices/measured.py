@@ -1,5 +1,6 @@
 """What one device contributes to a plan: energy, aims, money beside energy, broken rules."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +15,16 @@ class Pieces:
     cells: Sequence[SiteCell]
     starts: Sequence[int]
     ends: Sequence[int]
+
+    def cut_within(self, one: Segment) -> bool:
+        """Whether a segment begins or ends within a piece."""
+        return not (_holds(self.starts, one.start) and _holds(self.ends, one.end))
+
+
+def _holds(instants: Sequence[int], at: int) -> bool:
+    """Whether an instant is among some in time order."""
+    k = bisect_left(instants, at)
+    return k < len(instants) and instants[k] == at
 
 
 @dataclass(slots=True)

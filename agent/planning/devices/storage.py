@@ -1,6 +1,7 @@
 """A battery, or a car that can give back: energies in kWh (floats: physics), cell by cell."""
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,10 +18,10 @@ SAME_KWH = 0.005
 
 @dataclass(frozen=True, slots=True)
 class ScaledStorage:
-    """Lists are by cell of the grid before the horizon.
+    """`available`: by cell of the grid before the horizon.
 
-    `arrives[k]`: the energy that it comes with at the start of cell k, None where nothing changes;
-    `departs[k]`: what it comes back with after it left at the end of cell k, where leaving counts.
+    `arrives`: by cell, the energy that it comes with at its start, where that changes anything;
+    `departs`: what it comes back with after it left at the end of a cell, where leaving counts.
     """
 
     id: str
@@ -38,8 +39,8 @@ class ScaledStorage:
     export: bool
     targets: tuple[tuple[int, float], ...]
     available: tuple[bool, ...]
-    arrives: tuple[float | None, ...]
-    departs: tuple[float | None, ...]
+    arrives: Mapping[int, float]
+    departs: Mapping[int, float]
 
     def stored(self, step: Callable[[int, float], float]) -> tuple[float, list[float]]:
         """What is valued (the end, departures less returns), and energies at now and cell ends.
@@ -49,10 +50,9 @@ class ScaledStorage:
         value, energy = 0.0, self.energy_kwh
         path = [energy]
         for k in range(len(self.available)):
-            came = self.arrives[k]
-            energy = step(k, energy if came is None else came)
+            energy = step(k, self.arrives.get(k, energy))
             path.append(energy)
-            back = self.departs[k]
+            back = self.departs.get(k)
             if back is not None:
                 value += energy - back
         return value + energy, path
@@ -68,7 +68,7 @@ def scaled_storage(
     situation: Situation, device: Storage, timeline: Timeline, grid: Grid, units: Units
 ) -> ScaledStorage:
     now = situation.now
-    cells = grid.cells[: grid.horizon_cells]
+    starts, ends = grid.starts[: grid.horizon_cells], grid.ends[: grid.horizon_cells]
     spans = [
         (a.start - now, a.end - now, None if a.arrives_kwh is None else float(a.arrives_kwh))
         for a in device.available or ()
@@ -86,7 +86,7 @@ def scaled_storage(
         counted = end > 0 and back < timeline.horizon and kwh is not None
         if counted and kwh is not None and not any(start < at <= end for at, _ in targets):
             departures[end] = kwh
-    arrivals = {start: kwh for start, _, kwh in spans if start > 0}
+    arrivals = {start: kwh for start, _, kwh in spans if start > 0 and kwh is not None}
     top = device.max_kwh
     return ScaledStorage(
         id=device.id,
@@ -103,13 +103,16 @@ def scaled_storage(
         grid_charge=device.grid_charge,
         export=device.export,
         targets=targets,
-        available=tuple(
-            device.available is None or any(a <= cell.start < b for a, b, _ in spans)
-            for cell in cells
-        ),
-        arrives=tuple(arrivals.get(cell.start) for cell in cells),
-        departs=tuple(departures.get(cell.end) for cell in cells),
+        available=tuple(device.available is None or _within(spans, at) for at in starts),
+        arrives={k: arrivals[at] for k, at in enumerate(starts) if at in arrivals},
+        departs={k: departures[at] for k, at in enumerate(ends) if at in departures},
     )
+
+
+def _within(spans: Sequence[tuple[int, int, float | None]], at: int) -> bool:
+    """Whether an instant lies in one of some spans in time order."""
+    k = bisect_right(spans, at, key=lambda span: span[0]) - 1
+    return k >= 0 and at < spans[k][1]
 
 
 def measure_storage(
@@ -119,20 +122,26 @@ def measure_storage(
     out = Measured(segments=own)
     drawn = energies(own, pieces.starts, pieces.ends)
     worn = 0
+    # What is to be stored at the end of a cell.
+    due: dict[int, list[float]] = {}
+    for at, wanted in device.targets:
+        due.setdefault(bisect_left(pieces.ends, at), []).append(wanted)
     faults = out.faults
     for one in own:
-        if one.start not in pieces.starts or one.end not in pieces.ends:
+        if pieces.cut_within(one):
             faults.append(f"changes its power within a cell, at {one.start} or {one.end}")
         if one.power > device.charge or -one.power > device.discharge:
             faults.append(f"charges or gives at {one.power}")
-    if any(drawn[len(device.available) :]):
+    if any(energy for k, energy in drawn.items() if k >= len(device.available)):
         faults.append("works after the horizon")
 
     def step(k: int, energy: float) -> float:
         nonlocal worn
+        moved = drawn.get(k, 0)
+        if not moved and k not in due and device.min_kwh <= energy <= device.max_kwh:
+            return energy
         cell = pieces.cells[k]
         hours = cell.length / 3600
-        moved = drawn[k]
         if moved and not device.available[k]:
             faults.append(f"works at {cell.start}, while it is away")
         worn += max(0, -moved)
@@ -142,9 +151,8 @@ def measure_storage(
             faults.append(f"holds {after:.3f} kWh at {cell.end}, between {low} and {high}")
         beyond = max(device.min_kwh - after, after - device.max_kwh)
         out.outside_kwh_h += hours * beyond if beyond > SAME_KWH else 0.0
-        for at, wanted in device.targets:
-            if at == cell.end:
-                out.target_kwh += max(0.0, wanted - after)
+        for wanted in due.get(k, ()):
+            out.target_kwh += max(0.0, wanted - after)
         return after
 
     known = min(len(device.available), len(pieces.cells))
@@ -158,4 +166,9 @@ def measure_storage(
 
 def idle_value(device: ScaledStorage, units: Units) -> int:
     """What its energy is worth when nobody touches it."""
-    return units.money_of(device.final_value_per_kwh * device.stored(lambda _, energy: energy)[0])
+    value, energy = 0.0, device.energy_kwh
+    for k in sorted({*device.arrives, *device.departs}):
+        energy = device.arrives.get(k, energy)
+        if k in device.departs:
+            value += energy - device.departs[k]
+    return units.money_of(device.final_value_per_kwh * (value + energy))

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp
-from typing import TypeVar
+from operator import attrgetter
 
 from agent.energy.curve import interpolated
 from agent.energy.situation import ComfortSpan, PowerSpan, Situation, TemperatureSpan, Thermal
@@ -19,7 +19,7 @@ from agent.planning.segments import Segment, energies, joined, runs_of
 from agent.planning.timeline import Timeline
 from agent.planning.units import Units
 
-T = TypeVar("T", ComfortSpan, PowerSpan, TemperatureSpan)
+Piece = ComfortSpan | PowerSpan | TemperatureSpan
 
 HOUR_S = 3600
 # Within this a temperature counts as reached.
@@ -117,10 +117,7 @@ def scaled_thermal(
             timeline.horizon,
         ),
         temperature_c=float(device.temperature_c),
-        cells=tuple(
-            _heat_cell(situation, device, cell.start, cell.end)
-            for cell in grid.cells[: grid.horizon_cells]
-        ),
+        cells=_heat_cells(situation, device, grid),
         hygiene_by=by,
         hygiene_c=float(rule.temp_c) if rule is not None else 0.0,
         hygiene_hold_s=rule.hold_s if rule is not None else 0,
@@ -128,16 +125,34 @@ def scaled_thermal(
     )
 
 
-def _heat_cell(situation: Situation, device: Thermal, start: int, end: int) -> HeatCell:
-    when = situation.now + start
-    weather = _nearest(device.outdoor, when)
-    outdoor = 0.0 if weather is None else float(weather.temp_c)
-    drawn = _nearest(device.draw, when)
-    inside = drawn is not None and drawn.start <= when < drawn.end
-    gains = float(device.gains_w) - (float(drawn.power_w) if drawn and inside else 0.0)
+def _heat_cells(situation: Situation, device: Thermal, grid: Grid) -> tuple[HeatCell, ...]:
+    """Cells before the horizon; those that are alike are one object."""
+    known: dict[tuple[int, int, int, int], HeatCell] = {}
+    gains_w = float(device.gains_w)
+    out = []
+    for start, end in zip(grid.starts[: grid.horizon_cells], grid.ends, strict=False):
+        when = situation.now + start
+        weather = _nearest(device.outdoor, when)
+        draw = bisect_right(device.draw, when, key=_start) - 1
+        if draw >= 0 and when >= device.draw[draw].end:
+            draw = -1
+        comfort = _nearest(device.comfort, situation.now + end)
+        alike = weather, draw, comfort, end - start
+        if alike not in known:
+            outdoor = float(device.outdoor[weather].temp_c) if weather >= 0 else 0.0
+            gains = gains_w - (float(device.draw[draw].power_w) if draw >= 0 else 0.0)
+            bounds = device.comfort[comfort] if comfort >= 0 else None
+            known[alike] = _heat_cell(device, outdoor, gains, end - start, bounds)
+        out.append(known[alike])
+    return tuple(out)
+
+
+def _heat_cell(
+    device: Thermal, outdoor: float, gains: float, length: int, comfort: ComfortSpan | None
+) -> HeatCell:
     factor = cop_at(device, outdoor)
     capacity = float(device.capacity_kwh_per_c) * 1000
-    hours = (end - start) / HOUR_S
+    hours = length / HOUR_S
     loss = float(device.loss_w_per_c)
     if loss:
         keep = exp(-hours * loss / capacity)
@@ -145,22 +160,21 @@ def _heat_cell(situation: Situation, device: Thermal, start: int, end: int) -> H
         rise = (1 - keep) * factor / loss
     else:
         keep, constant, rise = 1.0, hours * gains / capacity, hours * factor / capacity
-    piece = _nearest(device.comfort, situation.now + end)
-    low = None if piece is None or piece.min_c is None else float(piece.min_c)
-    high = None if piece is None or piece.max_c is None else float(piece.max_c)
+    low = None if comfort is None or comfort.min_c is None else float(comfort.min_c)
+    high = None if comfort is None or comfort.max_c is None else float(comfort.max_c)
     return HeatCell(keep, constant, rise, low, high)
 
 
-def _nearest(spans: Sequence[T], when: int) -> T | None:
-    """The piece that holds at an instant, else the nearest one; they are in time order."""
-    after = bisect_right(spans, when, key=lambda span: span.start)
-    around = spans[max(0, after - 1) : after + 1]
-    return min(around, key=lambda span: _distance(span.start, span.end, when), default=None)
+_start = attrgetter("start")
 
 
-def _distance(start: int, end: int, when: int) -> int:
-    """Below 0 inside."""
-    return start - when if when < start else when - end
+def _nearest(spans: Sequence[Piece], when: int) -> int:
+    """Index of the piece that holds at an instant, else of the nearest one, else -1; they are in
+    time order."""
+    after = bisect_right(spans, when, key=_start)
+    if not 0 < after < len(spans) or when < spans[after - 1].end:
+        return min(max(0, after - 1), len(spans) - 1)
+    return after - 1 if when - spans[after - 1].end <= spans[after].start - when else after
 
 
 def cop_at(device: Thermal, outdoor: float) -> float:
@@ -185,7 +199,8 @@ def measure_thermal(
         count = device.incumbent.changes(seen, device.on_since, device.off_since)
         out.changes = count * device.incumbent.cost
     watts = [
-        units.watts(energy) / cell.length for energy, cell in zip(drawn, pieces.cells, strict=True)
+        units.watts(drawn[k]) / cell.length if k in drawn else 0.0
+        for k, cell in enumerate(pieces.cells)
     ]
     temperatures = device.temperatures(watts)
     out.levels = tuple(temperatures)
@@ -265,7 +280,7 @@ def _faults(device: ScaledThermal, segments: Sequence[Segment], pieces: Pieces) 
             found.append(f"runs at {one.power}, between {device.min_power} and {device.power}")
         if one.end > horizon:
             found.append("runs after the horizon")
-        if one.start not in pieces.starts or one.end not in pieces.ends:
+        if pieces.cut_within(one):
             found.append(f"changes its power within a cell, at {one.start} or {one.end}")
     goes_on = device.running and bool(runs) and runs[0][0] == 0
     until = min(device.mandatory_s, horizon)

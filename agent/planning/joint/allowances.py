@@ -122,7 +122,7 @@ class _Stores:
 
     def arrive(self, k: int) -> None:
         for one in self.stores:
-            came = one.arrives[k] if k < len(one.arrives) else None
+            came = one.arrives.get(k)
             if came is not None:
                 brought = (came - one.min_kwh) * self.problem.units.energy_scale
                 alone = len(self.stores) == 1

@@ -94,7 +94,7 @@ class JointEngine:
         energy = search.best.site.energy
         heated = [one for one in search.problem.models if isinstance(one, ScaledThermal)]
         patterns = {
-            one.id: (np.array(energy[one.id][: len(one.cells)]) > 0).astype(np.float64)
+            one.id: np.array([float(energy[one.id].get(k, 0) > 0) for k in range(len(one.cells))])
             for one in heated
         }
         self._memory.prefer(search.problem, patterns)

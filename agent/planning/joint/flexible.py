@@ -33,6 +33,7 @@ LEAST_ON_KW = 1e-3
 class FlexibleDevice:
     def __init__(self, house: House, device: ScaledDevice) -> None:
         self.house, self.device = house, device
+        first_column, first_row = house.milp.columns, house.milp.rows
         self.least, self.most = house.kw(device.min_power), house.kw(device.power)
         self.switched = bool(
             device.min_on_s
@@ -48,6 +49,17 @@ class FlexibleDevice:
             # Parts of cells would have to be whole steps: narrowed to whole cells here.
             self.with_parts = False
             house.exact = False
+        wanted = [one for one in device.demands if one.energy > 0]
+        # On for whole steps of its grid, at one power, for one demand: that takes what it takes.
+        self.coarse = (
+            device.grid_s >= CUTTING_GRID_S
+            and device.min_power >= device.power
+            and not device.running
+            and len(wanted) == 1
+            and wanted[0].hard
+            and wanted[0].cap is None
+            and not wanted[0].contiguous
+        )
         self.on: dict[int, int] = {}
         self.opened: set[int] = set()
         self.splits: list[SplitDemand] = []
@@ -92,11 +104,28 @@ class FlexibleDevice:
             drawn = [(split.power[k], 1.0) for split in self.splits if k in split.power]
             drawn += [(p.share, self.least) for split in self.splits for p in split.parts(k)]
             house.loads[k].append(Load(device.id, drawn, self.most))
-        add_needs(house, device, self.least, self.splits)
+        add_needs(house, device, self.least, self.splits, self.rounded)
         if self.switched:
             self._switch()
         else:
             self._one_at_a_time()
+        # What it added by itself until now.
+        self.columns = range(first_column, house.milp.columns)
+        self.own_rows = range(first_row, house.milp.rows)
+
+    def rounded(self, demand: ScaledDemand) -> int:
+        """Up to this energy a hard demand has no excess, but for what it cannot do without."""
+        device = self.device
+        seconds = demand.needed_s
+        if self.coarse:
+            seconds = demand.max_s
+        return max(demand.energy, seconds * device.power)
+
+    @property
+    def unavoidable(self) -> int:
+        """Energy above the need that its only demand gets whatever the plan."""
+        wanted = [one for one in self.device.demands if one.energy > 0]
+        return sum((one.max_s - one.needed_s) * self.device.power for one in wanted if self.coarse)
 
     def _tops(self, demand: ScaledDemand) -> dict[int, float]:
         """The most power by cell that window, cap and, for blocks, the limit leave."""

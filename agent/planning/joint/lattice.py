@@ -9,7 +9,7 @@ bound: with heat prices mu that is the sum of steps times the rises of mu, and o
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import floor, isfinite, log2
 
 import numpy as np
@@ -24,58 +24,60 @@ STAGES = ((0.004, 3000), (0.0015, 8000), (0.0005, 24000))
 PROOF = len(STAGES) - 1
 
 
-class HeatLattice:
-    """One device with hard comfort limits. Powers in kW, times in seconds, cells before the
-    horizon."""
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """How a device may go on and off, in seconds from now: `mandatory_s`, `blocked_s`: how long it
+    must stay on, or off, at first."""
+
+    min_on_s: int
+    min_off_s: int
+    running: bool
+    mandatory_s: int
+    blocked_s: int
+
+
+class Lattice:
+    """A device that is off or between its powers, and what it has taken since now. `step` is at
+    least so much, `nodes` how many of them there are at most, coarse to fine."""
 
     def __init__(
         self,
-        device: ScaledThermal,
-        starts: Sequence[int],
-        ends: Sequence[int],
-        scale: int,
+        powers: tuple[float, float],
+        runs: Runs,
+        cells: tuple[Sequence[int], Sequence[int]],
+        stages: Sequence[tuple[float, int]],
         kernel: Kernel,
     ) -> None:
-        """Comfort that cannot be had is asked for as far as it can."""
-        self.device, self.kernel = device, kernel
-        self.count = count = len(device.cells)
-        self.least = device.min_power / (1000 * scale)
-        self.most = device.power / (1000 * scale)
-        limits, _ = attainable(device, ends)
-        keep = np.ones(count + 1)
-        free = np.full(count + 1, device.temperature_c)
-        low, high = np.zeros(count + 1), np.full(count + 1, np.inf)
-        self.gain = np.zeros(count)
-        for i, cell in enumerate(device.cells):
-            keep[i + 1] = keep[i] * cell.keep
-            free[i + 1] = cell.keep * free[i] + cell.constant
-            self.gain[i] = 1000 * cell.rise_per_w / keep[i + 1]
-            coldest, warmest = limits[i]
-            if coldest is not None:
-                low[i + 1] = (coldest - free[i + 1]) / keep[i + 1]
-            if warmest is not None:
-                high[i + 1] = (warmest - free[i + 1]) / keep[i + 1]
-        self.keep = keep
-        # z never falls, so a limit binds before and after.
-        low = np.maximum.accumulate(low)
-        high = np.minimum.accumulate(high[::-1])[::-1]
-        reach = np.concatenate([[0.0], np.cumsum(self.gain * self.most)])
-        self.low, self.high = low, np.minimum(high, reach)
-        self.possible = bool(np.all(self.low <= self.high + 1e-9))
-        on = [_cells_of(starts, ends, i, device.min_on_s) for i in range(count)]
-        off = [_cells_of(starts, ends, i, device.min_off_s) for i in range(count)]
-        on_owed = _cells_of(starts, ends, 0, device.mandatory_s) if device.running else 0
-        off_owed = _cells_of(starts, ends, 0, device.blocked_s) if not device.running else 0
+        """`powers` in kW; `cells`: where they start and end. `keep`, `gain`, `low` and `high` are
+        for whoever knows them: see `limit`."""
+        self.kernel, self.stages = kernel, stages
+        self.least, self.most = powers
+        starts, ends = cells
+        self.count = count = len(starts)
+        on = [_cells_of(starts, ends, i, runs.min_on_s) for i in range(count)]
+        off = [_cells_of(starts, ends, i, runs.min_off_s) for i in range(count)]
+        on_owed = _cells_of(starts, ends, 0, runs.mandatory_s) if runs.running else 0
+        off_owed = _cells_of(starts, ends, 0, runs.blocked_s) if not runs.running else 0
         self.on_states = max([on_owed + 1, *on, 1])
         self.off_states = max([off_owed + 1, *off, 1])
-        self.first_state = on_owed if device.running else self.on_states + off_owed
+        self.first_state = on_owed if runs.running else self.on_states + off_owed
         self.on_owed: Ints = np.array([max(0, n - 1) for n in on], dtype=np.int32)
         self.off_owed: Ints = np.array([max(0, n - 1) for n in off], dtype=np.int32)
         self._bounds: dict[int, Shape] = {}
         self._plans: Shape | None = None
 
+    def limit(self, low: Floats, high: Floats, gain: Floats, keep: Floats) -> None:
+        """Limits of z by boundary, what a kW adds to it by cell, and how z counts."""
+        self.gain, self.keep = gain, keep
+        # z never falls, so a limit binds before and after.
+        low = np.maximum.accumulate(low)
+        high = np.minimum.accumulate(high[::-1])[::-1]
+        reach = np.concatenate([[0.0], np.cumsum(gain * self.most)])
+        self.low, self.high = low, np.minimum(high, reach)
+        self.possible = bool(np.all(self.low <= self.high + 1e-9))
+
     def _shape(self, stage: int, *, exact: bool) -> Shape:
-        least, nodes = STAGES[stage]
+        least, nodes = self.stages[stage]
         width = float(np.max((self.high - self.low) * self.keep))
         finest = max(least, width / nodes)
         step = np.array([finest * 2.0 ** floor(log2(1 / kept) + 1e-9) for kept in self.keep])
@@ -148,6 +150,45 @@ class HeatLattice:
     def leaning(self, prices: Prices, on: Floats, weight: float) -> Prices:
         """Prices at which being on where `on` says so (0 to 1) is cheaper by `weight`."""
         return replace(prices, on=prices.on + weight * (1.0 - 2.0 * on))
+
+
+class HeatLattice(Lattice):
+    """One device with hard comfort limits. Times in seconds, cells before the horizon."""
+
+    def __init__(
+        self,
+        device: ScaledThermal,
+        starts: Sequence[int],
+        ends: Sequence[int],
+        scale: int,
+        kernel: Kernel,
+    ) -> None:
+        """Comfort that cannot be had is asked for as far as it can."""
+        count = len(device.cells)
+        runs = Runs(
+            device.min_on_s,
+            device.min_off_s,
+            device.running,
+            device.mandatory_s,
+            device.blocked_s,
+        )
+        powers = device.min_power / (1000 * scale), device.power / (1000 * scale)
+        super().__init__(powers, runs, (starts[:count], ends[:count]), STAGES, kernel)
+        limits, _ = attainable(device, ends)
+        keep = np.ones(count + 1)
+        free = np.full(count + 1, device.temperature_c)
+        low, high = np.zeros(count + 1), np.full(count + 1, np.inf)
+        gain = np.zeros(count)
+        for i, cell in enumerate(device.cells):
+            keep[i + 1] = keep[i] * cell.keep
+            free[i + 1] = cell.keep * free[i] + cell.constant
+            gain[i] = 1000 * cell.rise_per_w / keep[i + 1]
+            coldest, warmest = limits[i]
+            if coldest is not None:
+                low[i + 1] = (coldest - free[i + 1]) / keep[i + 1]
+            if warmest is not None:
+                high[i + 1] = (warmest - free[i + 1]) / keep[i + 1]
+        self.limit(low, high, gain, keep)
 
 
 def _cells_of(starts: Sequence[int], ends: Sequence[int], first: int, seconds: int) -> int:

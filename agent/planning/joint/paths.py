@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -45,6 +46,13 @@ class Rates:
         return Rates(self.energy[cells], self.on[cells], self.degree[cells])
 
 
+class Owner(Protocol):
+    """A device with columns and rows of its own in the programme."""
+
+    columns: range
+    own_rows: range
+
+
 class HeatPaths:
     """One thermal device that is on or off, with comfort limits that hold and nothing else to keep.
 
@@ -58,8 +66,8 @@ class HeatPaths:
         self.lattice = HeatLattice(device, house.starts, house.ends, scale, kernel)
         self.count = count = heat.count
         self._hours = np.array(house.hours[:count])
-        self._power = _shared(house, heat, [heat.power[k] for k in range(count)])
-        self._on = _shared(house, heat, [heat.on[k] for k in range(count)])
+        self._power = shared(house, heat, [heat.power[k] for k in range(count)])
+        self._on = shared(house, heat, [heat.on[k] for k in range(count)])
         self._edges(house)
 
     def _edges(self, house: House) -> None:
@@ -149,15 +157,15 @@ def mixed(one: Prices, other: Prices, share: float) -> Prices:
 _Entries = tuple["np.ndarray[tuple[int], np.dtype[np.int64]]", list[int], Floats]
 
 
-def _shared(house: House, heat: ThermalDevice, columns: Sequence[int]) -> _Entries:
+def shared(house: House, device: Owner, columns: Sequence[int]) -> _Entries:
     """Entries of these columns (by cell) in rows that are not the device's own."""
     milp = house.milp
     cells = {column: k for k, column in enumerate(columns)}
     entries = np.array(milp.row_columns, dtype=np.int64)
-    mine = np.flatnonzero((entries >= heat.columns.start) & (entries < heat.columns.stop))
+    mine = np.flatnonzero((entries >= device.columns.start) & (entries < device.columns.stop))
     begins = np.array(milp.row_begin, dtype=np.int64)
     rows = np.searchsorted(begins, mine, side="right") - 1
-    others = (rows < heat.own_rows.start) | (rows >= heat.own_rows.stop)
+    others = (rows < device.own_rows.start) | (rows >= device.own_rows.stop)
     at = mine[others]
     entered = zip(rows[others].tolist(), entries[at].tolist(), at.tolist(), strict=True)
     found = [

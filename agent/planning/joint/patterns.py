@@ -30,6 +30,9 @@ REST_SHARE, REST_ROUNDS = 0.4, 3
 ENOUGH = 0.3
 # What a pattern may cost above the bound, as a share of a good gap, to be as good as any.
 NEAR = 0.6
+# How near runs stay to what is on without minimum times, in median prices of full power; how often
+# they are looked for anew at the prices of the best, and by how much they must be cheaper.
+LEANINGS, RUN_ROUNDS, CHEAPER = (0.1, 0.0, 0.5), 3, 1e-6
 # How many cells beside its edges a pattern leaves open where it breaks a limit.
 BESIDE = 1
 
@@ -40,6 +43,7 @@ class Priced:
 
     pattern: Pattern
     solution: Solution
+    runs: Pattern
 
 
 def pattern_of(programme: Programme, paths: Mapping[str, Path]) -> Pattern:
@@ -112,7 +116,8 @@ def enter_patterns(
             _repair(search, programme, highs, pattern)
         if solution.values is None:
             continue
-        priced.append(Priced(pattern, solution))
+        runs, solution = _with_runs(search, programme, highs, pattern, solution)
+        priced.append(Priced(pattern, solution, runs))
         if solution.objective + house.constant - search.bound < NEAR * search.enough:
             # No other is worth looking for.
             break
@@ -122,10 +127,42 @@ def enter_patterns(
         if search.left() <= 0 or search.good or value + house.constant >= search.objective:
             break
         enough = INF if quickly else value + (1 - NEAR) * search.enough
-        values = patterned_values(programme, highs, one.pattern, one.solution, search.left, enough)
+        known = one.pattern | one.runs
+        values = patterned_values(programme, highs, known, one.solution, search.left, enough)
         if values is not None:
             enter_values(search, programme, values)
     return priced[0] if priced else None
+
+
+def _with_runs(
+    search: Search, programme: Programme, highs: Highs, pattern: Pattern, solution: Solution
+) -> tuple[Pattern, Solution]:
+    """What is on of flexible devices with minimum times beside a pattern, and the programme with
+    both; nothing where nothing was found. At the prices of the programme without their times, then
+    at those of the best with them."""
+    lattices = programme.run_lattices(search.kernel)
+    best: tuple[Pattern, Solution] = {}, solution
+    if not lattices:
+        return best
+    near = solution.objective + NEAR * search.enough
+    at, found = solution, INF
+    for _ in range(RUN_ROUNDS):
+        improved = False
+        for leaning in LEANINGS:
+            if search.left() <= 0:
+                return best
+            runs: Pattern = {}
+            for lattice in lattices:
+                runs |= lattice.pattern(at, leaning) or {}
+            kept = fixed(programme, highs, {**pattern, **runs}, search.left())
+            if kept.values is not None and len(runs) and kept.objective < found - CHEAPER:
+                best, found, improved = (runs, kept), kept.objective, True
+            if found < near:
+                return best
+        if not improved:
+            break
+        at = best[1]
+    return best
 
 
 def search_rest(search: Search, programme: Programme, highs: Highs, priced: Priced) -> None:

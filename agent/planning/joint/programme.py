@@ -8,20 +8,24 @@ from agent.planning.devices.measured import Pieces
 from agent.planning.devices.program import ScaledProgram
 from agent.planning.devices.storage import ScaledStorage, idle_value
 from agent.planning.devices.thermal import ScaledThermal
-from agent.planning.idle import idle_segments
+from agent.planning.idle import idle_costs
 from agent.planning.joint.flexible import FlexibleDevice
 from agent.planning.joint.heat import ThermalDevice
 from agent.planning.joint.house import House
 from agent.planning.joint.programs import ProgramDevice
+from agent.planning.joint.recursion import Kernel
 from agent.planning.joint.relaxing import rounded_powers, tighten
+from agent.planning.joint.runs import RunLattice, has_runs
 from agent.planning.joint.site import SiteBalance
 from agent.planning.joint.store import StorageDevice
 from agent.planning.problem import Problem
-from agent.planning.segments import energies
-from agent.planning.site import site_money
 
 # From these sums of shares on a cell is rounded up, the first as it is, others as they may be.
 ROUND_UP = (0.5, 0.8, 0.2, 0.65, 0.35)
+
+
+# Where they stand among the aims.
+EXCESS_AIM, COMFORT_AIM = -7, -2
 
 
 class Programme:
@@ -58,27 +62,32 @@ class Programme:
         # Columns that the last call of `tighten` made whole.
         self.fresh: set[int] = set()
         self.site = SiteBalance(house, list(self.storage.values()))
+        self._runs: list[RunLattice] | None = None
         house.constant -= self._idle(pieces)
 
     def _idle(self, pieces: Pieces) -> float:
         """What the idle house costs, margins and stored value in it."""
         problem, units = self.problem, self.problem.units
-        power = [0] * len(pieces.cells)
-        value = 0
-        for model in problem.models:
-            own = idle_segments(problem, model)
-            if own:
-                drawn = energies(own, pieces.starts, pieces.ends)
-                power = [a + b for a, b in zip(power, drawn, strict=True)]
-            if isinstance(model, ScaledStorage):
-                value += idle_value(model, units)
-        idle = site_money(problem, pieces, power, idle=True)
-        return self.house.currency(idle.cost + idle.margin - value)
+        stores = [model for model in problem.models if isinstance(model, ScaledStorage)]
+        value = sum(idle_value(store, units) for store in stores)
+        return self.house.currency(sum(idle_costs(problem, pieces)) - value)
+
+    def run_lattices(self, kernel: Kernel) -> list[RunLattice]:
+        """Of the flexible devices whose runs are looked for."""
+        if self._runs is None:
+            house = self.house
+            devices = [one for one in self.flexible.values() if has_runs(house, one)]
+            self._runs = [RunLattice(house, one, kernel) for one in devices]
+        return self._runs
 
     def least_aims(self, aims: Aims) -> Aims:
-        """What a strict programme misses: nothing but comfort that cannot be had."""
+        """What a strict programme misses: nothing but comfort that cannot be had, and what devices
+        take above the need as they must."""
         comfort = sum(heat.uncomfortable for heat in self.thermal.values())
-        return (*(0 for _ in aims[:-2]), comfort, 0)
+        excess = sum(device.unavoidable for device in self.flexible.values())
+        least: list[int | float] = [0] * len(aims)
+        least[EXCESS_AIM], least[COMFORT_AIM] = excess, comfort
+        return tuple(least)
 
     @property
     def relaxes(self) -> bool:

@@ -13,7 +13,7 @@ from agent.planning.joint.house import House
 from agent.planning.joint.programme import Programme
 from agent.planning.joint.serving import ROUNDING_W, served, units
 from agent.planning.joint.store import StorageDevice
-from agent.planning.segments import Segment, energies, joined
+from agent.planning.segments import Segment, add_to, energies, joined
 
 # A store that moves less than this does nothing, in W.
 STILL_W = 0.05
@@ -94,8 +94,7 @@ def _under_the_limit(programme: Programme, schedule: dict[str, tuple[Segment, ..
         return
     drawn = [0] * len(house.cells)
     for own in schedule.values():
-        found = energies(own, house.starts, house.ends)
-        drawn = [a + b for a, b in zip(drawn, found, strict=True)]
+        add_to(drawn, energies(own, house.starts, house.ends))
     most = ROUNDING_W * house.problem.units.power_scale
     for k, cell in enumerate(house.cells):
         if cell.headroom is None:

@@ -1,6 +1,6 @@
 """Split demands: what each takes in which cell, what it misses, gets late and too much."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from agent.planning.devices.flexible import ScaledDemand, ScaledDevice
@@ -34,9 +34,14 @@ def _energy(house: House, least: float, split: SplitDemand, k: int) -> list[Term
 
 
 def add_needs(
-    house: House, device: ScaledDevice, least: float, splits: Sequence[SplitDemand]
+    house: House,
+    device: ScaledDevice,
+    least: float,
+    splits: Sequence[SplitDemand],
+    rounded_up: Callable[[ScaledDemand], int],
 ) -> None:
-    """What each split demand gets, misses, gets late and too much."""
+    """What each split demand gets, misses, gets late and too much. `rounded_up`: the energy up to
+    which a hard one has nothing too much."""
     milp = house.milp
     for split in splits:
         demand = split.demand
@@ -45,7 +50,7 @@ def add_needs(
             # Once per demand.
             milp.at_most([(part.on, 1.0) for part in parts], 1.0)
         need = house.kwh(demand.energy)
-        rounded = house.kwh(max(demand.energy, demand.needed_s * device.power))
+        rounded = house.kwh(rounded_up(demand))
         timely: list[Term] = []
         late: list[Term] = []
         for k in split.power:

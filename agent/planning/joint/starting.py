@@ -41,7 +41,7 @@ def start_of(programme: Programme, plan: Judged) -> dict[int, float]:
 
 def _powers(programme: Programme, plan: Judged, id: str) -> list[int]:
     energy = plan.site.energy[id]
-    return [energy[k] if k < len(energy) else 0 for k in range(len(programme.house.cells))]
+    return [energy.get(k, 0) for k in range(len(programme.house.cells))]
 
 
 def _flexible(
@@ -75,12 +75,11 @@ def _is_split(device: FlexibleDevice, demand: int | None) -> bool:
 
 def _directions(programme: Programme, plan: Judged, out: dict[int, float]) -> None:
     house, flows = programme.house, programme.site.flows
-    for k, flow in enumerate(plan.site.flows[: len(house.cells)]):
+    for k, flow in zip(range(len(house.cells)), plan.site.flows, strict=False):
         into = house.kwh(flow.imported) / house.hours[k] > SAME_KW
         given = fed = False
         for id, store in programme.storage.items():
-            energy = plan.site.energy[id]
-            moved = energy[k] if k < len(energy) else 0
+            moved = plan.site.energy[id].get(k, 0)
             given = given or (moved < 0 and not store.device.export)
             fed = fed or (moved > 0 and not store.device.grid_charge)
         known = (

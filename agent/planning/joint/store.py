@@ -22,7 +22,7 @@ class StorageDevice:
         fixed, before = device.energy_kwh, None
         below, above = self._outside(fixed)
         for k in range(house.known):
-            came = device.arrives[k]
+            came = device.arrives.get(k)
             if came is not None:
                 fixed, before = came, None
                 below, above = self._outside(came)
@@ -109,7 +109,7 @@ class StorageDevice:
                 missed = house.milp.column(0.0)
                 house.milp.at_least(wanted, [(self.level[k], 1.0), (missed, 1.0)])
                 house.aim("targets", missed, 1.0)
-        back = device.departs[k]
+        back = device.departs.get(k)
         if back is not None:
             house.pay(self.level[k], -device.final_value_per_kwh)
             house.constant += device.final_value_per_kwh * back

@@ -54,13 +54,17 @@ class House:
         self.horizon = judged.problem.timeline.horizon
         self._tries = MOST_TRIES if self.problem.coupled else MOST_TRIES_ALONE
         self._alone: dict[str, Judged] = {}
-        self._room: list[int | None] | None = None
+        self._beyond: dict[int, int] | None = None
 
     def segments(self, id: str) -> tuple[Segment, ...]:
         return self.judged.devices[id].segments
 
     def energy(self, id: str, k: int) -> int:
-        return self.judged.site.energy[id][k]
+        return self.judged.site.energy[id].get(k, 0)
+
+    def touched(self, id: str) -> list[int]:
+        """Pieces in which a device takes or gives something, in the order of time."""
+        return sorted(k for k, energy in self.judged.site.energy[id].items() if energy)
 
     def kwh(self, energy: int) -> float:
         return self.units.kwh(energy)
@@ -83,7 +87,7 @@ class House:
         cell = self.cells[k]
         if not self.problem.coupled or energy <= 0:
             return cell.choice / self.units.price_scale
-        imported = min(energy, self.flows[k].imported)
+        imported = min(energy, max(0, self.flows.net[k]))
         worth = imported * cell.choice + (energy - imported) * cell.export_price
         return worth / energy / self.units.price_scale
 
@@ -99,20 +103,15 @@ class House:
 
     def room(self, k: int) -> int | None:
         """What the import limit leaves beside the plan, in units of power; None without a limit."""
-        if self._room is None:
-            extra = beyond_means(self.problem, self.pieces, self.judged.devices)
-            self._room = [
-                None
-                if cell.import_limit is None
-                else max(
-                    0,
-                    cell.import_limit
-                    - (flow.imported - flow.exported - flow.curtailed + extra.get(i, 0))
-                    // cell.length,
-                )
-                for i, (cell, flow) in enumerate(zip(self.cells, self.flows, strict=True))
-            ]
-        return self._room[k]
+        if not self.problem.grid.limited:
+            return None
+        if self._beyond is None:
+            self._beyond = beyond_means(self.problem, self.pieces, self.judged.devices)
+        cell, flow = self.cells[k], self.flows[k]
+        if cell.import_limit is None:
+            return None
+        drawn = flow.imported - flow.exported - flow.curtailed + self._beyond.get(k, 0)
+        return max(0, cell.import_limit - drawn // cell.length)
 
     def bound_by_limit(self, k: int) -> bool:
         room = self.room(k)

@@ -77,12 +77,12 @@ def doubts(house: House, segments: Sequence[Segment]) -> Iterator[Reason]:
 
 def held_by_limit(house: House, id: str, power: int, codes: set[str]) -> Iterator[Reason]:
     """When the import limit holds a device below its full power, or off in cheaper time."""
+    if not house.problem.grid.limited:
+        return
     held = [
         k
-        for k in range(len(house.cells))
-        if house.energy(id, k)
-        and house.bound_by_limit(k)
-        and house.energy(id, k) < power * house.cells[k].length
+        for k in house.touched(id)
+        if house.bound_by_limit(k) and house.energy(id, k) < power * house.cells[k].length
     ]
     spans = spans_of(house, held)
     if spans:
@@ -104,9 +104,9 @@ def supplied(house: House, id: str) -> Iterator[Reason]:
     if not house.problem.coupled:
         return
     roof = earned = stored = 0.0
-    for k in range(len(house.cells)):
+    for k in house.touched(id):
         energy = house.energy(id, k)
-        if energy <= 0 or house.imports(k):
+        if energy < 0 or house.imports(k):
             continue
         kwh = house.kwh(energy)
         if house.cells[k].pv > house.cells[k].base:

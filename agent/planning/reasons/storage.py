@@ -4,6 +4,7 @@ What stored energy cost is followed cell by cell: the mean of what the kWh in st
 by the terminals; what was there at the start counts as its final value would.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -42,19 +43,19 @@ class StorageReasons:
     def __init__(self, house: House, device: ScaledStorage) -> None:
         self._house, self._device = house, device
         self._measured = house.judged.devices[device.id]
-        count = min(len(device.available), len(house.cells))
-        self._energy = [house.energy(device.id, k) for k in range(count)]
-        self._codes = [self._code(k) for k in range(count)]
+        # Where it takes or gives something.
+        self._moved = {k: house.energy(device.id, k) for k in house.touched(device.id)}
+        self._codes = {k: self._code(k) for k in self._moved}
 
     def slot(self, piece: int, segment: Segment) -> str:
-        return self._codes[piece] if piece < len(self._codes) else "store_ahead"
+        return self._codes.get(piece, "store_ahead")
 
     def why(self) -> tuple[Reason, ...]:
         return tuple(self._why())
 
     def _code(self, k: int) -> str:
         """What it does in a cell: roof, grid, a target ahead, the house, the grid as a buyer."""
-        house, moved = self._house, self._energy[k]
+        house, moved = self._house, self._moved[k]
         cell, flow = house.cells[k], house.flows[k]
         if moved > 0:
             if any(at > cell.start for at, _ in self._device.targets):
@@ -62,9 +63,7 @@ class StorageReasons:
             if house.imports(k):
                 return "store_ahead"
             return "surplus" if cell.pv > cell.base else "from_storage"
-        if moved < 0:
-            return "sells" if flow.exported > -moved // 2 else "covers_house"
-        return "store_ahead"
+        return "sells" if flow.exported > -moved // 2 else "covers_house"
 
     def _why(self) -> Iterator[Reason]:
         device, words = self._device, self._house.words
@@ -87,7 +86,7 @@ class StorageReasons:
             found = [one for one in stretches if one.code == code and one.kwh > LEAST_KWH]
             for one in sorted(found, key=lambda one: -one.kwh)[:MOST_STRETCHES]:
                 yield self._told(one, stretches)
-        if any(self._energy):
+        if self._moved:
             yield from self._saves()
         elif not device.targets:
             yield self._idle()
@@ -110,7 +109,7 @@ class StorageReasons:
             reach = device.energy_kwh + power * hours * device.charge_efficiency
             if wanted > device.max_kwh + SAME_KWH:
                 text += f": it holds {words.kwh(device.max_kwh)} at most"
-            elif reach < wanted and not any(one is not None for one in device.arrives):
+            elif reach < wanted and not device.arrives:
                 text += f": at full power it reaches {words.kwh(reach)}"
             elif not device.grid_charge:
                 text += ": it may not charge from the grid"
@@ -127,10 +126,11 @@ class StorageReasons:
         stored = max(0.0, device.energy_kwh)
         price = device.final_value_per_kwh
         out: list[Stretch] = []
-        for k, moved in enumerate(self._energy):
-            came = device.arrives[k]
+        for k in sorted({*self._moved, *device.arrives}):
+            came = device.arrives.get(k)
             if came is not None:
                 stored, price = came, device.final_value_per_kwh
+            moved = self._moved.get(k)
             if not moved:
                 continue
             kwh, cell = abs(house.kwh(moved)), house.cells[k]
@@ -197,12 +197,11 @@ class StorageReasons:
 
     def _empty_after(self, second: int) -> int:
         """When what was charged until then is gone: at its least, or away."""
-        for k, cell in enumerate(self._house.cells[: len(self._energy)]):
-            if cell.start < second:
-                continue
-            low = self._measured.levels[k + 1] <= self._device.min_kwh + SAME_KWH
-            if low or not self._device.available[k]:
-                return cell.end
+        pieces, device = self._house.pieces, self._device
+        for k in range(bisect_left(pieces.starts, second), len(device.available)):
+            low = self._measured.levels[k + 1] <= device.min_kwh + SAME_KWH
+            if low or not device.available[k]:
+                return pieces.ends[k]
         return self._house.horizon
 
     def _saves(self) -> Iterator[Reason]:
@@ -216,14 +215,14 @@ class StorageReasons:
     def _idle(self) -> Reason:
         """Whether any spread of prices ahead would pay its losses and wear."""
         house, device, words = self._house, self._device, self._house.words
-        known = [
-            cell.price / house.units.price_scale
+        known = {
+            cell.price
             for cell, there in zip(house.cells, device.available, strict=False)
             if there and not cell.unknown
-        ]
+        }
         if not known:
             return Reason("waits_for_prices", "Waits: no price ahead is known.")
-        low, high = min(known), max(known)
+        low, high = min(known) / house.units.price_scale, max(known) / house.units.price_scale
         losses = device.charge_efficiency * device.discharge_efficiency
         if low / losses + device.wear_per_kwh >= high - SAME_PRICE and low > 0:
             text = (

@@ -25,6 +25,10 @@ class Pace:
     def within(cls, deadline: Deadline) -> "Pace":
         return cls(deadline.share(CAREFUL_SHARE), deadline)
 
+    @classmethod
+    def hasty(cls, deadline: Deadline) -> "Pace":
+        return cls(Deadline.passed(), deadline)
+
     def in_haste(self) -> bool:
         return self.careful.over()
 

@@ -27,9 +27,9 @@ def usable_power(house: Allocation, device: ScaledDevice, demand: ScaledDemand, 
     cell = house.cells[k]
     if cell.start < demand.earliest:
         return 0
-    if cell.end > demand.deadline and not (demand.hard and cell.start >= demand.deadline):
+    if cell.start < demand.deadline < cell.end:
         return 0
-    if cell.start >= demand.deadline and demand.allowance_s is not None:
+    if cell.start >= demand.deadline and not served_late(demand):
         return 0
     if cell.unknown and (not demand.hard or demand.cap is not None):
         return 0
@@ -37,6 +37,11 @@ def usable_power(house: Allocation, device: ScaledDevice, demand: ScaledDemand, 
     if demand.cap is not None and cell.price > demand.cap:
         power = min(power, max(0, cell.pv - cell.base))
     return power if power >= max(1, device.min_power) else 0
+
+
+def served_late(demand: ScaledDemand) -> bool:
+    """Whether it is given after its deadline what it could not get before."""
+    return demand.hard and demand.allowance_s is None
 
 
 def _cell_by_cell(
@@ -47,8 +52,12 @@ def _cell_by_cell(
     busy = {house.problem.grid.index(one.start) for one in own}
     cells = []
     found = 0
-    for k, cell in enumerate(house.cells):
+    for k in range(house.problem.grid.boundary(demand.earliest), len(house.cells)):
+        cell = house.cells[k]
         if house.pace.over() or (found >= left and house.pace.in_haste()):
+            break
+        if cell.start >= demand.deadline and (found >= left or not served_late(demand)):
+            # What is late comes after what is not, in the order of time.
             break
         power = 0 if k in busy else usable_power(house, device, demand, k)
         if power:

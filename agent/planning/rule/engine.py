@@ -1,12 +1,13 @@
 """The rule: what must run, then demands and programs, then heat, then storage.
 
 Demands and programs are tried in a few orders: by priority, by deadline, by what little time is
-left. Every plan is made of the model's own cells and put to the judge; a device whose part of it
-breaks a rule is left idle, so that there is always a plan. Where time runs short, what is left is
-put into the first place that there is, and after that nowhere.
+left; where something is missed, in haste too. Every plan is made of the model's own cells and put
+to the judge; a device whose part of it breaks a rule is left idle, so that there is always a plan.
+Where time runs short, what is left is put into the first place that there is, and after that
+nowhere.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.devices.program import ScaledProgram
@@ -44,8 +45,10 @@ class RuleEngine:
             return Proposal({model.id: _at_once(problem, model) for model in problem.models}, bound)
         best: Judged | None = None
         own = deadline.share(RULE_SHARE)
-        for rank in _orders():
-            schedule = _in_order(problem, rank, own)
+        for rank, pace in TRIES:
+            if pace == Pace.hasty and best is not None and not any(best.aims):
+                break
+            schedule = _in_order(problem, rank, pace, own)
             if best is not None and own.over():
                 # It was cut short, and judging takes time too.
                 break
@@ -64,12 +67,6 @@ def _at_once(problem: Problem, model: Model) -> tuple[Segment, ...]:
     if isinstance(model, ScaledProgram):
         return model.segments_from(model.earliest if model.started is None else model.started)
     return idle_segments(problem, model)
-
-
-def _orders() -> Iterator[Rank]:
-    yield lambda model: (-_priority(model), _deadline(model))
-    yield lambda model: (_deadline(model), -_priority(model))
-    yield lambda model: (_latest_start(model), -_priority(model))
 
 
 def _priority(model: Model) -> int:
@@ -93,9 +90,20 @@ def _latest_start(model: Model) -> int:
     return 1 << 40
 
 
-def _in_order(problem: Problem, rank: Rank, deadline: Deadline) -> Schedule:
+TRIES: tuple[tuple[Rank, Callable[[Deadline], Pace]], ...] = (
+    (lambda model: (-_priority(model), _deadline(model)), Pace.within),
+    (lambda model: (_deadline(model), -_priority(model)), Pace.within),
+    (lambda model: (_latest_start(model), -_priority(model)), Pace.within),
+    # Who takes the first place leaves room behind it; the cheapest may be in the way of others.
+    (lambda model: (-_priority(model), _deadline(model)), Pace.hasty),
+)
+
+
+def _in_order(
+    problem: Problem, rank: Rank, pace: Callable[[Deadline], Pace], deadline: Deadline
+) -> Schedule:
     """What there is no time for is idle."""
-    house = Allocation(problem, Pace.within(deadline.share(SERVED_SHARE)))
+    house = Allocation(problem, pace(deadline.share(SERVED_SHARE)))
     schedule: dict[str, tuple[Segment, ...]] = {}
     reserved = {model.id: idle_segments(problem, model) for model in problem.models}
     for own in reserved.values():

@@ -49,10 +49,13 @@ def _followed(
         if not device.available[k]:
             return energy
         cell = house.cells[k]
+        net = cell.base - cell.pv + house.drawn[k]
+        inside = device.min_kwh <= energy <= device.max_kwh
+        if not net and inside and k not in kept and k not in planned:
+            return energy
         hours = cell.length / HOUR_S
         fill = _into(house, device, device.max_kwh - energy, hours)
         spare = _out_of(house, device, energy - device.min_kwh, hours)
-        net = cell.base - cell.pv + house.drawn[k]
         if k in kept:
             give = min(-kept[k], device.discharge, spare)
             power = -max(0, give if device.export else min(give, net))
@@ -101,8 +104,9 @@ def _filled_up(
     ranked = []
     for k in range(due):
         cell, power = house.cells[k], _chargeable(house, device, k) if device.available[k] else 0
-        rank = (now[k] <= 0, cell.unknown, house.price(k, power), -cell.start)
-        ranked.append((rank, k, power, now[k] // cell.length))
+        moved = now.get(k, 0)
+        rank = (moved <= 0, cell.unknown, house.price(k, power), -cell.start)
+        ranked.append((rank, k, power, moved // cell.length))
     out: dict[int, int] = {}
     for _, k, most, power in sorted(ranked):
         if missing <= 0 or most <= power:
@@ -136,7 +140,7 @@ def _charging(house: Allocation, device: ScaledStorage) -> dict[int, int]:
             cell = house.cells[k]
             if cell.end > due or cell.start < begin:
                 continue
-            came = device.arrives[k]
+            came = device.arrives.get(k)
             if came is not None:
                 energy, usable = came, []
             power = _chargeable(house, device, k) if there else 0

@@ -313,6 +313,29 @@ def test_a_fault_names_key_value_and_what_is_allowed(tmp_path: Path, text: str, 
     assert found[0].startswith(said), found
 
 
+@pytest.mark.parametrize("watts", [-5, 0])
+def test_whatever_lies_below_a_bound_is_told_the_same_bound(tmp_path: Path, watts: int) -> None:
+    ev = f"devices: [{{id: ev, type: ev_charger, max_power_w: {watts}, energy_kwh: 9}}]\n"
+    site = f"site: {{failsafe_limit_w: {watts}}}\n"
+    for said in faults(tmp_path, SMALL + ev + site):
+        assert f"is {watts}; expected more than 0" in said
+        assert "at least" not in said
+
+
+def test_a_section_that_is_none_is_told_with_an_example(tmp_path: Path) -> None:
+    ev = (
+        'devices: [{id: ev, type: ev_charger, max_power_w: 7400, energy_kwh: 9, ready_by: "07:00"}]'
+    )
+    assert faults(tmp_path, SMALL + ev) == [
+        "devices[0].ready_by: is '07:00'; expected keys of its own, such as {every_day: \"07:00\"}"
+    ]
+    pump = "devices: [{id: p, type: load, power_w: 800, needs: [{hours: 3, window: night}]}]"
+    assert faults(tmp_path, SMALL + pump) == [
+        "devices[0].needs[0].window: is 'night'; expected keys of its own, such as "
+        '{start: "22:00", end: "06:00"}'
+    ]
+
+
 def test_all_faults_come_at_once(tmp_path: Path) -> None:
     text = "site: {id: A, latitude: 91, colour: red}\nmqtt: {port: -1, keepalive_s: 1}\nx: 1\n"
     found = faults(tmp_path, SMALL + text)

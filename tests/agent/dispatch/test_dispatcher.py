@@ -149,6 +149,11 @@ def test_one_that_never_acknowledges_is_waited_for_a_minute_and_named() -> None:
         assert board.slots("ev2") == 1
         assert board.health.parts["limit"].state is State.DEGRADED
         assert "ev1" in board.health.parts["limit"].why
+        # However late they answer: then it is proven.
+        board.accept("ev1")
+        assert board.health.parts["limit"].why.startswith("unproven: ev2 did")
+        board.accept("ev2")
+        assert board.health.parts["limit"].why == ""
 
     run_virtual(live, START)
 

@@ -2,6 +2,7 @@
 
 import random
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,6 +15,7 @@ from agent.energy.plan import Plan
 from agent.energy.situation import (
     ComfortSpan,
     Demand,
+    Device,
     Flexible,
     PowerSpan,
     ProfileSegment,
@@ -235,3 +237,61 @@ def test_a_store_that_keeps_no_warmth_is_planned_all_the_same() -> None:
     few = rates(random.Random(1), 8)
     plan = make_plan(Situation(NOW, "Europe/Berlin", "EUR", few, devices=(leaky,)))
     assert [device.id for device in plan.devices] == ["shed"]
+
+
+CELLS = 6000
+
+
+def many_rates(device: Device, site: Site | None = None) -> Situation:
+    """Edges of the rates beside those of the clock: each quarter hour is two cells."""
+    shifted = tuple(
+        replace(one, start=one.start - 450, end=one.end - 450)
+        for one in rates(random.Random(3), CELLS // 2)
+    )
+    return Situation(NOW, "Europe/Berlin", "EUR", shifted, site=site or Site(), devices=(device,))
+
+
+CAR = Flexible("ev", Decimal(7400), Decimal(1400), (Demand(Decimal(20), deadline=NOW + 24 * HOUR),))
+BATTERY = Storage("battery", Decimal(10), Decimal(4), Decimal(5000), Decimal(5000))
+LIMITS = tuple(
+    PowerSpan(NOW + 37 + k * HOUR, NOW + 37 + k * HOUR + 2400, Decimal(3000)) for k in range(1000)
+)
+MANY = {
+    "a battery": many_rates(BATTERY),
+    "a car under limits": many_rates(CAR, Site(import_limits=LIMITS)),
+    "a heat pump": many_rates(everything(1).devices[2]),
+}
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_years_of_rates_take_little_time_and_memory(name: str) -> None:
+    situation = MANY[name]
+    tracemalloc.start()
+    plan = make_plan(situation)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert all(device.deadline_met for device in plan.devices)
+    # Of a cell, from the problem to the plan; a heat pump has slots in most of them.
+    assert most / CELLS < (2000 if name == "a heat pump" else 700)
+    work = Work()
+    with work.counted():
+        make_plan(situation)
+    assert work.calls / CELLS < (400 if name == "a heat pump" else 120)
+
+
+def test_what_is_served_weeks_late_is_in_the_plan() -> None:
+    """Alone late energy is served however late, far beyond the last price."""
+    needs = tuple(Demand(Decimal(100), deadline=NOW + HOUR) for _ in range(3))
+    situation = Situation(
+        NOW,
+        "Europe/Berlin",
+        "EUR",
+        rates(random.Random(4), 96),
+        devices=(Flexible("boiler", Decimal(1000), demands=needs), CAR),
+    )
+    plan = make_plan(situation)
+    late = plan.devices[0]
+    assert not late.deadline_met
+    assert late.energy_kwh == 300
+    assert late.slots[-1].end == NOW + 300 * HOUR
+    assert plan.site[-1].end >= NOW + 300 * HOUR

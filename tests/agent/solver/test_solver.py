@@ -16,7 +16,7 @@ from agent.planning.engine import Deadline
 from agent.planning.portfolio import ENGINES, Entry
 from agent.planning.problem import problem_of
 from agent.solver import SolverClient
-from agent.solver.client import MOST_CELLS, installed
+from agent.solver.client import MOST_SIZE, installed
 from tests.agent.planning.joint.homes import battery, home, site, spans
 from tests.agent.planning.tale import demand, house, load
 
@@ -66,7 +66,7 @@ def test_a_device_alone_starts_no_process() -> None:
 @needs_solver
 def test_years_of_prices_start_no_process() -> None:
     with SolverClient() as solver:
-        problem = problem_of(home([0.1, 0.4] * (MOST_CELLS // 8), battery()))
+        problem = problem_of(home([0.1, 0.4] * (MOST_SIZE // 8 + 1), battery()))
         assert solver.plan(problem, Deadline.never(), None) is None
         assert solver.pid is None
 

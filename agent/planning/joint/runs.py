@@ -1,0 +1,181 @@
+"""Runs of flexible devices with minimum times, by dynamic programming.
+
+Rounding what a linear programme says of such a device breaks its minimum times. So its prices are
+taken from the programme: what each kW and each cell on costs there; at them a lattice knows the
+cheapest runs that keep all times, with what was taken so far as z. These are guesses at a plan and
+prove nothing: the programme with them fixed says whether they are one, and what it costs.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from agent.planning.joint.flexible import FlexibleDevice
+from agent.planning.joint.highs import Solution
+from agent.planning.joint.house import House
+from agent.planning.joint.lattice import Lattice, Runs
+from agent.planning.joint.paths import shared
+from agent.planning.joint.recursion import Floats, Kernel, Prices
+from agent.planning.joint.switching import Part
+
+# Steps of z in the shortest cell at full power, and how many there may be.
+STEPS, NODES = 8, 1500
+# The lattice may take so many steps more than is needed where the power can be less after all.
+SPARE_STEPS = 3
+# What is no energy, in kWh, and what no plan pays for anything.
+DUST_KWH, FORBIDDEN = 1e-6, 1e6
+
+
+def has_runs(house: House, device: FlexibleDevice) -> bool:
+    """Whether its runs are looked for here: split demands that may miss nothing; where its power is
+    one, one of them, as a part of a cell takes what whole cells cannot."""
+    if not (house.strict and device.switched and device.splits and device.least > 0):
+        return False
+    if device.blocks or device.free_blocks:
+        return False
+    if device.least >= device.most and len(device.splits) > 1:
+        return False
+    return all(split.demand.hard and split.power for split in device.splits)
+
+
+class RunLattice:
+    """One device; cells up to the last that its demands may use."""
+
+    def __init__(self, house: House, device: FlexibleDevice, kernel: Kernel) -> None:
+        self.house, self.device = house, device
+        cells = sorted({k for split in device.splits for k in split.power})
+        self.count = count = cells[-1] + 1
+        usable = np.array([float(k in device.on) for k in range(count)])
+        self._hours = np.array(house.hours[:count])
+        shortest = min(house.hours[k] for k in cells)
+        # Where its power is one, a part of a cell takes the rest.
+        self._parted = device.with_parts and device.least >= device.most
+        # A hair less, so that full power leads from node to node whatever floats are.
+        step = device.most * shortest / STEPS * (1 - 1e-7)
+        model = device.device
+        runs = Runs(
+            model.min_on_s, model.min_off_s, model.running, model.mandatory_s, model.blocked_s
+        )
+        times = house.starts[:count], house.ends[:count]
+        powers = device.least, device.most
+        self.lattice = Lattice(powers, runs, times, ((step, NODES),), kernel)
+        low, high = np.zeros(count + 1), np.zeros(count + 1)
+        modulates = device.least < device.most
+        less = device.least * shortest if self._parted else 0.0
+        more = SPARE_STEPS * step if modulates else 0.0
+        self.need = 0.0
+        for split in sorted(device.splits, key=lambda one: one.demand.deadline):
+            demand, mine = split.demand, sorted(split.power)
+            self.need += house.kwh(demand.energy)
+            low[mine[-1] + 1 :] = self.need - less
+            high[mine[0] + 1 :] += house.kwh(device.rounded(demand)) + more
+        self.lattice.limit(np.maximum(0.0, low), high, self._hours * usable, np.ones(count + 1))
+        self._barred = np.where(usable > 0, 0.0, FORBIDDEN)
+        self._edges()
+        powered = {k: column for split in device.splits for k, column in split.power.items()}
+        self._power = self._entries(powered)
+        self._on = self._entries({k: one for k, one in device.on.items() if k < count})
+        self._parts = [
+            (k, part) for split in device.splits for k in split.power for part in split.parts(k)
+        ]
+        self._share = self._entries({n: part.share for n, (_, part) in enumerate(self._parts)})
+        self._partly = self._entries({n: part.on for n, (_, part) in enumerate(self._parts)})
+
+    def _entries(self, columns: dict[int, int]) -> list[tuple[int, int, float]]:
+        """(row, index, value) of columns by index in rows that the device shares with others."""
+        rows, places, values = shared(self.house, self.device, list(columns.values()))
+        index = list(columns)
+        return [
+            (row, index[place], value)
+            for row, place, value in zip(rows.tolist(), places, values.tolist(), strict=True)
+        ]
+
+    def _edges(self) -> None:
+        """Starts cost something; the last run is a whole one too, and a grid binds both edges."""
+        house, model, count = self.house, self.device.device, self.count
+        self.start = np.full(count, house.currency(model.start_cost))
+        self.stop = np.zeros(count)
+        last = house.ends[count - 1]
+        for k in range(count):
+            at = house.starts[k]
+            if at + model.min_on_s > last or not model.on_grid(at, None):
+                self.start[k] = FORBIDDEN
+            if not model.on_grid(at, None):
+                self.stop[k] = FORBIDDEN
+
+    def _priced(self, entries: list[tuple[int, int, float]], duals: Floats, count: int) -> Floats:
+        out = np.zeros(count)
+        for row, k, value in entries:
+            out[k] -= duals[row] * value
+        return out
+
+    def pattern(self, solution: Solution, leaning: float) -> dict[int, float] | None:
+        """What is on at the prices of a solution, as columns and their values; cells that are on
+        there are cheaper by `leaning` median prices of full power. None where nothing fits."""
+        assert solution.values is not None, "solved"
+        device, duals = self.device, np.array(solution.duals)
+        power = self._priced(self._power, duals, self.count)
+        on = self._priced(self._on, duals, self.count) + self._barred
+        share = self._priced(self._share, duals, len(self._parts))
+        partly = self._priced(self._partly, duals, len(self._parts))
+        credit = 0.0
+        if self._parted:
+            # What whole cells leave a part of one takes, at best in the cheapest.
+            energies = np.array([device.least * self._hours[k] for k, _ in self._parts])
+            credit = float(np.min(share / energies))
+        heat = np.zeros(self.count)
+        prices = Prices(power - credit * self._hours, on, heat, self.start, self.stop)
+        if leaning:
+            shares = [
+                solution.values[device.on[k]] if k in device.on else 0.0 for k in range(self.count)
+            ]
+            weight = leaning * float(np.median(np.abs(power))) * device.most
+            prices = self.lattice.leaning(prices, np.array(shares), weight)
+            prices = replace(prices, on=np.maximum(prices.on, self._barred / 2))
+        powers = self.lattice.plan(prices)
+        if powers is None or np.any((powers > 0) & (self._barred > 0)):
+            return None
+        out = {
+            column: float(powers[k] > 0) if k < self.count else 0.0
+            for k, column in device.on.items()
+        }
+        out |= {part.on: 0.0 for _, part in self._parts}
+        rest = self.need - float(powers @ self._hours)
+        if self._parted and rest > DUST_KWH:
+            found = self._part(powers > 0, rest, share, partly)
+            if found is None:
+                return None
+            out[found.on] = 1.0
+        return out
+
+    def _part(
+        self,
+        on: "np.ndarray[tuple[int], np.dtype[np.bool_]]",
+        rest: float,
+        share: Floats,
+        partly: Floats,
+    ) -> Part | None:
+        """The cheapest part of a cell beside a run that takes so much."""
+        house, model = self.house, self.device.device
+        starts, ends = house.starts, house.ends
+        runs = np.flatnonzero(on)
+        best: tuple[float, Part] | None = None
+        for n, (k, part) in enumerate(self._parts):
+            taken = rest / (self.device.least * self._hours[k])
+            if on[k] or taken > 1 + 1e-9:
+                continue
+            seconds = taken * (ends[k] - starts[k])
+            before, after = runs[runs < k], runs[runs > k]
+            first = any(split.first.get(k) is part for split in self.device.splits)
+            if first:
+                beside = bool(len(before)) and before[-1] == k - 1
+                gap = starts[after[0]] - starts[k] - seconds if len(after) else np.inf
+            else:
+                beside = bool(len(after)) and after[0] == k + 1
+                gap = ends[k] - seconds - ends[before[-1]] if len(before) else np.inf
+            if not beside or gap < model.min_off_s:
+                continue
+            cost = share[n] * min(1.0, taken) + partly[n]
+            if best is None or cost < best[0]:
+                best = cost, part
+        return None if best is None else best[1]

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from agent.contracts.text import read_member
 from agent.dispatch.finish import finished, without_restart
-from agent.dispatch.limit import ANSWERS_WITHIN_S, Published, curtailed, granted
+from agent.dispatch.limit import ANSWERS_WITHIN_S, Published, curtailed, granted, takes_less
 from agent.dispatch.outbox import Outbox, device_lane
 from agent.dispatch.phases import PhaseHistory, carried_on, with_phases
 from agent.dispatch.revisions import Revisions
@@ -257,10 +257,16 @@ class Dispatcher:
         if headroom is not None:
             self._look_for_overdue(now)
             known = {name: self._published.setdefault(name, Published()) for name in ready}
-            ready, waiting = granted(
-                self.profiles, {**self._published, **known}, ready, headroom, now
-            )
-            waited, self._waiting = self._waiting, (self._waiting - ready.keys()) | waiting
+            whole = ready
+            ready, cut = granted(self.profiles, {**self._published, **known}, ready, headroom, now)
+            waited = self._waiting
+            # Whose change can wait anyhow waits for nobody.
+            waiting = {
+                name
+                for name in cut
+                if name in waited or self._is_due(wanted[name], whole[name], now)
+            }
+            self._waiting = (waited - ready.keys()) | waiting
             rest_due = waited - self._waiting
             for device, schedule in ready.items():
                 ready[device] = self._finished(schedule, now, never_more=True)
@@ -271,20 +277,15 @@ class Dispatcher:
                 self._report_unproven()
         issued = []
         for device, schedule in ready.items():
-            item = wanted[device]
+            item, held = wanted[device], self.held(device)
+            # The rest of what was planned, and what makes room for who waits, can not wait.
+            makes_room = held is not None and takes_less(self.profiles[device], schedule, held, now)
+            anyhow = device in rest_due or (bool(self._waiting) and makes_room)
             outbid = self._outbid.get(device)
             if outbid is not None and now < outbid:
                 self._retry_at = min(self._retry_at or outbid, outbid)
                 outbid = None
-            if outbid is None and not needs_publishing(
-                self.held(device),
-                schedule,
-                now,
-                # The rest of what was planned is none of the changes that can wait.
-                ignore_drift=item.ignore_drift and device not in rest_due,
-                settles=item.settles and device not in rest_due,
-                tapers=item.tapers and device not in rest_due,
-            ):
+            if outbid is None and not self._is_due(item, schedule, now, anyhow=anyhow):
                 continue
             waits_to = self._waits_to(device, now)
             if waits_to is not None and not item.urgent:
@@ -294,6 +295,17 @@ class Dispatcher:
             self._publish(device, schedule, now, forms_at=waits_to)
             issued.append(device)
         return issued
+
+    def _is_due(self, item: Wanted, schedule: Schedule, now: int, *, anyhow: bool = False) -> bool:
+        """Is it another than the device holds? `anyhow`: also where such a change could wait."""
+        return needs_publishing(
+            self.held(schedule.device),
+            schedule,
+            now,
+            ignore_drift=item.ignore_drift and not anyhow,
+            settles=item.settles and not anyhow,
+            tapers=item.tapers and not anyhow,
+        )
 
     def _waits_to(self, device: str, now: int) -> int | None:
         """When the device may have its next revision, where that is not now."""

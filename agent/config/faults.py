@@ -88,9 +88,13 @@ def _fault(item: Any) -> Fault:
         return Fault(path, message)
     if key := kind.removesuffix("_unknown") if kind.endswith("_unknown") else "":
         return _unknown_choice(f"{path}.{key}", key, item["input"], message)
+    least = re.findall(r"at least (\d+)", message)
     for theirs, ours in WORDS:
         message = message.replace(theirs, ours)
     message = MESSAGES.get(kind, message)
+    if kind == "too_short" and isinstance(item["input"], str):
+        # A secret; of a plain text the library says it itself.
+        message = f"expected at least {least[0]} characters" if least else "expected a longer text"
     unit = in_unit(path.rsplit(".", 1)[-1], item["input"]) if kind in OF_NUMBERS else ""
     # Of 3,7 where W are whole its unit says more.
     if kind in UNREAD_NUMBERS and ":" not in unit and (point := with_point(item["input"])):

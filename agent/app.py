@@ -102,7 +102,7 @@ async def run_agent(
     finally:
         rooms.devices.save_all()
         rooms.site.power.save()
-        rooms.store.flush(everything=True)
+        rooms.store.queue.flush(everything=True)
         await asyncio.to_thread(solver.close)
         await source.close()
 

@@ -26,7 +26,9 @@ from agent.database.opening import (
 from agent.database.problem import (
     HANGS,
     READ_ERRORS,
+    REMOVED,
     DiskProblem,
+    FilesGone,
     is_damage,
     is_disk,
     who_acts_on,
@@ -76,7 +78,9 @@ class Store:
         # Named values on their way to the disk, and how many writes of each there are.
         self._coming: dict[str, tuple[str, int]] = {}
         self._path = path
-        self._writer = Writer(path, self._written) if path and database.on_disk else None
+        self._writer: Writer | None = None
+        if path and database.on_disk:
+            self._writer = Writer(path, self._written, lambda: self._set_passing(HANGS))
         if self._lasting is not None:
             log.error("%s (%s)", self._lasting.why, self._lasting.who_acts)
 
@@ -246,6 +250,9 @@ class Store:
     def _failed(self, error: Exception) -> None:
         if not is_disk(error):
             log.error("a statement failed: %s", clean_text(f"{type(error).__name__}: {error}"))
+            return
+        if isinstance(error, FilesGone):
+            self._set_passing(REMOVED)
             return
         if is_damage(error) and self._path is not None and self.durable:
             distrust(self._path)

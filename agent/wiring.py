@@ -17,13 +17,13 @@ from agent.control.controller import Controller
 from agent.control.device_manager import DeviceManager
 from agent.control.house_power import HousePower
 from agent.control.limit_control import LimitControl
+from agent.control.offline_rules import WHO_LOWERS, offline_rules
 from agent.control.site import Site
 from agent.control.site_meters import SiteMeters
 from agent.control.timed_planner import MakePlan, TimedPlanner
 from agent.control.used_topics import UsedTopics
 from agent.dispatch.dispatcher import Dispatcher
 from agent.dispatch.inbox import Inbox
-from agent.dispatch.limit import fit_offline_rules
 from agent.dispatch.outbox import (
     COMPANIONS,
     EVENTS,
@@ -40,7 +40,6 @@ from agent.energy.rates import Direction
 from agent.energy.readings import Acknowledgement, Presence
 from agent.energy.sentences import sentence
 from agent.health import Health
-from agent.home.kinds import profile_of
 from agent.home.kinds.meter import Meter
 from agent.home.kinds.pv_inverter import PvInverter
 from agent.liveness import Liveness
@@ -246,6 +245,7 @@ def build(
         acknowledges=lambda device: adapters[device].acknowledges,
         revision_problem=lambda device: dispatcher.revision_problem(device),
         on_profile=profiles.__setitem__,
+        look_at_clock=monitor.look,
     )
     dispatcher = Dispatcher(
         profiles,
@@ -290,14 +290,15 @@ def build(
     dispatcher.restore(clock.now())
 
     def on_clock_jump(by: timedelta) -> None:
-        devices.clock_jumped(by)
+        devices.clock_jumped(by, site.location().zone)
         power.clock_jumped()
 
     monitor.on_jump = on_clock_jump
     guard = TopicGuard(topics, outbox, health)
 
     def on_schedule_seen(device: str, payload: bytes, retained: bool) -> None:
-        if not dispatcher.on_schedule_seen(device, payload, retained=retained):
+        now = to_unix_floor(clock.now())
+        if not dispatcher.on_schedule_seen(device, payload, now, retained=retained):
             guard.name(topics.device(device, "schedule"))
 
     def on_decoded(device: str, item: Decoded, retained: bool) -> None:
@@ -457,19 +458,10 @@ def _connector(
 
 def _profiles(config: Config, site: Site, health: Health) -> dict[str, DeviceProfile]:
     """What devices are; under a limit with offline rules that fit below it together."""
-    fitted = {item.id: profile_of(item, config) for item in config.appliances}
-    reduced: list[str] = []
-    for limit_w, base_load_w in site.lasting_limits():
-        fitted, more = fit_offline_rules(list(fitted.values()), limit_w, base_load_w)
-        reduced += more
-    if reduced:
-        names = ", ".join(reduced)
-        why = sentence(
-            "without the agent {names} will not be charged: all of it would break the limit",
-            names=names,
-        )
-        health.degraded(OFFLINE, why, "owner: lower offline_power_w, or accept it")
-    return fitted
+    rules = offline_rules(config, max(site.base_load().values))
+    if rules.why is not None:
+        health.degraded(OFFLINE, rules.why, WHO_LOWERS)
+    return rules.profiles
 
 
 def _contract_start(config: Config) -> datetime | None:

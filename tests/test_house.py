@@ -14,6 +14,7 @@ WORDS = {"agent.energy", "agent.errors"}
 HALL = {"agent", "integrations"}
 SHELL = WORDS | {
     "agent.clock",
+    "agent.command_line",
     "agent.connect_ports",
     "agent.health",
     "agent.latest",
@@ -27,11 +28,12 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("agent.solver", {"agent.energy", "agent.paths", "agent.planning"}),
     ("agent.errors", {"agent.energy.text"}),
     ("agent.clockmonitor", {"agent.clock", "agent.energy", "agent.health"}),
-    ("agent.heap", {"agent.clock"}),
+    ("agent.interpreter", {"agent.clock"}),
     ("agent.clock", set()),
     ("agent.latest", set()),
     ("agent.health", {"agent.clock", "agent.energy"}),
     ("agent.paths", set()),
+    ("agent.command_line", {"agent.paths"}),
     ("agent.liveness", {"agent.health"}),
     ("agent.systemd", set()),
     ("agent.tasks", set()),

@@ -25,6 +25,7 @@ from agent.cli.common import (
 )
 from agent.cli.config_options import ConfigRead, add_config_options, read_chosen
 from agent.cli.service import find_service
+from agent.command_line import command_line
 
 EX_TERMINATED = 128 + signal.SIGTERM
 
@@ -39,8 +40,8 @@ def main(argv: list[str]) -> int:
     read = read_chosen(args)
     if read is None:
         if not args.as_service and (unit := find_service()).secrets:
-            hint = "has secrets of its own: sudo flatpeak-agent check --as-service reads them"
-            print(f"  {unit.unit} {hint}", file=sys.stderr)
+            command = command_line("check", as_service=True)
+            print(f"  {unit.unit} has secrets of its own: {command} reads them", file=sys.stderr)
         return EX_CONFIG
     # What the connection would log is told here.
     logging.disable(logging.ERROR)
@@ -80,5 +81,5 @@ async def _results(read: ConfigRead) -> AsyncIterator[CheckResult]:
         yield result
     # With the example's values there is nothing to ask.
     if not placeholders(config.tariff):
-        async for result in check_tariff(config, read.folder, as_service=service is not None):
+        async for result in check_tariff(config, read.folder):
             yield result

@@ -26,6 +26,7 @@ from agent.cli.connect_access import (
 )
 from agent.cli.connect_text import ENDED, failure_text, local_time, qr_code, status_text
 from agent.cli.interrupt import EX_INTERRUPTED
+from agent.command_line import own_command_line
 from agent.config import Config
 from agent.energy.rates import Direction
 from agent.errors import Malformed, Refused, Unavailable
@@ -210,7 +211,8 @@ async def _connect(
 ) -> int:
     state = (await line.ask(do="status"))["state"]
     if state["pairs"] and not state["paired"]:
-        return _fail("pair this gateway first: flatpeak-agent connect --pair CODE", EX_DATAERR)
+        pair = own_command_line("connect --pair CODE")
+        return _fail(f"pair this gateway first: {pair}", EX_DATAERR)
     state = (await line.ask(do="begin", direction=direction, anew=args.new))["state"]
     session = state["sessions"][direction]
     if session["state"] == "open":

@@ -71,9 +71,9 @@ def _direction(name: str, summary: Mapping[str, Any] | None, chosen: bool) -> st
     parts = [summary["name"], summary["provider"], structure, summary["status"]]
     begin, end = summary["contract_start"], summary["contract_end"]
     if begin:
-        parts.append(f"since {begin[:10]}")
+        parts.append(f"since {local_time(begin)[:10]}")
     if end:
-        parts.append(f"contract until {end[:10]}")
+        parts.append(f"contract until {local_time(end)}")
     return f"{name}: " + ", ".join(part for part in parts if part)
 
 

@@ -12,6 +12,7 @@ from agent.cli.common import (
 )
 from agent.cli.config_options import add_config_options
 from agent.cli.service import Service, find_service
+from agent.command_line import command_line
 from agent.database.problem import READ_ERRORS, Damaged, NewerSchema
 from agent.paths import config_file, state_directory
 from agent.store import Store
@@ -41,7 +42,7 @@ def copied(command: str, args: argparse.Namespace) -> Store | int:
         return Store.copy_of(path)
     except (OSError, Damaged, NewerSchema, *READ_ERRORS) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or error
-        hint = f"; the service's own: sudo flatpeak-agent {command} --as-service"
+        hint = f"; the service's own: {command_line(command, as_service=True)}"
         said = f"flatpeak-agent {command}: {path}: {why}{'' if args.as_service else hint}"
         print(said, file=sys.stderr)
         return EX_NOINPUT

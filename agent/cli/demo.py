@@ -12,7 +12,7 @@ from datetime import datetime, time, timedelta
 from pathlib import Path
 
 from agent.app import plan_in_thread, run_agent
-from agent.cli.arguments import CommandParser, number_to
+from agent.cli.arguments import CommandParser, number_to, port
 from agent.cli.common import (
     EX_OK,
     EX_UNAVAILABLE,
@@ -77,6 +77,13 @@ def main(argv: list[str]) -> int:
         "--broker", choices=("auto", "mosquitto", "embedded"), default="auto", help="which broker"
     )
     parser.add_argument(
+        "--broker-port",
+        type=port,
+        default=0,
+        metavar="PORT",
+        help=f"where it listens on {HOST}, for mosquitto_sub (one that is free)",
+    )
+    parser.add_argument(
         "--house",
         choices=tuple(HOUSEHOLDS),
         default="flat",
@@ -97,7 +104,14 @@ def main(argv: list[str]) -> int:
     house = HOUSEHOLDS[args.house]
     try:
         return run_until_stopped(
-            _demo(speed, days, args.broker, house, as_json=args.json, connect=args.connect)
+            _demo(
+                speed,
+                days,
+                open_broker(args.broker, args.broker_port),
+                house,
+                as_json=args.json,
+                connect=args.connect,
+            )
         )
     except (Unavailable, FileNotFoundError) as error:
         # The second: there is no folder for temporary files that can be written.
@@ -108,7 +122,7 @@ def main(argv: list[str]) -> int:
 async def _demo(
     speed: float,
     days: float | None,
-    choice: str,
+    opened: contextlib.AbstractAsyncContextManager[Broker],
     house: Household,
     *,
     as_json: bool,
@@ -116,7 +130,7 @@ async def _demo(
 ) -> int:
     stop = asyncio.Event()
     stop_on_signals(stop)
-    async with open_broker(choice) as broker, contextlib.AsyncExitStack() as stack:
+    async with opened as broker, contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="flatpeak-demo-")))
         library = await asyncio.to_thread(compile_follower, folder)
         locations = built_in()
@@ -141,7 +155,7 @@ async def _demo(
             ledger,
             currency=location.currency,
             quiet=as_json,
-            broker=broker.name,
+            broker=f"{broker.name} at {HOST} port {broker.port}",
             on_gone=stop.set,
             in_place=not connect,
         )
@@ -231,7 +245,8 @@ def _config(
         tariff["location_id"] = location.id
     return AgentConfig.model_validate(
         {
-            "site": {"id": "home", **house.site},
+            # Known from the start, as for who looks on, and not only when a tariff says so.
+            "site": {"id": "home", "timezone": location.zone.key, **house.site},
             "tariff": tariff,
             **({} if pages_in is None else pages_section(pages_in)),
             "mqtt": {"host": HOST, "port": broker.port, "protocol": broker.protocol},

@@ -3,7 +3,9 @@
 import argparse
 import asyncio
 import csv
+import errno
 import importlib.util
+import socket
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from integrations.provider.settings import ProviderConfig
 
 PARTS = ("aiosqlite", "authlib", "psycopg", "pyotp", "sqlalchemy")
+MOST_NOTES = 20
 
 
 def main(argv: list[str]) -> int:
@@ -74,17 +77,22 @@ async def _run(args: argparse.Namespace, config: "ProviderConfig", path: Path) -
 
 
 async def _serve(args: argparse.Namespace, config: "ProviderConfig", path: Path) -> int:
-    from integrations.provider.serving import serve, supervise
+    from integrations.provider.serving import serve, stop_with_supervisor, supervise
 
     stop = asyncio.Event()
     stop_on_signals(stop)
     try:
         if config.http.workers > 1 and not args.worker:
             return await supervise(config, path, stop)
-        await serve(config, SystemClock(), stop, is_worker=args.worker)
+        if args.worker:
+            stop_with_supervisor(stop)
+        await serve(config, SystemClock(), stop, args.worker)
     except OSError as error:
         where = f"{config.http.host} port {config.http.port}"
-        print(f"flatpeak-agent provider: {where}: {error.strerror}", file=sys.stderr)
+        why = error.strerror
+        if error.errno == errno.EADDRINUSE:
+            why = "another process listens there; is it running already?"
+        print(f"flatpeak-agent provider: {where}: {why}", file=sys.stderr)
         return EX_UNAVAILABLE
     return EX_OK
 
@@ -99,6 +107,10 @@ async def _load(files: list[Path], config: "ProviderConfig") -> int:
         loaded = await load_files(database, files)
     finally:
         await database.close()
+    for note in loaded.notes[:MOST_NOTES]:
+        print(f"note: {note}", file=sys.stderr)
+    if (more := len(loaded.notes) - MOST_NOTES) > 0:
+        print(f"note: {more} more of this kind", file=sys.stderr)
     print(
         ", ".join(f"{count} {name}" for name, count in loaded.counts.items() if count) or "nothing"
     )
@@ -130,6 +142,11 @@ async def _check(config: "ProviderConfig") -> int:
     return EX_OK if all(result.good for result in results) else EX_UNAVAILABLE
 
 
+def _sockets(text: str) -> list[socket.socket]:
+    """The option's value for a worker: those of its supervisor, by their numbers."""
+    return [socket.socket(fileno=int(number)) for number in text.split(",")]
+
+
 def _parser() -> CommandParser:
     parser = CommandParser("provider", "The energy supplier's side of FlatPeak Connect.")
     common = UsageParser(add_help=False)
@@ -138,7 +155,7 @@ def _parser() -> CommandParser:
         dest="action", required=True, metavar="run|load|check|audit", parser_class=UsageParser
     )
     run = actions.add_parser("run", parents=[common], help="serve pages, tokens and tariffs")
-    run.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    run.add_argument("--worker", type=_sockets, default=(), help=argparse.SUPPRESS)
     load = actions.add_parser("load", parents=[common], help="customers and tariffs from CSV files")
     load.add_argument("files", nargs="+", type=Path, metavar="FILE.csv")
     actions.add_parser(

@@ -20,7 +20,7 @@ from agent.cli.common import (
 )
 from agent.clock import SystemClock
 from agent.config import Config
-from agent.heap import trim_heap
+from agent.interpreter import prepare, trim_heap
 from agent.paths import state_directory
 from agent.store import Store, StoreInUse
 from integrations.registry import tariff_source
@@ -70,6 +70,7 @@ async def _run(config: Config) -> int:
     if stop.is_set():
         store.close()
         return EX_OK
+    prepare()
     trimming = asyncio.create_task(trim_heap(clock), name="heap")
     try:
         await run_agent(

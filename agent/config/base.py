@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import time
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Self, get_args
+from typing import Annotated, Any, ClassVar, Self, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
@@ -60,8 +60,11 @@ def refuse(faults: Iterable[KeyFault]) -> None:
 class Section(BaseModel):
     """One section of the file; an empty one is all defaults.
 
-    An unknown key is refused and the known ones are named.
+    An unknown key is refused and the known ones are named. `EXAMPLE` is shown to whoever wrote
+    something else in its place.
     """
+
+    EXAMPLE: ClassVar[str] = ""
 
     model_config = ConfigDict(
         defer_build=True,
@@ -86,6 +89,9 @@ class Section(BaseModel):
     def _given(cls, value: Any) -> Any:
         """An empty value means "not given", except where it says something (a day without time)."""
         if not isinstance(value, dict):
+            if cls.EXAMPLE and not isinstance(value, Section | None):
+                expected = {"expected": f"expected keys of its own, such as {cls.EXAMPLE}"}
+                raise PydanticCustomError("no_section", "{expected}", expected)
             return {} if value is None else value
         says = {
             field.alias or name
@@ -212,4 +218,6 @@ CertificatePath = Annotated[Path, _whole_path("/etc/flatpeak-agent/cert.pem")]
 KeyPath = Annotated[Path, _whole_path("/etc/flatpeak-agent/key.pem")]
 Name = Annotated[str, AfterValidator(_name)]
 Watts = Annotated[int, Field(ge=0, le=1_000_000)]
+# Not Watts with a second bound: -5 would be told of one of them, 0 of the other.
+PositiveWatts = Annotated[int, Field(gt=0, le=1_000_000)]
 Percent = Annotated[float, Field(ge=0, le=100)]

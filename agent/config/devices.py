@@ -58,6 +58,8 @@ WindowEdge = Annotated[str, BeforeValidator(_window_edge)]
 class Window(Section):
     """A span of the local day. An end that is not after the start lies on the next day."""
 
+    EXAMPLE = '{start: "22:00", end: "06:00"}'
+
     start: WindowEdge = "00:00"
     end: Annotated[WindowEdge, BeforeValidator(end_time)] = "00:00"
     days: Days = EVERY_DAY
@@ -75,6 +77,8 @@ class EnergyNeed(Section):
     `late`: what is missing at the window's end is made good after it; left out, only where no edge
     of the window follows the sun.
     """
+
+    EXAMPLE = '{hours: 3, window: {start: "22:00", end: "06:00"}}'
 
     hours: Decimal | None = Field(default=None, gt=0, le=24)
     energy_kwh: Energy | None = None
@@ -100,6 +104,8 @@ class ReadyBy(Section):
     `every_day` fills the days that are not named. `exceptions` hold for one date.
     """
 
+    EXAMPLE = '{every_day: "07:00"}'
+
     every_day: ClockTime | None = None
     mon: ClockTime | None = None
     tue: ClockTime | None = None
@@ -122,6 +128,8 @@ class ReadyBy(Section):
 
 
 class ProfilePart(Section):
+    EXAMPLE = "{duration_s: 900, power_w: 2000}"
+
     duration_s: int = Field(gt=0, le=86_400)
     power_w: Watts
 

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from agent.config.base import ClockTime, EndTime, KeyFault, Section, Watts, refuse
+from agent.config.base import ClockTime, EndTime, KeyFault, PositiveWatts, Section, refuse
 from agent.config.devices import EVERY_DAY, Days, DeviceSection, Seconds
 from agent.config.units import kw_meant
 from agent.energy.curve import interpolated
@@ -63,6 +63,8 @@ Cop = Annotated[CopCurve, BeforeValidator(_cop)]
 class Band(Section):
     """What the temperature is kept between."""
 
+    EXAMPLE = "{min_c: 20, max_c: 22}"
+
     min_c: Celsius
     max_c: Celsius
 
@@ -76,6 +78,8 @@ class Band(Section):
 
 class ComfortBand(Band):
     """The band of a span of the local day; an end that is not after the start is the next day's."""
+
+    EXAMPLE = '{start: "06:00", end: "22:00", min_c: 20, max_c: 22}'
 
     start: ClockTime
     end: EndTime
@@ -105,8 +109,8 @@ class HeatStoreSection(DeviceSection):
     maximum with all it has (SG Ready 4), for hygiene.
     """
 
-    power_w: Watts = Field(gt=0)
-    min_power_w: Watts | None = Field(default=None, gt=0)
+    power_w: PositiveWatts
+    min_power_w: PositiveWatts | None = None
     control: HeatControl = HeatControl.SG_READY
     cop: Cop
     comfort: tuple[ComfortBand, ...]
@@ -207,6 +211,8 @@ DESIGN_INDOOR_C = 20.0
 
 class HouseSection(Section):
     """The house: its type and size, or what is known better; what is given counts first."""
+
+    EXAMPLE = "{type: detached_1990, area_m2: 140}"
 
     type: HouseType = HouseType.DETACHED_1990
     area_m2: float = Field(default=USUAL_AREA_M2, ge=10, le=5000, allow_inf_nan=False)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from agent.config.base import KeyFault, Name, Section, Watts, Zone, matching, refuse
+from agent.config.base import KeyFault, Name, PositiveWatts, Section, Watts, Zone, matching, refuse
 
 WholeTopic = Annotated[
     str,
@@ -19,7 +19,9 @@ WholeTopic = Annotated[
 class PvSection(Section):
     """A roof: its peak, how steep it is, and where it looks (180 south, 90 east, 270 west)."""
 
-    peak_w: Watts = Field(gt=0)
+    EXAMPLE = "{peak_w: 6000, tilt_deg: 30, azimuth_deg: 180}"
+
+    peak_w: PositiveWatts
     tilt_deg: float = Field(default=30.0, ge=0, le=90)
     azimuth_deg: float = Field(default=180.0, ge=0, le=360)
 
@@ -49,10 +51,10 @@ class SiteSection(Section):
     timezone: Zone | None = None
     latitude: float | None = Field(default=None, ge=-90, le=90)
     longitude: float | None = Field(default=None, ge=-180, le=180)
-    import_limit_w: Watts | None = Field(default=None, gt=0)
+    import_limit_w: PositiveWatts | None = None
     export_limit_w: Watts | None = None
     base_load_w: Watts = 0
-    failsafe_limit_w: Watts | None = Field(default=None, gt=0)
+    failsafe_limit_w: PositiveWatts | None = None
     limit_scope: LimitScope = LimitScope.HOUSE
     controllable_devices: tuple[Name, ...] | None = None
     simultaneity_factors: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(

@@ -8,16 +8,43 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from agent import __version__
-from agent.contracts import wire
+from agent.contracts import schedule_models, wire
 from agent.contracts.plan import PlanDocument
 
 JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 COMPONENTS = "#/components/schemas/{model}"
+DESCRIPTION = (
+    "Topics below the base <prefix>/<site>, from the agent's side. What the agent publishes below "
+    "<base>/ha is what Home Assistant's entities show, by the discovery messages that name it: its "
+    "shape may change, programs read the other topics. What Home Assistant sends there must not be "
+    "retained."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A payload that is no JSON: one of the `words`, or what the description says."""
+
+    description: str = ""
+    words: Sequence[str] = ()
+    examples: Sequence[str] = ()
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of the text as it stands, without quotes."""
+        said = {
+            "description": self.description,
+            "enum": list(self.words),
+            "examples": list(self.examples),
+        }
+        return {"type": "string", **{key: value for key, value in said.items() if value}}
+
+
+PRESENCE = Text(words=("online", "offline"))
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """`name` below the base, with `{device}` for an id. `model` None means a bare word, no JSON.
+    """`name` below the base, with `{device}` for an id.
 
     `may_be_empty`: an empty payload takes back what stood there.
     """
@@ -27,8 +54,7 @@ class Topic:
     outgoing: bool
     retained: bool
     summary: str
-    model: type[BaseModel] | None = None
-    enum_values: Sequence[str] = ()
+    payload: type[BaseModel] | Text
     qos: int = 1
     may_be_empty: bool = False
 
@@ -40,8 +66,7 @@ TOPICS = (
         True,
         True,
         "Is the agent there (last will)",
-        None,
-        ("online", "offline"),
+        PRESENCE,
     ),
     Topic("time", "time", True, False, "For devices without a clock", wire.Time, qos=0),
     Topic("tariffImport", "tariff/import", True, True, "Prices of import", wire.Tariff),
@@ -63,7 +88,7 @@ TOPICS = (
         True,
         True,
         "What to do when",
-        wire.Schedule,
+        schedule_models.Schedule,
         may_be_empty=True,
     ),
     Topic(
@@ -72,7 +97,7 @@ TOPICS = (
         True,
         True,
         "The same for small firmware",
-        wire.CompactSchedule,
+        schedule_models.CompactSchedule,
         may_be_empty=True,
     ),
     Topic(
@@ -81,7 +106,7 @@ TOPICS = (
         True,
         True,
         "What to do now",
-        wire.Setpoint,
+        schedule_models.Setpoint,
         may_be_empty=True,
     ),
     Topic("wish", "device/{device}/wish", True, True, "The owner's wishes that hold", wire.Wish),
@@ -95,8 +120,7 @@ TOPICS = (
         False,
         True,
         "Is the device there (its own last will)",
-        None,
-        ("online", "offline"),
+        PRESENCE,
     ),
     Topic("siteRequest", "site/request", False, False, "A wish for the site", wire.SiteRequest),
     Topic("siteWish", "site/wish", True, True, "The wishes for the site", wire.SiteWish),
@@ -132,14 +156,16 @@ TOPICS = (
 
 def json_schema(topic: Topic) -> dict[str, Any]:
     """The JSON Schema of a topic's payload."""
-    if topic.model is None:
-        return {"$schema": JSON_SCHEMA, "title": topic.key, "enum": list(topic.enum_values)}
-    return {"$schema": JSON_SCHEMA, **TypeAdapter(topic.model).json_schema()}
+    if isinstance(topic.payload, Text):
+        return {"$schema": JSON_SCHEMA, "title": topic.key, **topic.payload.schema()}
+    return {"$schema": JSON_SCHEMA, **TypeAdapter(topic.payload).json_schema()}
 
 
-def asyncapi() -> dict[str, Any]:
-    """The AsyncAPI 3 document of all topics."""
-    models = [(topic.model, "validation") for topic in TOPICS if topic.model is not None]
+def asyncapi(topics: Sequence[Topic] = TOPICS) -> dict[str, Any]:
+    """The AsyncAPI 3 document of these topics."""
+    models = [
+        (topic.payload, "validation") for topic in topics if not isinstance(topic.payload, Text)
+    ]
     unique = list(dict.fromkeys(models))
     _, definitions = models_json_schema(unique, ref_template=COMPONENTS)  # type: ignore[arg-type]
     return {
@@ -147,29 +173,39 @@ def asyncapi() -> dict[str, Any]:
         "info": {
             "title": "FlatPeak edge agent on MQTT",
             "version": __version__,
-            "description": "Topics below the base <prefix>/<site>, from the agent's side.",
+            "description": DESCRIPTION,
         },
-        "channels": {topic.key: _channel(topic) for topic in TOPICS},
+        "channels": {topic.key: _channel(topic) for topic in topics},
         "operations": {
             topic.key: {
                 "action": "send" if topic.outgoing else "receive",
                 "channel": {"$ref": f"#/channels/{topic.key}"},
                 "bindings": {"mqtt": {"qos": topic.qos, "retain": topic.retained}},
             }
-            for topic in TOPICS
+            for topic in topics
         },
-        "components": {"schemas": definitions["$defs"]},
+        "components": {"schemas": _of_draft_7(definitions["$defs"])},
+    }
+
+
+def _of_draft_7(value: Any) -> Any:
+    """AsyncAPI 3 reads schemas as JSON Schema draft 7, which has pairs by another name."""
+    if isinstance(value, list):
+        return [_of_draft_7(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        "items" if key == "prefixItems" else key: _of_draft_7(item) for key, item in value.items()
     }
 
 
 def _channel(topic: Topic) -> dict[str, Any]:
-    payload: dict[str, Any] = (
-        {"type": "string", "enum": list(topic.enum_values)}
-        if topic.model is None
-        else {"$ref": COMPONENTS.format(model=topic.model.__name__)}
-    )
-    # A bare word is no JSON text: JSON would stand in quotes.
-    content = "text/plain" if topic.model is None else "application/json"
+    if isinstance(topic.payload, Text):
+        # A bare word is no JSON text: JSON would stand in quotes.
+        content, payload = "text/plain", topic.payload.schema()
+    else:
+        content = "application/json"
+        payload = {"$ref": COMPONENTS.format(model=topic.payload.__name__)}
     messages: dict[str, Any] = {topic.key: {"contentType": content, "payload": payload}}
     if topic.may_be_empty:
         messages["empty"] = {

@@ -59,12 +59,17 @@ def _slot_document(slot: ScheduleSlot) -> dict[str, object]:
     return out
 
 
+def is_told_modes(kind: DeviceType) -> bool:
+    """In the compact form: numbers of modes, as they stand in MODES, from 1. All others: W."""
+    return kind in HEAT or kind is DeviceType.PROGRAM
+
+
 def compact_document(schedule: Schedule) -> dict[str, object]:
     """The body of `schedule/compact`, as in the wire contract's section 3."""
     kind = schedule.device_type
 
     def value(mode: str, power_w: int) -> int | None:
-        if kind in HEAT or kind is DeviceType.PROGRAM:
+        if is_told_modes(kind):
             return MODES[kind].index(mode) + 1
         return None if mode in ("release", "auto") else power_w
 
@@ -83,7 +88,7 @@ def compact_document(schedule: Schedule) -> dict[str, object]:
     return {
         "r": schedule.revision,
         "s": start,
-        "u": "M" if kind in HEAT or kind is DeviceType.PROGRAM else "W",
+        "u": "M" if is_told_modes(kind) else "W",
         "p": pairs,
         "e": min(schedule.valid_until - start, MAX_COMPACT_S),
         "d": default,

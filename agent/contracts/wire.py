@@ -1,4 +1,6 @@
-"""Every MQTT payload as a model: to read what comes in, to describe what goes out.
+"""MQTT payloads as models: to read what comes in, to describe what goes out.
+
+Those that tell a device what to do are in schedule_models.
 
 The tests hold what is really published against these models, so the schemas cannot drift.
 """
@@ -10,7 +12,6 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel
 
 from agent.energy.readings import AckStatus
-from agent.energy.schedule import DeviceType
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 Instant = Annotated[
@@ -158,82 +159,6 @@ class LedgerDocument(Outgoing):
     timezone: str
     total: LedgerPeriods
     devices: dict[Id, LedgerDevice]
-
-
-class Slot(Outgoing):
-    start: Instant
-    end: Instant
-    mode: str
-    power_w: int
-    phases: int | None = None
-    energy_kwh: Money
-    price: Money | None
-    reason: str
-
-
-class Standing(Outgoing):
-    mode: str
-    power_w: int
-
-
-class Offline(Outgoing):
-    after_s: int
-    mode: str
-    power_w: int
-
-
-class Goal(Outgoing):
-    energy_kwh: Money | None
-    target_soc_percent: Money | None
-    ready_by: Instant | None
-
-
-class Schedule(Outgoing):
-    """What the device does until `valid_until`, complete: it can be followed with us gone."""
-
-    schema_: Literal["schedule/1"] = Field(alias="schema")
-    device: Id
-    device_type: DeviceType
-    revision: Revision
-    issued_at: Instant
-    valid_from: Instant
-    valid_until: Instant
-    currency: str
-    slots: list[Slot]
-    default: Standing
-    offline: Offline
-    goal: Goal
-    cost: Money
-    baseline_cost: Money
-    status: Literal["optimal", "best_found", "rule"]
-    estimated: bool
-
-
-class CompactSchedule(Outgoing):
-    """The same for small firmware, at most 1,000 bytes: pairs of seconds from `s` and value."""
-
-    r: Revision
-    s: int
-    u: Literal["W", "M"]
-    p: list[tuple[int, int | None]] = Field(max_length=64)
-    e: int
-    d: int | None
-    o: tuple[int, int | None]
-
-
-class Setpoint(Outgoing):
-    """The one line to obey now, at most 512 bytes."""
-
-    revision: Revision
-    at: Instant
-    mode: str
-    power_w: int
-    current_a: int | None = None
-    phases: int | None = None
-    until: Instant
-    default: Standing
-    offline: Offline
-    reason: str
 
 
 class Wish(Outgoing):

@@ -8,7 +8,7 @@ stays in force. What is published goes through the outbox, so a lost broker stop
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -105,6 +105,8 @@ class Controller:
     _deadlines: DeadlineWatch = field(init=False)
     _schedules: ScheduleMaker = field(init=False)
     _user_triggered: set[str] = field(default_factory=set, init=False)
+    # Whose request has no plan of the planner yet, only of its fallback.
+    _still_asking: set[str] = field(default_factory=set, init=False)
     _urgent: set[str] = field(default_factory=set, init=False)
     _changed: set[str] = field(default_factory=set, init=False)
     _triggered_at: dict[str, datetime] = field(default_factory=dict, init=False)
@@ -219,7 +221,7 @@ class Controller:
             if self.clock_trusted():
                 self.dispatcher.publish_due_setpoints(now)
                 self.limits.record(now)
-            self.store.flush()
+            self.store.queue.flush()
             moments = [
                 now + CYCLE_PERIOD,
                 self.dispatcher.next_change(),
@@ -266,7 +268,9 @@ class Controller:
         if cycle is None:
             return
         await self._plan_changed(cycle)
-        plan = await self.planner.plan(cycle.situation) or await self._without_planner(cycle)
+        plan = await self.planner.plan(cycle.situation)
+        if plan is None:
+            plan = await self._without_planner(cycle)
         if plan is None:
             return
         plan = with_assumptions(plan, cycle.inputs)
@@ -298,6 +302,8 @@ class Controller:
         if plan is not None:
             self._issue(own, with_assumptions(plan, inputs), self.clock.now())
             self.dispatcher.publish_due_setpoints(self.clock.now())
+            # What was decided is on its way to the device before the processor is taken again.
+            await self.clock.sleep(BETWEEN_PLANS_S)
 
     def _gather(self, now: datetime) -> _Cycle | None:
         """What is known now, as a Situation; None while the first prices may still come."""
@@ -312,7 +318,8 @@ class Controller:
             if not self.dispatcher.holds_any and self._awaiting_first_prices():
                 return None
             prices = prices or PriceForecast("", self.site.location().zone.key)
-        triggered, self._user_triggered = frozenset(self._user_triggered), set()
+        triggered = frozenset(self._user_triggered | self._still_asking)
+        self._user_triggered, self._still_asking = set(), set()
         urgent, self._urgent = frozenset(self._urgent), set()
         changed, self._changed = frozenset(self._changed), set()
         inputs = self.limits.within(inputs, now)
@@ -321,7 +328,7 @@ class Controller:
             if item.override is not None and now < item.override.until - RENEWED_BEFORE:
                 self._next_cycle = min(self._next_cycle, item.override.until - RENEWED_BEFORE)
         self._prices = prices
-        self._book(inputs, now)
+        self._book(inputs, now, asked_anew=urgent)
         situation = build_situation(
             self.config,
             prices,
@@ -337,7 +344,7 @@ class Controller:
 
     async def _without_planner(self, cycle: _Cycle) -> Plan | None:
         """Nothing where a plan is in force for everybody who asks, else the rule's."""
-        self._user_triggered |= cycle.user_triggered
+        self._still_asking |= cycle.user_triggered
         self._urgent |= cycle.urgent
         asking = {name for name, item in cycle.inputs.items() if item.device is not None}
         served = {name for name in asking if self.dispatcher.held(name) is not None}
@@ -348,11 +355,13 @@ class Controller:
     def _awaiting_first_prices(self) -> bool:
         return asyncio.get_running_loop().time() < self._began + FIRST_PRICES_WITHIN_S
 
-    def _book(self, inputs: Mapping[str, PlanningInput], now: datetime) -> None:
+    def _book(
+        self, inputs: Mapping[str, PlanningInput], now: datetime, *, asked_anew: Collection[str]
+    ) -> None:
         for device, item in inputs.items():
             self.bookkeeper.open_demands(device, item.needs, now)
             self.devices.book(device, now)
-            self.bookkeeper.settle(device, item.needs, now)
+            self.bookkeeper.settle(device, item.needs, now, asked_anew=device in asked_anew)
 
     # --- schedules ------------------------------------------------------------------------------
 
@@ -369,7 +378,9 @@ class Controller:
             if device in self._user_triggered:
                 # Asked anew while this was planned: what was done at once for it stands till then.
                 continue
-            if model.opted_out(now) or (model.following.holds_still(now) and not asked):
+            # Who has got a part of what was planned is given the rest.
+            moves = asked or device in self.dispatcher.waiting_for_headroom
+            if model.opted_out(now) or (model.following.holds_still(now) and not moves):
                 continue
             schedule = self._schedules.schedule(
                 device, item, plan, cycle.situation, cycle.prices, now
@@ -381,9 +392,8 @@ class Controller:
                 schedule, urgent=urgent, ignore_drift=not asked, settles=shared, tapers=tapers
             )
         issued = self.dispatcher.issue(wanted, to_unix_ceil(now), self.limits.headroom(now))
-        if self.dispatcher.waits_for_headroom:
-            # What a person asked for is still urgent when the others have made room.
-            self._urgent |= cycle.urgent
+        # What a person asked for is still urgent when the others have made room.
+        self._urgent |= cycle.urgent & self.dispatcher.waiting_for_headroom
         return issued
 
     def _apply_override_now(self, device: str, now: datetime) -> None:

@@ -1,8 +1,10 @@
 """Every device as it is known: its model, its wish, its health. Plain calls; nothing here waits."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from agent.clock import Clock
 from agent.config.devices import DeviceSection
@@ -27,7 +29,7 @@ from agent.health import Health
 from agent.home import stored_wishes
 from agent.home.kinds import KINDS
 from agent.home.model import stored
-from agent.home.model.clock_changes import ClockJump, move_with_clock
+from agent.home.model.clock_changes import ClockJump, move_with_clock, moved_wish
 from agent.home.model.device_model import PERSISTED_KINDS, DeviceModel
 from agent.home.planning_input import PlanningContext, PlanningInput
 from agent.home.wishes import Wish, expired
@@ -53,7 +55,8 @@ class DeviceManager:
     schedule is to be taken back before it is given anew. `acknowledges(device)`: it is
     expected to confirm what it is told; `revision_problem(device)`: what is wrong with the revision
     that it says it holds. `on_profile(device, profile)` hears what it is where the config leaves
-    that to it to say.
+    that to it to say. `look_at_clock()` notices a clock that was set, before anything is noted by
+    it.
     """
 
     clock: Clock
@@ -73,6 +76,7 @@ class DeviceManager:
     acknowledges: Callable[[str], bool] = lambda device: True
     revision_problem: Callable[[str], str | None] = lambda device: None
     on_profile: Callable[[str, DeviceProfile], None] = lambda device, profile: None
+    look_at_clock: Callable[[], None] = lambda: None
     _by_id: dict[str, ManagedDevice] = field(default_factory=dict, init=False)
     _begun: datetime = field(init=False)
     _configured: Mapping[str, DeviceSection] = field(default_factory=dict, init=False)
@@ -99,6 +103,7 @@ class DeviceManager:
             self.on_take_back,
             save_state=lambda name, now: self._save_state(name, now, at_once=True),
         )
+        self.store.on_wish_stored = self._requests.publish_wish
 
     def restore(
         self, sections: Mapping[str, DeviceSection], profiles: Mapping[str, DeviceProfile]
@@ -166,12 +171,17 @@ class DeviceManager:
         """Does an inverter give as much as it may?"""
         return any(device.model.is_limited(now) for device in self._by_id.values())
 
-    def clock_jumped(self, by: timedelta) -> None:
-        """The wall clock was set forward or back by so much."""
+    def clock_jumped(self, by: timedelta, zone: ZoneInfo) -> None:
+        """The wall clock was set forward or back by so much; `zone` is where wishes are meant."""
         now = self.clock.now()
         jump = ClockJump(self._begun, now - by, by)
-        for device in self._by_id.values():
+        for name, device in self._by_id.items():
             move_with_clock(device.model, jump)
+            wish = moved_wish(device.wish, jump, zone)
+            if wish != device.wish:
+                device.wish = wish
+                self._requests.save_wish(name)
+                self._requests.publish_wish(name)
         self._begun = min(jump.moved(self._begun), now)
 
     # --- what comes in --------------------------------------------------------------------------
@@ -200,6 +210,8 @@ class DeviceManager:
             model.cannot_read(item, now)
             self._update_health(name, now)
         else:
+            if not (isinstance(item, UntimedReading) and item.misdated):
+                model.unreadable.pop("at", None)
             if isinstance(item, UntimedReading):
                 item = model.untimed_reading(item.kind, item.value, retained=retained, now=now)
             self._on_reading(name, item, now, retained=retained)
@@ -264,6 +276,7 @@ class DeviceManager:
 
     def on_request(self, name: str, payload: bytes) -> str | None:
         """Returns why it is refused, None where it is not."""
+        self.look_at_clock()
         return self._requests.receive(name, payload)
 
     # --- what is told to it ---------------------------------------------------------------------
@@ -356,8 +369,16 @@ class DeviceManager:
         if same and not device.unsaved and not worth_saving:
             return
         booked, stored_by = self.bookkeeper.writes(name, now)
-        answer = self.store.save_state(name, text, list(device.unsaved.values()), booked)
+        readings = dict(device.unsaved)
+        answer = self.store.save_state(name, text, list(readings.values()), booked)
         answer.add_done_callback(stored_by)
+
+        def keep_unsaved(answer: asyncio.Future[bool]) -> None:
+            # What is put next may replace what waits: it has to hold these as well.
+            if not answer.cancelled() and not answer.result():
+                device.unsaved = readings | device.unsaved
+
+        answer.add_done_callback(keep_unsaved)
         device.unsaved.clear()
         device.stored_text = text
 

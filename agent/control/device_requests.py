@@ -9,6 +9,7 @@ from datetime import datetime
 from agent.clock import Clock
 from agent.contracts.topics import Topics
 from agent.control.managed_device import ManagedDevice
+from agent.control.stored_answer import answer_when_stored
 from agent.dispatch.outbox import Outbox
 from agent.energy.sentences import sentence
 from agent.errors import Refused
@@ -25,12 +26,7 @@ from agent.report.event_queue import EventQueue
 
 log = logging.getLogger(__name__)
 
-# A slow disk is waited for so long before a wish is answered without it.
-STORED_WITHIN_S = 2.0
 WAITS_FOR_CLOCK = "accepted; it waits until the gateway's clock is confirmed"
-NOT_STORED = (
-    "accepted, but it is not stored yet: after a power cut what held before would hold again"
-)
 
 
 @dataclass(slots=True)
@@ -86,26 +82,13 @@ class DeviceRequests:
             device.model.state_soc(result.stated_soc_percent, now)
             device.unsaved["soc_percent"] = device.model.readings["soc_percent"]
             self.save_state(name, now)
-        self._answer_when_stored(name, request_id, self.save_wish(name))
+        in_turn = device.answers.place()
+        answer_when_stored(
+            self.save_wish(name),
+            lambda note: in_turn(lambda: self.publish_wish(name, request_id, note=note)),
+        )
         self.on_asked(name)
         return None
-
-    def _answer_when_stored(
-        self, name: str, request_id: str | None, stored_wish: asyncio.Future[bool]
-    ) -> None:
-        """What is promised survives a restart: the answer says where it would not."""
-        answered = False
-        in_turn = self.devices[name].answers.place()
-
-        def answer() -> None:
-            nonlocal answered
-            if not answered:
-                answered = True
-                note = "" if stored_wish.done() and stored_wish.result() else NOT_STORED
-                in_turn(lambda: self.publish_wish(name, request_id, note=note))
-
-        stored_wish.add_done_callback(lambda _: answer())
-        asyncio.get_running_loop().call_later(STORED_WITHIN_S, answer)
 
     def _request_context(self, name: str, now: datetime) -> RequestContext:
         device = self.devices[name]

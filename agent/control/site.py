@@ -20,19 +20,22 @@ from agent.contracts.wire import SiteRequest
 from agent.control.house_power import HousePower
 from agent.control.outdoor import Outdoor
 from agent.control.request_bucket import RequestBucket
+from agent.control.stored_answer import answer_when_stored
 from agent.dispatch.outbox import DOCUMENTS, Outbox
-from agent.energy.instants import bounded, from_unix, to_unix_floor
+from agent.energy.instants import bounded, format_instant, from_unix, to_unix_floor
 from agent.energy.rates import Direction, Rate
 from agent.energy.sentences import joined, sentence
 from agent.energy.steps import Steps, combined
 from agent.errors import Malformed, Refused
 from agent.health import Health
-from agent.home.controllable import allowed_w, dim_allowance_w
+from agent.home.controllable import dim_allowance_w
 from agent.home.grid_limit import (
     FOR_EVER,
     UNLIMITED_W,
     GridLimit,
+    HeardLimits,
     from_stored,
+    heard_before,
     read_limit,
     stored_text,
 )
@@ -53,11 +56,9 @@ PART = "grid_limit"
 # Obeyed like any other, for it is the stricter reading; but no operator allows a light bulb.
 LEAST_MEANT_W = 100.0
 WHO_LIMITS = "grid operator or energy manager: publish it on site/limit"
-NOT_STORED = (
-    "accepted, but it is not stored yet: after a power cut what held before would hold again"
-)
 LONGEST_AWAY = timedelta(days=366)
 LIMITS_EVERY_S = 1.0
+DAY_S = 86_400
 NOTHING = Steps.constant(0)
 POWER_FORECASTS = ("load", "pv")
 OUTDOOR = "outdoor"
@@ -95,6 +96,7 @@ class Site:
     _unreadable: str = field(default="", init=False)
     _limit_taken: bool = field(default=False, init=False)
     _limit_waiting: bytes | None = field(default=None, init=False)
+    _heard: HeardLimits = field(default_factory=HeardLimits, init=False)
 
     def __post_init__(self) -> None:
         self.outdoor = Outdoor(self.config.site, self.clock)
@@ -106,11 +108,13 @@ class Site:
         if text is not None:
             try:
                 self._grid = from_stored(text, failsafe)
+                self._heard = heard_before(text)
             except UNBELIEVABLE:
                 self.health.count("unreadable_rows")
         away = self.store.away_until()
         if away is not None and away > self.clock.now():
             self.away_until = away
+        self.store.on_away_stored = lambda: self._publish_wish(None)
         self.judge_limit(self.clock.now())
 
     @property
@@ -122,7 +126,7 @@ class Site:
     def receive(self, message: Message) -> None:
         """A message on one of the subscriptions. Raises Malformed."""
         if message.topic == self.topics.site_limit:
-            self._receive_limit(message.payload)
+            self._receive_limit(message.payload, retained=message.retain)
         elif message.topic == self.topics.site_request:
             self.receive_request(message.payload)
         elif message.topic in self.outdoor.subscriptions:
@@ -212,18 +216,6 @@ class Site:
         """What everything else draws while devices run."""
         return self.power.base_load(limited=self.limited)
 
-    def lasting_limits(self) -> list[tuple[float, float]]:
-        """The limits that hold when nobody says more, each with what the house takes of it, W."""
-        site, base_load_w = self.config.site, max(self.base_load().values)
-        out = []
-        if site.import_limit_w is not None:
-            out.append((float(site.import_limit_w), base_load_w))
-        if site.failsafe_limit_w is not None:
-            whole_house = site.limit_scope is LimitScope.HOUSE
-            failsafe_w = allowed_w(site.failsafe_limit_w, self._dim_allowance_w)
-            out.append((failsafe_w, base_load_w if whole_house else 0.0))
-        return out
-
     def headroom(self) -> Steps | None:
         """What devices may draw together."""
         house, devices = self._house_limit(), self._device_limit()
@@ -232,8 +224,11 @@ class Site:
         left = combined([house, self.base_load()], lambda pair: max(0.0, pair[0] - pair[1]))
         return left if devices is None else combined([left, devices], min)
 
-    def _receive_limit(self, payload: bytes) -> None:
+    def _receive_limit(self, payload: bytes, *, retained: bool = False) -> None:
         """The first at once, a flood a second later and only the newest of it."""
+        if retained and self._heard.is_outdated(payload):
+            return
+        self._heard.note(payload)
         loop = asyncio.get_running_loop()
         if self._limit_taken:
             self._limit_waiting = payload
@@ -269,7 +264,7 @@ class Site:
             return
         old = self._grid
         self._grid = new
-        self.store.save_grid_limit(stored_text(new))
+        self.store.save_grid_limit(stored_text(new, self._heard))
         self.judge_limit(now)
         second = to_unix_floor(now)
         self.limit_log.received(now, self.grid_limit_w(now))
@@ -321,7 +316,7 @@ class Site:
         if not self._requests.take(self.clock.now()):
             self.health.count("requests_dropped")
             return
-        request_id = echoed_id(payload)
+        request_id, now = echoed_id(payload), self.clock.now()
         try:
             check_length(payload)
             request = SiteRequest.model_validate_json(payload)
@@ -333,14 +328,13 @@ class Site:
             self._refuse(request_id, str(refusal))
             return
         except (ValueError, OverflowError):
-            self._refuse(request_id, "away_until: is not a time that can be")
+            self._refuse(request_id, f"away_until: is not a time that can be; {_right(now)}")
             return
-        now = self.clock.now()
         if not request.model_fields_set - {"id"}:
             self._refuse(request_id, "asks for nothing; give away_until or refresh")
             return
         if away is not None and not now < away <= now + LONGEST_AWAY:
-            self._refuse(request_id, "away_until: expected an instant within the next year")
+            self._refuse(request_id, f"away_until: is not within the next year; {_right(now)}")
             return
         if request.refresh:
             self.on_refresh()
@@ -348,9 +342,9 @@ class Site:
             self._publish_wish(request_id)
             return
         self.away_until = away
-        stored = self.store.save_away_until(away)
-        stored.add_done_callback(
-            lambda done: self._publish_wish(request_id, note="" if done.result() else NOT_STORED)
+        answer_when_stored(
+            self.store.save_away_until(away),
+            lambda note: self._publish_wish(request_id, note=note),
         )
         self.on_change()
 
@@ -368,6 +362,11 @@ class Site:
             reason=refused or note,
         )
         self.outbox.set(DOCUMENTS, OutgoingMessage(self.topics.site_wish, text))
+
+
+def _right(now: datetime) -> str:
+    """An example that would be taken."""
+    return f"expected an instant such as {format_instant(from_unix(to_unix_floor(now) + DAY_S))}"
 
 
 def _is_stricter(old: Steps, new: Steps, now: int) -> bool:

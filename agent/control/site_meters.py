@@ -15,6 +15,7 @@ from agent.ports import Decoded, UntimedReading
 TELLS_WITHIN = timedelta(minutes=15)
 ACTION_PUBLISH = "owner: connect the meter to the broker; it publishes power_w on its state"
 ACTION_INSPECT = "owner: look at the meter"
+ACTION_AWAIT = "owner: wait for its next message, or have it publish at, the time of its reading"
 
 
 @dataclass(slots=True)
@@ -30,6 +31,8 @@ class SiteMeters:
     on_power: Callable[[MeterRole, datetime], None] = lambda role, at: None
     _powers: dict[str, Reading] = field(default_factory=dict, init=False)
     _unreadable: dict[str, str] = field(default_factory=dict, init=False)
+    # Heard of, but nobody knows when what they said was true.
+    _undated: set[str] = field(default_factory=set, init=False)
 
     def __contains__(self, name: str) -> bool:
         return name in self.roles
@@ -42,20 +45,19 @@ class SiteMeters:
         if isinstance(item, Unreadable) and item.kind == "power_w":
             self._unreadable[name] = item.why
         elif isinstance(item, Reading | UntimedReading) and item.kind == "power_w":
-            if isinstance(item, UntimedReading):
-                if retained:
-                    # Nobody knows how old it is.
-                    return
-                item = Reading(item.kind, item.value, now)
-            if item.at > now:
-                item = Reading(item.kind, item.value, now)
-            old = self._powers.get(name)
-            if old is not None and item.at < old.at:
-                return
-            self._powers[name] = item
             self._unreadable.pop(name, None)
-            self.on_power(self.roles[name], item.at)
+            if isinstance(item, UntimedReading) and retained:
+                self._undated.add(name)
+            else:
+                at = now if isinstance(item, UntimedReading) else min(item.at, now)
+                self._take(name, Reading(item.kind, item.value, at))
         self._look(name, now)
+
+    def _take(self, name: str, reading: Reading) -> None:
+        old = self._powers.get(name)
+        if old is None or reading.at >= old.at:
+            self._powers[name] = reading
+            self.on_power(self.roles[name], reading.at)
 
     def power_w(self, role: MeterRole, now: datetime) -> float | None:
         """The sum of the meters of that role; None where there is none or one of them is silent."""
@@ -72,7 +74,8 @@ class SiteMeters:
         return sum(values) if role is MeterRole.GRID else max(0.0, sum(values))
 
     def forget(self) -> None:
-        """What each told last counts no more."""
+        """What each told last counts no more: nobody knows when it was."""
+        self._undated |= self._powers.keys()
         self._powers.clear()
 
     def last_told_w(self, role: MeterRole) -> float:
@@ -95,6 +98,9 @@ class SiteMeters:
                 "{kind} cannot be read: {why}", kind="power_w", why=self._unreadable[name]
             )
             self.health.degraded(part, why, ACTION_INSPECT)
+        elif told is None and name in self._undated:
+            why = sentence("what it told last has no time that is known")
+            self.health.degraded(part, why, ACTION_AWAIT)
         elif told is None:
             self.health.degraded(part, sentence("not heard from yet"), ACTION_PUBLISH)
         elif now - told.at > TELLS_WITHIN:

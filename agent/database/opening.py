@@ -253,13 +253,21 @@ def read_copy(path: Path) -> OpenDatabase:
     # With a log beside it the file is in use, or its program ended without a word; the log's index
     # may have to be made to read it. Where that cannot be, on a disk that takes nothing, both are
     # read elsewhere; and the file without its log is better than none.
-    if path.with_name(f"{path.name}{LOG}").exists():
+    if _is_there(path.with_name(f"{path.name}{LOG}")):
         for way in (_copied, _copied_elsewhere):
             try:
                 return OpenDatabase(way(path), on_disk=False)
             except (OSError, Damaged, *READ_ERRORS) as error:
                 log.debug("%s of %s: %s", way.__name__, path, error)
     return OpenDatabase(_copied(path, "mode=ro&immutable=1"), on_disk=False)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        # In a folder that may not be looked into.
+        return False
 
 
 def _copied_elsewhere(path: Path) -> sqlite3.Connection:

@@ -43,11 +43,21 @@ class DiskProblem:
     who_acts: str
 
 
+REMOVED = DiskProblem(
+    sentence(
+        "the files of the database were removed or replaced while it was used; nothing new is kept"
+    ),
+    "owner: restart the service",
+)
 HANGS = DiskProblem(sentence("the disk does not keep up; what is new may not be kept"), NEW_CARD)
 
 
 class Damaged(Exception):
     """What the file holds is not what was written."""
+
+
+class FilesGone(OSError):
+    """What is written goes to files that no start will find."""
 
 
 class NewerSchema(Exception):

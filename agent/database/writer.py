@@ -10,7 +10,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.database.opening import open_connection
+from agent.database.opening import LOG, open_connection
+from agent.database.problem import FilesGone
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +20,7 @@ Statement = tuple[str, tuple[object, ...]]
 # Whoever ends the program waits for no thread whose name begins with flatpeak-work.
 THREAD_NAME = "flatpeak-work-disk"
 CLOSE_TIMEOUT_S = 2.0
+SLOW_AFTER_S = 3.0
 # What may wait for a disk that hangs: transactions, and bytes in them.
 MAX_WAITING = 500
 MAX_WAITING_BYTES = 4_000_000
@@ -40,12 +42,14 @@ class _Write:
 @dataclass(slots=True)
 class Writer:
     """`on_done` is called in the event loop with what became of each write of a batch: an error of
-    WRITE_ERRORS, or None.
+    WRITE_ERRORS, FilesGone, or None; `on_slow` when one takes longer than any disk should.
     """
 
     path: Path
     on_done: Callable[[Sequence[Exception | None]], None]
+    on_slow: Callable[[], None] = lambda: None
     _connection: sqlite3.Connection | None = field(default=None, init=False)
+    _files: tuple[int, ...] = field(init=False)
     _executor: ThreadPoolExecutor = field(init=False)
     _waiting: deque[_Write] = field(default_factory=deque, init=False)
     _in_work: Sequence[_Write] = field(default=(), init=False)
@@ -54,6 +58,7 @@ class Writer:
 
     def __post_init__(self) -> None:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=THREAD_NAME)
+        self._files = _files_at(self.path)
 
     def submit(self, statements: Sequence[Statement]) -> "asyncio.Future[bool]":
         """All of these or none, after what was submitted before; True once they are on the disk.
@@ -97,6 +102,8 @@ class Writer:
         self._waiting.clear()
         work = asyncio.get_running_loop().run_in_executor(self._executor, self._commit, batch)
         work.add_done_callback(self._finish)
+        slow = asyncio.get_running_loop().call_later(SLOW_AFTER_S, self.on_slow)
+        work.add_done_callback(lambda _: slow.cancel())
 
     def _finish(self, work: "asyncio.Future[list[Exception | None]]") -> None:
         batch, self._in_work = self._in_work, ()
@@ -118,7 +125,9 @@ class Writer:
             if self._connection is None:
                 self._connection = open_connection(self.path)
             execute(self._connection, [item for write in batch for item in write.statements])
-        except WRITE_ERRORS as error:
+            if _files_at(self.path) != self._files:
+                raise FilesGone
+        except (FilesGone, *WRITE_ERRORS) as error:
             if len(batch) == 1:
                 return [error]
             return [outcome for write in batch for outcome in self._commit((write,))]
@@ -151,6 +160,17 @@ def execute(connection: sqlite3.Connection, statements: Sequence[Statement]) -> 
     with transaction(connection):
         for sql, values in statements:
             connection.execute(sql, values)
+
+
+def _files_at(path: Path) -> tuple[int, ...]:
+    """Which files they are, 0 for one that is missing."""
+    found = []
+    for file in (path, path.with_name(path.name + LOG)):
+        try:
+            found.append(file.stat().st_ino)
+        except OSError:
+            found.append(0)
+    return tuple(found)
 
 
 def _size_of(statements: Sequence[Statement]) -> int:

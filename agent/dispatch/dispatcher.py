@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from agent.contracts.text import read_member
 from agent.dispatch.finish import finished, without_restart
-from agent.dispatch.limit import ANSWERS_WITHIN_S, Published, curtailed, granted
+from agent.dispatch.limit import ANSWERS_WITHIN_S, Published, curtailed, granted, takes_less
 from agent.dispatch.outbox import Outbox, device_lane
 from agent.dispatch.phases import PhaseHistory, carried_on, with_phases
 from agent.dispatch.revisions import Revisions
@@ -43,6 +43,8 @@ LIMIT = "limit"
 # One device causes at most one new revision in this time; a person's request does not wait.
 # Whole seconds, rounded up: never less than five.
 REVISION_EVERY_S = 6
+# Somebody who always holds a higher revision than ours is answered by a higher one so often.
+OUTBID_EVERY_S = 1200
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Dispatcher:
 
     `on_told(device, schedule)` hears what a device holds from now on, `on_switch(device, is_on)`
     when a setpoint turns it on or off, `on_headroom` when what waited may now be raised, or what
-    was taken back be given anew.
+    was taken back or refused be given anew.
     """
 
     profiles: Mapping[str, DeviceProfile]
@@ -87,10 +89,12 @@ class Dispatcher:
     _unanswered: dict[str, dict[int, int]] = field(default_factory=dict, init=False)
     _last_revision_at: dict[str, int] = field(default_factory=dict, init=False)
     _retry_at: int | None = field(default=None, init=False)
-    _waits: bool = field(default=False, init=False)
+    _waiting: set[str] = field(default_factory=set, init=False)
     _deferred: dict[str, tuple[Schedule, int]] = field(default_factory=dict, init=False)
     _answered_early: dict[str, int] = field(default_factory=dict, init=False)
-    _unproven: bool = field(default=False, init=False)
+    _unproven: set[str] = field(default_factory=set, init=False)
+    _outbid: dict[str, int] = field(default_factory=dict, init=False)
+    _outbid_at: dict[str, int] = field(default_factory=dict, init=False)
     _phases: dict[str, tuple[PhaseHistory, int]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -150,9 +154,9 @@ class Dispatcher:
         return from_unix(min(ends)) if ends else None
 
     @property
-    def waits_for_headroom(self) -> bool:
-        """Did something not fit beside what others may still be taking?"""
-        return self._waits
+    def waiting_for_headroom(self) -> frozenset[str]:
+        """Who has not got all that was planned, beside what others may still be taking."""
+        return frozenset(self._waiting)
 
     @property
     def retry_at(self) -> datetime | None:
@@ -162,7 +166,7 @@ class Dispatcher:
     @property
     def increase_due_at(self) -> datetime | None:
         """When what waits for an acknowledgement is raised without it."""
-        if not self._waits:
+        if not self._waiting:
             return None
         times = [item.overdue_at for item in self._published.values()]
         known = [when for when in times if when is not None]
@@ -181,6 +185,7 @@ class Dispatcher:
                 self.withdraw(device)
                 self.on_headroom()
             return
+        self._look_for_higher(device, ack.revision, now)
         if ack.status is AckStatus.ACCEPTED:
             self._count_followed(device, ack.revision)
         deferred = self._deferred.get(device)
@@ -192,13 +197,13 @@ class Dispatcher:
 
     def _on_answer(self, device: str, revision: int) -> None:
         item = self._published.get(device)
-        if item is None or not item.answer(revision):
+        if item is None:
             return
-        if self._waits:
+        if item.answer(revision) and self._waiting:
             self.on_headroom()
-        if self._unproven and not any(other.unanswered for other in self._published.values()):
-            self._unproven = False
-            self.health.ok(LIMIT)
+        if device in self._unproven and item.holds(revision):
+            self._unproven.discard(device)
+            self._report_unproven()
 
     def _count_followed(self, device: str, revision: int) -> None:
         """That one, and those before it that were replaced sooner than anybody has to answer."""
@@ -212,18 +217,27 @@ class Dispatcher:
         for old in known:
             del waiting[old]
 
-    def on_schedule_seen(self, device: str, payload: bytes, *, retained: bool) -> bool:
+    def on_schedule_seen(self, device: str, payload: bytes, now: int, *, retained: bool) -> bool:
         """A schedule on the broker: ours or an earlier life's (True), or another agent's."""
         if not payload:
             return True
         revision = read_member(payload, "revision")
         if isinstance(revision, bool) or not isinstance(revision, int):
             return True
-        if not retained:
-            return self._revisions.is_ours(device, revision)
-        if device in self.profiles:
-            self._revisions.retained(device, revision)
-        return device in self.profiles
+        if device in self.profiles and self._revisions.on_broker(device, revision):
+            self._look_for_higher(device, revision, now)
+        return device in self.profiles if retained else self._revisions.is_ours(device, revision)
+
+    def _look_for_higher(self, device: str, revision: int, now: int) -> None:
+        """A device takes no lower revision than it holds: of an earlier life whose last could not
+        be stored, or of another agent. What it should hold is then given anew."""
+        held = self.held(device)
+        if held is None or revision <= held.revision or device in self._outbid:
+            return
+        last = self._outbid_at.get(device)
+        waits = last is not None and last <= now < last + OUTBID_EVERY_S
+        self._outbid[device] = last + OUTBID_EVERY_S if last is not None and waits else now
+        self.on_headroom()
 
     # --- what goes out --------------------------------------------------------------------------
 
@@ -243,33 +257,55 @@ class Dispatcher:
         if headroom is not None:
             self._look_for_overdue(now)
             known = {name: self._published.setdefault(name, Published()) for name in ready}
-            ready, complete = granted(
-                self.profiles, {**self._published, **known}, ready, headroom, now
-            )
-            self._waits = not complete
+            whole = ready
+            ready, cut = granted(self.profiles, {**self._published, **known}, ready, headroom, now)
+            waited = self._waiting
+            # Whose change can wait anyhow waits for nobody.
+            waiting = {
+                name
+                for name in cut
+                if name in waited or self._is_due(wanted[name], whole[name], now)
+            }
+            self._waiting = (waited - ready.keys()) | waiting
+            rest_due = waited - self._waiting
             for device, schedule in ready.items():
                 ready[device] = self._finished(schedule, now, never_more=True)
         else:
-            self._waits = False
+            rest_due, self._waiting = self._waiting, set()
+            if self._unproven:
+                self._unproven.clear()
+                self._report_unproven()
         issued = []
         for device, schedule in ready.items():
-            item = wanted[device]
-            if not needs_publishing(
-                self.held(device),
-                schedule,
-                now,
-                ignore_drift=item.ignore_drift,
-                settles=item.settles,
-                tapers=item.tapers,
-            ):
+            item, held = wanted[device], self.held(device)
+            # The rest of what was planned, and what makes room for who waits, can not wait.
+            makes_room = held is not None and takes_less(self.profiles[device], schedule, held, now)
+            anyhow = device in rest_due or (bool(self._waiting) and makes_room)
+            outbid = self._outbid.get(device)
+            if outbid is not None and now < outbid:
+                self._retry_at = min(self._retry_at or outbid, outbid)
+                outbid = None
+            if outbid is None and not self._is_due(item, schedule, now, anyhow=anyhow):
                 continue
             waits_to = self._waits_to(device, now)
             if waits_to is not None and not item.urgent:
                 self._retry_at = min(self._retry_at or waits_to, waits_to)
+                self._waiting |= {device} & rest_due
                 continue
             self._publish(device, schedule, now, forms_at=waits_to)
             issued.append(device)
         return issued
+
+    def _is_due(self, item: Wanted, schedule: Schedule, now: int, *, anyhow: bool = False) -> bool:
+        """Is it another than the device holds? `anyhow`: also where such a change could wait."""
+        return needs_publishing(
+            self.held(schedule.device),
+            schedule,
+            now,
+            ignore_drift=item.ignore_drift and not anyhow,
+            settles=item.settles and not anyhow,
+            tapers=item.tapers and not anyhow,
+        )
 
     def _waits_to(self, device: str, now: int) -> int | None:
         """When the device may have its next revision, where that is not now."""
@@ -313,6 +349,11 @@ class Dispatcher:
             return
         self._published[device].withdraw()
         self._deferred.pop(device, None)
+        self._outbid.pop(device, None)
+        self._waiting.discard(device)
+        if device in self._unproven:
+            self._unproven.discard(device)
+            self._report_unproven()
         self._answered_early.pop(device, None)
         self._last_revision_at.pop(device, None)
         self.store.forget_schedule(device)
@@ -328,12 +369,17 @@ class Dispatcher:
             )
         ]
         late = [name for name in late if self.adapters[name].acknowledges]
-        if late and self._waits:
-            self._unproven = True
-            why = sentence(
-                "unproven: {names} did not acknowledge to take less", names=", ".join(sorted(late))
-            )
-            self.health.degraded(LIMIT, why, "owner: look at the device")
+        if late and self._waiting:
+            self._unproven.update(late)
+            self._report_unproven()
+
+    def _report_unproven(self) -> None:
+        if not self._unproven:
+            self.health.ok(LIMIT)
+            return
+        names = ", ".join(sorted(self._unproven))
+        why = sentence("unproven: {names} did not acknowledge to take less", names=names)
+        self.health.degraded(LIMIT, why, "owner: look at the device")
 
     def _publish(
         self,
@@ -352,11 +398,13 @@ class Dispatcher:
         waiting = self._deferred.pop(device, None)
         self._answered_early.pop(device, None)
         revision = self._revisions.next(device, now)
-        if waiting is not None:
+        if waiting is not None and device not in self._outbid:
             revision = waiting[0].revision
         schedule = replace(schedule, revision=revision)
         stored = self.store.issue(schedule)
         self._revisions.issued(device, revision)
+        if self._outbid.pop(device, None) is not None:
+            self._outbid_at[device] = now
         if waiting is None:
             self._last_revision_at[device] = now
             self.ledger.of(device).schedules += 1

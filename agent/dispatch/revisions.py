@@ -43,10 +43,12 @@ class Revisions:
     def is_ours(self, device: str, revision: int) -> bool:
         return revision in self._ours.get(device, ())
 
-    def retained(self, device: str, revision: int) -> None:
-        """It stands on the broker."""
-        if revision <= LAST_PLAUSIBLE:
-            self._note(device, revision)
+    def on_broker(self, device: str, revision: int) -> bool:
+        """It stands there, or was published there; whether it can be."""
+        if revision > LAST_PLAUSIBLE:
+            return False
+        self._note(device, revision)
+        return True
 
     def acknowledged(self, device: str, revision: int, now: int) -> bool:
         """The device says that it holds it; whether that can be."""

@@ -6,6 +6,13 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+# A household's kWh has never cost more, nor paid more: beyond it somebody wrote cents or MWh.
+# Currencies of other sizes are not judged.
+PLAUSIBLE_PER_KWH = {
+    **dict.fromkeys(("EUR", "GBP", "USD", "CHF", "CAD", "AUD", "NZD"), Decimal(5)),
+    **dict.fromkeys(("SEK", "NOK", "DKK", "CZK", "PLN"), Decimal(50)),
+}
+
 
 class Direction(StrEnum):
     IMPORT = "import"

@@ -20,11 +20,15 @@ from agent.energy.localtime import next_local_instant
 from agent.energy.sentences import sentence
 from agent.errors import Refused
 from agent.home.wishes import (
+    COMFORT_END,
     COMFORT_KEYS,
+    MODE_END,
     MODE_KEYS,
-    NO_VALUES,
+    ONCE_END,
+    READY_BY,
     VALUE_KEYS,
     ModeWish,
+    Reckoned,
     Wish,
 )
 
@@ -35,6 +39,8 @@ LONGEST_MODE = timedelta(hours=24)
 LONGEST_READY_BY = timedelta(days=7)
 LONGEST_COMFORT = timedelta(days=31)
 MAX_ID_LENGTH = 64
+# Within every span that a request may name.
+SOON = timedelta(hours=8)
 COMMON_KEYS = frozenset({"id", "keep", "reset"})
 # What a value brings along: cleared together with it.
 COMPANIONS = {
@@ -118,16 +124,19 @@ def apply_request(request: Request, wish: Wish, context: RequestContext) -> Requ
     now = context.now
     out = dataclasses.replace(wish, id=printable_id(request.id), asked_at=now)
     if request.reset:
-        out = dataclasses.replace(
-            out, mode=ModeWish(), once=NO_VALUES, kept=NO_VALUES, once_until=None, pending=False
-        )
+        out = Wish(loaded_at=out.loaded_at, asked_at=now, id=out.id)
     changes = _values(request, context)
+    ends: dict[str, Reckoned | None] = {}
     # An end without a mode is that of what is asked of comfort.
     ends_comfort = bool(COMFORT_KEYS & changes.keys()) and "mode" not in given
     if given & MODE_KEYS and not ends_comfort:
         out = dataclasses.replace(out, mode=_mode(request, context))
+        ends[MODE_END] = _reckoned(request.until, now)
     if COMFORT_KEYS & changes.keys():
         changes |= _comfort_end(request, context, of_mode=not ends_comfort)
+        ends[COMFORT_END] = _reckoned(request.until if ends_comfort else None, now)
+    if request.ready_by is not None:
+        ends[READY_BY] = _reckoned(request.ready_by, now)
     cleared = [
         part
         for key in VALUE_KEYS
@@ -151,16 +160,21 @@ def apply_request(request: Request, wish: Wish, context: RequestContext) -> Requ
     once_ends = changes.keys() - COMFORT_KEYS - {"comfort_until"}
     asked_once = once_ends and not request.keep
     if asked_once and not lasting:
-        out = dataclasses.replace(out, once_until=_end_of_once(changes, now))
+        ready_by = changes.get("ready_by")
+        out = dataclasses.replace(out, once_until=ready_by or now + LONGEST_MODE)
+        ends[ONCE_END] = _reckoned(request.ready_by if ready_by else None, now)
     if context.has_stays and not context.plugged and (asked_once or out.mode.name != "auto"):
         out = dataclasses.replace(out, pending=True)
+    reckoned = {**out.reckoned, **ends}
+    out = dataclasses.replace(out, reckoned={key: how for key, how in reckoned.items() if how})
     stated = request.soc_percent if "soc_percent" in given else None
     return RequestResult(out, stated)
 
 
-def _end_of_once(changes: dict[str, Any], now: datetime) -> datetime:
-    ready_by = changes.get("ready_by")
-    return ready_by if isinstance(ready_by, datetime) else now + LONGEST_MODE
+def _reckoned(text: str | None, now: datetime) -> Reckoned | None:
+    """How an end comes about that was given by this text; without one it is a length."""
+    clock = None if text is None else _clock_time(text)
+    return Reckoned(now, clock) if text is None or clock is not None else None
 
 
 def _values(request: Request, context: RequestContext) -> dict[str, Any]:
@@ -236,7 +250,9 @@ def _until(request: Request, context: RequestContext, longest: timedelta) -> dat
     if until is not None and not now < until <= now + longest:
         hours = int(longest.total_seconds()) // 3600
         within = f"{hours} hours" if longest <= LONGEST_MODE else f"{hours // 24} days"
-        raise Refused(f"until {format_instant(until)} is not within the next {within}")
+        raise Refused(
+            f"until {format_instant(until)} is not within the next {within}; {_right_time(now)}"
+        )
     return until
 
 
@@ -244,7 +260,7 @@ def _ready_by(text: str, context: RequestContext, *, keep: bool) -> dict[str, An
     now = context.now
     when = _instant(text, "ready_by", context)
     if not now < when <= now + LONGEST_READY_BY:
-        raise Refused(f"ready_by {text} is not within the next seven days")
+        raise Refused(f"ready_by {text} is not within the next seven days; {_right_time(now)}")
     clock = _clock_time(text)
     if keep and clock is None:
         raise Refused(
@@ -264,8 +280,14 @@ def _instant(text: str, key: str, context: RequestContext) -> datetime:
     except (ValueError, OverflowError):
         raise Refused(
             f'{key} {text!r} is neither a clock time ("00:00" to "23:59") nor an instant with '
-            "offset (2026-01-16T07:00:00Z)"
+            f"offset; {_right_time(context.now)}"
         ) from None
+
+
+def _right_time(now: datetime) -> str:
+    """Examples that would be taken."""
+    soon = (now + SOON).replace(minute=0, second=0, microsecond=0)
+    return f'give a clock time such as "07:00" or an instant such as {format_instant(soon)}'
 
 
 def _clock_time(text: str) -> time | None:

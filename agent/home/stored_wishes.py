@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from agent.energy.instants import format_instant, parse_instant
-from agent.home.wishes import ModeWish, Wish, WishValues
+from agent.home.wishes import ModeWish, Reckoned, Wish, WishValues
 
 # Keys of the flat wish of earlier versions: where they stand now.
 FLAT_MODE = {"mode": "name", "until": "until", "mode_open": "open_ended"}
@@ -35,6 +35,11 @@ def to_text(wish: Wish) -> str:
         "loaded_at": _text(wish.loaded_at),
         "asked_at": _text(wish.asked_at),
         "id": wish.id,
+        "reckoned": {
+            key: [format_instant(how.since), how.clock.strftime("%H:%M") if how.clock else None]
+            for key, how in wish.reckoned.items()
+        }
+        or None,
     }
     return json.dumps(_given(out), separators=(",", ":"))
 
@@ -59,6 +64,7 @@ def from_text(text: str) -> Wish:
         loaded_at=_instant(raw.get("loaded_at")),
         asked_at=_instant(raw.get("asked_at")),
         id=None if found is None else str(found),
+        reckoned=_reckoned(raw.get("reckoned") or {}),
     )
 
 
@@ -107,6 +113,17 @@ def _values_text(values: WishValues) -> dict[str, Any] | None:
         elif value is not None:
             out[key] = str(value)
     return out or None
+
+
+def _reckoned(raw: object) -> dict[str, Reckoned]:
+    if not isinstance(raw, dict):
+        raise TypeError("what was reckoned is an object")
+    return {
+        str(key): Reckoned(
+            parse_instant(since), None if clock is None else time.fromisoformat(clock)
+        )
+        for key, (since, clock) in raw.items()
+    }
 
 
 def _given(raw: dict[str, Any]) -> dict[str, Any]:

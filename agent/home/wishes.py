@@ -1,6 +1,7 @@
 """Wishes of the owner: what holds beyond the config, and when it ends. Pure."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from decimal import Decimal
@@ -54,12 +55,25 @@ NO_VALUES = WishValues()
 
 
 @dataclass(frozen=True, slots=True)
+class Reckoned:
+    """How an instant came of a request at `since`: as the next `clock` time, None: a length."""
+
+    since: datetime
+    clock: time | None = None
+
+
+# The instants of a wish that may be reckoned.
+MODE_END, READY_BY, COMFORT_END, ONCE_END = "mode", "ready_by", "comfort_until", "once_until"
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
     """What the owner wants of one device beyond the config.
 
     `once` ends with the session (or at `once_until`, where a device has none), `kept` stands until
     it is changed. `pending`: asked while nothing was plugged in, for the next stay. `loaded_at`:
-    since when a program waits. `asked_at` and `id` are of the last request.
+    since when a program waits. `asked_at` and `id` are of the last request. `reckoned` says of
+    instants (by the names above) how they came about; those that were given as such are not there.
     """
 
     mode: ModeWish = field(default_factory=ModeWish)
@@ -70,6 +84,7 @@ class Wish:
     loaded_at: datetime | None = None
     asked_at: datetime | None = None
     id: str | None = None
+    reckoned: Mapping[str, Reckoned] = field(default_factory=dict)
 
     @property
     def values(self) -> WishValues:

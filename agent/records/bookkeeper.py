@@ -35,7 +35,7 @@ from agent.records.ledger_table import (
     forget_unnamed,
 )
 from agent.records.price_windows import DAY, PriceWindows
-from agent.records.sums import MILLION
+from agent.records.sums import MILLION, millionths
 from agent.store import Statement
 
 log = logging.getLogger(__name__)
@@ -181,12 +181,26 @@ class Bookkeeper:
             self._pricing.carry_stock(books, min(touched))
             self.on_change()
 
-    def settle(self, device: str, needs: Sequence[ActiveNeed], now: datetime) -> None:
-        """Settle what is met or whose deadline has come; close what is asked no more."""
+    def settle(
+        self,
+        device: str,
+        needs: Sequence[ActiveNeed],
+        now: datetime,
+        *,
+        asked_anew: bool = False,
+    ) -> None:
+        """Settle what is met or whose deadline has come; close what is asked no more.
+
+        `asked_anew`: a person has asked for something else since the last time.
+        """
         books, account = self._devices[device], self.ledger.of(device)
         asked = {need.key: need for need in needs}
         for key, session in list(books.sessions.items()):
             need = asked.get(key)
+            missing = 0 if need is None else millionths(need.missing_kwh)
+            if session.follow(missing, asked_anew=asked_anew):
+                self._pricing.asked_less(books, session)
+                self.on_change()
             due = need is None and not session.settled and now.timestamp() >= session.deadline
             if due:
                 session.settled, session.met = True, False

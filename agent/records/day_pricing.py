@@ -105,6 +105,19 @@ class DayPricing:
             book.sums.pending
         )
 
+    def asked_less(self, books: DeviceBooks, session: DemandSession) -> None:
+        """What was booked is held against a shorter run; a first plan of the rest is awaited."""
+        first = number_of(from_unix(session.since).date() - DAY)
+        for book in self._days(books, first):
+            if session.key in book.asked:
+                book.asked[session.key] = list(session.asked)
+                self._take(books, book)
+        session.planned_cost = None
+        if session.left() > 0:
+            books.awaiting_plan.add(session.key)
+        books.touch(session.row)
+        books.frozen.add(session.row)
+
     def carry_stock(self, books: DeviceBooks, since: int) -> None:
         """What is left in a battery at the end of one day is in it as the next begins."""
         if books.round_trip is None:

@@ -1,7 +1,8 @@
 """A demand from its beginning to its end: a stay of a car, a run, a window of heat. Pure.
 
-What it asks is frozen when it begins, and when it asks for more than was frozen. Energy goes to
-what was asked first; what nobody asked for belongs to the session that began last.
+What it asks is frozen when it begins, and when it asks for more than was frozen; what a person
+takes back was never planned. Energy goes to what was asked first; what nobody asked for belongs to
+the session that began last.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,6 +24,7 @@ class DemandSession:
     """`key` names it among those of its device; `until` None: open. Energies in millionths kWh.
 
     `asked` is frozen; `taken` counts by its parts.
+    `seen` is what was missing and what had been taken when it was last looked at.
     `planned_cost` is that of the first plan, `best_cost` the least that its energy could have cost
     in its time, both in millionths of the currency and None where not known. `settled`: met, or
     its deadline has come; `met` says which.
@@ -42,6 +44,7 @@ class DemandSession:
     best_cost: int | None = None
     settled: bool = False
     met: bool = False
+    seen: tuple[int, int] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -71,6 +74,24 @@ class DemandSession:
             return False
         self.asked.append(Asked(to_unix_floor(now), max(1, need.power_w), more))
         self.settled = False
+        return True
+
+    def follow(self, missing: int, *, asked_anew: bool) -> bool:
+        """Note what is missing now; where a person asked anew, what is asked no more was not
+        planned. Whether that was so. A need that is only measured better stays as it was asked.
+        """
+        taken = sum(self.taken.values())
+        before, self.seen = self.seen, (missing, taken)
+        if not asked_anew or before is None:
+            return False
+        less = before[0] - missing - (taken - before[1])
+        if less < GROWN_BY:
+            return False
+        for place, part in reversed(list(enumerate(self.asked))):
+            spare = min(less, part.energy - max(0, self.taken.get(place, 0)))
+            if spare > 0:
+                self.asked[place] = part._replace(energy=part.energy - spare)
+                less -= spare
         return True
 
     def settle(self, need: ActiveNeed, now: datetime) -> bool:

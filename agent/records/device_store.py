@@ -4,7 +4,6 @@ Every row is read through one door that may say no: one that cannot be believed 
 and named, and never ends the agent.
 """
 
-import asyncio
 import dataclasses
 import json
 import zlib
@@ -26,20 +25,20 @@ from agent.energy.schedule import (
     ScheduleSlot,
 )
 from agent.health import Health
-from agent.records.write_budget import WriteBudget
+from agent.records.write_queue import GRID, Answer, WriteQueue
 from agent.store import Statement, Store
 
 T = TypeVar("T")
-Answer = asyncio.Future[bool]
 PLANS_KEPT = timedelta(days=14)
 PLANS_A_DAY = 64
 TOPICS = "published_topics"
 AWAY = "away_until"
 NEWEST_CONFIRMED = "clock.newest_confirmed"
 GRID_LIMIT = "grid_limit"
-# Whose budget it is where a limit is written: no device's. Enough for one every two minutes.
-GRID = "the grid"
-GRID_BYTES_AN_HOUR = 360_000
+# Whose write it is where it is nobody else's.
+AGENT = "the agent"
+OWNER_OF = "owner of "
+WISH = "wish"
 HOURLY = "hourly_means:"
 HOURLY_DAYS_KEPT = 22
 COMPANION = "companion:"
@@ -53,45 +52,21 @@ UNBELIEVABLE = (ValueError, KeyError, TypeError, ArithmeticError, AttributeError
 class DeviceStore:
     """Writes are handed over and answered later: True once they have reached the disk.
 
-    What one device causes beyond its budget is answered False and waits for `flush`, the newest of
-    each. What people and the grid operator say has budgets of its own: no device that flaps keeps
-    it from the disk. What the disk did not take says so in health, by the store.
+    What one device causes beyond its budget, and what the disk did not take, is answered False and
+    waits in `queue`. What people and the grid operator say has budgets of its own: no device that
+    flaps keeps it from the disk. That the disk takes nothing is said in health, by the store.
+
+    `on_wish_stored(device)` and `on_away_stored()` hear that a wish reached the disk after it was
+    answered False.
     """
 
     def __init__(self, store: Store, health: Health, clock: Clock) -> None:
         self._store = store
-        self._health = health
-        self._clock = clock
         self._revisions: dict[str, int] = {}
-        self._budget = WriteBudget()
-        self._grid_budget = WriteBudget(GRID_BYTES_AN_HOUR)
-        self._waiting: dict[str, dict[str, tuple[Statement, ...]]] = {}
-
-    def flush(self, *, everything: bool = False) -> None:
-        """Write what waits, as far as the budgets allow; `everything` at the end of a life."""
-        for device in list(self._waiting):
-            self._write_waiting(device, everything=everything)
-
-    def put(self, whose: str, what: str, *statements: Statement) -> Answer:
-        """The newest of `what`: written now, or as soon as the budget allows.
-
-        `whose` budget: a device's id, or one of those that no id can be.
-        """
-        self._waiting.setdefault(whose, {})[what] = statements
-        return self._write_waiting(whose)
-
-    def _write_waiting(self, whose: str, *, everything: bool = False) -> Answer:
-        waiting = self._waiting.get(whose, {})
-        statements = [statement for some in waiting.values() for statement in some]
-        pages = len({sql for sql, _ in statements})
-        size = sum(_size(value) for _, row in statements for value in row)
-        now = self._clock.now().timestamp()
-        budget = self._grid_budget if whose == GRID else self._budget
-        if not everything and not budget.take(whose, pages, size, now):
-            self._health.count("writes_put_off")
-            return _refused()
-        del self._waiting[whose]
-        return self._store.submit(*statements)
+        self.queue = WriteQueue(store, health, clock)
+        self.queue.on_late = self._late
+        self.on_wish_stored: Callable[[str], None] = lambda device: None
+        self.on_away_stored: Callable[[], None] = lambda: None
 
     def _rows(self, sql: str, values: tuple[object, ...], parse: Callable[..., T]) -> list[T]:
         """Each row that can be believed, parsed."""
@@ -108,7 +83,7 @@ class DeviceStore:
     def issue(self, schedule: Schedule) -> Answer:
         """The revision is written before it is published, so that none is ever used twice."""
         self._revisions[schedule.device] = schedule.revision
-        return self.put(
+        return self.queue.put(
             schedule.device,
             "schedule",
             (
@@ -127,7 +102,9 @@ class DeviceStore:
         return {schedule.device: schedule for schedule in found}
 
     def forget_schedule(self, device: str) -> Answer:
-        return self.put(device, "schedule", ("DELETE FROM schedules WHERE device = ?", (device,)))
+        return self.queue.put(
+            device, "schedule", ("DELETE FROM schedules WHERE device = ?", (device,))
+        )
 
     # --- what devices said ----------------------------------------------------------------------
 
@@ -147,7 +124,7 @@ class DeviceStore:
         booked: Sequence[Statement] = (),
     ) -> Answer:
         """The model of the device, its last readings and what the ledger `booked`, together."""
-        return self.put(
+        return self.queue.put(
             device,
             "state",
             (REPLACE_VALUE, (f"tracker:{device}", text)),
@@ -167,7 +144,7 @@ class DeviceStore:
         return int(text) if text is not None and text.isdecimal() else text
 
     def save_told_phases(self, device: str, phases: int | str | None) -> Answer:
-        return self.put(device, "phases", (REPLACE_VALUE, (f"{PHASES}{device}", str(phases))))
+        return self.queue.put(device, "phases", (REPLACE_VALUE, (f"{PHASES}{device}", str(phases))))
 
     # --- wishes ---------------------------------------------------------------------------------
 
@@ -177,7 +154,13 @@ class DeviceStore:
 
     def save_wish(self, device: str, text: str) -> Answer:
         sql = "INSERT OR REPLACE INTO wishes VALUES (?, ?)"
-        return self.put(f"owner of {device}", "wish", (sql, (device, text)))
+        return self.queue.put(f"{OWNER_OF}{device}", WISH, (sql, (device, text)))
+
+    def _late(self, whose: str, what: str) -> None:
+        if what == WISH:
+            self.on_wish_stored(whose.removeprefix(OWNER_OF))
+        elif what == AWAY:
+            self.on_away_stored()
 
     def away_until(self) -> datetime | None:
         sql = "SELECT value FROM facts WHERE name = ?"
@@ -187,16 +170,16 @@ class DeviceStore:
     def save_away_until(self, when: datetime | None) -> Answer:
         forget = "DELETE FROM facts WHERE name = ?"
         if when is None:
-            return self.put("owner of the site", AWAY, (forget, (AWAY,)))
-        return self.put(
-            "owner of the site", AWAY, (REPLACE_VALUE, (AWAY, str(to_unix_floor(when))))
+            return self.queue.put(f"{OWNER_OF}the site", AWAY, (forget, (AWAY,)))
+        return self.queue.put(
+            f"{OWNER_OF}the site", AWAY, (REPLACE_VALUE, (AWAY, str(to_unix_floor(when))))
         )
 
     def grid_limit(self) -> str | None:
         return self._value(GRID_LIMIT)
 
     def save_grid_limit(self, text: str) -> Answer:
-        return self.put(GRID, GRID_LIMIT, (REPLACE_VALUE, (GRID_LIMIT, text)))
+        return self.queue.put(GRID, GRID_LIMIT, (REPLACE_VALUE, (GRID_LIMIT, text)))
 
     def newest_limit_w(self) -> float | None:
         """That of the record of limits; None: none, or lifted."""
@@ -211,7 +194,7 @@ class DeviceStore:
         return self._rows(sql, (f"{HOURLY}%",), lambda name, text: (_day_of(name), str(text)))
 
     def save_hourly_means(self, day: int, text: str) -> Answer:
-        return self.put(
+        return self.queue.put(
             "site",
             f"{HOURLY}{day}",
             (REPLACE_VALUE, (f"{HOURLY}{day}", text)),
@@ -279,11 +262,7 @@ class DeviceStore:
         return found[0] if found else None
 
     def _save_value(self, name: str, text: str) -> Answer:
-        return self._store.submit((REPLACE_VALUE, (name, text)))
-
-
-def _size(value: object) -> int:
-    return len(value) if isinstance(value, str) else 8
+        return self.queue.submit(AGENT, name, (REPLACE_VALUE, (name, text)))
 
 
 def _or_none(value: float | None) -> float | None:
@@ -292,12 +271,6 @@ def _or_none(value: float | None) -> float | None:
 
 def _day_of(name: str) -> int:
     return int(name.removeprefix(HOURLY))
-
-
-def _refused() -> Answer:
-    answer: Answer = asyncio.get_running_loop().create_future()
-    answer.set_result(False)
-    return answer
 
 
 def _stored_reading(kind: str, value: str, at: int) -> Reading:

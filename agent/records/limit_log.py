@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agent.energy.instants import format_instant, from_unix, to_unix_floor
-from agent.records.device_store import GRID, DeviceStore
+from agent.records.device_store import DeviceStore
+from agent.records.write_queue import GRID
 from agent.store import Statement, Store
 
 KEPT = timedelta(days=731)
@@ -38,7 +39,7 @@ class LimitLog:
     measure: Callable[[datetime], tuple[float, float | None]] | None = None
 
     def __init__(self, writer: DeviceStore) -> None:
-        self._writer = writer
+        self._queue = writer.queue
         self._newest_w = writer.newest_limit_w()
         self._unseen_since: datetime | None = None
 
@@ -49,9 +50,9 @@ class LimitLog:
         self._newest_w, self._unseen_since = limit_w, at
         second = to_unix_floor(at)
         sql = "INSERT OR REPLACE INTO limits (at, limit_w) VALUES (?, ?)"
-        self._writer.put(GRID, f"limit {second}", *replaced, (sql, (second, limit_w)))
+        self._queue.put(GRID, f"limit {second}", *replaced, (sql, (second, limit_w)))
         oldest = to_unix_floor(at - KEPT)
-        self._writer.put(GRID, "old limits", ("DELETE FROM limits WHERE at < ?", (oldest,)))
+        self._queue.put(GRID, "old limits", ("DELETE FROM limits WHERE at < ?", (oldest,)))
 
     def in_force(self, at: datetime, limit_w: float | None) -> None:
         """What holds now; recorded where it is another than the last."""
@@ -68,7 +69,7 @@ class LimitLog:
         if self.check_at is None or now < self.check_at:
             return
         if statements := self._measured(now):
-            self._writer.put(GRID, f"obeyed {self._unseen_since}", *statements)
+            self._queue.put(GRID, f"obeyed {self._unseen_since}", *statements)
         self._unseen_since = None
 
     def _measured(self, now: datetime) -> tuple[Statement, ...]:

@@ -51,6 +51,8 @@ class Connections:
         self.limits = limits
         self.accepts = accepts
         self.tls = tls
+        # Who was accepted last may come after the end.
+        self.closed = False
         # The oldest first.
         self.open: dict[Connection, None] = {}
         self.of_one: Counter[str] = Counter()
@@ -62,7 +64,7 @@ class Connections:
     def take(self, connection: "Connection") -> bool:
         """Count it in, if there is room or room can be made."""
         network = connection.network
-        if not self._opened.take(network):
+        if self.closed or not self._opened.take(network):
             return False
         if self.of_one[network] >= self.limits.most_of_one:
             victim = next((item for item in self._headless() if item.network == network), None)
@@ -107,7 +109,9 @@ class Connections:
         if not self.of_one[connection.network]:
             del self.of_one[connection.network]
 
-    def abort_all(self) -> None:
+    def close(self) -> None:
+        """Nobody stays, and nobody is let in any more."""
+        self.closed = True
         for connection in list(self.open):
             connection.abort()
 

@@ -1,6 +1,8 @@
 """An application on a port, with everything that stands before its pages."""
 
 import asyncio
+import contextlib
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -20,13 +22,12 @@ MOST_HEADER_BYTES = 8190
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """Where to listen. An `open_socket` is bound already; then `host` and `port` say nothing."""
+    """Where to listen. `open_sockets` are bound already; then `host` and `port` say nothing."""
 
     host: str | None = None
     port: int = 0
     tls: ssl.SSLContext | None = None
-    is_shared: bool = False
-    open_socket: socket.socket | None = None
+    open_sockets: Sequence[socket.socket] = ()
     accepts: Callable[[str, str], bool] | None = None
 
 
@@ -63,25 +64,46 @@ async def serving(
     connections = Connections(
         cast("Callable[[], asyncio.Protocol]", runner.server), limits, port.accepts, port.tls
     )
-    server: asyncio.Server | None = None
+    servers: list[asyncio.Server] = []
     loop = asyncio.get_running_loop()
     before = loop.get_exception_handler()
     loop.set_exception_handler(before or _without_a_flood)
     try:
-        where: dict[str, Any] = {"host": port.host, "port": port.port}
-        if port.open_socket is not None:
-            where = {"sock": port.open_socket}
-        elif port.is_shared:
-            where["reuse_port"] = True
-        server = await loop.create_server(connections, backlog=BACKLOG, **where)
-        yield Served([item.getsockname() for item in server.sockets], connections)
+        where: list[dict[str, Any]] = [{"sock": item} for item in port.open_sockets]
+        for place in where or [{"host": port.host, "port": port.port}]:
+            server = await loop.create_server(connections, backlog=BACKLOG, **place)
+            servers.append(server)
+        found = [item.getsockname() for server in servers for item in server.sockets]
+        yield Served(found, connections)
     finally:
-        if server is not None:
+        for server in servers:
             server.close()
         # Whoever waits for an answer is given it within that time, and nobody else is waited for.
         await runner.cleanup()
-        connections.abort_all()
+        connections.close()
         loop.set_exception_handler(before)
+
+
+async def listening_sockets(host: str, port: int) -> list[socket.socket]:
+    """One for each address of `host`, to be handed to several processes.
+
+    Nobody else gets the port as long as one of them has it open, as with SO_REUSEPORT anybody of
+    the same user would. Raises OSError where the port is not to be had.
+    """
+    server = await asyncio.get_running_loop().create_server(
+        asyncio.Protocol, host, port, start_serving=False
+    )
+    with contextlib.closing(server):
+        out = [socket.socket(fileno=os.dup(item.fileno())) for item in server.sockets]
+    try:
+        for item in out:
+            # Bound alone, others may bind it as well.
+            item.listen(BACKLOG)
+    except OSError:
+        for item in out:
+            item.close()
+        raise
+    return out
 
 
 def _without_a_flood(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

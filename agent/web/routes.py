@@ -88,7 +88,7 @@ def _done(page: Page, handler: Handler) -> AioHandler:
         visit = Visit.current()
         _enter(visit, page)
         if not page.is_open and visit.session is None:
-            return visit.to_login(page.path)
+            return visit.to_login(page.path, undone=True)
         visit.form = await read_form(visit)
         token = visit.form.get("csrf_token", "")
         if not comes_from_us(visit, token, is_open=page.is_open):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jinja2
 
+from agent.command_line import own_command_line
 from agent.web.words import device_name
 
 FOLDER = Path(__file__).parent / "templates"
@@ -24,6 +25,7 @@ class Templates:
             auto_reload=False,
         )
         self._environment.filters["device_name"] = device_name
+        self._environment.globals["command_line"] = own_command_line
         # What stands in every page; set once, before the first.
         self.everywhere: Mapping[str, object] = {}
         self._ready: dict[str, jinja2.Template] = {}

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -177,11 +178,17 @@ class Visit:
             self.session.notice = (is_error, notice)
         return web.Response(status=303, headers={"Location": path})
 
-    def to_login(self, path: str) -> web.Response:
-        """Who is not logged in logs in first, and comes to this page of ours then."""
+    def to_login(self, path: str, *, undone: bool = False) -> web.Response:
+        """Who is not logged in logs in first, and comes to this page of ours then.
+
+        `undone`: a button was pressed, and the log-in page says that nothing came of it.
+        """
         if not self.context.account.claimed:
             return self.redirect("/claim")
-        return self.redirect(f"/login?next={path}" if path != "/" else "/login")
+        query = {"next": path} if path != "/" else {}
+        if undone:
+            query["undone"] = "1"
+        return self.redirect(f"/login?{urlencode(query, safe='/')}" if query else "/login")
 
     def leave_for(self, url: str) -> web.Response:
         """To another site, by GET.

@@ -111,9 +111,11 @@ class Words:
         return self("words.day_and_time", day=day, time=f"{local:%H:%M}")
 
     def instant(self, when: datetime, exactness: str = "") -> str:
-        """Local time as a sentence's place asks for it: the clock alone, the weekday, the date."""
+        """Local time as a place asks for it: the clock alone, the weekday, the date, the year."""
         local = when.astimezone(self.zone)
-        if "%d" in exactness or not exactness:
+        if "%Y" in exactness:
+            day = self.day(local.date())
+        elif "%d" in exactness or not exactness:
             day = self._weekday_and_date(local)
         elif "%a" in exactness:
             day = self(f"words.weekday_{local.weekday()}")

@@ -1,4 +1,4 @@
-/* See follower.h. The rules are the four of the wire contract's section 2: no schedule, no clock,
+/* See follower.h. The rules are the four in README.md beside this file: no schedule, no clock,
  * in time, too late. A payload is read twice: once to judge it, once to fill in its pairs, so that
  * a refused one changes nothing and no second schedule stands on the stack. */
 #include "follower.h"

@@ -26,7 +26,8 @@ extern "C" {
 /* Nothing changes by itself any more. */
 #define FP_NEVER UINT32_MAX
 
-/* What fp_take says, and the words that a device sends of itself (section 2 of the contract). */
+/* What fp_take says, and the words that a device sends of itself: a program's start and end, a
+ * person's override. README.md beside this file has them. */
 typedef enum {
     FP_REJECTED = 0,
     FP_ACCEPTED = 1,

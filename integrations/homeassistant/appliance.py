@@ -35,8 +35,9 @@ from integrations.homeassistant.plan import (
     sentence,
 )
 
+DEADLINE_AT_RISK = "deadline_at_risk"
 PROBLEMS = {
-    "deadline_at_risk": "Deadline at risk",
+    DEADLINE_AT_RISK: "Deadline at risk",
     "not_following": "Does not follow",
     "silent": "Silent",
     "assumed_value": "Assumed value",
@@ -46,7 +47,7 @@ EVENTS = (
     "plan_changed",
     "window_started",
     "window_ended",
-    "deadline_at_risk",
+    DEADLINE_AT_RISK,
     "device_silent",
     "device_refuses",
     "not_following",
@@ -99,7 +100,8 @@ def announcement(view: DeviceView, names: Names, currency: str) -> Announcement:
         sensor("request", "Last request", "request", entity_category=DIAGNOSTIC),
         event(names.topics.event, EVENTS, view.id),
     ]
-    return Announcement(view.id, words(view.id), words(view.kind), view.info, entities)
+    site = f" ({names.told_apart})" if names.told_apart else ""
+    return Announcement(view.id, f"{words(view.id)}{site}", words(view.kind), view.info, entities)
 
 
 def words(name: str) -> str:
@@ -175,6 +177,9 @@ def _plan(view: DeviceView, names: Names, currency: str) -> Iterator[Entity]:
 
 def _problems(view: DeviceView, names: Names) -> Iterator[Entity]:
     for key, name in PROBLEMS.items():
+        if key == DEADLINE_AT_RISK and view.profile.produces:
+            # Nothing has to be ready by a time.
+            continue
         yield problem(key, name, names.state(view.id))
 
 

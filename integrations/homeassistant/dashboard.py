@@ -63,15 +63,16 @@ def dashboard(items: Sequence[Announcement], ids: EntityIds) -> Card:
     """The whole configuration of a dashboard: one view, a section for the house and each device."""
     sections = [_house(item, ids) if item.device == HUB else _device(item, ids) for item in items]
     sections.append(_past(items, ids))
+    title = next((item.name for item in items if item.device == HUB), "FlatPeak")
     view = {
-        "title": "FlatPeak",
+        "title": title,
         "path": "flatpeak",
         "icon": "mdi:flash-outline",
         "type": "sections",
         "max_columns": 4,
         "sections": sections,
     }
-    return {"title": "FlatPeak", "views": [view]}
+    return {"title": title, "views": [view]}
 
 
 def _house(item: Announcement, ids: EntityIds) -> Card:
@@ -100,7 +101,7 @@ def _device(item: Announcement, ids: EntityIds) -> Card:
     plan, reason = found["plan"], found["reason"]
     text = f"**{{{{ states('{plan}') }}}}**\n\n{{{{ states('{reason}') }}}}"
     cards.append(_markdown(text))
-    cards += _problems([found[key] for key in PROBLEMS])
+    cards += _problems([found[key] for key in PROBLEMS if key in found])
     cards.append(_entities(found, called, DEVICE_CONTROLS))
     return {"type": "grid", "cards": cards}
 

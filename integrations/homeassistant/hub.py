@@ -42,6 +42,7 @@ EVENTS = (
     "tariff_fetch_failed",
     "tariff_upgrade",
     "tariff_connected",
+    "tariff_disconnected",
     "limit_changed",
     "request_refused",
 )
@@ -76,7 +77,7 @@ def announcement(names: Names, currency: str, extras: set[str]) -> Announcement:
         *(problem(key, name, names.state(HUB)) for key, name in PROBLEMS.items()),
         event(names.topics.event, EVENTS, None),
     ]
-    site = "" if names.site == "home" else f" {names.site}"
+    site = f" {names.told_apart}" if names.told_apart else ""
     info = DeviceInfo(maker="FlatPeak", firmware=__version__)
     return Announcement(HUB, f"FlatPeak{site}", "Edge agent", info, entities)
 

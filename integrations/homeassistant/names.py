@@ -10,6 +10,7 @@ HUB = "_hub"
 # Platforms that came with Home Assistant 2026.5 stand on topics of their own: an older version
 # would refuse the whole device for them.
 LATER_PLATFORMS = ("time", "datetime")
+USUAL_SITE = "home"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,11 @@ class Names:
         """The agent in discovery topics, where only letters, digits, `_` and `-` may stand."""
         return re.sub(r"[^A-Za-z0-9_-]", "_", f"{self.base}_{self.site}")
 
+    @property
+    def told_apart(self) -> str:
+        """The site where it is not the usual one: two houses may share a Home Assistant."""
+        return "" if self.site == USUAL_SITE else self.site
+
     # --- discovery ------------------------------------------------------------------------------
 
     def config(self, device: str) -> str:
@@ -49,7 +55,7 @@ class Names:
 
     def entity_id(self, platform: str, device: str, key: str) -> str:
         """As it is called at first, where nothing else has that name."""
-        site = "" if self.site == "home" else f"{self.site}_"
+        site = f"{self.told_apart}_" if self.told_apart else ""
         part = "" if device == HUB else f"{device}_"
         return f"{platform}.flatpeak_{site}{part}{key}".replace("-", "_")
 

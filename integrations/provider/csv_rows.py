@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
@@ -12,16 +12,28 @@ from zoneinfo import ZoneInfo
 import pyotp
 
 from agent.energy.instants import parse_instant
+from agent.energy.rates import PLAUSIBLE_PER_KWH
 from integrations.provider.customer_database import normal_login
 from integrations.provider.customers import DIRECTIONS, DYNAMIC, STRUCTURES, TIERED
 from integrations.provider.schedules import ALL, DAYS, MONTHS, WEEKDAY, WEEKEND, local_midnight
 from integrations.provider.secrets_kept import hash_password, is_password_hash
 
+PRICES = "prices"
 ADDRESS = ("address_line1", "address_line2", "city", "state", "post_code", "country_code")
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./_-]{0,63}")
 SHORTEST_SEED = 16
 # As instants are bounded, with a day for every zone.
 FIRST_DAY, LAST_DAY = date(1970, 1, 2), date(2199, 12, 30)
+# Of currencies whose size nobody here knows, and of any exchange's price.
+MOST_PER_KWH = Decimal(1000)
+# As spreadsheets of many countries write 2500.
+THOUSANDS = re.compile(r"[0-9]{1,3}([.,'\u2019\s][0-9]{3})+")
+SHORTEST_PASSWORD = 8
+# Countries whose post codes begin with 0 here and there, and how many digits all of them have.
+POST_CODE_DIGITS = {
+    **dict.fromkeys(("DE", "ES", "FI", "FR", "HR", "IT", "LT", "EE", "US"), 5),
+    **dict.fromkeys(("AU", "BG", "DK", "LV", "NO"), 4),
+}
 # What customer systems write where a contract has no end.
 OPEN_END = "9999-12-31"
 Row = Mapping[str, str]
@@ -82,14 +94,23 @@ def _customer(row: Row) -> dict[str, Any]:
     }
 
 
-def _price(row: Row, column: str) -> str:
+def _price(row: Row, most: Decimal) -> str:
+    """`most` in major units per kWh."""
+    expected = "expected a price in major units such as 0.2731, with a point"
     try:
-        value = Decimal(row[column])
+        value = Decimal(row["price"])
     except InvalidOperation:
         value = Decimal("NaN")
-    if not value.is_finite() or abs(value) >= 1000:
-        raise WrongCell(column, "expected a price in major units such as 0.2731, with a point")
+    if not value.is_finite():
+        raise WrongCell("price", expected)
+    if abs(value) > most:
+        raise WrongCell("price", beyond_belief(value, row.get("currency", "")))
     return str(value)
+
+
+def beyond_belief(price: Decimal, currency: str) -> str:
+    amount = f"{price:f} {currency}".strip()
+    return f"{amount} per kWh is beyond belief: prices are in major units, 27.31 cents are 0.2731"
 
 
 def _clock(row: Row, column: str) -> str:
@@ -128,6 +149,7 @@ def _tariff(row: Row) -> dict[str, Any]:
     if end != "00:00:00" and end <= start:
         raise WrongCell("to", "expected an end after the start; a night is two rows")
     to_kwh = _price_limit(row)
+    most = PLAUSIBLE_PER_KWH.get(row["currency"], MOST_PER_KWH)
     if to_kwh is not None and row["structure"] != TIERED:
         raise WrongCell("to_kwh", "only a TIERED tariff has tiers")
     return {
@@ -138,13 +160,15 @@ def _tariff(row: Row) -> dict[str, Any]:
         "months": _months(row),
         "days": _days(row),
         "span": (start, end),
-        "rate": None if is_dynamic else {"value": _price(row, "price"), "to_kwh": to_kwh},
+        "rate": None if is_dynamic else {"value": _price(row, most), "to_kwh": to_kwh},
     }
 
 
 def _price_limit(row: Row) -> str | None:
     if not row["to_kwh"]:
         return None
+    if THOUSANDS.fullmatch(row["to_kwh"]):
+        raise WrongCell("to_kwh", "is it thousands? expected an amount such as 2500 or 2500.5")
     try:
         value = Decimal(row["to_kwh"])
     except InvalidOperation:
@@ -216,8 +240,22 @@ def _price_row(row: Row) -> dict[str, Any]:
         "tariff_id": _id(row, "tariff"),
         "start_at": edges[0],
         "end_at": edges[1],
-        "value": _price(row, "price"),
+        "value": _price(row, MOST_PER_KWH),
     }
+
+
+def doubts(row: Row) -> Iterator[tuple[str, str]]:
+    """The columns of a row that is taken, and what may not be meant so. No value is repeated."""
+    password = row.get("password")
+    if password and not is_password_hash(password) and len(password) < SHORTEST_PASSWORD:
+        yield "password", f"has fewer than {SHORTEST_PASSWORD} characters and can be guessed"
+    digits = POST_CODE_DIGITS.get(row.get("country_code", ""))
+    code = row.get("post_code", "")
+    if digits and code.isdecimal() and len(code) < digits:
+        yield (
+            "post_code",
+            f"has {len(code)} digits, not {digits}; a spreadsheet takes a 0 in front away",
+        )
 
 
 KINDS = (
@@ -234,5 +272,5 @@ KINDS = (
         ("months", "days", "from", "to", "to_kwh"),
         _tariff,
     ),
-    FileKind("prices", ("tariff", "start", "end", "price"), (), _price_row),
+    FileKind(PRICES, ("tariff", "start", "end", "price"), (), _price_row),
 )

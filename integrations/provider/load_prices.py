@@ -1,6 +1,7 @@
 """Prices of dynamic tariffs as they get into the database: many, in pieces, in place of the old."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Table, delete, select
@@ -8,12 +9,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from agent.energy.instants import format_instant, from_unix
+from agent.energy.rates import PLAUSIBLE_PER_KWH
 from agent.errors import Fault
+from integrations.provider.csv_rows import MOST_PER_KWH, beyond_belief
 from integrations.provider.customers import DYNAMIC
 from integrations.provider.load_checks import PlacedRow, by_tariff
-from integrations.provider.schema import PRICE
+from integrations.provider.schema import PRICE, TARIFF
 
 ROWS_AT_ONCE = 5000
+# Exchanges let a price of scarcity rise to 5 EUR before taxes.
+SCARCITY = 2
 
 
 def put(
@@ -44,16 +49,26 @@ def runs(rows: Sequence[PlacedRow]) -> Iterator[list[PlacedRow]]:
         yield run
 
 
-def stored_price_faults(
-    connection: Connection, rows: Sequence[PlacedRow], structures: Mapping[str, str]
-) -> Iterator[Fault]:
-    """What the new prices cannot take the place of: stored ones that hold longer than they do."""
+def stored_price_faults(connection: Connection, rows: Sequence[PlacedRow]) -> Iterator[Fault]:
+    """What the prices' tariffs say against them, and stored prices that hold longer than they do.
+
+    A tariff of the same load has been written by now.
+    """
+    tariffs = {row.id: row for row in connection.execute(select(TARIFF))}
     for name, found in by_tariff(rows).items():
-        if name not in structures:
+        if name not in tariffs:
             yield from (Fault(f"{where}, column tariff", "no such tariff") for where, _ in found)
-        elif structures[name] != DYNAMIC:
-            said = f"is {structures[name]}: only a {DYNAMIC} tariff has prices in such a file"
+            continue
+        structure, currency = tariffs[name].structure, tariffs[name].currency
+        if structure != DYNAMIC:
+            said = f"is {structure}: only a {DYNAMIC} tariff has prices in such a file"
             yield Fault(f"{found[0][0]}, column tariff", said)
+        most = SCARCITY * PLAUSIBLE_PER_KWH.get(currency, MOST_PER_KWH)
+        beyond = ((where, Decimal(row["value"])) for where, row in found)
+        for where, price in beyond:
+            if abs(price) > most:
+                yield Fault(f"{where}, column price", beyond_belief(price, currency))
+                break
     for run in runs(rows):
         (where, first), (_, last) = run[0], run[-1]
         start, end, tariff = first["start_at"], last["end_at"], PRICE.c.tariff_id

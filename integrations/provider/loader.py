@@ -5,7 +5,6 @@ may be loaded again; a contract that changes its tariff has one row for each ter
 """
 
 import asyncio
-import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ from sqlalchemy import bindparam, delete, select
 from sqlalchemy.engine import Connection
 
 from agent.errors import ConfigError, Fault
-from integrations.provider.csv_rows import KINDS, FileKind, WrongCell
+from integrations.provider.csv_file import read_csv
+from integrations.provider.csv_rows import KINDS, PRICES, WrongCell, doubts
 from integrations.provider.customers import DYNAMIC
 from integrations.provider.database import Database
 from integrations.provider.load_checks import (
@@ -38,9 +38,10 @@ Rows = dict[str, list[PlacedRow]]
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """How many rows of each kind were read."""
+    """How many there were of each kind, and what is taken but should be looked at."""
 
     counts: Mapping[str, int]
+    notes: Sequence[Fault] = ()
 
 
 async def load_files(database: Database, files: Sequence[Path]) -> Loaded:
@@ -50,11 +51,12 @@ async def load_files(database: Database, files: Sequence[Path]) -> Loaded:
     waits for one piece at most. Where the power fails between two, loading again does the rest.
     """
     faults: list[Fault] = []
+    notes: list[Fault] = []
     rows: Rows = {kind.name: [] for kind in KINDS}
     for path in files:
-        kind, found = _read(path, faults)
-        if kind is not None:
-            rows[kind.name] += found
+        kind, found = _read(path, faults, notes)
+        if found:
+            rows[kind] += found
     schedules = _schedules(rows["tariffs"], faults)
     faults += twice(rows["customers"], ("id",), "customer")
     faults += contract_faults(rows["contracts"])
@@ -69,53 +71,25 @@ async def load_files(database: Database, files: Sequence[Path]) -> Loaded:
         if database.is_sqlite:
             # Who waits for the file looks again every so often, and would find it taken each time.
             await asyncio.sleep(PAUSE_S)
-    return Loaded({name: len(found) for name, found in rows.items()})
+    counts = {name: len({row["id"] for _, row in rows[name]}) for name in rows if name != PRICES}
+    return Loaded(counts | {PRICES: len(rows[PRICES])}, notes)
 
 
-def _read(path: Path, faults: list[Fault]) -> tuple[FileKind | None, list[PlacedRow]]:
-    """The file's kind and its rows, each with where it stands."""
+def _read(path: Path, faults: list[Fault], notes: list[Fault]) -> tuple[str, list[PlacedRow]]:
+    """The name of the file's table and its rows, each with where it stands."""
     out: list[PlacedRow] = []
-    kind = None
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = csv.DictReader(file, strict=True)
-            header = lines.fieldnames or []
-            kind = _kind_of(path, header, faults)
-            if kind is None:
-                return None, out
-            for row in lines:
-                where = f"{path}, line {lines.line_num}"
-                if None in row or None in row.values():
-                    faults.append(Fault(where, f"expected {len(header)} columns"))
-                    continue
-                try:
-                    stripped = {key: value.strip() for key, value in row.items()}
-                    known = dict.fromkeys(kind.optional, "") | stripped
-                    out.append((where, kind.read(known)))
-                except WrongCell as error:
-                    faults.append(Fault(f"{where}, column {error.column}", str(error)))
-    except OSError as error:
-        faults.append(Fault(str(path), error.strerror or "cannot be read"))
-    except UnicodeDecodeError:
-        faults.append(Fault(str(path), "is no text in UTF-8"))
-    except csv.Error as error:
-        faults.append(Fault(f"{path}, line {len(out) + 2}", f"not valid CSV: {error}"))
-    return kind, out
-
-
-def _kind_of(path: Path, header: Sequence[str], faults: list[Fault]) -> FileKind | None:
-    columns = set(header)
-    for kind in KINDS:
-        if columns and set(kind.required) <= columns:
-            unknown = columns - set(kind.required) - set(kind.optional)
-            if not unknown and len(columns) == len(header):
-                return kind
-            word = ", ".join(sorted(unknown)) or "a name twice"
-            faults.append(Fault(f"{path}, line 1", f"unknown columns for {kind.name}: {word}"))
-            return None
-    known = "; ".join(f"{kind.name}: {','.join(kind.required)}" for kind in KINDS)
-    faults.append(Fault(f"{path}, line 1", f"no known header. Expected at least {known}"))
-    return None
+    file = read_csv(path, faults)
+    if file is None:
+        return "", out
+    for where, row in file.rows:
+        known = {**dict.fromkeys(file.kind.optional, ""), **row}
+        try:
+            out.append((where, file.kind.read(known)))
+        except WrongCell as error:
+            faults.append(Fault(f"{where}, column {error.column}", str(error)))
+        else:
+            notes += [Fault(f"{where}, column {name}", said) for name, said in doubts(known)]
+    return file.kind.name, out
 
 
 def _schedules(rows: Sequence[PlacedRow], faults: list[Fault]) -> dict[str, dict[str, Any]]:
@@ -163,7 +137,7 @@ def _write(connection: Connection, rows: Rows, schedules: Mapping[str, Mapping[s
         put(connection, CUSTOMER, [row for _, row in rows["customers"]])
     customers = set(connection.scalars(select(CUSTOMER.c.id)))
     customers |= {row["id"] for _, row in rows["customers"]}
-    structures = {row.id: row.structure for row in connection.execute(select(TARIFF))}
+    known = set(connection.scalars(select(TARIFF.c.id)))
     owners = {row.id: row.customer_id for row in connection.execute(select(CONTRACT))}
     for where, row in rows["contracts"]:
         if row["customer_id"] not in customers:
@@ -171,9 +145,9 @@ def _write(connection: Connection, rows: Rows, schedules: Mapping[str, Mapping[s
         elif owners.get(row["id"], row["customer_id"]) != row["customer_id"]:
             said = f"contract {row['id']} is another customer's already"
             faults.append(Fault(f"{where}, column customer", said))
-        if row["tariff_id"] not in structures:
+        if row["tariff_id"] not in known:
             faults.append(Fault(f"{where}, column tariff", "there is no such tariff"))
-    faults += stored_price_faults(connection, rows["prices"], structures)
+    faults += stored_price_faults(connection, rows["prices"])
     if faults:
         # Raised within the transaction, which undoes it.
         raise ConfigError(faults[:MOST_FAULTS])

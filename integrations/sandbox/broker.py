@@ -75,23 +75,25 @@ def find_mosquitto() -> str | None:
 
 
 @contextlib.asynccontextmanager
-async def open_broker(choice: str = "auto") -> AsyncIterator[Broker]:
+async def open_broker(choice: str = "auto", port: int = 0) -> AsyncIterator[Broker]:
     """A broker for as long as the block runs; `choice` is auto, mosquitto or embedded.
 
-    Raises Unavailable where the chosen one is not on this machine, or does not start.
+    `port` 0 is one that is free. Raises Unavailable where the chosen broker is not on this machine,
+    where somebody else has the port, or where it does not start.
     """
     program = find_mosquitto() if choice != "embedded" else None
     if choice == "mosquitto" and program is None:
         raise Unavailable("mosquitto is not installed; install it or use --broker embedded")
-    with tempfile.TemporaryDirectory(prefix="flatpeak-broker-") as folder:
-        opened = _mosquitto(program, Path(folder)) if program else _iotcore(Path(folder))
+    port = _unused(port) if port else free_port()
+    with tempfile.TemporaryDirectory(prefix="flatpeak-broker-") as path:
+        folder = Path(path)
+        opened = _mosquitto(program, folder, port) if program else _iotcore(folder, port)
         async with opened as broker:
             yield broker
 
 
 @contextlib.asynccontextmanager
-async def _mosquitto(program: str, folder: Path) -> AsyncIterator[Broker]:
-    port = free_port()
+async def _mosquitto(program: str, folder: Path, port: int) -> AsyncIterator[Broker]:
     config = folder / "mosquitto.conf"
     config.write_text(
         f"listener {port} {HOST}\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\n"
@@ -121,7 +123,7 @@ async def _mosquitto(program: str, folder: Path) -> AsyncIterator[Broker]:
 
 
 @contextlib.asynccontextmanager
-async def _iotcore(folder: Path) -> AsyncIterator[Broker]:
+async def _iotcore(folder: Path, port: int) -> AsyncIterator[Broker]:
     try:
         import iotcore
     except ImportError:
@@ -129,7 +131,7 @@ async def _iotcore(folder: Path) -> AsyncIterator[Broker]:
             "no broker on this machine: install mosquitto, or pip install "
             "'flatpeak-edge-agent[demo]' for the embedded one"
         ) from None
-    port, v5_port = free_port(), free_port()
+    v5_port = free_port()
     config = folder / "iotcore.toml"
     config.write_text(
         IOTCORE_CONFIG
@@ -178,6 +180,17 @@ async def _wait_until_ready(name: str, port: int) -> None:
         raise Unavailable(
             f"the broker {name} does not start on {HOST}:{port} ({last}); try --broker {other}"
         ) from None
+
+
+def _unused(port: int) -> int:
+    """The port. Raises Unavailable where another has it: his broker would be taken for ours."""
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((HOST, port))
+        except OSError as error:
+            raise Unavailable(f"{HOST} port {port}: {error.strerror}") from error
+    return port
 
 
 def free_port() -> int:

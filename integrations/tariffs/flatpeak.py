@@ -10,6 +10,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from agent.clock import Clock
+from agent.command_line import own_command_line
 from agent.energy.instants import format_instant
 from agent.energy.rates import Direction
 from agent.energy.sentences import sentence
@@ -31,9 +32,6 @@ from integrations.tariffs.http_client import Response
 
 VERSION = "2024-08-24.zero"
 EVENTS_LIMIT = 100
-NOT_CONNECTED = sentence(
-    "no tariff is connected yet: connect one on the page Tariff or by flatpeak-agent connect"
-)
 
 
 class FlatPeakTariff:
@@ -120,7 +118,11 @@ class FlatPeakTariff:
 
     def _location(self) -> str:
         if not self._location_id:
-            raise Refused(NOT_CONNECTED, "not_connected")
+            why = sentence(
+                "no tariff is connected yet: connect one on the page Tariff or by {command}",
+                command=own_command_line("connect"),
+            )
+            raise Refused(why, "not_connected")
         return self._location_id
 
 

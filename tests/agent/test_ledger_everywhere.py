@@ -1,12 +1,13 @@
 """One value everywhere: on MQTT, by the command, in the demo's summary, after a restart."""
 
+import asyncio
 import csv
 import io
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +153,30 @@ def test_the_demos_summary_says_the_same(night: Night) -> None:
             assert device["energy_kwh"] == round(said["energy_kwh"], 3)
             assert device["cost"] == round(said["cost"], 4)
             assert device["baseline_cost"] == round(said["baseline_cost"], 4)
+
+
+def test_what_a_person_asked_for_and_took_back_is_no_more_under_way() -> None:
+    ev = {"id": "ev", "type": "ev_charger", "max_power_w": 11_000, "phases": 3, "energy_kwh": 10}
+
+    async def live(clock: SteppedClock) -> Home:
+        async with FlatPeakSandbox(clock) as sandbox:
+            home = Home(clock, sandbox)
+
+            async def person() -> None:
+                await clock.sleep(60)
+                home.broker.publish(f"{BASE}/device/ev/state", b'{"plugged":true}', retain=False)
+                await clock.sleep(600)
+                for asked in ({"energy_kwh": 1000}, {"energy_kwh": None}):
+                    topic, payload = f"{BASE}/device/ev/request", json.dumps(asked).encode()
+                    home.broker.publish(topic, payload, retain=False)
+                    await clock.sleep(600)
+
+            telling = asyncio.ensure_future(person())
+            await home.run(home.config([ev]), START + timedelta(hours=1))
+            await telling
+            return home
+
+    home = run_virtual(live, START)
+    sessions = [body["devices"]["ev"]["session"] for body in home.bodies("ledger")]
+    planned = [session["planned_kwh"] for session in sessions if session]
+    assert [kwh for kwh, _ in groupby(planned)] == [10, 1000, 10]

@@ -1,6 +1,7 @@
 """The database on disks as they come: full, read-only, hanging, damaged, of another program."""
 
 import asyncio
+import os
 import random
 import sqlite3
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from tests.fakes.disks import fill, read_only, small_disk
 
 NOW = datetime(2026, 1, 16, 10, tzinfo=UTC)
 PUT = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
+NOBODY = 65534
 TABLES = ("rates", "facts", "revisions", "schedules", "readings", "wishes", "plans")
 
 
@@ -107,6 +109,25 @@ async def test_a_folder_that_is_none_costs_the_memory_of_tomorrow_only(path: Pat
         user_must_act(store)
         assert not await store.write((PUT, ("a", "1")))
         assert store.get_value("a") == "1"
+
+
+async def test_a_folder_that_may_not_be_looked_into_is_done_without(path: Path) -> None:
+    """Somebody started the agent as root once; since then it is a user of its own."""
+    hold_one_value(path)
+    path.parent.chmod(0)
+    user = os.geteuid()
+    try:
+        if user == 0:
+            os.seteuid(NOBODY)
+        with pytest.raises(sqlite3.OperationalError):
+            Store.copy_of(path)
+        with opened(path) as store:
+            assert "let the agent's user write to the state folder" in user_must_act(store)
+            assert not await store.write((PUT, ("a", "1")))
+            assert store.get_value("a") == "1"
+    finally:
+        os.seteuid(user)
+        path.parent.chmod(0o700)
 
 
 def test_a_database_of_a_newer_program_is_left_to_the_byte(path: Path) -> None:
@@ -216,6 +237,24 @@ async def test_a_disk_that_hangs_holds_up_neither_the_loop_nor_reading(path: Pat
         assert store.problem is None
 
 
+async def test_a_disk_that_hangs_is_said_though_nobody_waits_for_it(path: Path) -> None:
+    said = asyncio.Event()
+    with opened(path) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        def look() -> None:
+            if "does not keep up" in user_must_act(store):
+                said.set()
+
+        store.on_problem = look
+        answer = store.submit((PUT, ("a", "1")))
+        async with asyncio.timeout(60):
+            await said.wait()
+        store.on_problem = lambda: None
+        other.execute("ROLLBACK")
+        await answer
+
+
 async def test_what_waits_for_a_disk_that_hangs_is_bounded(path: Path) -> None:
     with opened(path) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -226,6 +265,18 @@ async def test_what_waits_for_a_disk_that_hangs_is_bounded(path: Path) -> None:
         assert not any([await answer for answer in refused])
         other.execute("ROLLBACK")
         assert all([await answer for answer in waiting if answer not in refused])
+
+
+@pytest.mark.parametrize("suffixes", [("-wal",), ("", "-wal", "-shm")])
+async def test_files_that_somebody_removes_are_no_longer_written_to_as_if_they_were_there(
+    path: Path, suffixes: tuple[str, ...]
+) -> None:
+    with opened(path) as store:
+        assert await store.write((PUT, ("a", "1")))
+        for suffix in suffixes:
+            path.with_name(path.name + suffix).unlink()
+        assert not await store.write((PUT, ("a", "2")))
+        assert "restart the service" in user_must_act(store)
 
 
 async def test_one_write_that_cannot_be_harms_no_other(path: Path) -> None:

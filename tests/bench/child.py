@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agent.app import run_agent
 from agent.clock import Clock
-from agent.heap import trim_heap
+from agent.interpreter import prepare, trim_heap
 from agent.store import Store
 from integrations.registry import AgentConfig, tariff_source
 
@@ -70,6 +70,7 @@ async def main(task: dict[str, object]) -> None:
         after_hour[0] = resident_mb()
 
     asyncio.get_running_loop().call_later(3600 / float(str(task["speed"])), weigh)
+    prepare()
     trimming = asyncio.create_task(trim_heap(clock))
     await run_agent(
         config,

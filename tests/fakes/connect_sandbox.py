@@ -4,6 +4,7 @@ Whoever opens them has connected a market tariff by a click, or has not. A maker
 pairing code is the same server.
 """
 
+import asyncio
 import html
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -27,7 +28,7 @@ class ConnectSandbox(FlatPeakSandbox):
     the callback leads nowhere. `down`: Connect's calls answer 503. `keeps_tariffs`: none can be
     taken away. `keeps_status`: none tells how it does. `place` is a location that was always there.
     `busy_for_s`: exchanges are answered with 429, to come again then. `forgets_gateway`: its token
-    is worth nothing.
+    is worth nothing. `answers` is cleared while exchanges are to wait for their answer.
     """
 
     def __init__(self, clock: Clock, processing_s: float = 0, life_s: float = LIFE_S) -> None:
@@ -39,6 +40,8 @@ class ConnectSandbox(FlatPeakSandbox):
         self.busy_for_s = 0
         self.calls_while_busy: list[datetime] = []
         self.forgets_gateway = False
+        self.answers = asyncio.Event()
+        self.answers.set()
         self._pages: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -127,6 +130,8 @@ class ConnectSandbox(FlatPeakSandbox):
             busy.headers["Retry-After"] = str(self.busy_for_s)
             self.calls_while_busy.append(self.clock.now())
             return busy
+        if request.method == "GET" and request.path.startswith("/connect"):
+            await self.answers.wait()
         if self.forgets_gateway:
             return plain(401, "Unauthorized")
         if request.headers.get("Authorization") == f"Bearer {GATEWAY_TOKEN}":

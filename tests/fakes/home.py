@@ -43,6 +43,7 @@ class Home:
     appliances: Sequence[Member] = ()
     connection: MemoryConnection | None = None
     plan: MakePlan = plan_at_once
+    trusted_clock: bool = True
 
     def config(
         self,
@@ -113,7 +114,7 @@ class Home:
                 connection_factory=self._connect,
                 plan=self.plan,
                 ledger=self.ledger,
-                trusted_clock=True,
+                trusted_clock=self.trusted_clock,
             )
         finally:
             for job in jobs:

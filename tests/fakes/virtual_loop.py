@@ -34,7 +34,7 @@ T = TypeVar("T")
 GRACE_S = 0.002
 IN_FLIGHT_S = 0.25
 STUCK_S = 10.0
-SETTLED_AFTER = 20
+SETTLED_WITHIN_S = 3.0
 NS = 1_000_000_000
 
 
@@ -146,9 +146,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
         What nobody closes stays open, and is named when it is collected.
         """
-        for _ in range(SETTLED_AFTER):
-            if not self._virtual.connections():
-                return
+        until = time.monotonic() + SETTLED_WITHIN_S
+        while self._virtual.connections() and time.monotonic() < until:
             await asyncio.sleep(0)
             await asyncio.sleep(GRACE_S)
 

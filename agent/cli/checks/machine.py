@@ -14,6 +14,7 @@ from agent.cli.checks.result import CheckResult, failed, passed, warning
 from agent.cli.common import DATABASE
 from agent.cli.service import UNIT, Service
 from agent.clockmonitor import kernel_synchronised
+from agent.command_line import command_line
 from agent.config.faults import SECRET_KEYS
 from agent.database.problem import (
     MAKE_ROOM,
@@ -131,7 +132,8 @@ def _hint(error: Exception, folder: Path, service: Service | None) -> str:
     ):
         return "the agent moves it aside at its next start; if this comes again, change the SD card"
     if service is None and not os.access(folder, os.W_OK) and os.getuid() != 0:
-        return "check state.directory and who may write there; for the service: sudo, --as-service"
+        of_service = command_line("check", as_service=True)
+        return f"check state.directory and who may write there; for the service: {of_service}"
     return "check state.directory and who may write there"
 
 

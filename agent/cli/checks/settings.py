@@ -16,9 +16,12 @@ from agent.config import Config
 from agent.config.base import Section
 from agent.config.devices import DeviceSection, EnergyNeed
 from agent.config.site import LimitScope
+from agent.config.yaml_file import cut_texts
+from agent.control.offline_rules import offline_rules
+from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import DeviceType
 from agent.home.controllable import allowed_w, dim_allowance_w
-from agent.home.kinds import KINDS, profile_of
+from agent.home.kinds import KINDS
 from agent.home.kinds.ev_charger import EvCharger
 from agent.home.kinds.meter import Meter
 from agent.home.kinds.pv_inverter import PvInverter
@@ -41,18 +44,23 @@ def check_settings(config: Config, path: Path) -> Iterator[CheckResult]:
     """What was read from `path`, device by device, and what is doubtful in it."""
     zone = config.site.timezone or "the tariff's time zone"
     yield passed("config", f"{path}; topics below {config.base_topic}, in {zone}")
+    yield from _check_cut_texts(path)
     yield from _check_placeholders(config)
     yield from _check_limits(config)
     yield from _check_scope(config)
     yield from _check_export(config)
     yield from check_units(config)
+    # What the agent learned of the rest of the house, if anything, is not known here.
+    offline = offline_rules(config, float(config.site.base_load_w))
+    if offline.why is not None:
+        yield warning("limit", offline.why, "lower offline_power_w, or accept it")
     if not config.devices:
         yield warning("devices", "none; only prices are published", "add some to devices:")
     for device in config.devices:
         if isinstance(device, Meter | PvInverter) and not device.controlled:
             yield passed(device.id, f"{device.role} meter, only read")
             continue
-        yield passed(device.id, _describe(device, config))
+        yield passed(device.id, _describe(device, offline.profiles[device.id]))
         yield from check_commands(device, config)
         if isinstance(device, EvCharger):
             yield from _check_phases(device)
@@ -60,6 +68,17 @@ def check_settings(config: Config, path: Path) -> Iterator[CheckResult]:
         if isinstance(device, Switched):
             for need in device.needs:
                 yield from _check_need(device, need, config)
+
+
+def _check_cut_texts(path: Path) -> Iterator[CheckResult]:
+    try:
+        found = list(cut_texts(path))
+    except (OSError, ValueError):
+        # It has been read a moment ago; what became of it since is the next start's affair.
+        return
+    for line, key in found:
+        text = f"line {line}: {key} ends before the #, where a comment begins"
+        yield warning("config", text, f"if the # belongs to it, {key}: '…' in single quotes")
 
 
 def check_import_names() -> Iterator[CheckResult]:
@@ -96,11 +115,11 @@ def _check_placeholders(config: Config) -> Iterator[CheckResult]:
         )
 
 
-def _describe(device: DeviceSection, config: Config) -> str:
+def _describe(device: DeviceSection, profile: DeviceProfile) -> str:
     described = KINDS[device.type].describe(device)
     if device.adapter.without_agent:
         return f"{described}; without the agent it {device.adapter.without_agent}"
-    offline = profile_of(device, config).offline
+    offline = profile.offline
     says_power = offline.power_w or offline.mode == "limit"
     power = f" at {offline.power_w} W" if says_power else ""
     return f"{described}; when nobody answers: {offline.mode}{power}"

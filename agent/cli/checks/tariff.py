@@ -6,14 +6,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from agent.cli.checks.result import CheckResult, failed, passed, warning
-from agent.cli.checks.units import PLAUSIBLE_PER_KWH, check_amounts
+from agent.cli.checks.units import check_amounts
 from agent.cli.common import DATABASE
 from agent.clock import SystemClock
 from agent.clockmonitor import MAX_CLOCK_OFFSET
+from agent.command_line import own_command_line
 from agent.config import Config
 from agent.connect_ports import ConnectableSource
 from agent.database.problem import READ_ERRORS, Damaged, NewerSchema
-from agent.energy.rates import Direction
+from agent.energy.rates import PLAUSIBLE_PER_KWH, Direction
 from agent.errors import AgentError, Malformed, Refused, Unavailable
 from agent.health import Health
 from agent.ports import FetchedRates, TariffSource
@@ -25,9 +26,7 @@ from integrations.registry import tariff_source
 ASKED_AHEAD = timedelta(hours=48)
 
 
-async def check_tariff(
-    config: Config, folder: Path, *, as_service: bool = False
-) -> AsyncIterator[CheckResult]:
+async def check_tariff(config: Config, folder: Path) -> AsyncIterator[CheckResult]:
     """One question a direction, as the agent asks it; `folder` is where its database lies."""
     source = tariff_source(config.tariff, SystemClock())
     if isinstance(source, ConnectableSource):
@@ -40,7 +39,7 @@ async def check_tariff(
                 fetched = await source.fetch(direction, start, start + ASKED_AHEAD)
             except AgentError as error:
                 if isinstance(error, Refused) and error.code == "not_connected":
-                    yield await _not_connected(config, source, as_service=as_service)
+                    yield await _not_connected(config, source)
                     break
                 yield _failed_at(config, f"{direction.value} from", error)
                 continue
@@ -66,7 +65,7 @@ def _use_connection(source: ConnectableSource, database: Path) -> None:
     source.use_connection(kept.location.location_id, kept.location.directions)
 
 
-async def _not_connected(config: Config, source: TariffSource, *, as_service: bool) -> CheckResult:
+async def _not_connected(config: Config, source: TariffSource) -> CheckResult:
     """Before anybody goes through Connect's pages: would the source let the agent in?"""
     text = "no tariff is connected yet"
     if isinstance(source, ConnectableSource):
@@ -75,8 +74,7 @@ async def _not_connected(config: Config, source: TariffSource, *, as_service: bo
                 text = f"{config.tariff.address} accepts the login; {text}"
         except AgentError as error:
             return _failed_at(config, "login at", error)
-    connect = "sudo flatpeak-agent connect --as-service" if as_service else "flatpeak-agent connect"
-    return warning("tariff", text, f"{connect}, or the page Tariff")
+    return warning("tariff", text, f"{own_command_line('connect')}, or the page Tariff")
 
 
 def _failed_at(config: Config, what: str, error: AgentError) -> CheckResult:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from decimal import Decimal
 
 from pydantic import BaseModel
 
@@ -10,6 +9,7 @@ from agent.cli.checks.result import CheckResult, warning
 from agent.config import Config
 from agent.config.base import Section
 from agent.config.units import LEAST_W, kw_as_w
+from agent.energy.rates import PLAUSIBLE_PER_KWH
 from agent.home.kinds.program import ProgramAppliance
 
 POWERS = frozenset(
@@ -22,12 +22,6 @@ DURATIONS = frozenset({"min_on_s", "min_off_s", "offline_after_s", "block_max_s"
 LEAST_S = 60
 # No program of an appliance is over so soon.
 LEAST_PROGRAM = timedelta(minutes=5)
-# A household's kWh has never cost more, nor paid more: beyond it somebody wrote cents or MWh.
-# Currencies of other sizes are not judged.
-PLAUSIBLE_PER_KWH = {
-    **dict.fromkeys(("EUR", "GBP", "USD", "CHF", "CAD", "AUD", "NZD"), Decimal(5)),
-    **dict.fromkeys(("SEK", "NOK", "DKK", "CZK", "PLN"), Decimal(50)),
-}
 # Money a kWh, and money a start: neither is more than a kWh can be worth.
 AMOUNTS = frozenset({"price_cap", "wear_per_kwh", "start_cost"})
 

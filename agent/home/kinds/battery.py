@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from agent.config.base import KeyFault, Percent, Watts, refuse
+from agent.config.base import KeyFault, Percent, PositiveWatts, refuse
 from agent.config.devices import DeviceSection, Energy, Seconds
 from agent.contracts.wire import Request
 from agent.energy.instants import from_unix, to_unix_floor
@@ -57,8 +57,8 @@ class Battery(DeviceSection):
 
     type: Literal["battery"]
     capacity_kwh: Energy
-    max_charge_w: Watts = Field(gt=0)
-    max_discharge_w: Watts = Field(gt=0)
+    max_charge_w: PositiveWatts
+    max_discharge_w: PositiveWatts
     charge_efficiency: Decimal = Field(default=Decimal("0.95"), gt=0, le=1)
     discharge_efficiency: Decimal = Field(default=Decimal("0.95"), gt=0, le=1)
     min_soc_percent: Percent = 5

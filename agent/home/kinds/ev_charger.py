@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from agent.config.base import KeyFault, Percent, Watts, refuse
+from agent.config.base import KeyFault, Percent, PositiveWatts, Watts, refuse
 from agent.config.devices import DeviceSection, Energy, PriceCap, ReadyBy, Seconds
 from agent.config.units import kw_meant
 from agent.energy.instants import format_instant, to_unix_floor
@@ -63,7 +63,7 @@ class EvCharger(DeviceSection):
     """
 
     type: Literal["ev_charger"]
-    max_power_w: Watts = Field(gt=0)
+    max_power_w: PositiveWatts
     phases: Literal[1, 3, "switched"] | None = None
     phase_switch_min_s: Seconds = 300
     voltage_v: int = Field(default=230, ge=100, le=260)

@@ -12,9 +12,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import ClassVar, Literal
 
-from pydantic import Field
-
-from agent.config.base import Watts
+from agent.config.base import PositiveWatts
 from agent.config.devices import DeviceSection, Seconds
 from agent.config.document import Config
 from agent.energy.plan import Plan, SiteSpan
@@ -44,7 +42,7 @@ class PvInverter(DeviceSection):
     role: ClassVar[MeterRole] = MeterRole.PV
 
     type: Literal["pv_inverter"]
-    max_power_w: Watts = Field(gt=0)
+    max_power_w: PositiveWatts
     curtailable: bool = False
     offline_after_s: Seconds = 900
 

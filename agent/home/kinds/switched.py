@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pydantic import Field, model_validator
 
-from agent.config.base import KeyFault, Watts, refuse
+from agent.config.base import KeyFault, PositiveWatts, refuse
 from agent.config.devices import DeviceSection, EnergyNeed, PriceCap, Seconds
 from agent.config.units import kw_meant
 from agent.energy.instants import format_instant, to_unix_floor
@@ -42,7 +42,7 @@ WITHIN_WINDOW_VALUE = Decimal(1000)
 class Switched(DeviceSection):
     """A load that is on or off and needs some hours or kWh in each window."""
 
-    power_w: Watts = Field(gt=0)
+    power_w: PositiveWatts
     needs: tuple[EnergyNeed, ...] = Field(min_length=1, max_length=16)
     price_cap: PriceCap | None = None
     min_on_s: Seconds = 0
@@ -94,6 +94,8 @@ class SwitchedKind(DeviceKind[W]):
         model.advance(context.now)
         for interval in model.pop_unassigned():
             _assign(section, model, interval, context)
+        if not model.was_led:
+            _credit_the_unknown(section, model, context)
         limit = format_instant(context.now - PROGRESS_KEPT)
         for key in [key for key in model.progress if key < limit]:
             del model.progress[key]
@@ -224,6 +226,21 @@ def _is_running(model: DeviceModel, now: datetime) -> bool:
 
 def _taken_kwh(model: DeviceModel, start: datetime, index: int) -> Decimal:
     return Decimal(repr(round(model.progress.get(progress_key(start, index), 0.0), 6)))
+
+
+def _credit_the_unknown(section: Switched, model: DeviceModel, context: PlanningContext) -> None:
+    """Of a window that began before the agent led the device, only its rest is promised.
+
+    What it took on its own by then nobody knows, so nothing can be said to be missing of that.
+    """
+    now = context.now
+    for index, need in enumerate(section.needs):
+        for start, end in occurrences(need.window, context.location, now, now):
+            still_kwh = section.power_w * (end - now).total_seconds() / 3_600_000
+            key = progress_key(start, index)
+            credited_kwh = float(section.kwh_of(need)) - still_kwh
+            if credited_kwh > model.progress.get(key, 0.0):
+                model.progress[key] = credited_kwh
 
 
 def _assign(

@@ -1,19 +1,23 @@
 """The wall clock jumped: what was heard before it was heard at other times than noted. Pure.
 
 Time itself has gone on as ever, so every instant that was noted in this life by the wrong clock
-moves with it, and so does when something is tried again, which was reckoned from it. What earlier
-lives have stored, and what else lies ahead, was never read off that clock.
+moves with it, and so does what was reckoned from such an instant: when something is tried again,
+and the end of a wish that was given as a length; one given as a clock time stays that clock time.
+What earlier lives have stored, and what else lies ahead, was never read off that clock.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from agent.energy.localtime import next_local_instant
 from agent.home.model.commanded import Commanded
 from agent.home.model.device_model import DeviceModel
 from agent.home.model.following import Retries
 from agent.home.model.held import HeldSchedules
+from agent.home.wishes import COMFORT_END, MODE_END, ONCE_END, READY_BY, Wish
 
 # The device follows what it was told by its own clock, which has not jumped.
 KEPT = (Commanded, HeldSchedules, Retries)
@@ -40,6 +44,35 @@ def move_with_clock(model: DeviceModel, jump: ClockJump) -> None:
     for retries in (model.following.retries, model.following.refusals):
         if retries.retry_at is not None:
             retries.retry_at += jump.by
+
+
+def moved_wish(wish: Wish, jump: ClockJump, zone: ZoneInfo) -> Wish:
+    """The wish with the ends that it would have, had the clock always been right."""
+
+    def end(key: str, when: datetime | None) -> datetime | None:
+        how = wish.reckoned.get(key)
+        if when is None or how is None or (since := jump.moved(how.since)) == how.since:
+            return when
+        if how.clock is None:
+            return when + jump.by
+        return next_local_instant(since, how.clock, zone)
+
+    once = wish.once
+    return replace(
+        wish,
+        mode=replace(wish.mode, until=end(MODE_END, wish.mode.until)),
+        once=replace(
+            once,
+            ready_by=end(READY_BY, once.ready_by),
+            comfort_until=end(COMFORT_END, once.comfort_until),
+        ),
+        once_until=end(ONCE_END, wish.once_until),
+        loaded_at=None if wish.loaded_at is None else jump.moved(wish.loaded_at),
+        asked_at=None if wish.asked_at is None else jump.moved(wish.asked_at),
+        reckoned={
+            key: replace(how, since=jump.moved(how.since)) for key, how in wish.reckoned.items()
+        },
+    )
 
 
 def _moved(value: object, move: Callable[[datetime], datetime]) -> object:

@@ -65,7 +65,11 @@ PERSISTED_KINDS = ("plugged", "soc_percent", SESSION, TOTAL, "mode", "error")
 
 @dataclass(slots=True)
 class DeviceModel:
-    """`progress` is kWh taken by window (its start as text)."""
+    """`progress` is kWh taken by window (its start as text).
+
+    `was_led`: it has been told a schedule in this life or an earlier one; what it did before that,
+    nobody knows.
+    """
 
     device: str
     traits: Traits
@@ -80,6 +84,7 @@ class DeviceModel:
     last_seen_at: datetime | None = None
     online: bool | None = None
     boost_until: datetime | None = None
+    was_led: bool = False
     schedules: HeldSchedules = field(default_factory=HeldSchedules)
     meter: EnergyMeter = field(init=False)
     soc: SocEstimate = field(init=False)
@@ -157,6 +162,7 @@ class DeviceModel:
 
     def told(self, schedule: Schedule | None, now: datetime) -> None:
         """It holds this schedule from now on; None: none, it is on its own logic."""
+        self.was_led = self.was_led or schedule is not None
         self.schedules.tell(schedule, now)
         self._command(now)
 

@@ -54,6 +54,7 @@ def to_text(model: DeviceModel) -> str:
     stored: dict[str, Any] = {
         "session": session,
         "confirmed": model.session.confirmed,
+        "was_led": model.was_led or None,
         "soc_known": soc is not None,
         "learned_power_w": learned and round(learned),
         "block_since": model.schedules.block_since,
@@ -146,6 +147,7 @@ def restore(model: DeviceModel, text: str) -> None:
         _restore_thermal(model.thermal, thermal)
     model.schedules.block_since, model.schedules.block_ended = blocks
     model.session, model.progress = session, progress
+    model.was_led = raw.get("was_led") is True
     meter = model.meter
     meter.total_kwh, meter.session_kwh, meter.counters = total, in_session, counters
     meter.before_session, meter.since_counter_kwh = before, since_counter

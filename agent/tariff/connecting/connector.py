@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from agent.clock import Clock, wait_for
+from agent.command_line import own_command_line
 from agent.connect_ports import TariffConnectApi
 from agent.energy.connection import (
     ConnectedLocation,
@@ -38,11 +39,16 @@ SUMMARY_EVERY = timedelta(hours=24)
 SUMMARY_RETRY = timedelta(hours=1)
 # A page that is opened again and again does not ask the source each time.
 SUMMARY_FRESH = timedelta(minutes=1)
-PAIR_AGAIN = sentence(
-    "the backend does not accept this gateway any more: get a new pairing code and enter it on the "
-    "page Tariff or with flatpeak-agent connect --pair"
-)
-CONNECTED, EXPIRING = "tariff_connected", "tariff_expiring"
+CONNECTED, DISCONNECTED = "tariff_connected", "tariff_disconnected"
+EXPIRING = "tariff_expiring"
+CONNECTED_TEXTS = {
+    Direction.IMPORT: sentence("the import tariff was connected"),
+    Direction.EXPORT: sentence("the export tariff was connected"),
+}
+DISCONNECTED_TEXTS = {
+    Direction.IMPORT: sentence("the import tariff was disconnected"),
+    Direction.EXPORT: sentence("the export tariff was disconnected"),
+}
 
 
 class TariffConnector:
@@ -287,7 +293,7 @@ class TariffConnector:
         ordered = tuple(item for item in Direction if item in directions)
         self._store.set_location(ConnectedLocation(session.location_id, ordered))
         log.info("the %s tariff is connected", session.direction)
-        self._on_event(CONNECTED, f"the {session.direction} tariff was connected")
+        self._on_event(CONNECTED, CONNECTED_TEXTS[session.direction])
         self._location_changed()
 
     def _forget(self, direction: Direction) -> None:
@@ -299,6 +305,7 @@ class TariffConnector:
         self._summaries = kept
         self._store.set_summaries(kept, self._clock.now())
         log.info("the %s tariff is disconnected", direction)
+        self._on_event(DISCONNECTED, DISCONNECTED_TEXTS[direction])
         self._location_changed()
 
     def _location_changed(self) -> None:
@@ -311,7 +318,8 @@ class TariffConnector:
     def _put(self, session: ConnectSession) -> None:
         shown = self.sessions.get(session.direction)
         self._store.put(session)
-        if shown is None or shown.state is not session.state:
+        awaited = shown is not None and shown.checked_at is None and session.checked_at is not None
+        if shown is None or shown.state is not session.state or awaited:
             self._on_change()
 
     # --- the contract -----------------------------------------------------------------------------
@@ -361,8 +369,13 @@ class TariffConnector:
     def _report(self) -> None:
         now, zone = self._clock.now(), self._zone()
         texts = [ended_soon(summary, now, zone) for summary in self._summaries]
-        unpaired = PAIR_AGAIN if self._pairing_ended else ""
-        texts = [text for text in (*texts, self.conflict, unpaired) if text]
+        unpaired = sentence(
+            "the backend does not accept this gateway any more: get a new pairing code and enter "
+            "it on the page Tariff or with {command}",
+            command=own_command_line("connect --pair CODE"),
+        )
+        texts += [self.conflict, unpaired if self._pairing_ended else ""]
+        texts = [text for text in texts if text]
         if texts:
             self._health.degraded(PART, joined(texts), THE_OWNER)
         elif self._location_id:

@@ -26,17 +26,20 @@ def ended_soon(summary: TariffSummary, now: datetime, zone: ZoneInfo) -> str:
     if end is None or summary.status is TariffStatus.NOT_CONNECTED or end - now > REMIND_BEFORE:
         return ""
     direction, name = NAMES[summary.direction], f" {summary.name}" if summary.name else ""
-    day = end.astimezone(zone).date()
+    # With its time: a day alone leaves open whether midnight begins or ends it.
+    local = end.astimezone(zone)
     if end <= now:
         return sentence(
-            "the contract of the {direction} tariff{name} ended on {day}: connect the tariff again",
+            "the contract of the {direction} tariff{name} ended on {end:%Y-%m-%d %H:%M}: connect "
+            "the tariff again",
             direction=direction,
             name=name,
-            day=day,
+            end=local,
         )
     return sentence(
-        "the contract of the {direction} tariff{name} ends on {day}: connect the next one then",
+        "the contract of the {direction} tariff{name} ends on {end:%Y-%m-%d %H:%M}: connect the "
+        "next one then",
         direction=direction,
         name=name,
-        day=day,
+        end=local,
     )

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.contracts.plan import PlanDocument
+from agent.contracts.schedule_models import Schedule, Slot
 from agent.contracts.wire import (
     Event,
     HealthDocument,
@@ -15,10 +16,8 @@ from agent.contracts.wire import (
     Money,
     Outgoing,
     Request,
-    Schedule,
     SiteRequest,
     SiteWish,
-    Slot,
     Tariff,
     TariffNow,
     Wish,

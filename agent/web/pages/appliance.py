@@ -28,7 +28,8 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class ApplianceCard:
-    """`state` in a sentence; `wished` is boost or pause where one holds, until `wished_until`.
+    """`state` in a sentence; `wished` is boost or pause where one holds, until `wished_until`, or
+    `boost_later` where it waits for a car.
 
     `takes_start`: a person says when it is loaded; `loaded`: that it is, and has not run yet.
     """
@@ -51,6 +52,8 @@ def appliance_card(visit: Visit, view: DeviceView) -> ApplianceCard:
     words, now = visit.words, visit.now
     wish = visit.context.document(visit.context.topics.wish(view.id)) or {}
     mode, until = str(wish.get("mode", "auto")), wish.get("until")
+    if mode == "boost" and view.has_stays and not view.plugged:
+        mode = "boost_later"
     return ApplianceCard(
         id=view.id,
         name=device_name(view.id),

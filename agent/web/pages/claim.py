@@ -4,6 +4,7 @@ import asyncio
 
 from aiohttp import web
 
+from agent.command_line import own_command_line
 from agent.web.access.passwords import LEAST_LENGTH, MOST_LENGTH, Busy
 from agent.web.claim_code import Answer
 from agent.web.pages.page import Page
@@ -51,13 +52,15 @@ async def _page(
     visit: Visit, error: str = "", *, status: int = 200, code: str = ""
 ) -> web.Response:
     context = visit.context
+    claimed = context.account.claimed
     if context.claim.locked:
-        error = "claim.locked"
+        error = "claim.locked_claimed" if claimed else "claim.locked"
     values = {
         "error": error,
         "code": code[:20],
         "least": LEAST_LENGTH,
-        "claimed": context.account.claimed,
+        "claimed": claimed,
+        "command": own_command_line("claim", to_strangers=True),
         "locked": context.claim.locked,
     }
     return await visit.page("claim.html", values, status)

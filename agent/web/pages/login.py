@@ -37,7 +37,8 @@ async def leave(visit: Visit) -> web.Response:
 
 async def _page(visit: Visit, error: str = "", wait_s: int = 0, status: int = 200) -> web.Response:
     target = visit.form.get("next", "") or visit.request.query.get("next", "")
-    values = {"error": error, "wait_s": wait_s, "next": _target(target)}
+    undone = not error and "undone" in visit.request.query
+    values = {"error": error, "wait_s": wait_s, "next": _target(target), "undone": undone}
     response = await visit.page("login.html", values, 429 if wait_s and status == 200 else status)
     if wait_s:
         response.headers["Retry-After"] = str(wait_s)

@@ -9,7 +9,12 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from agent.connect_ports import TariffConnection
-from agent.energy.connection import TariffStatus, TariffSummary
+from agent.energy.connection import (
+    ConnectSession,
+    SessionState,
+    TariffStatus,
+    TariffSummary,
+)
 from agent.energy.rates import Direction
 from agent.errors import Refused, Unavailable
 from agent.web import connecting
@@ -128,32 +133,34 @@ def _card(visit: Visit, connection: TariffConnection, direction: Direction) -> d
         "direction": direction,
         "connected": connecting.is_connected(connection, direction),
         "facts": _facts(visit, summary) if summary is not None and there else [],
-        "state": session.state if session is not None and shown else "",
+        "state": _state(session) if session is not None and shown else "",
         "failure": session.failure if session is not None else "",
         "reason": session.reason if session is not None else "",
         "until": session.expires_at if session is not None else None,
     }
 
 
+def _state(session: ConnectSession) -> str:
+    """Who is back from the source's pages has nothing to press while it is asked what they did."""
+    waits = session.state is SessionState.OPEN and session.checked_at is None
+    return "returned" if waits and session.returned_at is not None else session.state
+
+
 def _facts(visit: Visit, summary: TariffSummary) -> Sequence[tuple[str, str]]:
     """Name and value of what the source says; what it does not say is left out."""
-    words, zone = visit.words, visit.words.zone
+    words = visit.words
+    begin, end = summary.contract_start, summary.contract_end
     structure = summary.structure
     if structure in STRUCTURES:
         structure = words(f"tariff.structure_{structure}")
-    dates = {
-        "contract_start": summary.contract_start,
-        "contract_end": summary.contract_end,
-    }
     values = {
         "name": summary.name,
         "provider": summary.provider,
         "structure": structure,
         "status": words(f"tariff.status_{summary.status}"),
-        **{
-            name: words.day(date.astimezone(zone).date()) if date is not None else ""
-            for name, date in dates.items()
-        },
+        "contract_start": words.day(begin.astimezone(words.zone).date()) if begin else "",
+        # With its time: of a day alone nobody knows whether it is the last.
+        "contract_end": words.instant(end, "%Y") if end else "",
     }
     return [(words(f"tariff.{name}"), value) for name, value in values.items() if value]
 

@@ -2,6 +2,8 @@
 "use strict";
 
 const LOOK_EVERY_MS = 5000;
+// Where something is said that is about to change.
+const LOOK_SOON_MS = 1000;
 const ANYWAY_AFTER_LOOKS = 12;
 
 // A second click on the way does nothing.
@@ -75,7 +77,13 @@ async function look() {
   }
 }
 
+async function lookAgain() {
+  await look();
+  const wait = live.querySelector("[data-soon]") ? LOOK_SOON_MS : LOOK_EVERY_MS;
+  setTimeout(lookAgain, wait);
+}
+
 if (live) {
-  setInterval(look, LOOK_EVERY_MS);
+  setTimeout(lookAgain, LOOK_SOON_MS);
   document.addEventListener("visibilitychange", look);
 }

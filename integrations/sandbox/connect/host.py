@@ -29,6 +29,7 @@ PAGE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 FOLDER = Path(__file__).parent
+NOTHING: Mapping[str, str] = {}
 
 
 class ConnectHost:
@@ -73,9 +74,11 @@ class ConnectHost:
 
     async def _answer(self, request: web.Request) -> web.Response:
         form = {key: str(value) for key, value in (await request.post()).items()}
-        return await self._turn(message_of(form), form.get("connect_token", ""))
+        return await self._turn(message_of(form), form.get("connect_token", ""), form)
 
-    async def _turn(self, message: Mapping[str, Any], token: str) -> web.Response:
+    async def _turn(
+        self, message: Mapping[str, Any], token: str, entered: Mapping[str, str] = NOTHING
+    ) -> web.Response:
         """The next page, or the way to the provider or back; a wrong entry shows its page again."""
         wrong = ""
         try:
@@ -91,10 +94,19 @@ class ConnectHost:
         if target and not wrong:
             # These are the session's own or a registered provider's, never the browser's.
             return web.Response(status=303, headers={**PAGE_HEADERS, "Location": target})
-        return self._html(page, wrong, 422 if wrong else 200)
+        again = wrong and page["route"] == entered.get("route")
+        return self._html(page, wrong, 422 if wrong else 200, entered if again else NOTHING)
 
-    def _html(self, page: Mapping[str, Any], wrong: str, status: int) -> web.Response:
-        text = self._templates.get_template("page.html").render(page=page, wrong=wrong)
+    def _html(
+        self,
+        page: Mapping[str, Any],
+        wrong: str,
+        status: int,
+        entered: Mapping[str, str] = NOTHING,
+    ) -> web.Response:
+        """`entered`: what a person typed, to be corrected."""
+        template = self._templates.get_template("page.html")
+        text = template.render(page=page, wrong=wrong, entered=entered)
         return web.Response(
             text=text, content_type="text/html", status=status, headers=PAGE_HEADERS
         )

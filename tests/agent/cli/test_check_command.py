@@ -193,7 +193,7 @@ async def test_before_a_tariff_is_connected_the_login_is_tried(
     _, found = await check(path)
     assert found["tariff"] == [
         f"warning: {sandbox.url} accepts the login; no tariff is connected yet; "
-        "flatpeak-agent connect, or the page Tariff"
+        f"flatpeak-agent connect --config {tmp_path}/config.yaml, or the page Tariff"
     ]
     path.write_text(path.read_text().replace(sandbox.api_key, "sk_live_wrong"))
     _, found = await check(path)
@@ -293,6 +293,12 @@ async def test_the_broker_wants_a_user(tmp_path: Path, sandbox: FlatPeakSandbox)
         mqtt = f"{{host: {HOST}, port: {broker.port}, username: agent, password: wrong}}"
         _, found = await check(write_config(tmp_path, sandbox, broker.port, mqtt=mqtt))
         assert "check mqtt.username and mqtt.password" in found["broker"][0]
+        mqtt = f"\n  host: {HOST}\n  port: {broker.port}\n  username: agent\n  password: secret #2"
+        _, found = await check(write_config(tmp_path, sandbox, broker.port, mqtt=mqtt))
+        said = (
+            "warning: line 5: password ends before the #, where a comment begins; if the # belongs"
+        )
+        assert any(line.startswith(said) for line in found["config"]), found
 
 
 async def test_a_broker_that_no_appliance_can_reach(
@@ -347,6 +353,26 @@ async def test_what_can_hardly_be_meant(
         code, found = await check(write_config(tmp_path, sandbox, broker.port, **more))
     assert code == 0
     assert any(line.startswith("warning") and said in line for line in found[part]), found
+
+
+async def test_an_offline_rule_that_a_lasting_limit_takes_away_is_told_before_the_start(
+    tmp_path: Path, sandbox: FlatPeakSandbox
+) -> None:
+    car = "{id: ev, type: ev_charger, max_power_w: 7400, energy_kwh: 10, offline_power_w: 3680}"
+    more = {"tariff": FIXED, "devices": f"[{car}]"}
+
+    async def found(site: str) -> dict[str, list[str]]:
+        return (await check(write_config(tmp_path, sandbox, free_port(), site=site, **more)))[1]
+
+    limited = await found("{failsafe_limit_w: 4200, base_load_w: 600}")
+    assert (
+        "warning: without the agent ev will not be charged: all of it would break the limit; "
+        "lower offline_power_w, or accept it"
+    ) in limited["limit"]
+    assert "when nobody answers: idle" in limited["ev"][0]
+    room = await found("{failsafe_limit_w: 4200, base_load_w: 400}")
+    assert "limit" not in room
+    assert "when nobody answers: charge at 3680 W" in room["ev"][0]
 
 
 async def test_prices_of_countries_with_small_crowns_are_no_fault(

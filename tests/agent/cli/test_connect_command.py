@@ -10,6 +10,7 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -315,6 +316,16 @@ def test_a_status_says_what_to_do() -> None:
         "summaries": {},
     }
     text = status_text(state)
+    summary = {
+        **dict.fromkeys(("name", "provider"), ""),
+        "structure": "fixed",
+        "status": "connected",
+        "contract_start": "2025-02-01T12:00:00Z",
+        "contract_end": "2026-02-01T12:00:00Z",
+    }
+    end = datetime(2026, 2, 1, 12, tzinfo=UTC).astimezone()
+    contract = status_text({**state, "summaries": {"import": summary}})
+    assert f"since 2025-02-01, contract until {end:%Y-%m-%d %H:%M}" in contract
     assert "import: connected" in text
     assert "connect again for a new one" in text
     assert "note: two of them" in text

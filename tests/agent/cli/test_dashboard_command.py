@@ -90,6 +90,16 @@ def test_an_older_home_assistant_names_entities_by_their_names() -> None:
     assert {"sensor.flatpeak_import_price", "sensor.battery_state_of_charge"} <= found
 
 
+def test_of_two_houses_each_dashboard_says_whose_it_is() -> None:
+    found = [
+        YAML(typ="safe", pure=True).load(dashboard_text(whole_house(s))) for s in ("home", "b")
+    ]
+    assert [view["title"] for view in found] == ["FlatPeak", "FlatPeak b"]
+    headings = [{n["heading"] for n in nodes(v) if "heading" in n} for v in found]
+    assert "Battery" in headings[0]
+    assert "Battery (b)" in headings[1]
+
+
 def test_a_folder_has_the_blueprints_too_with_the_topic_of_the_config(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

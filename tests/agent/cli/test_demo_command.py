@@ -7,9 +7,10 @@ import os
 import signal
 import sys
 
+import aiomqtt
 import pytest
 
-from integrations.sandbox.broker import HOST
+from integrations.sandbox.broker import HOST, free_port
 from tests.fakes.command import PATIENCE_S, ROOT, command
 
 QUICK_S = 2.0
@@ -88,6 +89,25 @@ async def test_the_terminal_is_closed() -> None:
         code, out, err, _ = await demo.stopped_by(signal.SIGHUP)
     assert (code, err) == (0, "")
     assert "calls to FlatPeak" in out
+
+
+async def test_its_broker_can_be_listened_to_where_it_says() -> None:
+    """And with nothing connected yet its sentences are in the zone of the times beside them."""
+    port = free_port()
+    args = ("demo", "--connect", "--broker", "embedded", "--broker-port", str(port))
+    async with command(*args) as demo:
+        assert demo.process.stdout is not None
+        said = (await demo.process.stdout.readline()).decode()
+        assert said.endswith(f"broker iotcore at {HOST} port {port}\n")
+        async with asyncio.timeout(PATIENCE_S), aiomqtt.Client(HOST, port) as client:
+            await client.subscribe("flatpeak/home/ledger")
+            ledger = json.loads(bytes((await anext(aiter(client.messages))).payload))
+        assert ledger["timezone"] == "Europe/Berlin"
+        async with command("demo", "--broker-port", str(port)) as second:
+            code, _, err, _ = await second.ended()
+        assert code == 69
+        assert f"{HOST} port {port}: Address already in use" in err
+        await demo.stopped_by(signal.SIGINT)
 
 
 BROKER_ALONE = """

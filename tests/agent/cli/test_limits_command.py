@@ -39,7 +39,7 @@ async def fill(folder: Path) -> None:
     limits.received(T, 4200)
     limits.look(T + timedelta(minutes=1))
     limits.received(T + timedelta(hours=1), None)
-    writer.flush(everything=True)
+    writer.queue.flush(everything=True)
     store.close()
 
 

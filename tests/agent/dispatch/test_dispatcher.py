@@ -149,6 +149,11 @@ def test_one_that_never_acknowledges_is_waited_for_a_minute_and_named() -> None:
         assert board.slots("ev2") == 1
         assert board.health.parts["limit"].state is State.DEGRADED
         assert "ev1" in board.health.parts["limit"].why
+        # However late they answer: then it is proven.
+        board.accept("ev1")
+        assert board.health.parts["limit"].why.startswith("unproven: ev2 did")
+        board.accept("ev2")
+        assert board.health.parts["limit"].why == ""
 
     run_virtual(live, START)
 
@@ -241,9 +246,43 @@ def test_no_revision_is_used_twice_whoever_remembers_it() -> None:
         # a device or the broker that has seen a later one than our database
         again.dispatcher.on_ack("ev1", Acknowledgement(first + 50, AckStatus.REJECTED), NOW)
         retained = json.dumps({"revision": first + 70}).encode()
-        again.dispatcher.on_schedule_seen("ev2", retained, retained=True)
+        again.dispatcher.on_schedule_seen("ev2", retained, NOW, retained=True)
         await again.issue(schedule("ev1"), schedule("ev2", (0, 60)))
         assert (again.revision("ev1"), again.revision("ev2")) == (first + 51, first + 71)
+
+    run_virtual(live, START)
+
+
+@pytest.mark.parametrize("seen", ["retained", "acknowledged", "of another agent"])
+def test_a_device_that_holds_a_later_one_than_was_stored_is_given_ours_above_it(seen: str) -> None:
+    """The disk was full when it was given: the next life knows the one before, which it refuses."""
+
+    async def live(clock: SteppedClock) -> None:
+        board = await switchboard(clock, limited=False, store=Store.in_memory())
+        same = schedule("ev1", (0, 3600)), schedule("ev2")
+        await board.issue(*same)
+        at = NOW + 60
+
+        async def hears(revision: int) -> None:
+            if seen == "acknowledged":
+                board.dispatcher.on_ack("ev1", Acknowledgement(revision, AckStatus.ACCEPTED), at)
+                return
+            payload = json.dumps({"revision": revision}).encode()
+            retained = seen == "retained"
+            board.dispatcher.on_schedule_seen("ev1", payload, at, retained=retained)
+
+        assert await board.issue(*same, now=at) == []
+        await hears(NOW + 500)
+        assert await board.issue(*same, now=at) == ["ev1"]
+        assert board.revision("ev1") == NOW + 501
+        # Somebody who always has a higher one is not answered for ever.
+        for number in range(20):
+            at += 10
+            await hears(board.revision("ev1") + 1 + number)
+            assert await board.issue(*same, now=at) == []
+        at += 1200
+        assert await board.issue(*same, now=at) == ["ev1"]
+        assert board.revision("ev1") == at
 
     run_virtual(live, START)
 
@@ -330,10 +369,10 @@ def test_another_agent_below_the_same_base_is_told_from_our_own_echo() -> None:
         board = await switchboard(clock, limited=False, store=Store.in_memory())
         await board.issue(schedule("ev1"), schedule("ev2"))
         ours = board.broker.retained["b/device/ev1/schedule"]
-        assert board.dispatcher.on_schedule_seen("ev1", ours, retained=False)
+        assert board.dispatcher.on_schedule_seen("ev1", ours, NOW, retained=False)
         foreign = json.dumps({"revision": 5}).encode()
-        assert not board.dispatcher.on_schedule_seen("ev1", foreign, retained=False)
-        assert not board.dispatcher.on_schedule_seen("stranger", foreign, retained=True)
+        assert not board.dispatcher.on_schedule_seen("ev1", foreign, NOW, retained=False)
+        assert not board.dispatcher.on_schedule_seen("stranger", foreign, NOW, retained=True)
 
     run_virtual(live, START)
 

@@ -64,8 +64,8 @@ def test_a_swap_of_two_cars_lowers_before_it_raises() -> None:
     }
     wanted = {"ev": schedule(EV, (3600, 7200, 11_000)), "ev2": schedule(SMALL, (0, 3600, 7400))}
     profiles = {"ev": EV, "ev2": SMALL}
-    out, complete = granted(profiles, published, wanted, Steps.constant(12_000), NOW)
-    assert not complete
+    out, waiting = granted(profiles, published, wanted, Steps.constant(12_000), NOW)
+    assert waiting
     assert shown(out["ev"]) == []
     assert shown(out["ev2"]) == []
 
@@ -78,8 +78,8 @@ def test_what_fits_beside_the_others_waits_for_nobody() -> None:
     }
     wanted = {"ev": schedule(EV, (0, 3600, 11_000)), "x": schedule(LOAD, (1800, 3600, 900))}
     profiles = {"ev": EV, "x": LOAD}
-    out, complete = granted(profiles, published, wanted, Steps.constant(12_000), NOW)
-    assert complete
+    out, waiting = granted(profiles, published, wanted, Steps.constant(12_000), NOW)
+    assert not waiting
     assert shown(out["ev"]) == [(0, 3600, 11_000)]
 
 
@@ -90,8 +90,8 @@ def test_a_car_that_charges_goes_on_while_others_make_room() -> None:
     }
     wanted = {"ev": schedule(EV, (0, 7200, 11_000)), "ev2": schedule(SMALL)}
     profiles = {"ev": EV, "ev2": SMALL}
-    out, complete = granted(profiles, published, wanted, Steps.constant(12_000), NOW)
-    assert not complete
+    out, waiting = granted(profiles, published, wanted, Steps.constant(12_000), NOW)
+    assert waiting
     assert shown(out["ev"]) == [(0, 3600, 5000), (3600, 7200, 11_000)]
 
 

@@ -13,6 +13,7 @@ from agent.energy.readings import Acknowledgement, AckStatus, Reading
 from agent.energy.situation import Flexible, Program, Situation
 from agent.home.kinds import KINDS
 from agent.home.model.device_model import DeviceModel
+from agent.home.model.stored import restore, to_text
 from agent.home.planning_input import PlanningContext, PlanningInput, with_assumptions
 from agent.home.windows import SiteLocation
 from agent.home.wishes import ModeWish, Wish, WishValues
@@ -234,6 +235,27 @@ def test_a_heater_asks_for_each_window_and_what_it_took_is_taken_off() -> None:
     kwh = [float(demand.energy_kwh) for demand in flexible(wanted).demands]
     assert kwh == pytest.approx([3, 4, 4])
     assert float(wanted.needs[0].missing_kwh) == pytest.approx(3)
+
+
+def test_of_a_window_that_began_before_it_was_led_only_the_rest_is_asked() -> None:
+    late = datetime(2026, 1, 17, 5, 30, tzinfo=UTC)
+    window = {"start": "20:00", "end": "06:30"}
+    heater = section(id="x", type="load", power_w=2000, needs=[{"energy_kwh": 6, "window": window}])
+
+    def missing(model: DeviceModel) -> float:
+        return float(ask(heater, model, late).needs[0].missing_kwh)
+
+    begun = model_of(heater)
+    assert missing(begun) == pytest.approx(2)
+    # From its first schedule on it is known what it took, over restarts too.
+    begun.told(_charging(late), late)
+    restarted = model_of(heater)
+    restore(restarted, to_text(begun))
+    assert restarted.was_led
+    # What is led from the beginning of its window is promised whole.
+    led = model_of(heater)
+    led.told(_charging(late), EVENING)
+    assert missing(led) == pytest.approx(6)
 
 
 def test_a_relay_without_a_meter_gets_its_three_hours_and_not_eleven() -> None:

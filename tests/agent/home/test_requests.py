@@ -122,7 +122,10 @@ def test_what_is_asked_while_away_holds_for_the_next_stay() -> None:
     [
         ({"ready_by": "25:00"}, "00:00"),
         ({"ready_by": "tomorrow"}, "neither a clock time"),
-        ({"ready_by": "2026-01-16T19:00:00Z"}, "within the next seven days"),
+        (
+            {"ready_by": "2026-01-16T19:00:00Z"},
+            "next seven days; give a clock time such as .07:00. or an instant such as 2026",
+        ),
         ({"ready_by": "9999-12-31T23:59:59-14:00"}, "ready_by"),
         ({"ready_by": "0001-01-01T00:00:00+14:00"}, "ready_by"),
         ({"ready_by": "2026-01-18T07:00:00Z", "keep": True}, "give a clock time"),
@@ -130,7 +133,7 @@ def test_what_is_asked_while_away_holds_for_the_next_stay() -> None:
         ({"target_soc_percent": 101}, "is 101; .*less than or equal to 100"),
         ({"colour": "red"}, "colour: is not known"),
         ({"mode": "turbo"}, "mode: is 'turbo'"),
-        ({"mode": "boost", "until": "2026-01-19T00:00:00Z"}, "next 24 hours"),
+        ({"mode": "boost", "until": "2026-01-19T00:00:00Z"}, "next 24 hours; give a clock time"),
         ({"mode": "boost", "until": "2026-01-16T20:00:00"}, "until"),
         ({"for_s": 60}, "go with a mode"),
         ({"start": True}, "does not know it"),

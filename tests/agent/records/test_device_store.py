@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from agent.clock import SystemClock
+from agent.clock import SteppedClock, SystemClock
 from agent.energy.instants import from_unix
 from agent.energy.readings import Reading
 from agent.energy.schedule import DefaultCommand, DeviceType, OfflineRule, Schedule
 from agent.health import Health
 from agent.records.device_store import PLANS_A_DAY, DeviceStore
 from agent.store import Store
+from tests.fakes.disks import fill, small_disk
+from tests.fakes.virtual_loop import run_virtual
 
 NOW = datetime(2026, 1, 16, 10, tzinfo=UTC)
 
@@ -61,9 +63,37 @@ async def test_one_device_cannot_wear_out_the_disk(tmp_path: Path) -> None:
     assert health.counts["writes_put_off"] == 1000 - written
     assert await book.save_wish("tank", "{}")
     # what waits is the newest, and it is written at the end of a life at the latest
-    book.flush(everything=True)
+    book.queue.flush(everything=True)
     assert await book.save_away_until(NOW)
     assert book.wish("ev") == '{"id": "999"}'
+
+
+def test_what_a_full_disk_did_not_take_is_written_when_there_is_room_again(tmp_path: Path) -> None:
+    """The newest of each, without anybody writing anything else."""
+    late: list[str] = []
+
+    async def live(clock: SteppedClock, disk: Path) -> None:
+        store = Store.open(disk / "a.sqlite", NOW)
+        book = DeviceStore(store, Health(clock), clock)
+        book.on_wish_stored = late.append
+        filler = fill(disk)
+        big = "x" * 20_000
+        assert not await book.save_wish("ev", json.dumps({"id": big}))
+        assert not await book.save_wish("tank", json.dumps({"id": big}))
+        assert not await book.save_wish("ev", json.dumps({"id": f"{big} again"}))
+        await clock.sleep(100)
+        assert store.problem is not None
+        assert late == []
+        filler.unlink()
+        await clock.sleep(60)
+        assert store.problem is None
+        assert json.loads(book.wish("ev") or "")["id"] == f"{big} again"
+        assert book.wish("tank") is not None
+        store.close()
+
+    with small_disk(tmp_path / "disk") as disk:
+        run_virtual(lambda clock: live(clock, disk), NOW)
+    assert sorted(late) == ["ev", "tank"]
 
 
 async def test_a_device_that_flaps_keeps_no_wish_and_no_limit_from_the_disk(

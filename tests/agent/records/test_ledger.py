@@ -72,6 +72,35 @@ def test_what_is_asked_later_is_frozen_when_it_is_asked() -> None:
     assert book.ledger.of("ev").baseline_cost == Decimal(4) + Decimal(2)
 
 
+async def test_a_wish_that_is_withdrawn_was_not_planned() -> None:
+    book = books()
+
+    def at(when: datetime, kwh: str, *, asked_anew: bool = False) -> None:
+        needs = [need(kwh)]
+        book.keeper.open_demands("ev", needs, when)
+        book.keeper.settle("ev", needs, when, asked_anew=asked_anew)
+
+    at(EVENING, "20")
+    at(EVENING + HOUR, "1000", asked_anew=True)
+    book.take("ev", NIGHT, NIGHT + HOUR, 10)
+    at(NIGHT + HOUR, "990")
+    at(NIGHT + HOUR, "10", asked_anew=True)
+    session = book.keeper.figures(NIGHT).devices["ev"].session
+    assert session is not None
+    assert (session.planned, session.left()) == (20_000_000, 10_000_000)
+    # Held against the run at once of the twenty, not of a thousand.
+    assert book.ledger.of("ev").baseline_cost == Decimal(4)
+    # What is only measured better was planned all the same.
+    at(NIGHT + HOUR, "4")
+    at(NIGHT + 2 * HOUR, "3.9", asked_anew=True)
+    assert session.planned == 20_000_000
+    # What is asked no more at all is over, and what was still to come of it was not planned.
+    book.keeper.settle("ev", [], NIGHT + 2 * HOUR, asked_anew=True)
+    await book.save(MORNING)
+    (stored,) = read_sessions(book.store)
+    assert (stored.is_open, stored.planned) == (False, 16_100_000)
+
+
 def test_a_correction_takes_back_what_was_booked_for_the_demand() -> None:
     book = books()
     book.keeper.open_demands("ev", [need("10")], EVENING)

@@ -139,7 +139,7 @@ class Life:
     def end(self) -> None:
         """As the agent ends when it is told to."""
         self.devices.save_all()
-        self.writer.flush(everything=True)
+        self.writer.queue.flush(everything=True)
 
     def hear(self, house: House, now: datetime) -> None:
         """Everything that the devices say every five minutes."""

@@ -21,7 +21,7 @@ def test_a_flood_of_limits_waits_and_loses_none() -> None:
         for number in range(7200):
             limits.received(T + timedelta(seconds=number), 4200 + number % 7)
             await clock.sleep(1)
-        writer.flush(everything=True)
+        writer.queue.flush(everything=True)
         records = read_limits(store)
         assert [item.limit_w for item in records] == [4200 + n % 7 for n in range(7200)]
         # What was known of each when the next one came.

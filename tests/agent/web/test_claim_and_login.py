@@ -45,13 +45,39 @@ async def test_a_password_that_will_not_do_leaves_the_code_good(tmp_path: Path) 
         assert (await owner.claim(code)).status == 303
 
 
+async def test_where_a_password_is_set_wrong_codes_end_at_the_login(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As systemd starts a service.
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    command = "sudo flatpeak-agent claim --as-service"
+    async with running(tmp_path) as house, visitor(house.url) as owner:
+        assert f"log, and “{command}” prints a new one" in (await owner.get("/claim"))[1]
+        await owner.claim(house.code())
+        async with visitor(house.url) as stranger:
+            text = (await stranger.get("/claim"))[1]
+            assert f"“{command}” prints it" in text
+            assert "log, and" not in text
+            house.code()
+            for _ in range(5):
+                await stranger.claim("2222-2222")
+            text = (await stranger.get("/claim"))[1]
+        assert "taken any more. Log in with the password you have" in text
+        assert f"restart the agent, then run “{command}”" in text
+        german = (await owner.get("/claim", headers={"Accept-Language": "de"}))[1]
+        assert "Melden Sie sich mit dem vorhandenen Passwort an" in german
+
+
 async def test_five_wrong_codes_lock_until_the_next_start(tmp_path: Path) -> None:
     async with web_home(tmp_path) as house:
         async with house.agent(), visitor(house.url) as stranger:
             statuses = [(await stranger.claim("2222-2222")).status for _ in range(5)]
             assert statuses == [403, 403, 403, 403, 423]
             assert (await stranger.claim(house.code())).status == 423
-            assert "Five wrong codes" in (await stranger.get("/claim"))[1]
+            assert (
+                "Restart the agent; its log then shows a new code"
+                in (await stranger.get("/claim"))[1]
+            )
         async with house.agent(), visitor(house.url) as owner:
             assert (await owner.claim(house.code())).status == 303
             _, text = await owner.get("/events")
@@ -67,6 +93,23 @@ async def test_a_new_code_sets_a_forgotten_password_and_throws_everybody_out(
         assert (await old.get("/health", allow_redirects=False))[0] == 303
         assert (await old.log_in()).status == 403
         assert (await old.log_in("another password")).status == 303
+
+
+async def test_a_button_that_is_pressed_after_the_log_out_says_that_nothing_came_of_it(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as house, visitor(house.url) as owner, visitor(house.url) as other:
+        await owner.claim(house.code())
+        await other.log_in()
+        await other.get("/events")
+        await owner.get("/")
+        assert (await other.send("/events/end-others")).status == 303
+        answer = await owner.send("/pause", device="ev")
+        assert answer.status == 303
+        login = (await owner.get(answer.headers["Location"]))[1]
+        assert "what you just pressed was not done" in login
+        assert (await owner.log_in()).status == 303
+        assert "was not done" not in (await owner.get("/login"))[1]
 
 
 async def test_wrong_passwords_are_slowed_down_and_recorded(

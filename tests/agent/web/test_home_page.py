@@ -1,5 +1,6 @@
 """What the home page says of appliances, and what a person can say there."""
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from tests.fakes.web_home import DEVICES, Visitor, running, visitor
@@ -40,6 +41,20 @@ async def test_a_person_says_that_the_dishwasher_is_loaded_and_takes_it_back(
         assert "Nicht beladen: Dishes." in await home(owner)
 
 
+async def test_an_absence_is_shown_and_ended_by_a_button(tmp_path: Path) -> None:
+    async with running(tmp_path) as house, visitor(house.url) as owner:
+        await owner.claim(house.code())
+        assert "counts as empty" not in (await owner.get("/"))[1]
+        later = house.home.clock.now() + timedelta(days=30)
+        away = {"away_until": later.isoformat()}
+        await house.home.say("site/request", away)
+        await owner.until("/", "The house counts as empty until")
+        assert (await owner.send("/back")).status == 303
+        page = (await owner.get("/"))[1]
+        assert "lived in again" in page
+        assert "counts as empty" not in page
+
+
 async def test_what_takes_nothing_is_not_said_to_charge(tmp_path: Path) -> None:
     async with running(tmp_path) as house, visitor(house.url) as owner:
         await owner.claim(house.code())
@@ -71,6 +86,20 @@ async def test_a_refusal_is_in_the_language_of_the_page(tmp_path: Path) -> None:
         text = await home(owner)
         assert "grid_charge ist in der Konfiguration aus, es nimmt nur Überschuss" in text
         assert '<span lang="en">' not in text
+
+
+async def test_minutes_that_cannot_be_are_refused_and_not_taken_for_an_hour(tmp_path: Path) -> None:
+    async with running(tmp_path) as house, visitor(house.url) as owner:
+        await owner.claim(house.code())
+        await home(owner)
+        for odd in ("0", "-30", "1.5", "1441", "60 min", "²"):
+            await owner.send("/boost", device="ev", minutes=odd)
+            text = await home(owner)
+            assert "Minuten sind eine ganze Zahl von 1 bis 1440, etwa 60" in text, odd
+        await owner.send("/boost", device="ev", minutes="45")
+        wish = await house.home.until("device/ev/wish", mode="boost")
+        begun, end = (datetime.fromisoformat(str(wish[key])) for key in ("at", "until"))
+        assert timedelta(minutes=44) <= end - begun <= timedelta(minutes=45)
 
 
 async def test_what_stores_nothing_runs_and_does_not_charge(tmp_path: Path) -> None:

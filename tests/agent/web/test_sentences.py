@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from agent.energy.rates import Direction
 from agent.energy.sentences import joined, sentence
 from agent.energy.text import clean_text
 from agent.errors import Refused
@@ -63,7 +64,29 @@ def templates() -> frozenset[str]:
 @cache
 def constants() -> frozenset[str]:
     found = (node.value for node in nodes() if isinstance(node, ast.Constant))
-    return frozenset(plain_template(text) for text in found if isinstance(text, str))
+    said = {plain_template(text) for text in found if isinstance(text, str)}
+    return frozenset(said | counted() | recorded())
+
+
+@cache
+def counted() -> frozenset[str]:
+    """What health counts, as its page shows it."""
+    calls = (node for node in nodes() if isinstance(node, ast.Call))
+    names = (
+        call.args[0].value
+        for call in calls
+        if isinstance(call.func, ast.Attribute)
+        and call.func.attr == "count"
+        and ast.unparse(call.func.value).endswith("health")
+        and isinstance(call.args[0], ast.Constant)
+    )
+    return frozenset(str(name).replace("_", " ") for name in names)
+
+
+def recorded() -> frozenset[str]:
+    """What is done about a tariff, as the security log has it."""
+    deeds = ("tariff: connect {}", "tariff: cancel {}", "tariff: {}")
+    return frozenset(text.format(direction) for text in deeds for direction in Direction)
 
 
 def places(text: str) -> set[str]:
@@ -76,6 +99,8 @@ def test_every_sentence_has_its_translation_with_the_same_places(language: str) 
     assert len(templates()) > 50
     assert sorted(text for text in templates() if plain_template(text) not in known) == []
     assert [key for key, text in known.items() if places(key) != places(text)] == []
+    assert len(counted()) > 10
+    assert sorted((counted() | recorded()) - known.keys()) == []
 
 
 @pytest.mark.parametrize("language", OTHERS)

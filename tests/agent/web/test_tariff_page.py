@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -86,6 +87,20 @@ async def test_the_whole_way_from_the_page_to_prices_change_and_end(
     assert token not in caplog.text
 
 
+async def test_who_is_back_reads_that_it_is_asked_and_then_what_came_of_it(tmp_path: Path) -> None:
+    async with connect_home(tmp_path) as house, browsing(house) as context, house.agent():
+        page = await context.new_page()
+        await claim(page, house)
+        await card(page).get_by_role("button", name="Connect").click()
+        await expect(page.get_by_role("heading", name="Connect")).to_be_visible()
+        house.sandbox.answers.clear()
+        await page.get_by_role("link", name="SAVE").click()
+        await expect(card(page)).to_contain_text("You are back")
+        await expect(card(page).get_by_role("button")).to_have_count(0)
+        house.sandbox.answers.set()
+        await expect(card(page)).to_contain_text("Connected", timeout=15_000)
+
+
 async def test_export_in_german(tmp_path: Path) -> None:
     async with connect_home(tmp_path) as house, browsing(house, "de-DE") as context, house.agent():
         page = await context.new_page()
@@ -98,6 +113,8 @@ async def test_export_in_german(tmp_path: Path) -> None:
         await card(page, "export").get_by_role("button", name="Verbinden").click()
         await page.get_by_role("link", name="SAVE").click()
         await expect(card(page, "export")).to_contain_text("Versorger", timeout=15_000)
+        ends = re.compile(r"Vertrag bis\s*\d+\.\d+\.\d{4} \d\d:\d\d")
+        await expect(card(page, "export")).to_contain_text(ends)
         assert house.sandbox.connected == {"commodity_export"}
 
 

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from agent.contracts.wire import CompactSchedule
-from agent.contracts.wire import Schedule as ScheduleModel
-from agent.contracts.wire import Setpoint as SetpointModel
+from agent.contracts.schedule_models import CompactSchedule
+from agent.contracts.schedule_models import Schedule as ScheduleModel
+from agent.contracts.schedule_models import Setpoint as SetpointModel
 from agent.energy.readings import (
     Acknowledgement,
     AckStatus,

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from agent.contracts.catalogue import Text
 from agent.home.kinds import KINDS
+from integrations.homeassistant.commands import TOPICS
 from integrations.sandbox.household import FULL_DEVICES, FULL_SITE
 from tests.contracts.test_registry import SECTIONS
 from tests.fakes.home import BASE, Home
@@ -50,7 +52,9 @@ def test_every_kind_has_its_entities_from_what_it_can(kind: str) -> None:
     assert list(faults(home.broker.retained)) == []
     assert list(missing_values(home.broker.retained)) == []
     parts = message(home, config_of("one"))["components"]
-    assert {"state", "power", "plan", "reason", "silent", "deadline_at_risk"} <= set(parts)
+    assert {"state", "power", "plan", "reason", "silent"} <= set(parts)
+    # What only gives has nothing to be ready by.
+    assert ("deadline_at_risk" in parts) == (kind != "pv_inverter")
     keys = KINDS[kind].wish_keys(
         KINDS[kind].section.model_validate({"id": "one", "type": kind, **SECTIONS[kind]})
     )
@@ -111,6 +115,21 @@ def test_after_a_changed_site_or_prefix_only_the_new_one_stands(
         topic.startswith(start) and f"/flatpeak_{left['site']}/" in topic
         for topic in announced(home)
     )
+
+
+def test_houses_on_one_broker_are_told_apart_by_name_and_the_usual_one_keeps_its_short_names() -> (
+    None
+):
+    found = {}
+    for site in ("home", "cottage"):
+        home = live(([TANK], {"site": {"id": site}}, nothing))
+        topics = [config_of(device, site=site) for device in ("_hub", "tank")]
+        bodies = [message(home, topic) for topic in topics]
+        found[site] = [body["device"]["name"] for body in bodies]
+        part = bodies[1]["components"]["power"]
+        assert part["unique_id"] == f"flatpeak/{site}/tank/power"
+    assert found["home"] == ["FlatPeak", "Tank"]
+    assert found["cottage"] == ["FlatPeak cottage", "Tank (cottage)"]
 
 
 def test_switched_off_nothing_is_left_and_switched_on_all_is_back() -> None:
@@ -435,3 +454,23 @@ def test_a_broker_that_lost_everything_is_no_deletion() -> None:
 
     home = live(([EV, TANK], {}, losing), ([EV, TANK], {}, nothing))
     assert {config_of("ev"), config_of("tank"), HUB} <= announced(home)
+
+
+def test_the_commands_that_are_described_are_those_that_are_heard_and_examples_are_taken() -> None:
+    described = {f"{BASE}/{topic.name.replace('{device}', '+')}": topic for topic in TOPICS}
+    away = described[f"{BASE}/ha/hub/away/set"]
+    assert isinstance(away.payload, Text)
+    examples = away.payload.examples
+
+    async def story(home: Home) -> None:
+        await home.clock.sleep(60)
+        patterns = {pattern for item in home.broker.subscribers for pattern in item.patterns}
+        assert {pattern for pattern in patterns if f"{BASE}/ha/" in pattern} == described.keys()
+        until = "2026-12-24T17:00:00Z"
+        for example, wanted in zip(examples, (until, until, None), strict=True):
+            said_to(home, f"{BASE}/ha/hub/away/set", example.encode())
+            await home.clock.sleep(5)
+            wish = home.body("site/wish")
+            assert (wish["accepted"], wish["away_until"]) == (True, wanted)
+
+    live(([EV], {}, story))

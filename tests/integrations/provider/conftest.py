@@ -61,7 +61,7 @@ async def make_provider() -> AsyncIterator[MakeProvider]:
                 await load_files(database, FILES)
             clock = HandClock()
             app = make_application(config, database, DatabaseCustomers(database), clock)
-            port = Port(open_socket=listening)
+            port = Port(open_sockets=[listening])
             await stack.enter_async_context(
                 serving(app, port, limits(config), keepalive_s=KEEPALIVE_S, shutdown_s=1.0)
             )

@@ -43,14 +43,28 @@ async def faults(database: Database, folder: Path, *lines: str) -> list[str]:
     [
         ([CUSTOMERS, "C 1,a@b,,A"], "file.csv, line 2, column password: expected a password"),
         ([CUSTOMERS, "C1,a@b,scrypt$1$1$1$x$y,A"], "file.csv, line 2, column password: begins as"),
-        ([CUSTOMERS, "C1,a@b,x"], "file.csv, line 2: expected 4 columns"),
+        ([CUSTOMERS, "C1,a@b,x"], "file.csv, line 2: expected 4 columns, found 3; a comma"),
         ([CUSTOMERS, "C1,a@b,x,A", "C2,A@B,y,B"], "file.csv, line 3, column login: belongs"),
         (
             [CUSTOMERS, "C1,a@b,x,A", "C1,c@d,y,B"],
             "file.csv, line 3, column customer: stands already in",
         ),
         ([CUSTOMERS + ",salary", "C1,a@b,x,A,1"], "file.csv, line 1: unknown columns"),
-        (["a,b", "1,2"], "file.csv, line 1: no known header"),
+        (["a,b", "1,2"], "file.csv, line 1: no known header: found a, b. Expected"),
+        (
+            ["customer,login,pasword,name", "C1,a@b,x,A"],
+            "file.csv, line 1: the column password is missing; unknown columns for customers: pasw",
+        ),
+        (
+            ["customer,login,password,name,login", "C1,a@b,x,A,a@b"],
+            "file.csv, line 1: the column login stands twice",
+        ),
+        ([CUSTOMERS, "C1,a@b,x,A", CUSTOMERS], "file.csv, line 3: the header stands here once"),
+        (
+            [TARIFFS, "t,T,FIXED,EUR,,,,,28.90,"],
+            "file.csv, line 2, column price: 28.90 EUR per kWh",
+        ),
+        ([TARIFFS, "t,T,TIERED,EUR,,,,,0.2,2.500"], "file.csv, line 2, column to_kwh: is it thous"),
         ([TARIFFS, "t,T,FLAT,EUR,,,,,0.2,"], "file.csv, line 2, column structure: expected FIXED"),
         ([TARIFFS, 't,T,FIXED,EUR,,,,,"0,2",'], "file.csv, line 2, column price: expected a price"),
         ([TARIFFS, "t,T,FIXED,EUR,,,,,NaN,"], "file.csv, line 2, column price: expected a price"),
@@ -127,6 +141,38 @@ async def test_what_is_wrong_is_said_with_its_place(
 ) -> None:
     said = await faults(database, tmp_path, *lines)
     assert said[0].startswith(expected)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "\ufeffcustomer;login;password;name\r\nC1;a@b;sunny-meadow;Änne Groß\r\n".encode(),
+        "customer\tlogin\tpassword\tname\nC1\ta@b\tsunny-meadow\tÄnne Groß\n".encode("utf-16"),
+        'sep=|\rcustomer|login|password|name\rC1|a@b|sunny-meadow|"Änne Groß"\r'.encode(),
+        "Customer , LOGIN,password,Name,,\n\n,,,,,\nC1,a@b,sunny-meadow,Änne Groß,,\n,\n".encode(),
+    ],
+    ids=["semicolons", "tabs in UTF-16", "a told separator", "empty rows and columns"],
+)
+async def test_what_spreadsheets_write_is_read(
+    database: Database, tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "file.csv"
+    path.write_bytes(content)
+    assert (await load_files(database, [path])).counts["customers"] == 1
+    async with database.reading() as connection:
+        names = (await connection.execute(select(CUSTOMER.c.display_name))).scalars().all()
+    assert names == ["Änne Groß"]
+    await database.close()
+
+
+async def test_another_code_page_is_said_with_its_line(database: Database, tmp_path: Path) -> None:
+    """Which one, nobody can know: an ü would become another letter of somebody's name."""
+    path = tmp_path / "file.csv"
+    path.write_bytes(f"{CUSTOMERS}\r\nC1,a@b,x,A\r\nC2,c@d,x,Änne\r\n".encode("cp1252"))
+    with pytest.raises(ConfigError) as caught:
+        await load_files(database, [path])
+    assert str(caught.value).endswith("line 3 is no text in UTF-8: save it as CSV UTF-8")
+    await database.close()
 
 
 async def test_one_wrong_row_and_nothing_is_written(database: Database, tmp_path: Path) -> None:
@@ -218,6 +264,13 @@ async def test_prices_of_another_structure(database: Database, tmp_path: Path) -
     line = "flat,2026-01-01T00:00:00Z,2026-01-01T01:00:00Z,0.1"
     said = await faults(database, tmp_path, PRICES, line)
     assert said[0].startswith("file.csv, line 2, column tariff: is FIXED: only a DYNAMIC")
+
+
+async def test_dynamic_prices_in_cents(database: Database, tmp_path: Path) -> None:
+    await load_files(database, FILES)
+    span = "2026-01-01T00:00:00Z,2026-01-01T01:00:00Z"
+    said = await faults(database, tmp_path, PRICES, f"half-hourly,{span},25.5")
+    assert said[0].startswith("file.csv, line 2, column price: 25.5 EUR per kWh is beyond belief")
 
 
 async def test_who_signs_in_does_not_wait_for_the_end_of_a_load(

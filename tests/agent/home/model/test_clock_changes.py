@@ -1,13 +1,18 @@
 """The wall clock is set while a device is watched: what it took, and what it says next."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from agent.contracts.wire import Request
 from agent.energy.readings import Reading
-from agent.home.model.clock_changes import ClockJump, move_with_clock
+from agent.home.model.clock_changes import ClockJump, move_with_clock, moved_wish
 from agent.home.model.device_model import DeviceModel
 from agent.home.model.traits import Traits
+from agent.home.requests import RequestContext, apply_request, read_request
+from agent.home.stored_wishes import from_text, to_text
+from agent.home.wishes import Wish
 
 START = datetime(2026, 1, 15, 22, tzinfo=UTC)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -49,6 +54,56 @@ def test_what_does_not_follow_is_tried_again_after_half_an_hour_by_any_clock(by:
     move_with_clock(model, ClockJump(START, now, by))
     assert model.following.holds_still(now + by)
     assert not model.following.holds_still(now + by + timedelta(minutes=30))
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+# Of a device without stays, for it is those whose wishes end by time alone.
+KEYS = frozenset(Request.model_fields) - {"start"}
+HEATER = RequestContext("heater", "heat_pump", KEYS, START, BERLIN)
+
+
+def asked(body: str, wish: Wish | None = None) -> Wish:
+    wish = apply_request(read_request(body.encode()), wish or Wish(), HEATER).wish
+    # A restart between the request and the news that the clock is wrong changes nothing.
+    return from_text(to_text(wish))
+
+
+@pytest.mark.parametrize("by", [DAY, -DAY, timedelta(hours=5), timedelta(hours=-5)], ids=str)
+def test_a_wish_for_so_long_lasts_so_long_whatever_clock_it_was_reckoned_by(by: timedelta) -> None:
+    jump = ClockJump(START - HOUR, START + HOUR / 2, by)
+    boost = asked('{"mode": "boost", "for_s": 3600}')
+    assert moved_wish(boost, jump, BERLIN).mode.until == START + HOUR + by
+    # Without an end it is a day, of once as of a boost.
+    for body in ('{"mode": "boost"}', '{"hours": 1}'):
+        moved = moved_wish(asked(body), jump, BERLIN)
+        assert START + DAY + by in (moved.mode.until, moved.once_until)
+    warm = asked('{"comfort_min_c": 21, "for_s": 7200}')
+    assert moved_wish(warm, jump, BERLIN).once.comfort_until == START + 2 * HOUR + by
+    # Asked by another request, and by this clock once more: each end keeps its own beginning.
+    both = asked('{"price_cap": 0.2}', boost)
+    again = moved_wish(both, jump, BERLIN)
+    assert again.mode.until == START + HOUR + by
+    assert moved_wish(again, ClockJump(START + by - HOUR, START + by + HOUR, -by), BERLIN).mode == (
+        both.mode
+    )
+
+
+def test_a_clock_time_stays_that_clock_time_and_an_instant_that_instant() -> None:
+    # 23:00 in Berlin, in truth 09:00 two days later.
+    jump = ClockJump(START - HOUR, START + HOUR / 2, timedelta(hours=34))
+    pause = asked('{"mode": "pause", "until": "23:30", "ready_by": "07:00"}')
+    assert pause.mode.until == START + HOUR / 2
+    moved = moved_wish(pause, jump, BERLIN)
+    assert moved.mode.until == datetime(2026, 1, 17, 22, 30, tzinfo=UTC)
+    assert moved.once.ready_by == datetime(2026, 1, 18, 6, tzinfo=UTC)
+    fixed = asked('{"mode": "pause", "until": "2026-01-16T07:00:00Z"}')
+    assert moved_wish(fixed, jump, BERLIN).mode == fixed.mode
+
+
+def test_what_was_asked_in_an_earlier_life_stays() -> None:
+    boost = asked('{"mode": "boost", "for_s": 3600}')
+    later = ClockJump(START + HOUR / 4, START + HOUR / 2, DAY)
+    assert moved_wish(boost, later, BERLIN) == boost
 
 
 def test_what_an_earlier_life_has_stored_stays_where_it_was() -> None:

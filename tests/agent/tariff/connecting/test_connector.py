@@ -482,6 +482,8 @@ def test_a_direction_that_is_disconnected_takes_its_prices_along() -> None:
                 assert house.has_prices(IMPORT)
                 assert house.has_prices(EXPORT)
                 await house.connector.disconnect(IMPORT)
+                said = ("tariff_disconnected", "the import tariff was disconnected")
+                assert house.events[-1] == said
                 await clock.sleep(1)
                 assert IMPORT not in house.cache.current.value
                 assert house.has_prices(EXPORT)

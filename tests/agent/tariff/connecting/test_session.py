@@ -18,6 +18,7 @@ from agent.energy.connection import (
 from agent.energy.rates import Direction
 from agent.tariff.connecting import session as machine
 from agent.tariff.connecting.contract_end import ended_soon
+from agent.web.words import Words
 
 NOW = datetime(2026, 1, 15, 9, tzinfo=UTC)
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
@@ -122,7 +123,7 @@ def test_no_secret_in_what_is_printed() -> None:
 
 @pytest.mark.parametrize(
     ("days", "said"),
-    [(15, ""), (13, "ends on 2026-01-28"), (-1, "ended on 2026-01-14")],
+    [(15, ""), (13, "ends on 2026-01-28 10:00"), (-1, "ended on 2026-01-14 10:00")],
 )
 def test_the_end_of_a_contract_is_said_two_weeks_before(days: int, said: str) -> None:
     end = NOW + timedelta(days=days)
@@ -130,6 +131,15 @@ def test_the_end_of_a_contract_is_said_two_weeks_before(days: int, said: str) ->
     text = ended_soon(summary, NOW, ZoneInfo("Europe/Berlin"))
     assert said in text
     assert bool(said) == bool(text)
+
+
+def test_midnight_is_told_as_the_midnight_that_it_is() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    end = datetime(2026, 12, 31, tzinfo=berlin)
+    summary = TariffSummary(Direction.IMPORT, TariffStatus.CONNECTED, "Agile", contract_end=end)
+    text = ended_soon(summary, end - timedelta(days=3), berlin)
+    assert "ends on 2026-12-31 00:00: connect the next one then" in text
+    assert "endet am 31.12.2026 00:00:" in Words("de", berlin).plain(text)
 
 
 def test_what_comes_for_another_location_is_not_taken() -> None:

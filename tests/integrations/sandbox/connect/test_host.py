@@ -1,6 +1,9 @@
 """The Connect host as FlatPeak's own web client speaks to it, and the sandbox's own pages."""
 
+import html
 import json
+import random
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -312,5 +315,61 @@ def test_a_person_clicks_through_the_own_pages() -> None:
             async with caller.session.get(url, params={"fp_cot": evil}) as response:
                 assert response.status == 404
                 assert evil not in await response.text()
+
+    run_virtual(story, NOW)
+
+
+# What somebody types into the pages' fields, right and wrong.
+TYPED = {
+    "country_code": ("gb", "de", "xx", ""),
+    "post_code": ("YO1 1AA", ""),
+    "value": ("0.31", "My own", "2027-01-31", "<b>", ""),
+    "cost0": ("0.2", "-", ""),
+    "from0": ("00:00", "25:00"),
+    "to0": ("00:00", "07:00"),
+}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_is_pressed_on_the_pages_they_go_on(seed: int) -> None:
+    """Each page of the walk is one that a person can use; what was typed wrong stands there."""
+    choose = random.Random(seed)
+
+    async def story(clock: SteppedClock) -> None:
+        async with calling(clock, processing_s=0) as caller:
+            place = next(iter(caller.sandbox.locations))
+            seen = set()
+            for number in range(12):
+                direction = ("IMPORT", "EXPORT")[number % 2]
+                of = {"location_id": place} if number % 3 else {}
+                token = await begin(caller, direction=direction, **of)
+                pages = f"{caller.url}/connect-web/"
+                form: dict[str, str] | None = None
+                for _ in range(25):
+                    if form is None:
+                        asked = caller.session.get(
+                            pages, params={"fp_cot": token}, allow_redirects=False
+                        )
+                    else:
+                        asked = caller.session.post(pages, data=form, allow_redirects=False)
+                    async with asked as response:
+                        text = await response.text()
+                        assert response.status in (200, 303, 422), text
+                        if response.status == 303:
+                            break
+                    fields = re.findall(r'<input name="(\w+)" type="(\w+)" value="([^"]*)"', text)
+                    values = {name: html.unescape(value) for name, kind, value in fields}
+                    if form is not None and response.status == 422 and "action" not in form:
+                        assert {name: form.get(name, "") for name in values} == values
+                    for name, kind, _ in fields:
+                        if kind != "hidden":
+                            values[name] = choose.choice(TYPED.get(name, ("1 High Street", "x")))
+                    buttons = re.findall(r'<button(?: name="(\w+)" value="([^"]*)")?>', text)
+                    name, value = choose.choice(buttons)
+                    form = {**values, **({name: value} if name else {})}
+                    hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', text)
+                    form |= dict(hidden)
+                    seen.add(form["route"])
+            assert {"postal_address_capture", "provider_select", "provider_name_capture"} <= seen
 
     run_virtual(story, NOW)

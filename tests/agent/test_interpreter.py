@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.clock import SteppedClock
-from agent.heap import trim_heap
+from agent.interpreter import trim_heap
 from tests.bench.child import resident_mb
 from tests.fakes.virtual_loop import run_virtual
 

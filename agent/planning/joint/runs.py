@@ -124,6 +124,8 @@ class RunLattice:
         power = self._priced(self._power, duals, self.count)
         still = self._still(solution.values)
         power[still] = np.maximum(power[still], self._imported[still])
+        full = self._full(solution.values)
+        power[full] = self._imported[full]
         on = self._priced(self._on, duals, self.count) + self._barred
         share = self._priced(self._share, duals, len(self._parts))
         partly = self._priced(self._partly, duals, len(self._parts))
@@ -167,6 +169,18 @@ class RunLattice:
             if all(values[flow[k]] <= DUST_KW for flow in moved)
             and all(values[column] <= DUST_KW for column, _ in self.house.balance[k])
         ]
+
+    def _full(self, values: Sequence[float]) -> list[int]:
+        """Cells in which all devices draw their most and no limit binds: there a solution has a
+        price that is too high."""
+        house, imported = self.house, self.flows.imported
+        found = []
+        for k in range(self.count):
+            most, limit = house.milp.upper[imported[k]], house.cells[k].import_limit
+            free = limit is None or most < house.kw(limit) - DUST_KW
+            if free and 0 < most <= values[imported[k]] + DUST_KW:
+                found.append(k)
+        return found
 
     def _part(
         self,

@@ -10,8 +10,6 @@ from agent.planning.joint.store import StorageDevice
 
 # Flows below this are none, in kW.
 SAME_KW = 1e-5
-# More than all devices can draw together.
-SPARE_KW = 1.0
 
 
 @dataclass(slots=True)
@@ -48,15 +46,12 @@ class SiteBalance:
         limit = house.problem.grid.export_limit
         ceiling = float("inf") if limit is None else house.kw(limit)
         most_in = max(0.0, house.most[k] - surplus + (roof if self.freely else 0.0))
-        # What no device can draw is no limit: at it a solution would have no price of the grid.
-        top_in = most_in + SPARE_KW if most_in > 0 else 0.0
         if cell.import_limit is not None and k not in house.forced:
             most_in = min(most_in, house.kw(cell.import_limit))
-            top_in = min(top_in, house.kw(cell.import_limit))
         most_out = min(ceiling, max(0.0, surplus + sold))
         must_cut = max(0.0, surplus + sold - ceiling)
         most_cut = roof if self.freely else min(roof, must_cut)
-        imported = milp.column(0.0, top_in)
+        imported = milp.column(0.0, most_in)
         exported = milp.column(0.0, most_out)
         curtailed = milp.column(0.0, most_cut)
         flows.imported.append(imported)

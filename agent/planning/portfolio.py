@@ -22,6 +22,7 @@ from agent.planning.judge import Judged, judge
 from agent.planning.problem import Problem
 from agent.planning.rule import RuleEngine
 from agent.planning.segments import Schedule, Segment
+from agent.planning.tidying import tidied
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,10 @@ ALLOWANCE_SHARE = 0.25
 PLAIN_SHARE = 0.1
 # What engines leave of the time where a plan is in force, to see what of it may stay.
 CALM_SHARE = 0.1
+# What they leave of it in a coupled house, to let devices switch less where that costs the same.
+TIDY_SHARE = 0.1
+# A proved plan stays one; of others tidying takes no more than this share of what is at stake.
+TIDY_STAKE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,8 @@ def best_plan(problem: Problem, deadline: Deadline, engines: Sequence[Entry] = E
         found.kept = found.consider(old)
     for schedule in plain_candidates(problem, deadline.share(PLAIN_SHARE)):
         found.consider(schedule)
-    search = deadline if old is None else deadline.share(1 - CALM_SHARE)
+    spared = CALM_SHARE if old is not None else TIDY_SHARE if problem.coupled else 0.0
+    search = deadline.share(1 - spared) if spared else deadline
     for entry in engines:
         if found.best is not None and search.over():
             break
@@ -171,15 +177,36 @@ class _Race:
             # Sizes that no home has, or rules that contradict each other: nothing but what must be.
             idle = {model.id: idle_segments(self.problem, model) for model in self.problem.models}
             known = judge(self.problem, idle)
-        best, bound = calmest(known, self.kept, deadline), self.bound
+        bound = self.bound
+        best = self._tidied(calmest(known, self.kept, deadline), deadline)
         if bound is not None:
             bound = min(bound, best.objective)
         unproved = self.proved_aims is None or best.misses_more(self.proved_aims) > 0
         if bound is None or unproved:
             return Verdict(best, Status.RULE, EngineName.RULE, bound)
-        stake = max(
-            abs(best.cost), abs(best.baseline_cost), best.problem.units.money_of(LEAST_STAKE)
-        )
-        proved = best.objective - bound <= OPTIMAL_GAP * stake and not _might_serve_more(best)
+        proved = best.objective - bound <= _proved_gap(best) and not _might_serve_more(best)
         status = Status.OPTIMAL if proved else Status.BEST_FOUND
         return Verdict(best, status, self.prover, best.objective if proved else bound)
+
+    def _tidied(self, known: Judged, deadline: Deadline) -> Judged:
+        """What a device does by the plan in force stays: it has been told."""
+        if not known.problem.coupled:
+            return known
+        kept = self.kept.schedule if self.kept is not None else {}
+        told = {one.id for one in known.problem.situation.planner.previous}
+        standing = {id for id in told if id in kept and known.schedule.get(id, ()) == kept[id]}
+        most = known.objective + round(TIDY_STAKE * _stake(known))
+        if self.bound is not None and known.objective - self.bound <= _proved_gap(known):
+            most = self.bound + _proved_gap(known)
+        tidy = tidied(known, max(most, known.objective), deadline, standing)
+        # Roundings add up: what is proved is proved of the plan, not of one nearly like it.
+        lost = self.proved_aims is not None and tidy.misses_more(self.proved_aims) > 0
+        return known if lost else tidy
+
+
+def _stake(plan: Judged) -> int:
+    return max(abs(plan.cost), abs(plan.baseline_cost), plan.problem.units.money_of(LEAST_STAKE))
+
+
+def _proved_gap(plan: Judged) -> int:
+    return int(OPTIMAL_GAP * _stake(plan))

@@ -44,6 +44,13 @@ class Unavailable(AgentError):
         super().__init__(message)
 
 
+class Misdirected(Unavailable):
+    """Somebody else answered: a log-in page of the network, or the address is wrong.
+
+    The owner looks after that; until then it is tried again.
+    """
+
+
 class Refused(AgentError):
     """Trying again will not help until a person acts. `code` is the other side's word for it."""
 

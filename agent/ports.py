@@ -147,11 +147,13 @@ class UntimedReading:
     """A value without a time of its own; when it was true is for the receiver to judge.
 
     `current`: also where the broker kept it, because the sender takes back what is no longer true.
+    `misdated`: a time came with it that cannot be read.
     """
 
     kind: str
     value: float | bool | str
     current: bool = False
+    misdated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

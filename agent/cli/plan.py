@@ -1,5 +1,6 @@
 """`flatpeak-agent plan`: one Situation, or one a line, without a running agent."""
 
+import io
 import json
 import shutil
 import sys
@@ -8,7 +9,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from agent.cli.arguments import CommandParser, number_to
 from agent.cli.plan_text import plan_text
@@ -68,7 +69,12 @@ def _planned(options: Namespace, engines: Sequence[Entry]) -> int:
 
 
 def _read(source: str) -> bytes:
-    return sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    return _standard_input().read() if source == "-" else Path(source).read_bytes()
+
+
+def _standard_input() -> BinaryIO:
+    """Empty where whoever started us has closed it."""
+    return io.BytesIO() if sys.stdin is None else sys.stdin.buffer
 
 
 def timed_plan(
@@ -112,7 +118,7 @@ def refused(refusal: Refusal) -> dict[str, Any]:
 
 def _lines(time_limit_s: float, engines: Sequence[Entry]) -> int:
     code = 0
-    for line in sys.stdin.buffer:
+    for line in _standard_input():
         try:
             situation = parse_situation(line)
             # While it is planned its text is not needed.

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from agent.config.units import in_unit
+from agent.config.units import in_unit, with_point
 from agent.errors import Fault
 
 SECRET_KEYS = {"api_key", "client_secret", "password", "token"}
@@ -25,7 +25,7 @@ MESSAGES = {
     "int_type": "expected a whole number",
     "float_parsing": "expected a number such as 2.5, without a unit",
     "float_type": "expected a number such as 2.5",
-    "decimal_parsing": "expected a number such as 0.25, with a point and without a unit",
+    "decimal_parsing": "expected a number such as 0.25, without a unit",
     "decimal_type": "expected a number such as 0.25",
     "string_type": 'expected text; numbers that are meant as text stand in quotes, "7"',
     "bool_parsing": "expected true or false",
@@ -59,6 +59,7 @@ OF_NUMBERS = {
     "less_than",
     "less_than_equal",
 }
+UNREAD_NUMBERS = {"int_parsing", "float_parsing", "decimal_parsing"}
 # Sections of which there are several kinds, and the place where pydantic names the one chosen.
 CHOICES = {"tariff": 1, "devices": 2}
 
@@ -87,10 +88,18 @@ def _fault(item: Any) -> Fault:
         return Fault(path, message)
     if key := kind.removesuffix("_unknown") if kind.endswith("_unknown") else "":
         return _unknown_choice(f"{path}.{key}", key, item["input"], message)
+    least = re.findall(r"at least (\d+)", message)
     for theirs, ours in WORDS:
         message = message.replace(theirs, ours)
     message = MESSAGES.get(kind, message)
-    if kind in OF_NUMBERS and (unit := in_unit(path.rsplit(".", 1)[-1], item["input"])):
+    if kind == "too_short" and isinstance(item["input"], str):
+        # A secret; of a plain text the library says it itself.
+        message = f"expected at least {least[0]} characters" if least else "expected a longer text"
+    unit = in_unit(path.rsplit(".", 1)[-1], item["input"]) if kind in OF_NUMBERS else ""
+    # Of 3,7 where W are whole its unit says more.
+    if kind in UNREAD_NUMBERS and ":" not in unit and (point := with_point(item["input"])):
+        message = f"{message}; a decimal number has a point: {point}"
+    if unit:
         message = f"{message}; {unit}"
     shown = _shown(path, item["input"])
     return Fault(path, f"is {shown}; {message}" if shown else message)

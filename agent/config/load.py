@@ -8,40 +8,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.constructor import SafeConstructor
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from agent.config.base import Section
 from agent.config.faults import NO_LIST, faults_of
+from agent.config.yaml_file import read_yaml, why_unreadable
+from agent.energy.text import decoded
 from agent.errors import ConfigError, Fault
 from agent.paths import credentials_directory
 
-# No house needs more, and a slow gateway reads no more within a minute.
-MOST_BYTES = 500_000
 PREFIX = "FLATPEAK_AGENT__"
 JSON_LIST = 'expected a list, as JSON: ["a", "b"] or [{"key": 1}]'
 Model = TypeVar("Model", bound=Section)
-# What the YAML library says and what people have done.
-YAML_HINTS = (
-    ("found character '\\t'", "there is a tab here: use spaces"),
-    ("mapping values are not allowed", "check the indentation of this line and the ones above"),
-    (
-        "expected <block end>",
-        "check the indentation of this line (keys of a section stand below each other), and that "
-        "every quote above is closed",
-    ),
-    ("could not find expected ':'", "a key is followed by a colon and a space"),
-    ("unexpected end of stream", "a quote or a bracket is not closed"),
-    ("found another document", "take the line --- away"),
-)
-
-
-class _Constructor(SafeConstructor):
-    """Dates stay text: of a wrong one the model says where it stands, the library only raises."""
-
-
-_Constructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
 
 
 @dataclass(slots=True)
@@ -79,7 +56,7 @@ def load_config(
     Variables whose names begin with `prefix` are laid over the file. `example` is what to start
     from where there is no file.
     """
-    document = _read_yaml(path, example)
+    document = read_yaml(path, example)
     sections = set(model.model_fields)
     origins: dict[str, str] = {}
     if secrets is None:
@@ -177,20 +154,13 @@ def _from_files(files: Mapping[str, Path], sections: set[str]) -> _Given:
 def _secret(file: Path) -> str:
     """The text of a secret file. Raises ValueError with what is wrong with it."""
     try:
-        secret = file.read_text(encoding="utf-8-sig").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file} cannot be read: {_why(error)}") from error
+        secret = decoded(file.read_bytes()).strip()
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{file} cannot be read: {why_unreadable(error)}") from error
     if len(secret.splitlines()) != 1:
         found = f"{file} has more than one line" if secret else f"{file} is empty"
         raise ValueError(f"{found}; expected the secret alone, in one line")
     return secret
-
-
-def _why(error: OSError | UnicodeDecodeError) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return "it is no text in UTF-8"
-    who = f"; try it with sudo, or let uid {os.geteuid()} read it"
-    return (error.strerror or str(error)) + (who if isinstance(error, PermissionError) else "")
 
 
 def _laid_over(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,43 +170,3 @@ def _laid_over(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any
         both = isinstance(known, dict | None) and isinstance(value, dict)
         out[key] = _laid_over(known or {}, value) if both else value
     return out
-
-
-def _read_yaml(path: Path, example: str) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-        # Some editors begin a file with a mark of its encoding.
-        text = content.decode("utf-8-sig")
-    except FileNotFoundError:
-        raise ConfigError(
-            [Fault("", f"there is no config file at {path}; start from {example}")]
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([Fault("", f"{path} cannot be read: {_why(error)}")]) from error
-    if len(content) > MOST_BYTES:
-        why = f"{path} is larger than {MOST_BYTES // 1000} kB; is it the config?"
-        raise ConfigError([Fault("", why)], str(path))
-    try:
-        yaml = YAML(typ="safe", pure=True)
-        yaml.Constructor = _Constructor
-        document = yaml.load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        # Of a key that stands twice the library quotes both values, which may be secret.
-        problem = (error.problem or "").partition(" with value ")[0]
-        hint = next((f"; {hint}" for sign, hint in YAML_HINTS if sign in problem), "")
-        fault = Fault("", f"{where}not valid YAML: {problem}{hint}")
-        raise ConfigError([fault], str(path)) from None
-    except YAMLError as error:
-        said = " ".join(str(error).split())
-        raise ConfigError([Fault("", f"not valid YAML: {said}")], str(path)) from None
-    except RecursionError:
-        fault = Fault("", "brackets or sections stand within each other too deeply")
-        raise ConfigError([fault], str(path)) from None
-    if document is None:
-        return {}
-    if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
-        raise ConfigError([Fault("", "the file holds no sections such as `tariff:`")], str(path))
-    return document

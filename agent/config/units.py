@@ -17,6 +17,7 @@ UNITS: Mapping[str, tuple[str, Mapping[str, float]]] = {
     "_v": ("V", {"v": 1}),
 }
 AMOUNT = re.compile(r"\s*(\d+(?:[.,]\d+)?)\s*([a-z°%]+)\s*", re.IGNORECASE)
+COMMA = re.compile(r"\s*([+-]?\d+),(\d+)\s*")
 # No appliance and no roof is so small, and no home has a charger of so many kW.
 LEAST_W = 25
 
@@ -36,11 +37,19 @@ def _meant(suffix: str, value: object, factors: Mapping[str, float]) -> str:
     if suffix == "_w" and isinstance(value, float):
         # Powers in W have no fractions.
         return f": {kw_as_w(value)}"
+    if suffix == "_w" and (point := with_point(value)):
+        return f": {kw_as_w(float(point))}"
     found = AMOUNT.fullmatch(value) if isinstance(value, str) else None
     factor = factors.get(found[2].lower()) if found else None
     if found is None or factor is None:
         return ""
     return f": {found[0].strip()} are {float(found[1].replace(',', '.')) * factor:.10g}"
+
+
+def with_point(value: object) -> str:
+    """A number with a decimal comma as it is to be written; empty for all else."""
+    found = COMMA.fullmatch(value) if isinstance(value, str) else None
+    return "" if found is None else f"{found[1]}.{found[2]}"
 
 
 def kw_as_w(value: float) -> str:

@@ -184,7 +184,18 @@ def asyncapi(topics: Sequence[Topic] = TOPICS) -> dict[str, Any]:
             }
             for topic in topics
         },
-        "components": {"schemas": definitions["$defs"]},
+        "components": {"schemas": _of_draft_7(definitions["$defs"])},
+    }
+
+
+def _of_draft_7(value: Any) -> Any:
+    """AsyncAPI 3 reads schemas as JSON Schema draft 7, which has pairs by another name."""
+    if isinstance(value, list):
+        return [_of_draft_7(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        "items" if key == "prefixItems" else key: _of_draft_7(item) for key, item in value.items()
     }
 
 

@@ -95,7 +95,7 @@ class AgentServices:
         until = self.place.next_grid_limit(now)
         power, waiting = (
             f"{limit_w:.0f}",
-            sentence("Nothing: appliances share what is allowed and the rest waits."),
+            sentence("Appliances share what is allowed and the rest waits."),
         )
         if until is None or until >= from_unix(FOR_EVER):
             return Problem(sentence("the grid allows {power} W", power=power), waiting)

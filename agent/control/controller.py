@@ -105,6 +105,8 @@ class Controller:
     _deadlines: DeadlineWatch = field(init=False)
     _schedules: ScheduleMaker = field(init=False)
     _user_triggered: set[str] = field(default_factory=set, init=False)
+    # Whose request has no plan of the planner yet, only of its fallback.
+    _still_asking: set[str] = field(default_factory=set, init=False)
     _urgent: set[str] = field(default_factory=set, init=False)
     _changed: set[str] = field(default_factory=set, init=False)
     _triggered_at: dict[str, datetime] = field(default_factory=dict, init=False)
@@ -266,7 +268,9 @@ class Controller:
         if cycle is None:
             return
         await self._plan_changed(cycle)
-        plan = await self.planner.plan(cycle.situation) or await self._without_planner(cycle)
+        plan = await self.planner.plan(cycle.situation)
+        if plan is None:
+            plan = await self._without_planner(cycle)
         if plan is None:
             return
         plan = with_assumptions(plan, cycle.inputs)
@@ -314,7 +318,8 @@ class Controller:
             if not self.dispatcher.holds_any and self._awaiting_first_prices():
                 return None
             prices = prices or PriceForecast("", self.site.location().zone.key)
-        triggered, self._user_triggered = frozenset(self._user_triggered), set()
+        triggered = frozenset(self._user_triggered | self._still_asking)
+        self._user_triggered, self._still_asking = set(), set()
         urgent, self._urgent = frozenset(self._urgent), set()
         changed, self._changed = frozenset(self._changed), set()
         inputs = self.limits.within(inputs, now)
@@ -339,7 +344,7 @@ class Controller:
 
     async def _without_planner(self, cycle: _Cycle) -> Plan | None:
         """Nothing where a plan is in force for everybody who asks, else the rule's."""
-        self._user_triggered |= cycle.user_triggered
+        self._still_asking |= cycle.user_triggered
         self._urgent |= cycle.urgent
         asking = {name for name, item in cycle.inputs.items() if item.device is not None}
         served = {name for name in asking if self.dispatcher.held(name) is not None}

@@ -210,6 +210,8 @@ class DeviceManager:
             model.cannot_read(item, now)
             self._update_health(name, now)
         else:
+            if not (isinstance(item, UntimedReading) and item.misdated):
+                model.unreadable.pop("at", None)
             if isinstance(item, UntimedReading):
                 item = model.untimed_reading(item.kind, item.value, retained=retained, now=now)
             self._on_reading(name, item, now, retained=retained)

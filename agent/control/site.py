@@ -33,7 +33,9 @@ from agent.home.grid_limit import (
     FOR_EVER,
     UNLIMITED_W,
     GridLimit,
+    HeardLimits,
     from_stored,
+    heard_before,
     read_limit,
     stored_text,
 )
@@ -94,6 +96,7 @@ class Site:
     _unreadable: str = field(default="", init=False)
     _limit_taken: bool = field(default=False, init=False)
     _limit_waiting: bytes | None = field(default=None, init=False)
+    _heard: HeardLimits = field(default_factory=HeardLimits, init=False)
 
     def __post_init__(self) -> None:
         self.outdoor = Outdoor(self.config.site, self.clock)
@@ -105,6 +108,7 @@ class Site:
         if text is not None:
             try:
                 self._grid = from_stored(text, failsafe)
+                self._heard = heard_before(text)
             except UNBELIEVABLE:
                 self.health.count("unreadable_rows")
         away = self.store.away_until()
@@ -122,7 +126,7 @@ class Site:
     def receive(self, message: Message) -> None:
         """A message on one of the subscriptions. Raises Malformed."""
         if message.topic == self.topics.site_limit:
-            self._receive_limit(message.payload)
+            self._receive_limit(message.payload, retained=message.retain)
         elif message.topic == self.topics.site_request:
             self.receive_request(message.payload)
         elif message.topic in self.outdoor.subscriptions:
@@ -220,8 +224,11 @@ class Site:
         left = combined([house, self.base_load()], lambda pair: max(0.0, pair[0] - pair[1]))
         return left if devices is None else combined([left, devices], min)
 
-    def _receive_limit(self, payload: bytes) -> None:
+    def _receive_limit(self, payload: bytes, *, retained: bool = False) -> None:
         """The first at once, a flood a second later and only the newest of it."""
+        if retained and self._heard.is_outdated(payload):
+            return
+        self._heard.note(payload)
         loop = asyncio.get_running_loop()
         if self._limit_taken:
             self._limit_waiting = payload
@@ -257,7 +264,7 @@ class Site:
             return
         old = self._grid
         self._grid = new
-        self.store.save_grid_limit(stored_text(new))
+        self.store.save_grid_limit(stored_text(new, self._heard))
         self.judge_limit(now)
         second = to_unix_floor(now)
         self.limit_log.received(now, self.grid_limit_w(now))

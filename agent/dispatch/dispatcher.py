@@ -11,7 +11,9 @@ from itertools import pairwise
 
 from agent.contracts.text import read_member
 from agent.dispatch.finish import finished, without_restart
-from agent.dispatch.limit import ANSWERS_WITHIN_S, Published, curtailed, granted
+from agent.dispatch.limit import ANSWERS_WITHIN_S, Published, curtailed, granted, takes_less
+from agent.dispatch.limit_proof import LimitProof
+from agent.dispatch.outbid import Outbid
 from agent.dispatch.outbox import Outbox, device_lane
 from agent.dispatch.phases import PhaseHistory, carried_on, with_phases
 from agent.dispatch.revisions import Revisions
@@ -39,12 +41,9 @@ from agent.records.device_store import DeviceStore
 from agent.records.ledger import Ledger
 from agent.report.event_queue import EventQueue
 
-LIMIT = "limit"
 # One device causes at most one new revision in this time; a person's request does not wait.
 # Whole seconds, rounded up: never less than five.
 REVISION_EVERY_S = 6
-# Somebody who always holds a higher revision than ours is answered by a higher one so often.
-OUTBID_EVERY_S = 1200
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +91,14 @@ class Dispatcher:
     _waiting: set[str] = field(default_factory=set, init=False)
     _deferred: dict[str, tuple[Schedule, int]] = field(default_factory=dict, init=False)
     _answered_early: dict[str, int] = field(default_factory=dict, init=False)
-    _unproven: set[str] = field(default_factory=set, init=False)
-    _outbid: dict[str, int] = field(default_factory=dict, init=False)
-    _outbid_at: dict[str, int] = field(default_factory=dict, init=False)
+    _proof: LimitProof = field(init=False)
+    _outbid: Outbid = field(default_factory=Outbid, init=False)
     _phases: dict[str, tuple[PhaseHistory, int]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self._revisions = Revisions(self.store, self.health)
         self.setpoints = SetpointSender(self.adapters, self.outbox)
+        self._proof = LimitProof(self.health)
 
     def restore(self, now: datetime) -> None:
         """What devices held when an earlier life ended is true until it is changed."""
@@ -201,9 +200,8 @@ class Dispatcher:
             return
         if item.answer(revision) and self._waiting:
             self.on_headroom()
-        if device in self._unproven and item.holds(revision):
-            self._unproven.discard(device)
-            self._report_unproven()
+        if item.holds(revision):
+            self._proof.has(device)
 
     def _count_followed(self, device: str, revision: int) -> None:
         """That one, and those before it that were replaced sooner than anybody has to answer."""
@@ -229,15 +227,10 @@ class Dispatcher:
         return device in self.profiles if retained else self._revisions.is_ours(device, revision)
 
     def _look_for_higher(self, device: str, revision: int, now: int) -> None:
-        """A device takes no lower revision than it holds: of an earlier life whose last could not
-        be stored, or of another agent. What it should hold is then given anew."""
+        """A device takes no lower revision than it holds: then it is given ours anew."""
         held = self.held(device)
-        if held is None or revision <= held.revision or device in self._outbid:
-            return
-        last = self._outbid_at.get(device)
-        waits = last is not None and last <= now < last + OUTBID_EVERY_S
-        self._outbid[device] = last + OUTBID_EVERY_S if last is not None and waits else now
-        self.on_headroom()
+        if held is not None and self._outbid.seen(device, revision, held.revision, now):
+            self.on_headroom()
 
     # --- what goes out --------------------------------------------------------------------------
 
@@ -257,34 +250,33 @@ class Dispatcher:
         if headroom is not None:
             self._look_for_overdue(now)
             known = {name: self._published.setdefault(name, Published()) for name in ready}
-            ready, waiting = granted(
-                self.profiles, {**self._published, **known}, ready, headroom, now
-            )
-            waited, self._waiting = self._waiting, (self._waiting - ready.keys()) | waiting
+            whole = ready
+            ready, cut = granted(self.profiles, {**self._published, **known}, ready, headroom, now)
+            waited = self._waiting
+            # Whose change can wait anyhow waits for nobody.
+            waiting = {
+                name
+                for name in cut
+                if name in waited or self._is_due(wanted[name], whole[name], now)
+            }
+            self._waiting = (waited - ready.keys()) | waiting
             rest_due = waited - self._waiting
             for device, schedule in ready.items():
                 ready[device] = self._finished(schedule, now, never_more=True)
         else:
             rest_due, self._waiting = self._waiting, set()
-            if self._unproven:
-                self._unproven.clear()
-                self._report_unproven()
+            self._proof.is_not_needed()
         issued = []
         for device, schedule in ready.items():
-            item = wanted[device]
-            outbid = self._outbid.get(device)
-            if outbid is not None and now < outbid:
-                self._retry_at = min(self._retry_at or outbid, outbid)
-                outbid = None
-            if outbid is None and not needs_publishing(
-                self.held(device),
-                schedule,
-                now,
-                # The rest of what was planned is none of the changes that can wait.
-                ignore_drift=item.ignore_drift and device not in rest_due,
-                settles=item.settles and device not in rest_due,
-                tapers=item.tapers and device not in rest_due,
-            ):
+            item, held = wanted[device], self.held(device)
+            # The rest of what was planned, and what makes room for who waits, can not wait.
+            makes_room = held is not None and takes_less(self.profiles[device], schedule, held, now)
+            anyhow = device in rest_due or (bool(self._waiting) and makes_room)
+            outbid_at = self._outbid.due_at(device)
+            if outbid_at is not None and now < outbid_at:
+                self._retry_at = min(self._retry_at or outbid_at, outbid_at)
+                outbid_at = None
+            if outbid_at is None and not self._is_due(item, schedule, now, anyhow=anyhow):
                 continue
             waits_to = self._waits_to(device, now)
             if waits_to is not None and not item.urgent:
@@ -294,6 +286,17 @@ class Dispatcher:
             self._publish(device, schedule, now, forms_at=waits_to)
             issued.append(device)
         return issued
+
+    def _is_due(self, item: Wanted, schedule: Schedule, now: int, *, anyhow: bool = False) -> bool:
+        """Is it another than the device holds? `anyhow`: also where such a change could wait."""
+        return needs_publishing(
+            self.held(schedule.device),
+            schedule,
+            now,
+            ignore_drift=item.ignore_drift and not anyhow,
+            settles=item.settles and not anyhow,
+            tapers=item.tapers and not anyhow,
+        )
 
     def _waits_to(self, device: str, now: int) -> int | None:
         """When the device may have its next revision, where that is not now."""
@@ -337,11 +340,9 @@ class Dispatcher:
             return
         self._published[device].withdraw()
         self._deferred.pop(device, None)
-        self._outbid.pop(device, None)
+        self._outbid.forget(device)
         self._waiting.discard(device)
-        if device in self._unproven:
-            self._unproven.discard(device)
-            self._report_unproven()
+        self._proof.has(device)
         self._answered_early.pop(device, None)
         self._last_revision_at.pop(device, None)
         self.store.forget_schedule(device)
@@ -357,17 +358,8 @@ class Dispatcher:
             )
         ]
         late = [name for name in late if self.adapters[name].acknowledges]
-        if late and self._waiting:
-            self._unproven.update(late)
-            self._report_unproven()
-
-    def _report_unproven(self) -> None:
-        if not self._unproven:
-            self.health.ok(LIMIT)
-            return
-        names = ", ".join(sorted(self._unproven))
-        why = sentence("unproven: {names} did not acknowledge to take less", names=names)
-        self.health.degraded(LIMIT, why, "owner: look at the device")
+        if self._waiting:
+            self._proof.misses(late)
 
     def _publish(
         self,
@@ -386,13 +378,12 @@ class Dispatcher:
         waiting = self._deferred.pop(device, None)
         self._answered_early.pop(device, None)
         revision = self._revisions.next(device, now)
-        if waiting is not None and device not in self._outbid:
+        if waiting is not None and self._outbid.due_at(device) is None:
             revision = waiting[0].revision
         schedule = replace(schedule, revision=revision)
         stored = self.store.issue(schedule)
         self._revisions.issued(device, revision)
-        if self._outbid.pop(device, None) is not None:
-            self._outbid_at[device] = now
+        self._outbid.answered(device, now)
         if waiting is None:
             self._last_revision_at[device] = now
             self.ledger.of(device).schedules += 1

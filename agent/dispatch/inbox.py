@@ -66,7 +66,7 @@ class Inbox:
         if shown in self._logged_topics or len(self._logged_topics) >= MOST_LOGGED_TOPICS:
             return
         self._logged_topics.add(shown)
-        reason = clean_text(str(error), 300)
+        reason = clean_text(str(error).removeprefix(f"{shown}: "), 300)
         log.warning("%s: %s; later ones on this topic are only counted", shown, reason)
 
     def _route(self, message: Message) -> None:

@@ -111,10 +111,13 @@ def granted(
     order = sorted(wanted, key=lambda name: -profiles[name].priority)
     out: dict[str, Schedule] = {}
     waiting = set()
-    # First whoever takes nowhere more than it may take already: nobody waits to take less.
-    rises = {
-        name: _rises(power_of(profiles[name], wanted[name]), most.get(name, NOTHING), now)
+    # First whoever is told to take nowhere more than before: nobody waits to take less.
+    told = {
+        name: power_of(profiles[name], published[name].latest if name in published else None)
         for name in order
+    }
+    rises = {
+        name: _rises(power_of(profiles[name], wanted[name]), told[name], now) for name in order
     }
     for name in sorted(order, key=lambda name: rises[name]):
         schedule = wanted[name]
@@ -122,9 +125,7 @@ def granted(
             others = [steps for other, steps in most.items() if other != name]
             taken = combined(others, sum) if others else NOTHING
             held = published[name].latest if name in published else None
-            schedule, whole = _fitted(
-                profiles[name], schedule, held, most.get(name, NOTHING), headroom, taken, now
-            )
+            schedule, whole = _fitted(profiles[name], schedule, held, headroom, taken, now)
             if not whole:
                 waiting.add(name)
         out[name] = schedule
@@ -133,28 +134,36 @@ def granted(
     return out, frozenset(waiting)
 
 
-def _rises(new: Steps, most: Steps, now: int) -> bool:
-    edges = {now, *(at for at in (*new.at, *most.at) if at > now)}
-    return any(new.value(at) > most.value(at) for at in edges)
+def takes_less(profile: DeviceProfile, new: Schedule, old: Schedule, now: int) -> bool:
+    """Does the device take less at any instant from now on than by the old one?"""
+    return _rises(power_of(profile, old), power_of(profile, new), now)
+
+
+def _rises(new: Steps, old: Steps, now: int) -> bool:
+    edges = {now, *(at for at in (*new.at, *old.at) if at > now)}
+    return any(new.value(at) > old.value(at) for at in edges)
 
 
 def _fitted(
     profile: DeviceProfile,
     wanted: Schedule,
     held: Schedule | None,
-    most: Steps,
     headroom: Steps,
     taken: Steps,
     now: int,
 ) -> tuple[Schedule, bool]:
-    """`wanted`, but the lower of it and `held` where it does not fit; whether all of it fits."""
+    """`wanted`, but the lower of it and `held` where it does not fit; whether all of it fits.
+
+    What it may still be taking of an older schedule is no room for more than it was told last: a
+    limit that became stricter was obeyed without waiting for anybody.
+    """
     power, old = power_of(profile, wanted), power_of(profile, held)
 
     def fits(at: int) -> bool:
         new = power.value(at)
-        return new <= most.value(at) or new <= headroom.value(at) - taken.value(at)
+        return new <= old.value(at) or new <= headroom.value(at) - taken.value(at)
 
-    edges = sorted({now, *(at for s in (power, old, most, headroom, taken) for at in s.at)})
+    edges = sorted({now, *(at for s in (power, old, headroom, taken) for at in s.at)})
     edges = [at for at in edges if at >= now]
     end = max(wanted.valid_until, edges[-1] + 1)
     pieces: list[ScheduleSlot] = []
@@ -163,7 +172,7 @@ def _fitted(
         slot = wanted.slot_at(at)
         if not fits(at):
             whole = False
-            room = int(max(most.value(at), headroom.value(at) - taken.value(at)))
+            room = int(max(old.value(at), headroom.value(at) - taken.value(at)))
             left = _left_of(profile, slot, room)
             lower = held is not None and old.value(at) < power.value(at)
             slot = held.slot_at(at) if held is not None and lower else None

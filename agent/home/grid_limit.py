@@ -3,9 +3,10 @@
 The rules are those of the wire contract's section 2a.
 """
 
+import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -19,6 +20,7 @@ from agent.home.controllable import DIM_W, allowed_w
 MAX_BYTES = 8192
 MAX_WINDOWS = 200
 MAX_W = 1_000_000
+MOST_HEARD = 64
 # Unlimited, as a number that adds and compares.
 UNLIMITED_W = 1e9
 FOR_EVER = 2**33
@@ -130,11 +132,47 @@ def _when(value: object, key: str, topic: str) -> datetime:
     raise Malformed(f"{topic}: {key}: expected an instant such as 2026-01-16T10:00:00Z")
 
 
-def stored_text(limit: GridLimit) -> str:
-    """What a message said, for the store; `from_stored` reads it back."""
+@dataclass(slots=True)
+class HeardLimits:
+    """The last messages, so that one which the broker kept is known when it is handed out again.
+
+    Of two senders only one may have his messages kept: what the broker then gives at each connect
+    is no news, however much has been said since.
+    """
+
+    digests: list[str] = field(default_factory=list)
+
+    def note(self, payload: bytes) -> None:
+        digest = _digest(payload)
+        if digest in self.digests:
+            self.digests.remove(digest)
+        self.digests = [*self.digests[1 - MOST_HEARD :], digest]
+
+    def is_outdated(self, payload: bytes) -> bool:
+        """Was it heard before, and another one since?"""
+        return _digest(payload) in self.digests[:-1]
+
+
+def _digest(payload: bytes) -> str:
+    return hashlib.sha256(payload).hexdigest()[:16]
+
+
+def stored_text(limit: GridLimit, heard: HeardLimits) -> str:
+    """What a message said, for the store; `from_stored` and `heard_before` read it back."""
     windows = [[window.start, window.end, window.import_w] for window in limit.windows]
-    told = {"windows": windows, "told_failsafe_w": limit.told_failsafe_w}
+    told = {
+        "windows": windows,
+        "told_failsafe_w": limit.told_failsafe_w,
+        "heard": heard.digests,
+    }
     return json.dumps(told, separators=(",", ":"))
+
+
+def heard_before(text: str) -> HeardLimits:
+    """Of a stored text that `from_stored` has read."""
+    found = json.loads(text).get("heard")
+    digests = found if isinstance(found, list) else []
+    return HeardLimits([item for item in digests if isinstance(item, str)][-MOST_HEARD:])
 
 
 def from_stored(text: str, failsafe_w: float | None) -> GridLimit:

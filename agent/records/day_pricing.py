@@ -106,7 +106,7 @@ class DayPricing:
         )
 
     def asked_less(self, books: DeviceBooks, session: DemandSession) -> None:
-        """What was booked is held against a shorter run; a first plan of it is awaited anew."""
+        """What was booked is held against a shorter run; a first plan of the rest is awaited."""
         first = number_of(from_unix(session.since).date() - DAY)
         for book in self._days(books, first):
             if session.key in book.asked:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from agent.energy.rates import Direction, Rate
-from agent.errors import Malformed, Refused, Unavailable
+from agent.errors import Malformed, Misdirected, Refused, Unavailable
 from agent.health import State
 from agent.tariff import refresh
 from agent.tariff.estimates import HISTORY
@@ -34,7 +34,8 @@ class Due(StrEnum):
 class FailureState:
     """The failures in a row: what came last, `code` of a refusal, and what to say of it.
 
-    `refusals` are those of `count` that were no matter of trying again.
+    `refusals` are those of `count` that were no matter of trying again; `owner_acts`: nobody else
+    can mend it.
     """
 
     outcome: str = OK
@@ -44,6 +45,7 @@ class FailureState:
     retry_after: datetime | None = None
     state: State = State.OK
     why: str = ""
+    owner_acts: bool = False
 
 
 @dataclass(slots=True)
@@ -248,7 +250,14 @@ class Feed:
             return
         retry_at = error.retry_at if isinstance(error, Unavailable) else None
         self.failure = FailureState(
-            UNAVAILABLE, "", count, failure.refusals, retry_at, State.DEGRADED, error.sentence
+            UNAVAILABLE,
+            "",
+            count,
+            failure.refusals,
+            retry_at,
+            State.DEGRADED,
+            error.sentence,
+            owner_acts=isinstance(error, Misdirected),
         )
         self.due = refresh.retry_unavailable(now, retry_at, count, self.empty, jitter)
 

@@ -63,7 +63,8 @@ def _problems(feed: Feed, now: datetime) -> list[_Problem]:
     out = []
     failure = feed.failure
     if failure.state is not State.OK:
-        who = THE_OWNER if failure.state is State.FAILED else ""
+        owner = failure.state is State.FAILED or failure.owner_acts
+        who = THE_OWNER if owner else ""
         out.append(_Problem(failure.state, failure.why, who))
     elif feed.fetched_at is None:
         out.append(_Problem(State.DEGRADED, sentence("no prices yet")))

@@ -112,10 +112,11 @@ def read_state(payload: bytes, topic: str) -> list[Decoded]:
     """What a message on `state` says. Raises Malformed."""
     state = ReadState(payload, topic)
     out: list[Decoded] = list(state.unreadable)
+    misdated = any(item.kind == "at" for item in state.unreadable)
     values = state.values | dict.fromkeys(state.cleared, "")
     for kind, value in values.items():
         if state.at is None:
-            out.append(UntimedReading(kind, value))
+            out.append(UntimedReading(kind, value, misdated=misdated))
         else:
             out.append(Reading(kind, value, state.at))
     if state.unknown:

@@ -1,16 +1,18 @@
 """What `provider check` tries: the database, FlatPeak's credentials, tariffs for the next day."""
 
+import errno
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
 from agent.errors import AgentError, Malformed, Refused
+from agent.serving.server import listening_sockets
 from integrations.provider.customers import DYNAMIC
 from integrations.provider.database import Database
 from integrations.provider.flatpeak_client import FlatPeakClient
 from integrations.provider.schema import CONTRACT, CUSTOMER, PRICE, TARIFF
-from integrations.provider.serving import open_database
+from integrations.provider.serving import customer_system, open_database, tls
 from integrations.provider.settings import ProviderConfig
 
 # A token that nobody has: an answer to it shows that the credentials were taken.
@@ -26,16 +28,40 @@ class Result:
 
 async def check(config: ProviderConfig, now: datetime) -> list[Result]:
     """One result for each thing tried; none of them raises."""
-    out = [await _flatpeak(config)]
+    out = [await _http(config), await _flatpeak(config)]
     database = open_database(config)
     try:
-        await database.migrate()
-        out += await _tables(database, now)
+        version = await database.version()
+        if version is None:
+            found = f"nothing is laid out at {database.address} yet; load or run does that"
+            return [*out, Result("database", False, found)]
+        customer_system(config, database)
+        if config.customers:
+            out.append(Result("customers", True, f"{config.customers} is there"))
+        else:
+            out += await _tables(database, now)
     except AgentError as error:
         out.append(Result("database", False, f"{error}; database.url is {database.address}"))
     finally:
         await database.close()
     return out
+
+
+async def _http(config: ProviderConfig) -> Result:
+    """Certificate and key, and whether the port is to be had."""
+    host, port = config.http.host, config.http.port
+    try:
+        tls(config)
+        for item in await listening_sockets(host, port):
+            item.close()
+    except AgentError as error:
+        return Result("http", False, str(error))
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            found = f"{host} port {port}: somebody listens there: this provider, if it runs"
+            return Result("http", True, found)
+        return Result("http", False, f"http.host, http.port: {host} port {port}: {error.strerror}")
+    return Result("http", True, f"{host} port {port} is free, for {config.public_url}")
 
 
 async def _flatpeak(config: ProviderConfig) -> Result:

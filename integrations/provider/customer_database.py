@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, case, or_, select
 
 from agent.energy.instants import from_unix
 from integrations.provider.customers import DYNAMIC, Contract, Customer, Rate, Tariff
@@ -26,7 +26,13 @@ class DatabaseCustomers:
         self._passwords = PasswordChecker()
 
     async def check_login(self, login: str, password: str) -> Customer | None:
-        query = select(CUSTOMER).where(CUSTOMER.c.login == normal_login(login))
+        typed = normal_login(login)
+        query = (
+            select(CUSTOMER)
+            .where(or_(CUSTOMER.c.login == typed, CUSTOMER.c.id == login.strip()[:64]))
+            .order_by(case((CUSTOMER.c.login == typed, 0), else_=1))
+            .limit(1)
+        )
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).mappings().one_or_none()
         good = await self._passwords.check(password, None if row is None else row["password"])

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event, insert, inspect, select, text, update
@@ -73,6 +74,19 @@ class Database:
                 )
             return await connection.run_sync(_migrate)
 
+    async def version(self) -> int | None:
+        """Of the schema that stands there; None where there is none. Nothing is written.
+
+        Raises Unavailable, and Refused where a newer program has written the database.
+        """
+        if self._file_is_missing():
+            return None
+        async with self.reading() as connection:
+            return await connection.run_sync(_version) or None
+
+    def _file_is_missing(self) -> bool:
+        return self.is_sqlite and not Path(self._engine.url.database or "").exists()
+
     @property
     def address(self) -> str:
         """Without its password."""
@@ -122,15 +136,21 @@ def _reason(error: BaseException) -> str:
     return clean_text(said.partition("\n")[0]) or type(error).__name__
 
 
-def _migrate(connection: Connection) -> int:
+def _version(connection: Connection) -> int:
+    """0 where there is no schema."""
     known = inspect(connection).has_table(VERSION.name)
-    before = connection.execute(select(VERSION.c.version)).scalar_one() if known else 0
-    if before > len(MIGRATIONS):
-        raise Refused(f"the database is of a newer program (version {before})")
+    version = connection.execute(select(VERSION.c.version)).scalar_one() if known else 0
+    if version > len(MIGRATIONS):
+        raise Refused(f"the database is of a newer program (version {version})")
+    return int(version)
+
+
+def _migrate(connection: Connection) -> int:
+    before = _version(connection)
     for step in MIGRATIONS[before:]:
         step(connection)
-    if not known:
+    if not before:
         connection.execute(insert(VERSION).values(version=len(MIGRATIONS)))
     else:
         connection.execute(update(VERSION).values(version=len(MIGRATIONS)))
-    return int(before)
+    return before

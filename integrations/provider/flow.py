@@ -3,6 +3,7 @@
 Every method takes the session as its page showed it; what another request has meanwhile done wins.
 """
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -39,6 +40,7 @@ LEAVING = {
     sessions.NO_TARIFF: ERROR,
 }
 CODE_STEP_S = 30
+CODE = re.compile("[0-9]{6}")
 # For the database, and for the clocks of workers.
 CLAIM_MARGIN_S = 30
 
@@ -101,6 +103,8 @@ class ConnectFlow:
                 session,
                 step,
                 seed=seed,
+                # What was mistyped of the password is no wrong code.
+                wrong=0,
                 customer_id=customer.id,
                 contract_id=contract_id,
             )
@@ -112,13 +116,16 @@ class ConnectFlow:
     async def check_code(
         self, session: Session, secret: str, token: str, form: Mapping[str, str], address: str
     ) -> Said | None:
+        code = "".join(form.get("code", "").split())
+        if not CODE.fullmatch(code):
+            # No try: it could not have been right.
+            return Said("code_form")
         keys = {
             throttle.key_of("code", session.customer_id): self._config.login.wrong_per_login,
             throttle.key_of_address("address", address): self._config.login.wrong_per_address,
         }
         if said := await self._locked(session, keys, address):
             return said
-        code = "".join(form.get("code", "").split())
         seed = sessions.unsealed(session.seed, secret)
         time_step = _step_of(code, seed, self._now())
         customer = Customer(session.customer_id, "")
@@ -143,6 +150,10 @@ class ConnectFlow:
         async with self._database.writing() as connection:
             await sessions.move(connection, session, sessions.CONSENT, contract_id=chosen)
         return None
+
+    async def choose_again(self, session: Session) -> None:
+        async with self._database.writing() as connection:
+            await sessions.move(connection, session, sessions.CHOICE, contract_id="")
 
     async def contracts(self, session: Session) -> Sequence[Contract]:
         return await self._customers.contracts(session.customer_id, self._now())
@@ -227,7 +238,7 @@ class ConnectFlow:
         async with self._database.reading() as connection:
             return [dict(row) for row in (await connection.execute(query)).mappings()]
 
-    async def withdraw(self, session: Session, form: Mapping[str, str], address: str) -> Said:
+    async def withdraw(self, session: Session, form: Mapping[str, str], address: str) -> None:
         """End one of the customer's own consents; its tokens are worth nothing from then on."""
         query = (
             update(GRANT)
@@ -245,7 +256,6 @@ class ConnectFlow:
                 entry = self._entry(session, "CONSENT_WITHDRAWN", address, "by the customer")
                 entry = replace(entry, contract_id=row[0], account_name=row[1])
                 await record(connection, self._now(), entry)
-        return Said("withdrawn")
 
     async def sign_out(self, session: Session) -> None:
         async with self._database.writing() as connection:
@@ -336,8 +346,6 @@ class ConnectFlow:
 
 def _step_of(code: str, seed: str, now: datetime) -> int | None:
     """The half minute that the code is of, one before or after for clocks that differ."""
-    if not (code.isascii() and code.isdecimal() and len(code) == 6):
-        return None
     totp = pyotp.TOTP(seed)
     current = int(now.timestamp()) // CODE_STEP_S
     steps = (current, current - 1, current + 1)

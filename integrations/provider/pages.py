@@ -16,7 +16,7 @@ from integrations.provider import sessions
 from integrations.provider.flow import Said
 from integrations.provider.sessions import Session
 from integrations.provider.settings import ProviderConfig
-from integrations.provider.texts import CATALOGUE
+from integrations.provider.texts import CATALOGUE, day_text
 
 FOLDER = Path(__file__).parent
 STATIC = {"provider.css": "text/css"}
@@ -105,9 +105,9 @@ class Pages:
             other="de" if language == "en" else "en",
             path=request.path,
             brand=self._config.brand,
-            day=_day,
-            last_day=lambda end, zone: _day(end - timedelta(seconds=1), zone),
-            day_of=lambda seconds: _day(from_unix(seconds), "UTC"),
+            day=lambda when, zone: _day(when, zone, language),
+            last_day=lambda end, zone: _day(end - timedelta(seconds=1), zone, language),
+            day_of=lambda seconds: _day(from_unix(seconds), "UTC", language),
             **values,
         )
         waits = said is not None and said.retry_after_s > 0
@@ -154,5 +154,5 @@ def chosen_language(request: web.Request) -> str:
     return next((name for name in known if name in CATALOGUE), "en")
 
 
-def _day(when: datetime, zone: str) -> str:
-    return when.astimezone(ZoneInfo(zone)).date().isoformat()
+def _day(when: datetime, zone: str, language: str) -> str:
+    return day_text(when.astimezone(ZoneInfo(zone)).date(), language)

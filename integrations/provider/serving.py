@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import os
 import resource
@@ -15,11 +16,13 @@ from pathlib import Path
 from typing import Self
 
 from agent.clock import Clock
+from agent.errors import Refused
 from agent.serving.connections import Limits
 from agent.serving.server import Port, listening_sockets, serving
 from agent.systemd import notify
 from integrations.provider.application import make_application
 from integrations.provider.customer_database import DatabaseCustomers
+from integrations.provider.customers import CustomerSystem
 from integrations.provider.database import Database
 from integrations.provider.settings import ProviderConfig
 
@@ -52,9 +55,9 @@ async def serve(
     database = open_database(config)
     try:
         await database.migrate()
-        app = make_application(config, database, DatabaseCustomers(database), clock)
+        app = make_application(config, database, customer_system(config, database), clock)
         http = config.http
-        port = Port(http.host, http.port, _tls(config), sockets)
+        port = Port(http.host, http.port, tls(config), sockets)
         async with serving(
             app, port, limits(config), keepalive_s=KEEPALIVE_S, shutdown_s=STOP_WITHIN_S
         ) as served:
@@ -183,9 +186,38 @@ def _most_files() -> int:
     return UNBOUNDED if found == resource.RLIM_INFINITY else found
 
 
-def _tls(config: ProviderConfig) -> ssl.SSLContext | None:
-    if config.http.certificate is None:
+def tls(config: ProviderConfig) -> ssl.SSLContext | None:
+    """None: plain HTTP. Raises Refused with the file that is the reason."""
+    certificate, key = config.http.certificate, config.http.key
+    if certificate is None or key is None:
         return None
+    for name, file in (("certificate", certificate), ("key", key)):
+        try:
+            file.open("rb").close()
+        except OSError as error:
+            raise Refused(f"http.{name}: {file}: {error.strerror}") from error
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(config.http.certificate, config.http.key)
+    try:
+        context.load_cert_chain(certificate, key, password="")
+    except ssl.SSLError as error:
+        why = error.reason or "not in PEM"
+        said = f"{certificate} and {key} are no certificate and its key in PEM ({why})"
+        raise Refused(f"http.certificate, http.key: {said}") from error
     return context
+
+
+def customer_system(config: ProviderConfig, database: Database) -> CustomerSystem:
+    """Our tables, or what `customers` names: called with the config and our database.
+
+    Raises Refused where that is not to be had.
+    """
+    if not config.customers:
+        return DatabaseCustomers(database)
+    module, _, name = config.customers.partition(":")
+    try:
+        make = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        where = "it is looked for where Python does: installed, or in a folder of PYTHONPATH"
+        raise Refused(f"customers: {config.customers}: {error}; {where}") from error
+    made: CustomerSystem = make(config, database)
+    return made

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from agent.config.base import CertificatePath, KeyPath, Section
+from agent.config.base import CertificatePath, KeyPath, Section, matching
 from agent.config.load import load_config
 from agent.paths import APP
 
@@ -20,6 +20,9 @@ PREFIX = "FLATPEAK_PROVIDER__"
 EXAMPLE = "integrations/provider/example/provider.yaml"
 CONFIG_VARIABLE = "FLATPEAK_PROVIDER_CONFIG"
 TOKEN = "{connect_token}"
+# First parts of the paths of what we serve ourselves.
+OWN_PATHS = ("api", "apps", "healthz", "oauth", "s", "static")
+FACTORY = r"([A-Za-z_][\w.]*:[A-Za-z_]\w*)?"
 RETRY_DELAY_S = 0.5
 SQLITE = re.compile(r"sqlite:///(?!:memory:)[^?]+(\?.*)?")
 # User and password, host, port, name and parameters; what follows a password's @ is no host.
@@ -31,9 +34,11 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 def _origin(value: str) -> str:
     url = urlsplit(value)
-    if url.scheme not in ("http", "https") or not url.hostname or url.path not in ("", "/"):
+    is_web = url.scheme in ("http", "https") and bool(url.hostname)
+    if not is_web or url.path not in ("", "/") or url.query or url.fragment or "@" in url.netloc:
         raise ValueError(
-            "expected an address without a path such as https://login.supplier.example"
+            "expected a host name of its own, without a path, a user or anything behind it, such "
+            "as https://login.supplier.example"
         )
     return f"{url.scheme}://{url.netloc}"
 
@@ -64,13 +69,24 @@ def _database(value: str) -> str:
 
 
 def _plain_path(value: str) -> str:
-    if not value.startswith("/") or "{" in value:
-        raise ValueError("expected a path beginning with /")
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value):
+        raise ValueError("expected a path such as /flatpeak, of letters, digits and . _ ~ -")
+    if value.split("/")[1] in OWN_PATHS:
+        own = ", ".join(f"/{name}" for name in OWN_PATHS)
+        raise ValueError(f"expected another path: {own} are pages of our own")
+    return value
+
+
+def _help_page(value: str) -> str:
+    if value and not re.fullmatch(r"(https?://[^/\s]+|mailto:[^@\s]+@)\S*", value):
+        raise ValueError("expected https://… or mailto:…, or nothing")
     return value
 
 
 Origin = Annotated[str, AfterValidator(_origin)]
 TokenPath = Annotated[str, AfterValidator(_with_token)]
+# HTTP Basic ends the name at the colon.
+BasicName = Annotated[str, matching(r"[^:\s]+", "a name without colons and spaces")]
 UrlPath = Annotated[str, AfterValidator(_plain_path)]
 
 
@@ -78,7 +94,7 @@ class BrandSection(Section):
     """What customers read on the pages."""
 
     name: str = Field(default="Energy supplier", min_length=1, max_length=60)
-    support_url: str = ""
+    support_url: Annotated[str, AfterValidator(_help_page)] = ""
 
 
 class HttpSection(Section):
@@ -110,8 +126,8 @@ class FlatPeakSection(Section):
     """The FlatPeak API, with the credentials that FlatPeak gives at onboarding."""
 
     url: Origin = "https://api.flatpeak.com"
-    username: str = Field(min_length=1)
-    password: SecretStr
+    username: BasicName
+    password: SecretStr = Field(min_length=1)
     # Tried in this order; the next one only where the one before does not know the path or token.
     context_paths: tuple[TokenPath, ...] = Field(
         default=(f"/connect/session/{TOKEN}", f"/connect/account-info/{TOKEN}"), min_length=1
@@ -120,9 +136,11 @@ class FlatPeakSection(Section):
     submit_method: Literal["POST", "PUT", "PATCH"] = "POST"
     contract_start_key: str = "start_date"
     contract_end_key: str = "end_date"
-    return_parameter: str = Field(default="connect_token", pattern=r"^[a-z_]{1,40}$")
+    return_parameter: Annotated[str, matching("[a-z_]{1,40}", "small letters and _")] = (
+        "connect_token"
+    )
     # Empty: the redirect after a refusal says nothing but the token.
-    failure_parameter: str = Field(default="error", pattern=r"^[a-z_]{0,40}$")
+    failure_parameter: Annotated[str, matching("[a-z_]{0,40}", "small letters and _")] = "error"
     timeout_s: float = Field(default=10, gt=0, le=60)
     attempts: int = Field(default=3, ge=1, le=5)
     share_address: bool = True
@@ -137,7 +155,7 @@ class FlatPeakSection(Section):
 class OAuthSection(Section):
     """With what FlatPeak renews its tokens at /oauth/token, and how long they live."""
 
-    client_id: str = Field(default="flatpeak", min_length=1)
+    client_id: BasicName = "flatpeak"
     client_secret: SecretStr = Field(min_length=16)
     access_token_hours: float = Field(default=72, gt=0, le=24 * 366)
     refresh_token_days: float = Field(default=400, gt=0, le=3660)
@@ -164,7 +182,10 @@ class LogSection(Section):
 
 
 class ProviderConfig(Section):
+    """`customers` names a customer system in place of our tables (see customers.py)."""
+
     public_url: Origin
+    customers: Annotated[str, matching(FACTORY, "module:function, or nothing")] = ""
     brand: BrandSection = BrandSection()
     http: HttpSection = HttpSection()
     database: DatabaseSection

@@ -1,6 +1,7 @@
 """All that customers read, by language. A language has every key of the first one."""
 
 from collections.abc import Mapping
+from datetime import date
 
 ENGLISH = {
     "language": "English",
@@ -31,6 +32,7 @@ ENGLISH = {
     "until": "until",
     "agree": "Share my tariff",
     "refuse": "Do not share",
+    "other_contract": "Another contract",
     "terms": "Terms of {account}",
     "privacy": "Privacy at {account}",
     "support": "Help from {account}",
@@ -42,13 +44,16 @@ ENGLISH = {
     "apps_title": "Connected apps",
     "apps_why": "These may read your electricity tariff.",
     "apps_none": "No app may read your tariff.",
+    "shared_on": "shared on",
     "withdraw": "Withdraw",
+    "withdraw_sure": "{account} then reads nothing more, until you share your tariff there again.",
     "withdraw_from": "Withdraw the consent given to {account}",
     "withdrawn": "Withdrawn. From now on nothing more is handed out there.",
     "sign_out": "Sign out",
     "error_title": "That did not work",
     "wrong_login": "E-mail address or customer number and password do not belong together.",
     "wrong_code": "That code is not valid, or was used before. Wait for the next one.",
+    "code_form": "A code has six digits.",
     "choose_one": "Choose a contract.",
     "too_many_tries": "Too many tries. Try again in {minutes} min.",
     "no_token": "This page is opened by the app that would like to read your tariff. Start there.",
@@ -93,6 +98,7 @@ GERMAN = {
     "until": "bis",
     "agree": "Tarif teilen",
     "refuse": "Nicht teilen",
+    "other_contract": "Ein anderer Vertrag",
     "terms": "Bedingungen von {account}",
     "privacy": "Datenschutz bei {account}",
     "support": "Hilfe von {account}",
@@ -104,13 +110,16 @@ GERMAN = {
     "apps_title": "Verbundene Apps",
     "apps_why": "Diese dürfen Ihren Stromtarif lesen.",
     "apps_none": "Keine App darf Ihren Tarif lesen.",
+    "shared_on": "geteilt am",
     "withdraw": "Widerrufen",
+    "withdraw_sure": "{account} liest dann nichts mehr, bis Sie Ihren Tarif dort wieder teilen.",
     "withdraw_from": "Einwilligung für {account} widerrufen",
     "withdrawn": "Widerrufen. Ab jetzt wird dorthin nichts mehr herausgegeben.",
     "sign_out": "Abmelden",
     "error_title": "Das hat nicht geklappt",
     "wrong_login": "E-Mail-Adresse oder Kundennummer und Passwort passen nicht zusammen.",
     "wrong_code": "Dieser Code gilt nicht oder wurde schon benutzt. Warten Sie auf den nächsten.",
+    "code_form": "Ein Code hat sechs Ziffern.",
     "choose_one": "Wählen Sie einen Vertrag.",
     "too_many_tries": "Zu viele Versuche. Versuchen Sie es in {minutes} min wieder.",
     "no_token": "Diese Seite öffnet die App, die Ihren Tarif lesen möchte. Beginnen Sie dort.",
@@ -126,4 +135,15 @@ GERMAN = {
     "error": "Fehler",
     "help": "Hilfe",
 }
+# A day; `month` is its name.
+DAYS = {"en": "{day} {month} {year}", "de": "{day}. {month} {year}"}
+MONTHS = {
+    "en": "January February March April May June July August September October November December",
+    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+}
 CATALOGUE: Mapping[str, Mapping[str, str]] = {"en": ENGLISH, "de": GERMAN}
+
+
+def day_text(day: date, language: str) -> str:
+    month = MONTHS[language].split()[day.month - 1]
+    return DAYS[language].format(day=day.day, month=month, year=day.year)

@@ -12,7 +12,6 @@ from agent.clock import Clock
 from agent.errors import Malformed, Refused, Unavailable
 from integrations.provider import sessions, throttle
 from integrations.provider.audit import Entry, record
-from integrations.provider.customers import Contract
 from integrations.provider.database import Database
 from integrations.provider.flatpeak_client import NO_WAY_BACK, FlatPeakClient, brought_token
 from integrations.provider.flow import ConnectFlow, Said
@@ -175,7 +174,10 @@ class Website:
         visit = await self._visit(request)
         if visit is None:
             return self._pages.message(request, "foreign", 403)
-        return await self._page(request, visit, None)
+        said = Said("withdrawn") if request.query.get("said") == "withdrawn" else None
+        return await self._page(
+            request, visit, said if visit.session.step == sessions.APPS else None
+        )
 
     async def act(self, request: web.Request) -> web.StreamResponse:
         visit = await self._visit(request)
@@ -208,8 +210,12 @@ class Website:
             return await flow.choose(session, form)
         if deed == "consent" and step == sessions.CONSENT:
             await flow.consent(session, visit.token, address)
+        elif deed == "other" and step == sessions.CONSENT:
+            await flow.choose_again(session)
         elif deed == "withdraw" and step == sessions.APPS:
-            return await flow.withdraw(session, form, address)
+            await flow.withdraw(session, form, address)
+            # The page that comes may be loaded again, and gone back to.
+            raise web.HTTPSeeOther(f"/s/{session.id}?said=withdrawn")
         elif deed == "leave" and session.kind == sessions.CONNECT:
             await flow.leave(session, visit.token, address)
         elif deed == "leave":
@@ -250,8 +256,12 @@ class Website:
         if session.step == sessions.CHOICE:
             return {"contracts": await self._flow.contracts(session)}
         if session.step == sessions.CONSENT:
-            found: Contract | None = await self._flow.contract(session)
-            return {"contract": found, "shares_address": self._config.flatpeak.share_address}
+            known = await self._flow.contracts(session)
+            return {
+                "contract": next((item for item in known if item.id == session.contract_id), None),
+                "has_others": len(known) > 1,
+                "shares_address": self._config.flatpeak.share_address,
+            }
         if session.step == sessions.APPS:
             return {"apps": await self._flow.apps(session)}
         return {}

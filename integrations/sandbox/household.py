@@ -19,7 +19,11 @@ from integrations.sandbox.appliances.followers import (
     SetpointFollower,
 )
 from integrations.sandbox.appliances.heat import HOT_WATER_DRAWS, HOUSE, TANK, Heater
-from integrations.sandbox.appliances.heated_store import HeatedHouse, HotWaterTank
+from integrations.sandbox.appliances.heated_store import (
+    SENSOR_NOISE_C,
+    HeatedHouse,
+    HotWaterTank,
+)
 from integrations.sandbox.appliances.home_battery import HomeBattery
 from integrations.sandbox.appliances.inverter import Inverter
 from integrations.sandbox.appliances.link import Link
@@ -164,6 +168,7 @@ def build_full_house(
     link_for: Callable[[str], Link],
     make_follower: MakeFollower = Follower,
     seed: int = 1,
+    sensor_noise_c: float = SENSOR_NOISE_C,
 ) -> list[Member]:
     """Two cars, dishwasher, heated house, tank, battery and roof, a grid meter, a thermometer.
 
@@ -188,6 +193,7 @@ def build_full_house(
             setup("heat_pump", SetpointFollower(normal)),
             outdoor_c=premises.outdoor_c,
             rated_w=HEAT_PUMP_W,
+            noise_c=sensor_noise_c,
             seed=seed,
         ),
         HotWaterTank(

@@ -13,10 +13,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from agent.clock import Clock
 from agent.energy.sentences import sentence
-from agent.errors import Malformed, Refused, Unavailable
+from agent.energy.text import clean_text
+from agent.errors import Malformed, Misdirected, Refused, Unavailable
 from integrations.tariffs.flatpeak_parse import (
     parse_error,
     parse_http_date,
@@ -27,8 +29,12 @@ from integrations.tariffs.http_client import HttpClient, Response
 
 BASE_URL = "https://api.flatpeak.com"
 TIMEOUT_S = 20.0
-# 422 codes that pass by themselves; FlatPeak asks not to repeat these calls sooner than this.
 NO_LOGIN = sentence("there is no login at this address; is base_url right?")
+A_PAGE = sentence(
+    "a web page came in the place of an answer; is base_url right, and no log-in page of the "
+    "network in between?"
+)
+# 422 codes that pass by themselves; FlatPeak asks not to repeat these calls sooner than this.
 TRANSIENT_CODES = ("pending_connect", "no_price_data")
 TRANSIENT_WAIT = timedelta(minutes=15)
 # Answers that pass by themselves, besides every 5xx: a slow network, a replay, too many calls.
@@ -38,6 +44,7 @@ TOKEN_MARGIN_SHARE = 0.1
 DEFAULT_TOKEN_LIFE_S = 600.0
 MAX_TOKEN_LIFE_S = 86400.0
 MAX_TOKEN_CHARACTERS = 8192
+MAX_HOST = 100
 HIDDEN = "…"
 
 
@@ -200,7 +207,18 @@ class FlatPeakClient:
     def _raise_for(self, response: Response, secret: str = "") -> None:
         """Say who acts on an answer that is not a success, without the secret where it echoes."""
         status = response.status
+        if status // 100 == 3:
+            raise Misdirected(
+                sentence(
+                    "HTTP {status}: sent on to {where}, which is not followed; is base_url right, "
+                    "and no log-in page of the network in between?",
+                    status=status,
+                    where=_host_of(response.headers.get("location", "")) or "-",
+                )
+            )
         if 200 <= status < 300:
+            if response.text.lstrip().startswith("<"):
+                raise Misdirected(A_PAGE)
             return
         code, message = parse_error(response.text)
         if secret:
@@ -219,7 +237,7 @@ class FlatPeakClient:
             raise Refused(sentence("the location is not known; connect it again"), "not_found")
         if status == 422 and code in TRANSIENT_CODES:
             raise Pending(reason, self._clock.now() + TRANSIENT_WAIT)
-        if status in TRANSIENT_STATUSES or status >= 500 or status < 400:
+        if status in TRANSIENT_STATUSES or status >= 500 or status < 200:
             raise Unavailable(f"HTTP {status}, {reason}", self._retry_at(response))
         raise Refused(f"HTTP {status}, {reason}", code or f"http_{status}")
 
@@ -234,6 +252,14 @@ class FlatPeakClient:
             return None
         wait = when - (parse_http_date(response.headers.get("date", "")) or now)
         return now + min(max(wait, timedelta(0)), timedelta(days=1))
+
+
+def _host_of(url: str) -> str:
+    """Without the rest, which may hold a token; empty where there is none."""
+    try:
+        return clean_text(urlsplit(url).hostname or "", MAX_HOST)
+    except ValueError:
+        return ""
 
 
 def _is_header_value(text: str) -> bool:

@@ -3,52 +3,25 @@
 Two nights in the usual run, a week in the full one. Judged by what was said on MQTT.
 """
 
-import json
 import random
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from agent.clock import SteppedClock
-from integrations.sandbox.appliances.link import Receive
 from integrations.sandbox.household import DEVICES, build_appliances
 from integrations.sandbox.server import FlatPeakSandbox
 from tests.fakes.home import BASE, Home
 from tests.fakes.memory_broker import MemoryLink
+from tests.fakes.noisy_link import NoisyLink
 from tests.fakes.virtual_loop import run_virtual
 
 START = datetime(2026, 1, 12, 11, tzinfo=UTC)
 APPLIANCES = ("ev", "heat_pump", "water_heater", "dishwasher")
-# What gauges and plugs are off by: points of SoC, and a share of the power.
-SOC_NOISE, POWER_NOISE = 0.3, 0.02
 MOST_REVISIONS_A_NIGHT = 3
 # From the start, which is noon in Berlin.
 NIGHT_BEGINS_S, NIGHT_ENDS_S = 5 * 3600, 21 * 3600
-
-
-@dataclass
-class NoisyLink:
-    """What an appliance says of itself is a little off, each time anew."""
-
-    link: MemoryLink
-    dice: random.Random
-
-    async def publish(self, topic: str, payload: str, *, retain: bool) -> None:
-        if topic.endswith("/state"):
-            body = json.loads(payload)
-            if "soc_percent" in body:
-                soc = body["soc_percent"] + self.dice.gauss(0, SOC_NOISE)
-                body["soc_percent"] = round(min(100.0, max(0.0, soc)), 1)
-            if body.get("power_w"):
-                body["power_w"] = round(body["power_w"] * (1 + self.dice.gauss(0, POWER_NOISE)))
-            payload = json.dumps(body)
-        await self.link.publish(topic, payload, retain=retain)
-
-    async def subscribe(self, topics: Sequence[str], receive: Receive) -> None:
-        await self.link.subscribe(topics, receive)
 
 
 def lived(days: int, *, noisy: bool) -> Home:

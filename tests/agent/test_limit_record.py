@@ -160,3 +160,31 @@ def test_health_says_when_only_the_failsafe_holds_and_when_a_limit_cannot_be_rea
     assert "the last known limit holds to its end" in seen[2][1]
     assert seen[4][1] == "the grid allows 4.2 W: is that in kW?"
     assert seen[5][1] == seen[0][1]
+
+
+def test_a_kept_limit_that_the_broker_gives_again_replaces_no_newer_one() -> None:
+    """Two senders: one has its messages kept. After a restart both are as they were."""
+
+    async def run(clock: SteppedClock) -> Home:
+        async with FlatPeakSandbox(clock) as sandbox:
+            home = Home(clock, sandbox)
+            config = home.config(DEVICES)
+            kept, newer = {"import_w": 9000}, {"import_w": 0}
+            loop = asyncio.get_running_loop()
+
+            def keep() -> None:
+                home.broker.publish(f"{BASE}/site/limit", json.dumps(kept), retain=True)
+
+            loop.call_later(60, keep)
+            loop.call_later(120, lambda: say(home, "site/limit", newer))
+            await home.run(config, START + timedelta(minutes=5))
+            assert read_limits(home.store)[-1].limit_w == 0
+            await home.run(config, START + timedelta(minutes=10))
+            assert read_limits(home.store)[-1].limit_w == 0
+            # Said anew it is the newest.
+            loop.call_later(60, keep)
+            await home.run(config, START + timedelta(minutes=15))
+            return home
+
+    home = run_virtual(run, START)
+    assert read_limits(home.store)[-1].limit_w == 9000

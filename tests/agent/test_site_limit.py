@@ -61,7 +61,7 @@ def test_a_car_that_nobody_charges_without_the_agent_stays_named() -> None:
         async with FlatPeakSandbox(clock) as sandbox:
             home = Home(clock, sandbox)
             config = home.config([ev, pump])
-            site = config.site.model_copy(update={"import_limit_w": 4200, "base_load_w": 500})
+            site = config.site.model_copy(update={"import_limit_w": 5200, "base_load_w": 500})
 
             def say(topic: str, body: object) -> None:
                 home.broker.publish(f"{BASE}/{topic}", json.dumps(body).encode(), retain=False)
@@ -75,8 +75,10 @@ def test_a_car_that_nobody_charges_without_the_agent_stays_named() -> None:
 
             async def story() -> None:
                 await clock.sleep(10)
-                say("device/ev/request", {"mode": "boost"})
                 say("device/ev/state", {"plugged": True})
+                await clock.sleep(10)
+                say("device/ev/request", {"mode": "boost"})
+                say("device/pump/request", {"mode": "pause"})
                 await until_limit("degraded")
                 assert "ev will not be charged" in parts()["offline"]["why"]
                 for device in ("ev", "pump"):

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tests.bench import agent, joint, latency, planning, prices, provider
+from tests.bench import agent, calm, joint, latency, planning, prices, provider
 from tests.bench.agent import Row
 
 
@@ -26,6 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("--data", type=Path, help="folder of price files to plan on")
     parser.add_argument("--soak", type=int, metavar="DAYS", help="one long life of the agent alone")
+    parser.add_argument("--calm", type=float, metavar="DAYS", help="changes of a full house alone")
     args = parser.parse_args()
     print(f"{machine()}, Python {platform.python_version()}, {platform.system()}")
     parts: tuple[Callable[[], Iterable[Row]], ...] = (
@@ -35,7 +36,10 @@ def main() -> None:
         latency.rows,
         agent.rows,
         provider.rows,
+        calm.rows,
     )
+    if args.calm:
+        parts = (lambda: calm.rows(args.calm),)
     if args.soak:
         parts = (lambda: _soaked(args.soak),)
     missed = sum(_shown(row) for rows in parts for row in rows())

@@ -16,6 +16,7 @@ from agent.config import Config
 from agent.config.base import Section
 from agent.config.devices import DeviceSection, EnergyNeed
 from agent.config.site import LimitScope
+from agent.config.yaml_file import cut_texts
 from agent.control.offline_rules import offline_rules
 from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import DeviceType
@@ -43,6 +44,7 @@ def check_settings(config: Config, path: Path) -> Iterator[CheckResult]:
     """What was read from `path`, device by device, and what is doubtful in it."""
     zone = config.site.timezone or "the tariff's time zone"
     yield passed("config", f"{path}; topics below {config.base_topic}, in {zone}")
+    yield from _check_cut_texts(path)
     yield from _check_placeholders(config)
     yield from _check_limits(config)
     yield from _check_scope(config)
@@ -66,6 +68,17 @@ def check_settings(config: Config, path: Path) -> Iterator[CheckResult]:
         if isinstance(device, Switched):
             for need in device.needs:
                 yield from _check_need(device, need, config)
+
+
+def _check_cut_texts(path: Path) -> Iterator[CheckResult]:
+    try:
+        found = list(cut_texts(path))
+    except (OSError, ValueError):
+        # It has been read a moment ago; what became of it since is the next start's affair.
+        return
+    for line, key in found:
+        text = f"line {line}: {key} ends before the #, where a comment begins"
+        yield warning("config", text, f"if the # belongs to it, {key}: '…' in single quotes")
 
 
 def check_import_names() -> Iterator[CheckResult]:

@@ -2,8 +2,8 @@
 programmes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
+from itertools import count, islice
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from agent.planning.joint.mending import mended_values, patterned_values
 from agent.planning.joint.milp import INF
 from agent.planning.joint.paths import Path
 from agent.planning.joint.programme import Programme
+from agent.planning.joint.recursion import Floats
 from agent.planning.joint.search import Search, enter_values
 from agent.planning.joint.starting import start_of
 from agent.planning.judge import Judged
@@ -30,9 +31,10 @@ REST_SHARE, REST_ROUNDS = 0.4, 3
 ENOUGH = 0.3
 # What a pattern may cost above the bound, as a share of a good gap, to be as good as any.
 NEAR = 0.6
-# How near runs stay to what is on without minimum times, in median prices of full power; how often
-# they are looked for anew at the prices of the best, and by how much they must be cheaper.
-LEANINGS, RUN_ROUNDS, CHEAPER = (0.1, 0.0, 0.5), 3, 1e-6
+# How near runs stay to what is on without minimum times, in median prices of full power; after so
+# many that are no cheaper, or that share of the time, no more are looked for.
+FIRST_PARTS = (0.5, 0.2, 0.8, 0.0)
+LEANINGS, RUN_PATIENCE, RUN_SHARE, CHEAPER = (0.1, 0.0, 0.5), 8, 0.1, 1e-6
 # How many cells beside its edges a pattern leaves open where it breaks a limit.
 BESIDE = 1
 
@@ -138,30 +140,41 @@ def _with_runs(
     search: Search, programme: Programme, highs: Highs, pattern: Pattern, solution: Solution
 ) -> tuple[Pattern, Solution]:
     """What is on of flexible devices with minimum times beside a pattern, and the programme with
-    both; nothing where nothing was found. At the prices of the programme without their times, then
-    at those of the best with them."""
+    both; nothing where nothing was found.
+
+    Prices are first those of the programme without these times. Beside a roof a device that is on
+    draws more than its price is good for, so what follows is found at prices between these and
+    those with the runs that were tried.
+    """
     lattices = programme.run_lattices(search.kernel)
     best: tuple[Pattern, Solution] = {}, solution
     if not lattices:
         return best
-    near = solution.objective + NEAR * search.enough
-    at, found = solution, INF
-    for _ in range(RUN_ROUNDS):
-        improved = False
-        for leaning in LEANINGS:
-            if search.left() <= 0:
-                return best
-            runs: Pattern = {}
-            for lattice in lattices:
-                runs |= lattice.pattern(at, leaning) or {}
-            kept = fixed(programme, highs, {**pattern, **runs}, search.left())
-            if kept.values is not None and len(runs) and kept.objective < found - CHEAPER:
-                best, found, improved = (runs, kept), kept.objective, True
-            if found < near:
-                return best
-        if not improved:
+    near, found, patience = solution.objective + NEAR * search.enough, INF, RUN_PATIENCE
+    first = np.array(solution.duals)
+    share = search.deadline.share(RUN_SHARE)
+    tried: list[Pattern] = []
+    seen: list[Floats] = []
+    at = solution
+    for turn in count():
+        if not patience or share.over() or search.left() <= 0:
             break
-        at = best[1]
+        runs: Pattern = {}
+        for lattice in lattices:
+            runs |= lattice.pattern(at, LEANINGS[turn % len(LEANINGS)]) or {}
+        patience -= 1
+        if runs and runs not in tried:
+            tried.append(runs)
+            kept = fixed(programme, highs, {**pattern, **runs}, search.left())
+            if kept.values is not None:
+                seen.append(np.array(kept.duals))
+                if kept.objective < found - CHEAPER:
+                    best, found, patience = (runs, kept), kept.objective, RUN_PATIENCE
+                if found < near:
+                    break
+        if seen:
+            part = FIRST_PARTS[turn % len(FIRST_PARTS)]
+            at = replace(solution, duals=part * first + (1 - part) * np.mean(seen, axis=0))
     return best
 
 
@@ -178,7 +191,10 @@ def search_rest(search: Search, programme: Programme, highs: Highs, priced: Pric
             for column, value in priced.pattern.items():
                 milp.fix(column, value)
             enough = ENOUGH * search.enough
-            values = highs.solve(money, share.left(), gap=0.0, absolute=enough).values
+            start = (
+                None if search.best is None else start_of(programme, search.best) | priced.pattern
+            )
+            values = highs.solve(money, share.left(), gap=0.0, absolute=enough, start=start).values
         finally:
             milp.lower[:], milp.upper[:] = lower, upper
         if values is not None and not enter_values(search, programme, values):

@@ -77,7 +77,7 @@ class Programme:
         if self._runs is None:
             house = self.house
             devices = [one for one in self.flexible.values() if has_runs(house, one)]
-            self._runs = [RunLattice(house, one, kernel) for one in devices]
+            self._runs = [RunLattice(house, one, self.site.flows, kernel) for one in devices]
         return self._runs
 
     def least_aims(self, aims: Aims) -> Aims:

@@ -6,22 +6,25 @@ cheapest runs that keep all times, with what was taken so far as z. These are gu
 prove nothing: the programme with them fixed says whether they are one, and what it costs.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from agent.planning.joint.flexible import FlexibleDevice
+from agent.planning.joint.flexible import DUST_KW, FlexibleDevice
 from agent.planning.joint.highs import Solution
 from agent.planning.joint.house import House
 from agent.planning.joint.lattice import Lattice, Runs
 from agent.planning.joint.paths import shared
 from agent.planning.joint.recursion import Floats, Kernel, Prices
+from agent.planning.joint.site import Flows
 from agent.planning.joint.switching import Part
 
 # Steps of z in the shortest cell at full power, and how many there may be.
 STEPS, NODES = 8, 1500
 # The lattice may take so many steps more than is needed where the power can be less after all.
 SPARE_STEPS = 3
+HAIR = 1e-7
 # What is no energy, in kWh, and what no plan pays for anything.
 DUST_KWH, FORBIDDEN = 1e-6, 1e6
 
@@ -41,8 +44,8 @@ def has_runs(house: House, device: FlexibleDevice) -> bool:
 class RunLattice:
     """One device; cells up to the last that its demands may use."""
 
-    def __init__(self, house: House, device: FlexibleDevice, kernel: Kernel) -> None:
-        self.house, self.device = house, device
+    def __init__(self, house: House, device: FlexibleDevice, flows: Flows, kernel: Kernel) -> None:
+        self.house, self.device, self.flows = house, device, flows
         cells = sorted({k for split in device.splits for k in split.power})
         self.count = count = cells[-1] + 1
         usable = np.array([float(k in device.on) for k in range(count)])
@@ -51,7 +54,7 @@ class RunLattice:
         # Where its power is one, a part of a cell takes the rest.
         self._parted = device.with_parts and device.least >= device.most
         # A hair less, so that full power leads from node to node whatever floats are.
-        step = device.most * shortest / STEPS * (1 - 1e-7)
+        step = device.most * shortest / STEPS * (1 - HAIR)
         model = device.device
         runs = Runs(
             model.min_on_s, model.min_off_s, model.running, model.mandatory_s, model.blocked_s
@@ -59,17 +62,21 @@ class RunLattice:
         times = house.starts[:count], house.ends[:count]
         powers = device.least, device.most
         self.lattice = Lattice(powers, runs, times, ((step, NODES),), kernel)
-        low, high = np.zeros(count + 1), np.zeros(count + 1)
         modulates = device.least < device.most
         less = device.least * shortest if self._parted else 0.0
-        more = SPARE_STEPS * step if modulates else 0.0
+        # Before the last demand it may be a step short: powers make up for that.
+        early, more = (step, SPARE_STEPS * step) if modulates else (0.0, 0.0)
+        low, high = np.zeros(count + 1), np.zeros(count + 1)
         self.need = 0.0
-        for split in sorted(device.splits, key=lambda one: one.demand.deadline):
+        by_deadline = sorted(device.splits, key=lambda one: one.demand.deadline)
+        for split in by_deadline:
             demand, mine = split.demand, sorted(split.power)
             self.need += house.kwh(demand.energy)
-            low[mine[-1] + 1 :] = self.need - less
-            high[mine[0] + 1 :] += house.kwh(device.rounded(demand)) + more
+            last = split is by_deadline[-1]
+            low[mine[-1] + 1 :] = self.need * (1 - 10 * HAIR) - less - (0.0 if last else early)
+            high[mine[0] + 1 :] += house.kwh(device.rounded(demand)) + more * last
         self.lattice.limit(np.maximum(0.0, low), high, self._hours * usable, np.ones(count + 1))
+        self._imported = self._hours * [house.price(cell.choice) for cell in house.cells[:count]]
         self._barred = np.where(usable > 0, 0.0, FORBIDDEN)
         self._edges()
         powered = {k: column for split in device.splits for k, column in split.power.items()}
@@ -115,6 +122,10 @@ class RunLattice:
         assert solution.values is not None, "solved"
         device, duals = self.device, np.array(solution.duals)
         power = self._priced(self._power, duals, self.count)
+        still = self._still(solution.values)
+        power[still] = np.maximum(power[still], self._imported[still])
+        full = self._full(solution.values)
+        power[full] = self._imported[full]
         on = self._priced(self._on, duals, self.count) + self._barred
         share = self._priced(self._share, duals, len(self._parts))
         partly = self._priced(self._partly, duals, len(self._parts))
@@ -147,6 +158,29 @@ class RunLattice:
                 return None
             out[found.on] = 1.0
         return out
+
+    def _still(self, values: Sequence[float]) -> list[int]:
+        """Cells in which nothing is drawn: there a solution has no price, but one that is too low
+        for what would have to be imported first."""
+        moved = (self.flows.imported, self.flows.exported, self.flows.curtailed)
+        return [
+            k
+            for k in range(self.count)
+            if all(values[flow[k]] <= DUST_KW for flow in moved)
+            and all(values[column] <= DUST_KW for column, _ in self.house.balance[k])
+        ]
+
+    def _full(self, values: Sequence[float]) -> list[int]:
+        """Cells in which all devices draw their most and no limit binds: there a solution has a
+        price that is too high."""
+        house, imported = self.house, self.flows.imported
+        found = []
+        for k in range(self.count):
+            most, limit = house.milp.upper[imported[k]], house.cells[k].import_limit
+            free = limit is None or most < house.kw(limit) - DUST_KW
+            if free and 0 < most <= values[imported[k]] + DUST_KW:
+                found.append(k)
+        return found
 
     def _part(
         self,

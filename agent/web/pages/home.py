@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 
 from aiohttp import web
 
@@ -40,11 +41,29 @@ async def show(visit: Visit) -> web.Response:
         "chart": price_chart(rates, now, visit.words, currency),
         "clock_trusted": services.clock_trusted,
         "problems": services.site().problems,
+        "away_until": _away_until(visit),
         "devices": [appliance_card(visit, view) for view in services.devices()],
         "durations": DURATIONS_MIN,
         "usual": USUAL_MIN,
     }
     return await visit.page("home.html", values)
+
+
+def _away_until(visit: Visit) -> datetime | None:
+    """Until when nobody is at home, by what somebody has asked for; None where it is not so."""
+    context = visit.context
+    until = (context.document(context.topics.site_wish) or {}).get("away_until")
+    when = datetime.fromisoformat(until) if until else None
+    return when if when is not None and when > visit.now else None
+
+
+async def back(visit: Visit) -> web.Response:
+    """Somebody is at home again."""
+    try:
+        await ask(visit.context, None, {"away_until": None})
+    except (Refused, Unavailable):
+        return visit.redirect("/", visit.words("home.late"), is_error=True)
+    return visit.redirect("/", visit.words("home.done_back"))
 
 
 def _mode(visit: Visit, name: str) -> dict[str, object]:
@@ -83,6 +102,7 @@ PAGE = Page(
     "/",
     show,
     actions={
+        "back": back,
         **{name: _action(name, _mode) for name in ("boost", "pause", "auto")},
         **{name: _action(name, _start) for name in ("start", "unload")},
     },

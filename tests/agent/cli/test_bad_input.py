@@ -5,6 +5,7 @@ planned as well as possible, and the plan says what is missing and why.
 """
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -241,3 +242,11 @@ def test_hygiene_out_of_reach(planner: Planner) -> None:
 def test_a_cop_as_a_plain_number(planner: Planner, cop: object) -> None:
     device, _ = planned(planner, situation(tank(temperature_c=44, cop=cop)))
     assert 0 < device["energy_kwh"] < 0.4
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["--jsonl"], 0), (["--situation", "-"], 65)])
+def test_without_a_standard_input_there_is_nothing_to_plan(arguments: list[str], code: int) -> None:
+    command = shlex.join([sys.executable, "-m", "agent", "plan", *arguments])
+    ended = subprocess.run(["sh", "-c", f"{command} <&-"], capture_output=True, check=False)
+    assert ended.returncode == code
+    assert b"Traceback" not in ended.stderr

@@ -293,6 +293,12 @@ async def test_the_broker_wants_a_user(tmp_path: Path, sandbox: FlatPeakSandbox)
         mqtt = f"{{host: {HOST}, port: {broker.port}, username: agent, password: wrong}}"
         _, found = await check(write_config(tmp_path, sandbox, broker.port, mqtt=mqtt))
         assert "check mqtt.username and mqtt.password" in found["broker"][0]
+        mqtt = f"\n  host: {HOST}\n  port: {broker.port}\n  username: agent\n  password: secret #2"
+        _, found = await check(write_config(tmp_path, sandbox, broker.port, mqtt=mqtt))
+        said = (
+            "warning: line 5: password ends before the #, where a comment begins; if the # belongs"
+        )
+        assert any(line.startswith(said) for line in found["config"]), found
 
 
 async def test_a_broker_that_no_appliance_can_reach(

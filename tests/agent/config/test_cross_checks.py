@@ -188,8 +188,8 @@ def test_keys_that_do_not_go_together(tmp_path: Path, text: str, said: str | Non
         ),
         (
             f"{CAR}, max_power_w: 7400, battery_kwh: 58 kWh",
-            "battery_kwh: is '58 kWh'; expected a number such as 0.25, with a point and without a "
-            "unit; it is in kWh: 58 kWh are 58",
+            "battery_kwh: is '58 kWh'; expected a number such as 0.25, without a unit; "
+            "it is in kWh: 58 kWh are 58",
         ),
         (
             f"{CAR}, max_power_w: 7400, target_soc_percent: '80 %'",

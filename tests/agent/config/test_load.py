@@ -271,7 +271,6 @@ def test_a_config_does_not_print_its_secrets(tmp_path: Path) -> None:
         ("mqtt: {port: 70000}", "mqtt.port: is 70000; expected at most 65535"),
         ("mqtt: {host: 'mqtt://broker'}", "mqtt.host: is 'mqtt://broker'; expected a name or addr"),
         ("mqtt: {host: 'broker:1883'}", "mqtt.host: is 'broker:1883'; expected a name or address"),
-        ("\u00a0\u00a0host: x", "'\\xa0\\xa0host': unknown key"),
         (
             "devices: [{id: a, type: program, profile: [{duration_s: 1, power_w: 1}], "
             "ready_by: {Mon: '07:00'}}]",
@@ -372,18 +371,94 @@ def test_broken_yaml_is_told_with_its_place(tmp_path: Path, text: str, said: str
     assert said in found
 
 
+MQTT = "mqtt:\n  host: localhost\n  username: agent\n  password: {}\nlog:\n  level: info\n"
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        *("!hunter2", "*hunter2", "%hunter2", "@hunter2", "`hunter2", "&hunter2", "& hunter2"),
+        *("[hunter2", "{{hunter2", ">hunter2", "|hunter2", "? hunter2", "- hunter2", ": hunter2"),
+        *(
+            "hunter2: x",
+            "hunter2:",
+            "]hunter2",
+            ",hunter2",
+            "'it's hunter2'",
+            '"hunter2',
+            "'hunter2",
+        ),
+        *('"hunter2\\q"', "&hunter2 x"),
+    ],
+)
+def test_a_password_with_signs_of_yaml_wants_quotes(tmp_path: Path, password: str) -> None:
+    """Whatever YAML makes of it, and nothing of it is repeated."""
+    [found] = faults(tmp_path, SMALL + MQTT.format(password))
+    assert found.startswith("line 6: password has signs that mean something in YAML: put it")
+    quoted = password.replace("'", "''")
+    assert load(tmp_path, SMALL + MQTT.format(f"'{quoted}'")).mqtt.password is not None
+
+
+@pytest.mark.parametrize("password", ["@hunter2", "*hunter2", "&hunter2", "[hunter2", "'hunter2"])
+def test_within_braces_too(tmp_path: Path, password: str) -> None:
+    [found] = faults(tmp_path, f"{SMALL}mqtt: {{username: agent, password: {password}, port: 1}}\n")
+    assert found.startswith("line 3: password has signs that mean something in YAML: put it")
+
+
+@pytest.mark.parametrize(
+    "password", ["-x", "?x", "it's", "a#b", "p:w", "x@y!", "100%", "'a: b' # c"]
+)
+def test_a_password_that_needs_no_quotes_is_taken(tmp_path: Path, password: str) -> None:
+    assert load(tmp_path, SMALL + MQTT.format(password)).mqtt.password is not None
+
+
+def test_a_sign_that_looks_like_a_space_is_named(tmp_path: Path) -> None:
+    said = "line 5: there is a no-break space here, as web pages have it: type a space"
+    for text in (
+        "mqtt:\n  host: localhost\n\u00a0 port: 1883\n",
+        "mqtt:\n\n  host:\u00a0x\n  port: 1\n",
+    ):
+        assert faults(tmp_path, SMALL + text) == [said]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "right"),
+    [
+        ("latitude", "52,5", "a decimal number has a point: 52.5"),
+        ("base_load_w", "3,7", "it is in W: 3.7 kW are 3700"),
+    ],
+)
+def test_a_decimal_comma_is_named(tmp_path: Path, key: str, value: str, right: str) -> None:
+    [found] = faults(tmp_path, SMALL + f"site:\n  {key}: {value}\n")
+    assert found.startswith(f"site.{key}: is '{value}'; expected a ")
+    assert found.endswith(right)
+
+
+EDITED = "tariff:\n  source: fixed\n  timezone: UTC\n  currency: EUR\n  import: 0.3\n  # Zähler\n"
+
+
 @pytest.mark.parametrize("change", [("\n", "\r\n"), ("tariff", "\ufefftariff")])
-def test_files_of_other_editors(tmp_path: Path, change: tuple[str, str]) -> None:
-    text = "tariff:\n  source: fixed\n  timezone: UTC\n  currency: EUR\n  import: 0.3\n"
-    (tmp_path / "config.yaml").write_bytes(text.replace(*change).encode())
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_files_of_other_editors(tmp_path: Path, change: tuple[str, str], encoding: str) -> None:
+    if encoding == "utf-16":
+        # Python's own begins with the mark.
+        change = (change[0], change[1].removeprefix("\ufeff"))
+    (tmp_path / "config.yaml").write_bytes(EDITED.replace(*change).encode(encoding))
     assert isinstance(load_config(tmp_path / "config.yaml").tariff, FixedConfig)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "mac-roman"])
+def test_a_file_of_a_code_page_is_said_with_its_line(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "config.yaml").write_bytes(EDITED.encode(encoding))
+    with pytest.raises(ConfigError, match="line 6 is no text in UTF-8; save it as UTF-8"):
+        load_config(tmp_path / "config.yaml")
 
 
 def test_no_file_and_no_text(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"config\.example\.yaml"):
         load_config(tmp_path / "none.yaml")
-    (tmp_path / "bad.yaml").write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigError, match="cannot be read: it is no text in UTF-8"):
+    (tmp_path / "bad.yaml").write_bytes(b"\xfc")
+    with pytest.raises(ConfigError, match="cannot be read: line 1 is no text in UTF-8; save it"):
         load_config(tmp_path / "bad.yaml")
     with pytest.raises(ConfigError, match="cannot be read"):
         load_config(tmp_path)

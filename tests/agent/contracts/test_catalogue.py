@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft7Validator, Draft202012Validator
 
 from agent.cli.schema import DESCRIBED, main
 from agent.contracts.catalogue import Topic, asyncapi, json_schema
@@ -35,6 +35,17 @@ def test_every_reference_in_the_asyncapi_document_leads_somewhere() -> None:
     check(document)
     actions = {operation["action"] for operation in document["operations"].values()}
     assert actions == {"send", "receive"}
+
+
+def test_the_schemas_within_the_asyncapi_document_are_of_its_draft() -> None:
+    schemas = asyncapi()["components"]["schemas"]
+    for schema in schemas.values():
+        Draft7Validator.check_schema(schema)
+    compact = Draft7Validator(schemas["CompactSchedule"])
+    [good, _] = schemas["CompactSchedule"]["examples"]
+    assert compact.is_valid(good)
+    for wrong in ([["a", 1]], [[0]], [[0, 1, 2]], [[0, "x"]]):
+        assert not compact.is_valid(good | {"p": wrong})
 
 
 def test_the_command_writes_one_file_a_topic(

@@ -298,3 +298,22 @@ def test_a_number_beyond_every_size_is_refused_by_its_path(key: str, number: str
     with pytest.raises(Refusal) as caught:
         parse_situation(text)
     assert [fault.path for fault in caught.value.faults] == [f"import_rates[0].{key}"]
+
+
+def test_a_document_that_others_hold_is_left_as_it_is() -> None:
+    document = copy.deepcopy(BASE)
+    first = read_situation(document)
+    assert document == BASE
+    assert read_situation(document) == first == parse_situation(json.dumps(BASE))
+
+
+def test_overlaps_are_named_by_their_places_in_the_list_that_was_given() -> None:
+    document = copy.deepcopy(BASE)
+    document["import_rates"].append(
+        {"start": "2026-01-16T10:30:00Z", "end": "2026-01-16T10:45:00Z", "price": 0.2}
+    )
+    with pytest.raises(Refusal) as refused:
+        parse_situation(json.dumps(document))
+    assert str(refused.value.faults[0]).startswith(
+        "import_rates[2].start: begins before import_rates[0] ends"
+    )

@@ -6,7 +6,7 @@ import pytest
 
 from agent.energy.instants import to_unix_floor
 from agent.errors import Malformed
-from agent.home.grid_limit import UNLIMITED_W, from_stored, read_limit, stored_text
+from agent.home.grid_limit import UNLIMITED_W, HeardLimits, from_stored, read_limit, stored_text
 
 NOW = datetime(2026, 1, 16, 10, tzinfo=UTC)
 TOPIC = "flatpeak/home/site/limit"
@@ -22,7 +22,7 @@ def test_after_a_restart_the_failsafe_is_that_of_the_config(
     before: float | None, now: float | None, holds: float
 ) -> None:
     limit = read_limit(b"{%b}" % WINDOW, TOPIC, NOW, before)
-    again = from_stored(stored_text(limit), now)
+    again = from_stored(stored_text(limit, HeardLimits()), now)
     assert again.windows == limit.windows
     assert again.steps().value(LATER) == holds
 
@@ -37,5 +37,5 @@ def test_a_power_that_cannot_be_is_named(found: bytes) -> None:
 def test_a_failsafe_that_was_told_counts_where_one_is_expected() -> None:
     limit = read_limit(b'{%b, "failsafe_w": 4300}' % WINDOW, TOPIC, NOW, 9000)
     assert limit.steps().value(LATER) == 4300
-    assert from_stored(stored_text(limit), 9000) == limit
-    assert from_stored(stored_text(limit), None).steps().value(LATER) == UNLIMITED_W
+    assert from_stored(stored_text(limit, HeardLimits()), 9000) == limit
+    assert from_stored(stored_text(limit, HeardLimits()), None).steps().value(LATER) == UNLIMITED_W

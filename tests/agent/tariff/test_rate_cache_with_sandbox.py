@@ -205,7 +205,8 @@ def test_faults_by_chance_for_a_week(seed: int) -> None:
         ("no_export", State.DEGRADED, "export: HTTP 422, no_tariff_connected", "the owner"),
         ("pending_connect", State.DEGRADED, "import and export: pending_connect", ""),
         ("server_error", State.DEGRADED, "HTTP 500", ""),
-        ("html", State.DEGRADED, "not JSON", ""),
+        ("html", State.DEGRADED, "a web page came", "the owner"),
+        ("redirect", State.DEGRADED, "HTTP 302: sent on to", "the owner"),
         ("empty_data", State.DEGRADED, "the tariff has no prices", "the owner"),
     ],
 )

@@ -41,6 +41,20 @@ async def test_a_person_says_that_the_dishwasher_is_loaded_and_takes_it_back(
         assert "Nicht beladen: Dishes." in await home(owner)
 
 
+async def test_an_absence_is_shown_and_ended_by_a_button(tmp_path: Path) -> None:
+    async with running(tmp_path) as house, visitor(house.url) as owner:
+        await owner.claim(house.code())
+        assert "counts as empty" not in (await owner.get("/"))[1]
+        later = house.home.clock.now() + timedelta(days=30)
+        away = {"away_until": later.isoformat()}
+        await house.home.say("site/request", away)
+        await owner.until("/", "The house counts as empty until")
+        assert (await owner.send("/back")).status == 303
+        page = (await owner.get("/"))[1]
+        assert "lived in again" in page
+        assert "counts as empty" not in page
+
+
 async def test_what_takes_nothing_is_not_said_to_charge(tmp_path: Path) -> None:
     async with running(tmp_path) as house, visitor(house.url) as owner:
         await owner.claim(house.code())

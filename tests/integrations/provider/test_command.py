@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,11 +13,14 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from pydantic_core import PydanticUndefined
+from ruamel.yaml import YAML
 
 from agent.cli.provider import main
+from agent.config.base import Section
 from agent.errors import ConfigError
 from integrations.provider.demo import FOLDER
-from integrations.provider.settings import read_settings
+from integrations.provider.settings import ProviderConfig, read_settings
 from integrations.sandbox.broker import free_port
 from tests.fakes.brokers import PATIENCE_S
 from tests.fakes.flatpeak_for_providers import PASSWORD, USERNAME, Poller, flatpeak_for_providers
@@ -215,6 +219,92 @@ def test_a_database_address_that_cannot_be_meant_is_refused(
     assert "heim" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ((SECRET, "kurz"), "oauth.client_secret: expected at least 16 characters"),
+        ((PASSWORD, "''"), "flatpeak.password: expected at least 1 characters"),
+        ((USERNAME, "a:b"), "flatpeak.username: is 'a:b'; expected a name without colons"),
+        (("{port:", "{authentication_path: /apps, port:"), "expected another path: /api, /apps"),
+        (("{port:", "{authentication_path: /, port:"), "expected a path such as /flatpeak"),
+        (("public_url: http://", "public_url: http://a:b@"), "public_url: expected a host name"),
+        (("oauth:", "brand: {support_url: hilfe}\noauth:"), "brand.support_url: is 'hilfe'; expec"),
+        (("oauth:", "customers: mine\noauth:"), "customers: expected module:function, or nothing"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(
+    tmp_path: Path, change: tuple[str, str], expected: str
+) -> None:
+    config = write_config(tmp_path, f"sqlite:///{tmp_path}/p.sqlite", "http://127.0.0.1:9")
+    config.write_text(config.read_text().replace(*change, 1))
+    with pytest.raises(ConfigError) as caught:
+        read_settings(config, {})
+    assert expected in str(caught.value)
+
+
+async def test_check_tries_what_run_needs_and_writes_nothing(tmp_path: Path) -> None:
+    port = free_port()
+    database = tmp_path / "p.sqlite"
+    config = write_config(tmp_path, f"sqlite:///{database}", "http://127.0.0.1:9", port)
+    found = provider("check", config).stdout
+    assert f"ok    http: 127.0.0.1 port {port} is free" in found
+    assert "FAIL  database: nothing is laid out at sqlite" in found
+    assert not database.exists()
+    files = f"certificate: {tmp_path}/none.pem, key: {config}, port:"
+    config.write_text(
+        config.read_text().replace("port:", files, 1).replace("public", "log:\npublic")
+    )
+    found = provider("check", config).stdout
+    assert f"FAIL  http: http.certificate: {tmp_path}/none.pem: No such file" in found
+    config.write_text(config.read_text().replace("none.pem", config.name))
+    done = provider("run", config)
+    assert done.returncode == 69
+    assert f"http.certificate, http.key: {config} and {config} are no certificate" in done.stderr
+
+
+OWN_SYSTEM = """
+from integrations.provider.customers import Customer
+
+class CustomerSystemOfOurs:
+    async def check_login(self, login, password):
+        return Customer("M-1", "Mia") if (login, password) == ("mia", "moon") else None
+
+    async def contracts(self, customer_id, now):
+        return []
+
+    async def tariff(self, contract_id, start, end, now):
+        return None
+
+def make(config, database):
+    return CustomerSystemOfOurs()
+"""
+
+
+async def test_a_suppliers_own_customer_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With workers, as our own tables are served."""
+    (tmp_path / "supplier_customers.py").write_text(OWN_SYSTEM)
+    async with flatpeak_for_providers() as flatpeak:
+        port = free_port()
+        url = f"sqlite:///{tmp_path}/p.sqlite"
+        config = write_config(tmp_path, url, flatpeak.url, port, workers=2)
+        config.write_text(config.read_text() + "customers: supplier_customers:make\n")
+        done = await asyncio.to_thread(provider, "run", config)
+        assert done.returncode == 69
+        assert "customers: supplier_customers:make: No module named" in done.stderr
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        async with running(config, port):
+            own = f"http://127.0.0.1:{port}"
+            browser = Browser(own)
+            await browser.get(f"{own}/flatpeak?connect_token={flatpeak.new_token()}")
+            page = await sign_in(browser, ("mia", "moon"))
+            assert page.title == "No suitable tariff"
+            await browser.close()
+        checked = await asyncio.to_thread(provider, "check", config)
+        assert "ok    customers: supplier_customers:make is there" in checked.stdout
+
+
 def test_without_the_extra_one_sentence_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -224,4 +314,21 @@ def test_without_the_extra_one_sentence_says_so(
 
 
 def test_the_example_config_is_whole() -> None:
-    assert read_settings(FOLDER / "provider.yaml", {}).http.workers == 2
+    """Every key stands there, those that are comments with their default."""
+    path = FOLDER / "provider.yaml"
+    example = read_settings(path, {})
+    assert example.http.workers == 2
+    text = path.read_text()
+    for name, section in ProviderConfig.model_fields.items():
+        assert re.search(rf"^(# )?{name}:", text, re.MULTILINE), name
+        model = section.annotation
+        fields = (
+            model.model_fields if isinstance(model, type) and issubclass(model, Section) else {}
+        )
+        for key, field in fields.items():
+            found = re.search(rf"^  (# )?{key}: *([^#\n]*)", text, re.MULTILINE)
+            assert found, f"{name}.{key}"
+            if found[1] and field.default not in (None, PydanticUndefined, ""):
+                said = YAML(typ="safe", pure=True).load(found[2])
+                usual = field.default
+                assert said == (list(usual) if isinstance(usual, tuple) else usual), key

@@ -68,6 +68,11 @@ async def test_choice_among_several_contracts(
     assert page.title == "Which contract?"
     for foreign in ("K-2003", "", "' OR 1=1 --"):
         assert "Choose a contract." in (await browser.submit("choose", contract=foreign)).text
+    page = await browser.submit("choose", contract="K-2001")
+    assert "Home (K-2001)" in page.text
+    # The wrong one: back to the choice.
+    page = await browser.submit("other")
+    assert page.title == "Which contract?"
     page = await browser.submit("choose", contract="K-2002")
     assert "Holiday flat (K-2002)" in page.text
     await browser.submit("consent")
@@ -123,6 +128,25 @@ async def test_wrong_password_three_times(
     assert provider.flatpeak.outcome(token) == {"action": "ERROR"}
 
 
+async def test_the_customer_number_is_a_login_too(
+    database_url: str, make_provider: MakeProvider, new_browser: NewBrowser
+) -> None:
+    """And what was mistyped of the password is no wrong code."""
+    provider = await make_provider(database_url)
+    browser = new_browser(provider)
+    await browser.get(provider.arrival(provider.flatpeak.new_token()))
+    for _ in range(2):
+        await sign_in(browser, ("C-1002", "wrong"))
+    assert (await sign_in(browser, ("C-1002", BEN[1]))).title == "One-time code"
+    for wrong in ("000000", "000001"):
+        assert "not valid" in (await browser.submit("code", code=wrong)).text
+    page = await browser.submit("code", code=provider.code())
+    assert page.title.startswith("Share your tariff")
+    assert "from 1 January 2025" in page.text
+    german = await browser.get(f"{page.url}?lang=de")
+    assert "ab 1. Januar 2025" in german.text
+
+
 async def test_a_code_counts_once(
     database_url: str, make_provider: MakeProvider, new_browser: NewBrowser
 ) -> None:
@@ -134,7 +158,10 @@ async def test_a_code_counts_once(
         await sign_in(browser, BEN)
     assert (await first.submit("code", code=code)).title.startswith("Share your tariff")
     assert "was used before" in (await second.submit("code", code=code)).text
-    for wrong in ("", "abcdef", "١٢٣٤٥٦"):
+    for form in ("", "abcdef", "١٢٣٤٥٦", "12345", "1234567"):
+        # What cannot be a code is no try.
+        assert "A code has six digits." in (await second.submit("code", code=form)).text
+    for wrong in ("000000", "000001"):
         await second.submit("code", code=wrong)
         if second.left_for:
             break

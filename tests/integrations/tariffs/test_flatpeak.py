@@ -9,7 +9,7 @@ from aiohttp import web
 
 from agent.clock import SteppedClock
 from agent.energy.rates import Direction, Rate
-from agent.errors import AgentError, Malformed, Refused, Unavailable
+from agent.errors import AgentError, Malformed, Misdirected, Refused, Unavailable
 from integrations.sandbox.faults import FAULTS
 from integrations.sandbox.server import ACCOUNT_ID, API_KEY, TEST_API_KEY, FlatPeakSandbox
 from integrations.tariffs.flatpeak import Auth, BasicLogin, Bearer, FlatPeakTariff, NoAuth
@@ -134,11 +134,11 @@ def test_a_token_of_five_seconds_is_used_at_once() -> None:
         ("rate_limit", Unavailable, "429"),
         ("server_error", Unavailable, "500"),
         ("bad_gateway", Unavailable, "502"),
-        ("redirect", Unavailable, "302"),
+        ("redirect", Misdirected, "302: sent on to"),
         ("slow", Unavailable, "no answer within 20 s"),
         ("reset", Unavailable, "not reached"),
         ("truncated", Malformed, "not JSON"),
-        ("html", Malformed, "not JSON"),
+        ("html", Misdirected, "a web page came"),
         ("huge", Malformed, "longer than"),
         ("pending_connect", Unavailable, "pending_connect"),
         ("no_price_data", Unavailable, "no_price_data"),

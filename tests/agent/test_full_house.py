@@ -80,7 +80,8 @@ def test_a_house_with_battery_and_roof() -> None:
     modes = {
         slot["mode"] for body in home.bodies("device/battery/schedule") for slot in body["slots"]
     }
-    assert modes == {"charge", "hold"}
+    # Now and then a part of what the house draws, where more of it is dearer later.
+    assert {"charge", "hold"} <= modes <= {"charge", "hold", "discharge"}
     told = _values(
         home,
         "battery",

@@ -203,7 +203,7 @@ async def test_flatpeak_down_and_ways_back_that_are_not_ours(tmp_path: Path) -> 
             status, text = await stranger.get(f"/tariff/callback?fp_cot={ours}&error=ERROR")
             assert "Log in" in text
         # Once it is known that FlatPeak cannot say what came of it.
-        await owner.until("/tariff", "Waiting for you")
+        text = await owner.until("/tariff", "Waiting for you")
         assert ours not in text
 
 

@@ -258,6 +258,7 @@ def test_a_week_of_a_house_is_warm_and_cheaper_than_its_thermostat() -> None:
         low, high = bands(one.end)
         assert low - 0.5 <= one.temperature_c <= high + 0.5, one
     cost, kwh = thermostat_only(days, lived.prices)
+    # 0.948 to 0.951 of it from run to run: what engines find in their time is not twice the same.
     assert house.cost(lived.prices) < 0.96 * cost
     # The ledger says the same of it: what that energy would have cost at a thermostat's times.
     account = home.ledger.of("heat_pump")

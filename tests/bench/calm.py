@@ -18,6 +18,12 @@ from agent.planning.joint.engine import JointEngine
 from agent.planning.portfolio import ENGINES, Entry
 from integrations.sandbox.household import HOUSEHOLDS
 from integrations.sandbox.server import FlatPeakSandbox
+from tests.fakes.calmness import (
+    MOST_REVISIONS_A_NIGHT,
+    more_starts_allowed,
+    revisions_of,
+    starts_of,
+)
 from tests.fakes.home import BASE, Home
 from tests.fakes.memory_broker import MemoryLink
 from tests.fakes.noisy_link import NoisyLink
@@ -27,9 +33,6 @@ Row = tuple[str, float, float, str]
 START = datetime(2026, 1, 15, 11, tzinfo=UTC)
 LIMIT_S = 0.3
 NAMES = ("ev", "ev2", "battery", "heat_pump", "water_heater", "dishwasher")
-# From the start, which is noon in Berlin: from five in the afternoon to nine.
-NIGHT_BEGINS_S, NIGHT_ENDS_S = 5 * 3600, 21 * 3600
-MOST_REVISIONS, MORE_STARTS, MORE_STARTS_SHARE = 3, 2, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +69,7 @@ def lived(days: float, *, noisy: bool) -> Lived:
             return home
 
     home = run_virtual(live, START)
-    starts: Counter[str] = Counter()
-    for name in NAMES:
-        powers = [body.get("power_w") or 0 for body in home.bodies(f"device/{name}/state")]
-        starts[name] = sum(a <= 0 < b for a, b in zip([0, *powers], powers, strict=False))
-    revisions: Counter[tuple[str, int]] = Counter()
-    for said in home.broker.log:
-        parts = said.topic.split("/")
-        night = NIGHT_BEGINS_S <= said.at % 86400 < NIGHT_ENDS_S
-        if parts[-1] == "schedule" and said.payload and night:
-            revisions[parts[-2], int(said.at // 86400)] += 1
-    return Lived(starts, revisions)
+    return Lived(starts_of(home, NAMES), revisions_of(home))
 
 
 def rows(days: float = 1) -> list[Row]:
@@ -84,11 +77,11 @@ def rows(days: float = 1) -> list[Row]:
     out: list[Row] = []
     for name in NAMES:
         few, many = exact.starts[name], noisy.starts[name]
-        allowed = max(MORE_STARTS, MORE_STARTS_SHARE * few)
+        allowed = more_starts_allowed(few)
         label = f"calm, {days:g} days: starts of {name} beyond the {few} of exact readings"
         out.append((label, max(0, many - few), allowed, ""))
     for name in NAMES:
         for what, life in (("exact", exact), ("noisy", noisy)):
             label = f"calm, {days:g} days: most revisions a night of {name}, {what}"
-            out.append((label, life.worst_night(name), MOST_REVISIONS, ""))
+            out.append((label, life.worst_night(name), MOST_REVISIONS_A_NIGHT, ""))
     return out

@@ -18,7 +18,9 @@ def heat_in_runs(
         if energy
     }
     runs = _runs(sorted(powers))
-    enough = _missed(room, model, powers) + SAME_C
+    # Hygiene waives the maximum, but not so that a start less makes the store hotter than that.
+    peak = max(_temperatures(room, model, powers)) if model.hygiene_by is not None else None
+    enough = _missed(room, model, powers, peak) + SAME_C
     for n, run in enumerate(runs):
         rest = {k: power for k, power in powers.items() if k not in run}
         for behind, before in _places(runs, n, len(run)):
@@ -27,25 +29,31 @@ def heat_in_runs(
                 continue
             moved = rest | {k: powers[old] for k, old in zip(target, run, strict=True)}
             # Looked at here, since most of them are too cold and a judge takes longer.
-            if _missed(room, model, moved) <= enough:
+            if _missed(room, model, moved, peak) <= enough:
                 yield joined(
                     Segment(room.cells[k].start, room.cells[k].end, power)
                     for k, power in moved.items()
                 )
 
 
-def _missed(room: Room, model: ScaledThermal, powers: Mapping[int, int]) -> float:
-    """Degree-hours outside comfort; 0 where the maximum may be waived, which is not looked at."""
-    if model.hygiene_by is not None:
-        return 0.0
+def _temperatures(room: Room, model: ScaledThermal, powers: Mapping[int, int]) -> Sequence[float]:
+    """At the start of each cell, and at the end of the last."""
     watts = [0.0] * len(model.cells)
     for k, power in powers.items():
         watts[k] = room.problem.units.watts(power)
-    total, temperatures = 0.0, model.temperatures(watts)
+    return model.temperatures(watts)
+
+
+def _missed(
+    room: Room, model: ScaledThermal, powers: Mapping[int, int], peak: float | None
+) -> float:
+    """Degree-hours outside comfort; where the maximum is waived, up to `peak` is none."""
+    total, temperatures = 0.0, _temperatures(room, model, powers)
     for k, cell in enumerate(model.cells):
         at = temperatures[k + 1]
+        most = cell.max_c if peak is None else peak
         cold = 0.0 if cell.min_c is None else cell.min_c - at
-        hot = 0.0 if cell.max_c is None else at - cell.max_c
+        hot = 0.0 if most is None else at - most
         if (missed := max(cold, hot)) > SAME_C:
             total += missed * room.cells[k].length / HOUR_S
     return total

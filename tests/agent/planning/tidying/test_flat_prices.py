@@ -7,6 +7,7 @@ from decimal import Decimal
 from agent.energy.situation import (
     ComfortSpan,
     Flexible,
+    Hygiene,
     Planner,
     PowerSpan,
     PreviousPlan,
@@ -180,6 +181,24 @@ def test_minimum_times_are_kept() -> None:
     )
     assert starts(out, ["car"]) == [1]
     assert out.cost == judged(situation, {"car": every(1, 8, 8, 2000)}).cost
+
+
+def test_hygiene_makes_a_tank_no_hotter_for_a_start_less() -> None:
+    """Until it is back in its band no maximum binds; what is drawn later is not heated then."""
+    store = tank(
+        min_power_w=Decimal(2000),
+        comfort=(
+            ComfortSpan(NOW, NOW + 10 * HOUR, Decimal(50), Decimal(56)),
+            ComfortSpan(NOW + 10 * HOUR, NOW + 12 * HOUR, Decimal(54), Decimal(56)),
+        ),
+        draw=(PowerSpan(NOW + 5 * HOUR, NOW + 9 * HOUR, Decimal(1250)),),
+        hygiene=Hygiene(NOW + 4 * HOUR, Decimal(60), 1800),
+    )
+    situation = home([0.3] * 12, store, site=site(import_limit_w=Decimal(8000)))
+    powers = dict.fromkeys((*range(10), *range(36, 40)), 2000)
+    plan = judged(situation, {"tank": powers})
+    assert starts(plan, ["tank"]) == [2]
+    assert tidy(plan).schedule == plan.schedule
 
 
 def test_when_time_is_over_the_plan_is_as_it_was() -> None:

@@ -116,8 +116,7 @@ class AgentServices:
     def request(self, device: str | None, payload: bytes) -> str | None:
         if device is not None:
             return self.managed.on_request(device, payload)
-        self.place.receive_request(payload)
-        return None
+        return self.place.receive_request(payload)
 
     def recall(self) -> str | None:
         return self.store.companion_text(self.name)

@@ -24,7 +24,7 @@ from agent.control.stored_answer import answer_when_stored
 from agent.dispatch.outbox import DOCUMENTS, Outbox
 from agent.energy.instants import bounded, format_instant, from_unix, to_unix_floor
 from agent.energy.rates import Direction, Rate
-from agent.energy.sentences import joined, sentence
+from agent.energy.sentences import Sentence, joined, sentence
 from agent.energy.steps import Steps, combined
 from agent.errors import Malformed, Refused
 from agent.health import Health
@@ -312,46 +312,48 @@ class Site:
 
     # --- what a person asks ---------------------------------------------------------------------
 
-    def receive_request(self, payload: bytes) -> None:
+    def receive_request(self, payload: bytes) -> str | None:
+        """Answered on `site/wish`; returns why it is refused, None where it is not."""
         if not self._requests.take(self.clock.now()):
             self.health.count("requests_dropped")
-            return
+            return None
         request_id, now = echoed_id(payload), self.clock.now()
         try:
             check_length(payload)
             request = SiteRequest.model_validate_json(payload)
             away = None if request.away_until is None else bounded(request.away_until)
         except ValidationError as error:
-            self._refuse(request_id, explain(error, "request"))
-            return
+            return self._refuse(request_id, explain(error, "request"))
         except Refused as refusal:
-            self._refuse(request_id, str(refusal))
-            return
+            return self._refuse(request_id, refusal.sentence)
         except (ValueError, OverflowError):
-            self._refuse(request_id, f"away_until: is not a time that can be; {_right(now)}")
-            return
+            why = sentence("away_until: is not a time that can be; {right}", right=_right(now))
+            return self._refuse(request_id, why)
         if not request.model_fields_set - {"id"}:
-            self._refuse(request_id, "asks for nothing; give away_until or refresh")
-            return
+            return self._refuse(
+                request_id, sentence("asks for nothing; give away_until or refresh")
+            )
         if away is not None and not now < away <= now + LONGEST_AWAY:
-            self._refuse(request_id, f"away_until: is not within the next year; {_right(now)}")
-            return
+            why = sentence("away_until: is not within the next year; {right}", right=_right(now))
+            return self._refuse(request_id, why)
         if request.refresh:
             self.on_refresh()
         if "away_until" not in request.model_fields_set:
             self._publish_wish(request_id)
-            return
+            return None
         self.away_until = away
         answer_when_stored(
             self.store.save_away_until(away),
             lambda note: self._publish_wish(request_id, note=note),
         )
         self.on_change()
+        return None
 
-    def _refuse(self, request_id: str | None, why: str) -> None:
+    def _refuse(self, request_id: str | None, why: str) -> str:
         log.info("site/request refused: %s", why)
         self._publish_wish(request_id, refused=why)
-        self.events.event("request_refused", None, f"site/request: {why}")
+        self.events.event("request_refused", None, sentence("site/request: {why}", why=why))
+        return why
 
     def _publish_wish(self, request_id: str | None, *, refused: str = "", note: str = "") -> None:
         text = site_wish_document(
@@ -364,9 +366,10 @@ class Site:
         self.outbox.set(DOCUMENTS, OutgoingMessage(self.topics.site_wish, text))
 
 
-def _right(now: datetime) -> str:
+def _right(now: datetime) -> Sentence:
     """An example that would be taken."""
-    return f"expected an instant such as {format_instant(from_unix(to_unix_floor(now) + DAY_S))}"
+    tomorrow = format_instant(from_unix(to_unix_floor(now) + DAY_S))
+    return sentence("expected an instant such as {tomorrow}", tomorrow=tomorrow)
 
 
 def _is_stricter(old: Steps, new: Steps, now: int) -> bool:

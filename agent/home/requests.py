@@ -17,7 +17,7 @@ from agent.contracts.text import read_member
 from agent.contracts.wire import Request
 from agent.energy.instants import format_instant, parse_instant
 from agent.energy.localtime import next_local_instant
-from agent.energy.sentences import sentence
+from agent.energy.sentences import Sentence, sentence
 from agent.errors import Refused
 from agent.home.wishes import (
     COMFORT_END,
@@ -81,7 +81,13 @@ class RequestResult:
 def check_length(payload: bytes) -> None:
     """Raises Refused where it is longer than a request may be."""
     if len(payload) > MAX_REQUEST_BYTES:
-        raise Refused(f"{len(payload)} bytes; a request has at most {MAX_REQUEST_BYTES}")
+        raise Refused(
+            sentence(
+                "{bytes} bytes; a request has at most {most}",
+                bytes=len(payload),
+                most=MAX_REQUEST_BYTES,
+            )
+        )
 
 
 def read_request(payload: bytes) -> Request:
@@ -108,12 +114,20 @@ def apply_request(request: Request, wish: Wish, context: RequestContext) -> Requ
     """The wish after a request. Raises Refused; then the old wish holds unchanged."""
     given = request.model_fields_set - {"id", "keep"}
     if not given:
-        raise Refused("asks for nothing; give mode, target_soc_percent, ready_by, start …")
+        raise Refused(
+            sentence("asks for nothing; give mode, target_soc_percent, ready_by, start …")
+        )
     allowed = context.keys | COMMON_KEYS
     if wrong := sorted(request.model_fields_set - allowed):
         known = ", ".join(sorted(allowed))
         raise Refused(
-            f"{wrong[0]}: {context.device} ({context.kind}) does not know it; it takes {known}"
+            sentence(
+                "{key}: {device} ({kind}) does not know it; it takes {known}",
+                key=wrong[0],
+                device=context.device,
+                kind=context.kind,
+                known=known,
+            )
         )
     if request.start and context.running:
         raise Refused(
@@ -190,14 +204,18 @@ def _values(request: Request, context: RequestContext) -> dict[str, Any]:
             and request.target_soc_percent < soc
         ):
             raise Refused(
-                f"target_soc_percent {request.target_soc_percent:g} lies below the present "
-                f"{soc:.0f} %; ask for more than that, or pause"
+                sentence(
+                    "target_soc_percent {target:g} lies below the present {soc:.0f} %; ask for "
+                    "more than that, or pause",
+                    target=request.target_soc_percent,
+                    soc=soc,
+                )
             )
         out["target_soc_percent"] = _decimal(request.target_soc_percent)
     if request.floor_soc_percent is not None:
         out["floor_soc_percent"] = _decimal(request.floor_soc_percent)
     if request.energy_kwh is not None and request.hours is not None:
-        raise Refused("energy_kwh and hours: give one of them")
+        raise Refused(sentence("energy_kwh and hours: give one of them"))
     for key in ("energy_kwh", "hours"):
         if (amount := getattr(request, key)) is not None:
             out[key] = _decimal(amount)
@@ -218,7 +236,7 @@ def _comfort_end(
     until = None if of_mode else _until(request, context, LONGEST_COMFORT)
     if request.keep:
         if until is not None:
-            raise Refused("keep has no end; leave until and for_s out")
+            raise Refused(sentence("keep has no end; leave until and for_s out"))
         return {}
     return {"comfort_until": until or context.now + LONGEST_MODE}
 
@@ -228,10 +246,10 @@ def _mode(request: Request, context: RequestContext) -> ModeWish:
     if request.mode is None:
         if "mode" in request.model_fields_set:
             return ModeWish()
-        raise Refused("until and for_s go with a mode, boost or pause")
+        raise Refused(sentence("until and for_s go with a mode, boost or pause"))
     if request.mode == "auto":
         if request.until is not None or request.for_s is not None:
-            raise Refused("mode auto has no end; leave until and for_s out")
+            raise Refused(sentence("mode auto has no end; leave until and for_s out"))
         return ModeWish()
     until = _until(request, context, LONGEST_MODE)
     return ModeWish(request.mode, until or now + LONGEST_MODE, open_ended=until is None)
@@ -241,7 +259,7 @@ def _until(request: Request, context: RequestContext, longest: timedelta) -> dat
     """The end that a request gives, None where it gives none."""
     now = context.now
     if request.until is not None and request.for_s is not None:
-        raise Refused("give until or for_s, not both")
+        raise Refused(sentence("give until or for_s, not both"))
     until = None
     if request.until is not None:
         until = _instant(request.until, "until", context)
@@ -249,9 +267,18 @@ def _until(request: Request, context: RequestContext, longest: timedelta) -> dat
         until = now + timedelta(seconds=request.for_s)
     if until is not None and not now < until <= now + longest:
         hours = int(longest.total_seconds()) // 3600
-        within = f"{hours} hours" if longest <= LONGEST_MODE else f"{hours // 24} days"
+        within = (
+            sentence("{count} hours", count=hours)
+            if longest <= LONGEST_MODE
+            else sentence("{count} days", count=hours // 24)
+        )
         raise Refused(
-            f"until {format_instant(until)} is not within the next {within}; {_right_time(now)}"
+            sentence(
+                "until {until} is not within the next {within}; {right}",
+                until=until,
+                within=within,
+                right=_right_time(now),
+            )
         )
     return until
 
@@ -260,11 +287,20 @@ def _ready_by(text: str, context: RequestContext, *, keep: bool) -> dict[str, An
     now = context.now
     when = _instant(text, "ready_by", context)
     if not now < when <= now + LONGEST_READY_BY:
-        raise Refused(f"ready_by {text} is not within the next seven days; {_right_time(now)}")
+        raise Refused(
+            sentence(
+                "ready_by {text} is not within the next seven days; {right}",
+                text=text,
+                right=_right_time(now),
+            )
+        )
     clock = _clock_time(text)
     if keep and clock is None:
         raise Refused(
-            f'ready_by {text} is one instant; to keep it give a clock time such as "07:00"'
+            sentence(
+                'ready_by {text} is one instant; to keep it give a clock time such as "07:00"',
+                text=text,
+            )
         )
     if keep:
         return {"ready_by": None, "ready_by_clock": clock}
@@ -279,15 +315,22 @@ def _instant(text: str, key: str, context: RequestContext) -> datetime:
         return parse_instant(text)
     except (ValueError, OverflowError):
         raise Refused(
-            f'{key} {text!r} is neither a clock time ("00:00" to "23:59") nor an instant with '
-            f"offset; {_right_time(context.now)}"
+            sentence(
+                '{key} {text!r} is neither a clock time ("00:00" to "23:59") nor an instant with '
+                "offset; {right}",
+                key=key,
+                text=text,
+                right=_right_time(context.now),
+            )
         ) from None
 
 
-def _right_time(now: datetime) -> str:
+def _right_time(now: datetime) -> Sentence:
     """Examples that would be taken."""
     soon = (now + SOON).replace(minute=0, second=0, microsecond=0)
-    return f'give a clock time such as "07:00" or an instant such as {format_instant(soon)}'
+    return sentence(
+        'give a clock time such as "07:00" or an instant such as {soon}', soon=format_instant(soon)
+    )
 
 
 def _clock_time(text: str) -> time | None:

@@ -146,20 +146,33 @@ class BatteryKind(DeviceKind[Battery]):
         values = wish.values
         timed = values.ready_by is not None or values.ready_by_clock is not None
         if request.target_soc_percent is not None and not timed:
-            raise Refused("target_soc_percent goes with ready_by: when shall it hold that much?")
+            raise Refused(
+                sentence("target_soc_percent goes with ready_by: when shall it hold that much?")
+            )
         if request.ready_by is not None and values.target_soc_percent is None:
-            raise Refused("ready_by goes with target_soc_percent: how much shall it hold by then?")
+            raise Refused(
+                sentence("ready_by goes with target_soc_percent: how much shall it hold by then?")
+            )
         floor = request.floor_soc_percent
         if floor is not None and not section.min_soc_percent <= floor <= section.max_soc_percent:
             raise Refused(
-                f"floor_soc_percent is {floor:g}; expected {section.min_soc_percent:g} to "
-                f"{section.max_soc_percent:g}, the config's min_soc_percent and max_soc_percent"
+                sentence(
+                    "floor_soc_percent is {floor:g}; expected {least:g} to {most:g}, the config's "
+                    "min_soc_percent and max_soc_percent",
+                    floor=floor,
+                    least=section.min_soc_percent,
+                    most=section.max_soc_percent,
+                )
             )
         target, lowest = values.target_soc_percent, _lowest_percent(section, values)
         given = request.target_soc_percent is not None or floor is not None
         if given and target is not None and target < lowest:
             raise Refused(
-                f"target_soc_percent {float(target):g} lies below the {float(lowest):g} % it keeps"
+                sentence(
+                    "target_soc_percent {target:g} lies below the {lowest:g} % it keeps",
+                    target=float(target),
+                    lowest=float(lowest),
+                )
             )
 
     def planning_input(

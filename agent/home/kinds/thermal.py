@@ -122,7 +122,15 @@ class ThermalKind(DeviceKind[T]):
         for key in sorted(COMFORT_KEYS):
             value = getattr(request, key)
             if value is not None and not least <= value <= most:
-                raise Refused(f"{key} is {value:g}; expected {least:g} to {most:g} °C")
+                raise Refused(
+                    sentence(
+                        "{key} is {value:g}; expected {least:g} to {most:g} °C",
+                        key=key,
+                        value=value,
+                        least=least,
+                        most=most,
+                    )
+                )
         if request.comfort_min_c is not None or request.comfort_max_c is not None:
             self._check_bands(section, wish.values)
         values = wish.values
@@ -131,25 +139,41 @@ class ThermalKind(DeviceKind[T]):
             if more_c > room_c:
                 kwh = room_c * self._kwh_per_c(section)
                 raise Refused(
-                    f"it takes {kwh:.1f} kWh more at most: that is from its lowest to its highest "
-                    f"temperature, {room_c:g} °C"
+                    sentence(
+                        "it takes {kwh:.1f} kWh more at most: that is from its lowest to its "
+                        "highest temperature, {room:g} °C",
+                        kwh=kwh,
+                        room=room_c,
+                    )
                 )
         elif request.ready_by is not None and values.energy_kwh is None and values.hours is None:
-            raise Refused("ready_by goes with energy_kwh or hours: what shall be ready by then?")
+            raise Refused(
+                sentence("ready_by goes with energy_kwh or hours: what shall be ready by then?")
+            )
 
     def _check_bands(self, section: T, values: WishValues) -> None:
         """Both given: in order. One given: not beyond the other limit of every band."""
         low, high = values.comfort_min_c, values.comfort_max_c
         if low is not None and high is not None:
             if low >= high:
-                raise Refused(f"comfort_min_c {low:g} is not below comfort_max_c {high:g}")
+                raise Refused(
+                    sentence(
+                        "comfort_min_c {low:g} is not below comfort_max_c {high:g}",
+                        low=low,
+                        high=high,
+                    )
+                )
             return
         found = [band_with(band, values) for band in section.bands]
         if all(least >= most for least, most in found):
             least, most = found[0]
             raise Refused(
-                f"comfort_min_c {least:g} is not below comfort_max_c {most:g}; give both of them, "
-                "or the other one first"
+                sentence(
+                    "comfort_min_c {low:g} is not below comfort_max_c {high:g}; give both of them, "
+                    "or the other one first",
+                    low=least,
+                    high=most,
+                )
             )
 
     def _kwh_per_c(self, section: T) -> float:

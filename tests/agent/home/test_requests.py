@@ -130,7 +130,7 @@ def test_what_is_asked_while_away_holds_for_the_next_stay() -> None:
         ({"ready_by": "0001-01-01T00:00:00+14:00"}, "ready_by"),
         ({"ready_by": "2026-01-18T07:00:00Z", "keep": True}, "give a clock time"),
         ({"target_soc_percent": 30}, "below the present"),
-        ({"target_soc_percent": 101}, "is 101; .*less than or equal to 100"),
+        ({"target_soc_percent": 101}, "is 101; expected at most 100"),
         ({"colour": "red"}, "colour: is not known"),
         ({"mode": "turbo"}, "mode: is 'turbo'"),
         ({"mode": "boost", "until": "2026-01-19T00:00:00Z"}, "next 24 hours; give a clock time"),

@@ -16,6 +16,7 @@ from agent.energy.rates import Direction
 from agent.energy.sentences import joined, sentence
 from agent.energy.text import clean_text
 from agent.errors import Refused
+from agent.home.requests import read_request
 from agent.web.languages import (
     ENGLISH,
     LANGUAGES,
@@ -113,6 +114,32 @@ def test_no_sentence_stands_twice(language: str) -> None:
 @pytest.mark.parametrize("language", OTHERS)
 def test_no_translation_is_of_what_nobody_says(language: str) -> None:
     assert sorted(set(sentences(language)) - constants()) == []
+
+
+def test_what_is_refused_to_a_person_has_a_translation() -> None:
+    """A text that is put together on the spot has none."""
+    plain = []
+    for path in sorted((ROOT / "agent/home").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Refused":
+                said = node.args[0]
+                if not (isinstance(said, ast.Call) and ast.unparse(said.func) != "str"):
+                    plain.append(f"{path.name}:{node.lineno}")
+    assert plain == []
+
+
+@pytest.mark.parametrize(
+    ("request_", "german"),
+    [
+        (b'{"target_soc_percent": 120}', "target_soc_percent: ist 120; höchstens 100"),
+        (b'{"hours": "many"}', "hours: ist 'many'; erwartet wird eine Zahl"),
+        (b'{"soc": 5, "hours": 0}', "hours: ist 0; mehr als 0; soc: ist nicht bekannt"),
+    ],
+)
+def test_a_request_that_cannot_be_read_is_refused_in_german(request_: bytes, german: str) -> None:
+    with pytest.raises(Refused) as refused:
+        read_request(request_)
+    assert Words("de", ZONE).plain(refused.value.sentence) == german
 
 
 def test_a_sentence_is_the_text_it_is() -> None:

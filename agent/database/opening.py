@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from agent.database.log_check import frames_of, is_cut_short
 from agent.database.problem import (
     NEW_CARD,
     READ_ERRORS,
@@ -79,14 +80,14 @@ def open_database(path: Path, now: datetime) -> OpenDatabase:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = _lock(path.parent)
         try:
-            connection = _checked(path)
+            connection, lost = _checked(path)
         except (Damaged, *READ_ERRORS) as error:
             # A file that was written by us and does not open as such is damaged, whatever SQLite
             # calls it; the disk's own faults are none of the file.
             if is_disk(error) and not is_damage(error):
                 raise
             moved_to = _move_aside(path, now, error)
-            connection = _checked(path)
+            connection, lost = _checked(path)
     except NewerSchema as error:
         who_acts: str = sentence(
             "owner: update the agent, or move {file} away, then restart the service",
@@ -111,6 +112,10 @@ def open_database(path: Path, now: datetime) -> OpenDatabase:
         return database
     if moved_to is not None:
         why = sentence("the database was damaged; moved to {file}, begun anew", file=moved_to.name)
+    elif lost:
+        why = sentence("the database's log was damaged: some of what was stored last is lost")
+        log.error("%s (%s)", why, path)
+    if moved_to is not None or lost:
         problem = DiskProblem(why, sentence("{deed} if this comes again", deed=sentence(NEW_CARD)))
     return OpenDatabase(connection, True, lock, problem, moved_to)
 
@@ -162,17 +167,21 @@ def _lock(folder: Path) -> int | None:
     return descriptor
 
 
-def _checked(path: Path) -> sqlite3.Connection:
-    """A connection to a whole file of this version that takes writes.
+def _checked(path: Path) -> tuple[sqlite3.Connection, bool]:
+    """A connection to a whole file of this version that takes writes; whether some of what was
+    stored is not in it.
 
     Raises OSError, READ_ERRORS, Damaged, NewerSchema.
     """
     _check_files(path)
+    frames = frames_of(path.with_name(path.name + LOG))
     _check_version(path)
     connection = open_connection(path)
     try:
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         connection.execute("PRAGMA journal_mode = WAL")
+        # What it holds is in the file from here on, and the next transaction begins it anew.
+        _, read, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         _check_pages(connection)
         migrate(connection)
         if not is_complete(connection):
@@ -182,7 +191,7 @@ def _checked(path: Path) -> sqlite3.Connection:
     except BaseException:
         connection.close()
         raise
-    return connection
+    return connection, is_cut_short(frames, read)
 
 
 def _check_files(path: Path) -> None:

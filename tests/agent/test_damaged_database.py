@@ -84,6 +84,55 @@ def test_a_damaged_database_ends_nothing(healthy: Path, tmp_path: Path, seed: in
     survive(healthy, tmp_path / "damaged", seed)
 
 
+def stored_and_killed(folder: Path) -> Path:
+    """Thirty commits, each after the one before; nothing but the first is in the file yet."""
+    path, killed = folder / "agent.sqlite", folder / "killed" / "agent.sqlite"
+    store = Store.open(path, START)
+    for k in range(30):
+        store.set_value("other", f"{k} " + "text " * 300)
+    killed.parent.mkdir()
+    for suffix in ("", "-wal"):
+        shutil.copy(f"{path}{suffix}", f"{killed}{suffix}")
+    store.close()
+    return killed
+
+
+def reopened(path: Path) -> tuple[str, str]:
+    """What the store says of the disk, and which of the texts it holds."""
+    store = Store.open(path, START)
+    why, text = store.problem.why if store.problem else "", store.get_value("other") or ""
+    store.close()
+    return why, text.partition(" ")[0]
+
+
+@pytest.mark.parametrize("place", [0.2, 0.5, 0.8])
+def test_a_log_that_is_damaged_in_its_middle_is_named(tmp_path: Path, place: float) -> None:
+    """What follows was stored, and answered; SQLite leaves it out without a word."""
+    killed = stored_and_killed(tmp_path)
+    log = killed.with_name(f"{killed.name}-wal")
+    raw = bytearray(log.read_bytes())
+    raw[int(len(raw) * place)] ^= 4
+    log.write_bytes(raw)
+    why, text = reopened(killed)
+    assert "log was damaged" in why
+    assert text != "29"
+    # Said once: what is stored from then on is whole.
+    assert reopened(killed) == ("", text)
+
+
+def test_a_transaction_that_the_power_cut_is_no_damage(tmp_path: Path) -> None:
+    killed = stored_and_killed(tmp_path)
+    log = killed.with_name(f"{killed.name}-wal")
+    raw = bytearray(log.read_bytes())
+    raw[-1500] ^= 4
+    log.write_bytes(raw)
+    assert reopened(killed) == ("", "28")
+
+
+def test_a_log_after_a_kill_is_read_to_its_end(tmp_path: Path) -> None:
+    assert reopened(stored_and_killed(tmp_path)) == ("", "29")
+
+
 @pytest.mark.full
 def test_two_thousand_damaged_databases_end_nothing(healthy: Path, tmp_path: Path) -> None:
     for seed in range(100, 2100):

@@ -28,6 +28,8 @@ from agent.planning.site import Flows, SiteMoney, site_money
 IMPORTS_W = 5
 # Coupled, an aim that differs by no more (kWh, degree-hours) is the same.
 SAME_KWH = 2e-5
+# situation.md section 3: alone energy is taken to this.
+SAME_KWH_ALONE = 1e-6
 # Coupled, plans are the same within this (and a second), so a deadline that misses it is met.
 MET_KWH = Decimal("0.005")
 
@@ -84,21 +86,21 @@ class Judged:
     def misses_more(self, aims: Aims) -> int:
         """1 where the first aim that differs is missed by more than there, -1 by less, 0 neither.
 
-        Coupled, the last watt-second is rounding; and where demands share cells, whole seconds
-        decide who gets the last of them: a second of full power each is no difference.
+        The last watt-second is rounding. Coupled, where demands share cells, whole seconds decide
+        who gets the last of them: a second of full power each is no difference.
         """
-        if not self.problem.coupled:
-            return (self.aims > aims) - (self.aims < aims)
-        rounding = round(SAME_KWH * self.problem.units.energy_scale)
-        spread = rounding + _handover(self.problem)
+        coupled = self.problem.coupled
+        same_kwh = SAME_KWH if coupled else SAME_KWH_ALONE
+        rounding = round(same_kwh * self.problem.units.energy_scale)
+        spread = rounding + (_handover(self.problem) if coupled else 0)
         late, last = len(aims) - 6, len(aims) - 1
         for k, (one, other) in enumerate(zip(self.aims, aims, strict=True)):
             allowed: float = spread
             if k == 0:
                 allowed = rounding
             elif k == late:
-                # Late energy counts by twice the seconds, a day of them here.
-                allowed = 2 * 86400 * spread
+                # Late energy counts by twice the seconds, a day of them here; alone it is exact.
+                allowed = 2 * 86400 * spread if coupled else 0
             elif late < k < last:
                 allowed = SAME_KWH
             if abs(one - other) > allowed:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from agent.planning.devices.flexible import ScaledDevice
+from agent.planning.devices.flexible import ScaledDemand, ScaledDevice
 from agent.planning.exact.objectives import ServedSpan
 from agent.planning.segments import Run
 
@@ -20,29 +20,40 @@ def until_done(device: ScaledDevice) -> list[ServedSpan]:
     plain = replace(device, demands=tuple(device.demands[i] for i in order))
     runs: list[Run] = [(0, device.mandatory_s)] if device.mandatory_s else []
     at = max(device.mandatory_s, device.blocked_s)
+    # Where the one before is full: handing over within a run is no switching.
+    full: int | None = None
     left = sum(one.needed_s for one in plain.demands)
     if device.mandatory_s:
         begun = assigned(plain, runs)
         left -= sum(b - a for a, b, i in begun if i is not None)
     for demand in sorted(plain.demands, key=lambda one: one.earliest):
-        start = max(at, demand.earliest)
-        if runs and start > runs[-1][1] and start - runs[-1][1] < device.min_off_s:
-            start = runs[-1][1] + device.min_off_s
-        if not runs and device.running and 0 < start < device.min_off_s:
-            start = device.min_off_s
-        if device.grid_s:
-            start += (demand.anchor - start) % device.grid_s
+        if full is not None and demand.earliest <= at:
+            start = max(full, demand.earliest)
+        else:
+            start = _may_start(device, demand, at, runs)
         length = min(left, demand.needed_s)
         if length <= 0:
             continue
         length = max(length, device.min_on_s if not runs or runs[-1][1] < start else 0)
-        end = start + length
+        full = end = start + length
         if device.grid_s:
             end += (demand.anchor - end) % device.grid_s
         runs = merged_runs([*runs, (start, end)])
         at = end
         left -= length
     return [(a, b, None if i is None else order[i]) for a, b, i in assigned(plain, runs)]
+
+
+def _may_start(device: ScaledDevice, demand: ScaledDemand, at: int, runs: Sequence[Run]) -> int:
+    """The first instant from `at` at which it may go on for this demand."""
+    start = max(at, demand.earliest)
+    if runs and start > runs[-1][1]:
+        start = max(start, runs[-1][1] + device.min_off_s)
+    elif not runs and device.running and start > 0:
+        start = max(start, device.min_off_s)
+    if device.grid_s:
+        start += (demand.anchor - start) % device.grid_s
+    return start
 
 
 def assigned(device: ScaledDevice, runs: Sequence[Run]) -> list[ServedSpan]:

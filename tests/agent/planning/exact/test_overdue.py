@@ -1,5 +1,7 @@
 """Energy that cannot be had in time comes in one go, at once."""
 
+from decimal import Decimal
+
 from agent.energy.plan import Status
 from agent.planning import make_plan
 from tests.agent.planning.tale import HOUR, NOW, hours_on, house, load
@@ -32,3 +34,12 @@ def test_on_a_grid_it_begins_and_ends_on_it() -> None:
     device = load(wanted(2.1, 2, earliest_h=0.1), grid_s=HOUR // 2, min_on_s=HOUR)
     plan = make_plan(house([0.2] * 6, device))
     assert hours_on(plan) == [(0.1, 2.6)]
+
+
+def test_what_is_late_hands_over_within_its_run() -> None:
+    """Between two demands nothing is switched, so the steps of the grid round up once."""
+    block = wanted(61.416666, 5.5, contiguous=True)
+    device = load(block, wanted(7.333333, 4.5), power_w=11_000, grid_s=HOUR // 4, start_cost=0.2)
+    plan = make_plan(house([0.2] * 6, device))
+    assert hours_on(plan) == [(0, 6.25)]
+    assert plan.devices[0].energy_kwh == Decimal("68.75")

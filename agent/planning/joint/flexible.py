@@ -297,6 +297,8 @@ class FlexibleDevice:
         for parts_of_cell in state.last:
             for part in parts_of_cell:
                 house.pay(part.on, house.currency(device.start_cost))
+        if house.strict and device.start_cost:
+            self._needs_starts(state, edges)
         if device.grid_s:
             self._on_grid(edges)
         if not device.incumbent.cost:
@@ -311,6 +313,22 @@ class FlexibleDevice:
             }
             quiet_changes(house, device.power, device.running, device.incumbent, powers)
         # Otherwise changes are left out of the programme, and its bound stays one.
+
+    def _needs_starts(self, state: OnOff, edges: Edges) -> None:
+        """What a demand needs takes a start, unless the device may be on all the way from now:
+        relaxed starts are worth less than one."""
+        for split in self.splits:
+            if not split.demand.hard or not split.power:
+                continue
+            first, last = min(split.power), max(split.power)
+            while first and state.at_end(first - 1):
+                first -= 1
+            if not first and self.device.running:
+                continue
+            within = range(first, last + 1)
+            starts = [edges.start[k] for k in within if k in edges.start]
+            starts += [part.on for k in within for part in state.last[k]]
+            self.house.milp.at_least(1.0, [(column, 1.0) for column in starts])
 
     def _on_grid(self, edges: Edges) -> None:
         house, device = self.house, self.device

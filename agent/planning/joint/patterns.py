@@ -7,6 +7,7 @@ from itertools import count, islice
 
 import numpy as np
 
+from agent.planning.engine import Deadline
 from agent.planning.joint.columns import Mixture
 from agent.planning.joint.heat import ThermalDevice
 from agent.planning.joint.highs import Highs, Solution
@@ -31,19 +32,24 @@ REST_SHARE, REST_ROUNDS = 0.4, 3
 ENOUGH = 0.3
 # What a pattern may cost above the bound, as a share of a good gap, to be as good as any.
 NEAR = 0.6
-# How near runs stay to what is on without minimum times, in median prices of full power; after so
+# What a kWh counts that runs lose of what a programme without minimum times takes: in the first
+# attempt, and in those that follow with the best pattern.
+LOST, LOST_NEXT = 0.5, (0.5, 1.0, 2.0, 4.0)
+# How near runs at its prices stay to what is on there, in median prices of full power; after so
 # many that are no cheaper, or that share of the time, no more are looked for.
 FIRST_PARTS = (0.5, 0.2, 0.8, 0.0)
-LEANINGS, RUN_PATIENCE, RUN_SHARE, CHEAPER = (0.1, 0.0, 0.5), 8, 0.1, 1e-6
+LEANINGS, RUN_PATIENCE, RUN_SHARE, CHEAPER = (0.0, 0.1), 8, 0.25, 1e-6
 # How many cells beside its edges a pattern leaves open where it breaks a limit.
 BESIDE = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """A pattern and the relaxed programme that keeps it."""
+    """A pattern of thermal devices and the relaxed programme that keeps it, `solution` with what is
+    on of flexible devices with minimum times, `free` without."""
 
     pattern: Pattern
+    free: Solution
     solution: Solution
     runs: Pattern
 
@@ -118,12 +124,16 @@ def enter_patterns(
             _repair(search, programme, highs, pattern)
         if solution.values is None:
             continue
-        runs, solution = _with_runs(search, programme, highs, pattern, solution)
-        priced.append(Priced(pattern, solution, runs))
+        without = Priced(pattern, solution, solution, {})
+        one = _with_runs(search, programme, highs, without, LOST) or without
+        priced.append(one)
+        solution = one.solution
         if solution.objective + house.constant - search.bound < NEAR * search.enough:
             # No other is worth looking for.
             break
     priced.sort(key=lambda one: one.solution.objective)
+    if priced and not quickly and search.left() > 0:
+        priced[0] = _with_better_runs(search, programme, highs, priced[0])
     for one in priced[:ENTERED]:
         value = one.solution.objective
         if search.left() <= 0 or search.good or value + house.constant >= search.objective:
@@ -137,25 +147,60 @@ def enter_patterns(
 
 
 def _with_runs(
-    search: Search, programme: Programme, highs: Highs, pattern: Pattern, solution: Solution
-) -> tuple[Pattern, Solution]:
-    """What is on of flexible devices with minimum times beside a pattern, and the programme with
-    both; nothing where nothing was found.
+    search: Search,
+    programme: Programme,
+    highs: Highs,
+    priced: Priced,
+    lost: float,
+    *,
+    backwards: bool = False,
+) -> Priced | None:
+    """With the runs that lie nearest to what flexible devices take without minimum times: one
+    device after the other, as what one gives up the next may take. None where there are none."""
+    lattices = programme.run_lattices(search.kernel)
+    at, runs = priced.free, Pattern()
+    for lattice in reversed(lattices) if backwards else lattices:
+        found = lattice.nearest(at, lost)
+        if found is None:
+            return None
+        runs |= found
+        at = fixed(programme, highs, priced.pattern | runs, search.left())
+        if at.values is None:
+            return None
+    return replace(priced, solution=at, runs=runs) if runs else None
 
-    Prices are first those of the programme without these times. Beside a roof a device that is on
-    draws more than its price is good for, so what follows is found at prices between these and
+
+def _with_better_runs(search: Search, programme: Programme, highs: Highs, priced: Priced) -> Priced:
+    """The cheapest of more attempts beside the same pattern, near and by price."""
+    lattices = programme.run_lattices(search.kernel)
+    if not lattices:
+        return priced
+    near = priced.free.objective + NEAR * search.enough
+    share = search.deadline.share(RUN_SHARE)
+    best = priced
+    for lost in LOST_NEXT:
+        for backwards in (False, True):
+            if best.solution.objective < near or share.over() or search.left() <= 0:
+                return best
+            found = _with_runs(search, programme, highs, priced, lost, backwards=backwards)
+            if found is not None and _is_cheaper(found, best):
+                best = found
+    return _with_priced_runs(search, programme, highs, best, share)
+
+
+def _with_priced_runs(
+    search: Search, programme: Programme, highs: Highs, priced: Priced, share: Deadline
+) -> Priced:
+    """Prices are first those of the programme without minimum times. Beside a roof a device that is
+    on draws more than its price is good for, so what follows is found at prices between these and
     those with the runs that were tried.
     """
     lattices = programme.run_lattices(search.kernel)
-    best: tuple[Pattern, Solution] = {}, solution
-    if not lattices:
-        return best
-    near, found, patience = solution.objective + NEAR * search.enough, INF, RUN_PATIENCE
-    first = np.array(solution.duals)
-    share = search.deadline.share(RUN_SHARE)
+    near = priced.free.objective + NEAR * search.enough
+    first = np.array(priced.free.duals)
+    best, at, patience = priced, priced.free, RUN_PATIENCE
     tried: list[Pattern] = []
-    seen: list[Floats] = []
-    at = solution
+    seen: list[Floats] = [np.array(priced.solution.duals)] if priced.runs else []
     for turn in count():
         if not patience or share.over() or search.left() <= 0:
             break
@@ -165,17 +210,23 @@ def _with_runs(
         patience -= 1
         if runs and runs not in tried:
             tried.append(runs)
-            kept = fixed(programme, highs, {**pattern, **runs}, search.left())
+            kept = fixed(programme, highs, priced.pattern | runs, search.left())
             if kept.values is not None:
                 seen.append(np.array(kept.duals))
-                if kept.objective < found - CHEAPER:
-                    best, found, patience = (runs, kept), kept.objective, RUN_PATIENCE
-                if found < near:
+                found = replace(priced, solution=kept, runs=runs)
+                if _is_cheaper(found, best):
+                    best, patience = found, RUN_PATIENCE
+                if kept.objective < near:
                     break
         if seen:
             part = FIRST_PARTS[turn % len(FIRST_PARTS)]
-            at = replace(solution, duals=part * first + (1 - part) * np.mean(seen, axis=0))
+            at = replace(priced.free, duals=part * first + (1 - part) * np.mean(seen, axis=0))
     return best
+
+
+def _is_cheaper(one: Priced, other: Priced) -> bool:
+    """Without runs a programme is no plan."""
+    return not other.runs or one.solution.objective < other.solution.objective - CHEAPER
 
 
 def search_rest(search: Search, programme: Programme, highs: Highs, priced: Priced) -> None:

@@ -1,9 +1,10 @@
 """Runs of flexible devices with minimum times, by dynamic programming.
 
-Rounding what a linear programme says of such a device breaks its minimum times. So its prices are
-taken from the programme: what each kW and each cell on costs there; at them a lattice knows the
-cheapest runs that keep all times, with what was taken so far as z. These are guesses at a plan and
-prove nothing: the programme with them fixed says whether they are one, and what it costs.
+Rounding what a linear programme says of such a device breaks its minimum times. A lattice, with
+what was taken so far as z, knows the runs that keep all times and lie nearest to what the programme
+says; or, where its prices are taken from there, what each kW and each cell on costs, the cheapest
+ones. These are guesses at a plan and prove nothing: the programme with them fixed says whether they
+are one, and what it costs.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,11 @@ STEPS, NODES = 8, 1500
 # The lattice may take so many steps more than is needed where the power can be less after all.
 SPARE_STEPS = 3
 HAIR = 1e-7
+# What a kWh costs where only nearness counts, as a share of its price: of what is as near the
+# cheaper.
+NEARLY_FREE = 1e-6
+# What more a kWh at the least power counts, where the nearest runs take more than is needed.
+FEWER = (0.0, 0.1, 0.3, 1.0)
 # What is no energy, in kWh, and what no plan pays for anything.
 DUST_KWH, FORBIDDEN = 1e-6, 1e6
 
@@ -67,14 +73,16 @@ class RunLattice:
         # Before the last demand it may be a step short: powers make up for that.
         early, more = (step, SPARE_STEPS * step) if modulates else (0.0, 0.0)
         low, high = np.zeros(count + 1), np.zeros(count + 1)
-        self.need = 0.0
+        self.need = self._rounded = 0.0
         by_deadline = sorted(device.splits, key=lambda one: one.demand.deadline)
         for split in by_deadline:
             demand, mine = split.demand, sorted(split.power)
             self.need += house.kwh(demand.energy)
             last = split is by_deadline[-1]
             low[mine[-1] + 1 :] = self.need * (1 - 10 * HAIR) - less - (0.0 if last else early)
-            high[mine[0] + 1 :] += house.kwh(device.rounded(demand)) + more * last
+            rounded = house.kwh(device.rounded(demand))
+            self._rounded += rounded
+            high[mine[0] + 1 :] += rounded + more * last
         self.lattice.limit(np.maximum(0.0, low), high, self._hours * usable, np.ones(count + 1))
         self._imported = self._hours * [house.price(cell.choice) for cell in house.cells[:count]]
         self._barred = np.where(usable > 0, 0.0, FORBIDDEN)
@@ -116,6 +124,26 @@ class RunLattice:
             out[k] -= duals[row] * value
         return out
 
+    def nearest(self, solution: Solution, lost: float) -> dict[int, float] | None:
+        """What is on in runs that take the least where a solution takes less than the least power,
+        and lose the least of what it takes, a kWh of that counting `lost` times; as columns and
+        their values. None where nothing fits."""
+        assert solution.values is not None, "solved"
+        device, taken = self.device, np.zeros(self.count)
+        for split in device.splits:
+            for k, column in split.power.items():
+                taken[k] += solution.values[column]
+        more = np.maximum(0.0, device.least - taken) - lost * taken
+        kwh_price = float(np.median(np.abs(self._imported / self._hours)))
+        power, none = NEARLY_FREE * self._imported, np.zeros(self.count)
+        for fewer in FEWER:
+            on = kwh_price * (more + fewer * device.least) * self._hours + self._barred
+            prices = Prices(power, on, none, self.start, self.stop)
+            found = self._columns(prices, np.array(solution.duals))
+            if found is not None:
+                return found
+        return None
+
     def pattern(self, solution: Solution, leaning: float) -> dict[int, float] | None:
         """What is on at the prices of a solution, as columns and their values; cells that are on
         there are cheaper by `leaning` median prices of full power. None where nothing fits."""
@@ -127,11 +155,10 @@ class RunLattice:
         full = self._full(solution.values)
         power[full] = self._imported[full]
         on = self._priced(self._on, duals, self.count) + self._barred
-        share = self._priced(self._share, duals, len(self._parts))
-        partly = self._priced(self._partly, duals, len(self._parts))
         credit = 0.0
         if self._parted:
             # What whole cells leave a part of one takes, at best in the cheapest.
+            share = self._priced(self._share, duals, len(self._parts))
             energies = np.array([device.least * self._hours[k] for k, _ in self._parts])
             credit = float(np.min(share / energies))
         heat = np.zeros(self.count)
@@ -143,8 +170,14 @@ class RunLattice:
             weight = leaning * float(np.median(np.abs(power))) * device.most
             prices = self.lattice.leaning(prices, np.array(shares), weight)
             prices = replace(prices, on=np.maximum(prices.on, self._barred / 2))
-        powers = self.lattice.plan(prices)
+        return self._columns(prices, duals)
+
+    def _columns(self, prices: Prices, duals: Floats) -> dict[int, float] | None:
+        """The runs that cost least at these prices, and the part of a cell that they leave."""
+        device, powers = self.device, self.lattice.plan(prices)
         if powers is None or np.any((powers > 0) & (self._barred > 0)):
+            return None
+        if device.least * float(self._hours @ (powers > 0)) > self._rounded + DUST_KWH:
             return None
         out = {
             column: float(powers[k] > 0) if k < self.count else 0.0
@@ -153,6 +186,8 @@ class RunLattice:
         out |= {part.on: 0.0 for _, part in self._parts}
         rest = self.need - float(powers @ self._hours)
         if self._parted and rest > DUST_KWH:
+            share = self._priced(self._share, duals, len(self._parts))
+            partly = self._priced(self._partly, duals, len(self._parts))
             found = self._part(powers > 0, rest, share, partly)
             if found is None:
                 return None

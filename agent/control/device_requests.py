@@ -125,7 +125,8 @@ class DeviceRequests:
         device = self.devices[name]
         if device.why_less != why:
             device.why_less = why
-            self.publish_wish(name)
+            # Behind an answer that waits for the disk, as it bears the same id.
+            device.answers.place()(lambda: self.publish_wish(name))
 
     def save_wish(self, name: str) -> asyncio.Future[bool]:
         return self.store.save_wish(name, stored_wishes.to_text(self.devices[name].wish))

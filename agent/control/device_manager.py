@@ -120,6 +120,8 @@ class DeviceManager:
                 except UNBELIEVABLE:
                     self.health.count("unreadable_rows")
                     text = None
+            if (since := self.store.schedules.block_noted(name)) is not None:
+                model.schedules.recall_block(since)
             device = ManagedDevice(section, profiles[name], model, self._stored_wish(name))
             # Of a row only what was believed, so that what is compared with it later can be read.
             device.stored_text = stored.to_text(model) if text is not None else ""

@@ -94,6 +94,8 @@ class Dispatcher:
     _proof: LimitProof = field(init=False)
     _outbid: Outbid = field(default_factory=Outbid, init=False)
     _phases: dict[str, tuple[PhaseHistory, int]] = field(default_factory=dict, init=False)
+    # Devices of an earlier config, whose schedules the broker may still hold.
+    _former: set[str] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         self._revisions = Revisions(self.store, self.health)
@@ -102,11 +104,16 @@ class Dispatcher:
 
     def restore(self, now: datetime) -> None:
         """What devices held when an earlier life ended is true until it is changed."""
-        for device, schedule in self.store.schedules().items():
+        for device, schedule in self.store.schedules.stored().items():
             if device not in self.profiles:
-                self.store.forget_schedule(device)
+                self._former.add(device)
+                self.store.schedules.forget(device)
                 continue
             if schedule.device_type is not self.profiles[device].type:
+                continue
+            if not self.store.schedules.is_last(schedule):
+                # Whatever came after it was not stored: never an older one over it.
+                self._published[device] = Published.unknown(self.profiles[device], schedule)
                 continue
             self._published[device] = Published(schedule, [], schedule)
             self._revisions.issued(device, schedule.revision)
@@ -224,7 +231,9 @@ class Dispatcher:
             return True
         if device in self.profiles and self._revisions.on_broker(device, revision):
             self._look_for_higher(device, revision, now)
-        return device in self.profiles if retained else self._revisions.is_ours(device, revision)
+        if retained:
+            return device in self.profiles or device in self._former
+        return self._revisions.is_ours(device, revision)
 
     def _look_for_higher(self, device: str, revision: int, now: int) -> None:
         """A device takes no lower revision than it holds: then it is given ours anew."""
@@ -345,7 +354,7 @@ class Dispatcher:
         self._proof.has(device)
         self._answered_early.pop(device, None)
         self._last_revision_at.pop(device, None)
-        self.store.forget_schedule(device)
+        self.store.schedules.forget(device)
         self.setpoints.withdraw(device)
         self.on_told(device, None)
 
@@ -381,7 +390,7 @@ class Dispatcher:
         if waiting is not None and self._outbid.due_at(device) is None:
             revision = waiting[0].revision
         schedule = replace(schedule, revision=revision)
-        stored = self.store.issue(schedule)
+        stored = self.store.schedules.issue(schedule)
         self._revisions.issued(device, revision)
         self._outbid.answered(device, now)
         if waiting is None:

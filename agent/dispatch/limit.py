@@ -46,6 +46,12 @@ class Published:
     unanswered: list[tuple[Schedule, int]] = field(default_factory=list)
     acknowledged: Schedule | None = None
 
+    @classmethod
+    def unknown(cls, profile: DeviceProfile, like: Schedule) -> "Published":
+        """Until it acknowledges something it may follow anything, so it counts with its most."""
+        mode = replace(like.default, mode=profile.on_mode, power_w=round(profile.max_power_w))
+        return cls(acknowledged=replace(like, slots=(), default=mode))
+
     def publish(self, schedule: Schedule, now: int) -> None:
         self.latest = schedule
         self.unanswered.append((schedule, now))

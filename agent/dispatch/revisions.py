@@ -34,7 +34,7 @@ class Revisions:
         return next_revision(now, self._highest(device))
 
     def _highest(self, device: str) -> int:
-        return max(self.store.highest_revision(device), self._seen.get(device, 0))
+        return max(self.store.schedules.highest_revision(device), self._seen.get(device, 0))
 
     def issued(self, device: str, revision: int) -> None:
         self._ours[device] = [*self._ours.get(device, [])[-REMEMBERED:], revision]

@@ -29,6 +29,7 @@ MODES = {
     DeviceType.SPACE_HEATING: ("block", "normal", "boost", "force"),
     DeviceType.WATER_HEATING: ("block", "normal", "boost", "force"),
 }
+BLOCK = "block"
 HEAT = (DeviceType.SPACE_HEATING, DeviceType.WATER_HEATING)
 # What takes less than this share of what is asked takes nothing (wire contract, section 1a).
 NOTHING_SHARE = 0.05

@@ -4,27 +4,17 @@ Every row is read through one door that may say no: one that cannot be believed 
 and named, and never ends the agent.
 """
 
-import dataclasses
 import json
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import TypeVar
 
 from agent.clock import Clock
 from agent.energy.instants import format_instant, from_unix, parse_instant, to_unix_floor
 from agent.energy.readings import AGE_LIMITS, Reading
-from agent.energy.schedule import (
-    MODES,
-    DefaultCommand,
-    DeviceType,
-    Goal,
-    OfflineRule,
-    Schedule,
-    ScheduleSlot,
-)
 from agent.health import Health
+from agent.records.schedule_store import SCHEDULE, ScheduleStore
 from agent.records.write_queue import GRID, Answer, WriteQueue
 from agent.store import Statement, Store
 
@@ -62,49 +52,15 @@ class DeviceStore:
 
     def __init__(self, store: Store, health: Health, clock: Clock) -> None:
         self._store = store
-        self._revisions: dict[str, int] = {}
         self.queue = WriteQueue(store, health, clock)
         self.queue.on_late = self._late
+        self.schedules = ScheduleStore(store, self.queue)
         self.on_wish_stored: Callable[[str], None] = lambda device: None
         self.on_away_stored: Callable[[], None] = lambda: None
 
     def _rows(self, sql: str, values: tuple[object, ...], parse: Callable[..., T]) -> list[T]:
         """Each row that can be believed, parsed."""
         return self._store.rows(sql, values, lambda row: parse(*row))
-
-    # --- schedules and revisions ----------------------------------------------------------------
-
-    def highest_revision(self, device: str) -> int:
-        if device not in self._revisions:
-            rows = self._rows("SELECT revision FROM revisions WHERE device = ?", (device,), int)
-            self._revisions[device] = rows[0] if rows and 0 <= rows[0] < 2**32 else 0
-        return self._revisions[device]
-
-    def issue(self, schedule: Schedule) -> Answer:
-        """The revision is written before it is published, so that none is ever used twice."""
-        self._revisions[schedule.device] = schedule.revision
-        return self.queue.put(
-            schedule.device,
-            "schedule",
-            (
-                "INSERT OR REPLACE INTO revisions VALUES (?, ?)",
-                (schedule.device, schedule.revision),
-            ),
-            (
-                "INSERT OR REPLACE INTO schedules VALUES (?, ?)",
-                (schedule.device, _to_text(schedule)),
-            ),
-        )
-
-    def schedules(self) -> dict[str, Schedule]:
-        """What each device holds, by what was published last."""
-        found = self._rows("SELECT device, document FROM schedules", (), _stored_schedule)
-        return {schedule.device: schedule for schedule in found}
-
-    def forget_schedule(self, device: str) -> Answer:
-        return self.queue.put(
-            device, "schedule", ("DELETE FROM schedules WHERE device = ?", (device,))
-        )
 
     # --- what devices said ----------------------------------------------------------------------
 
@@ -154,10 +110,12 @@ class DeviceStore:
 
     def save_wish(self, device: str, text: str) -> Answer:
         sql = "INSERT OR REPLACE INTO wishes VALUES (?, ?)"
-        return self.queue.put(f"{OWNER_OF}{device}", WISH, (sql, (device, text)))
+        return self.queue.put_first(f"{OWNER_OF}{device}", WISH, (sql, (device, text)))
 
     def _late(self, whose: str, what: str) -> None:
-        if what == WISH:
+        if what == SCHEDULE:
+            self.schedules.on_late(whose)
+        elif what == WISH:
             self.on_wish_stored(whose.removeprefix(OWNER_OF))
         elif what == AWAY:
             self.on_away_stored()
@@ -283,64 +241,3 @@ def _stored_reading(kind: str, value: str, at: int) -> Reading:
     if isinstance(read, float) and not -1e12 < read < 1e12:
         raise ValueError(f"{kind} {value}")
     return Reading(kind, read, from_unix(at))
-
-
-def _stored_schedule(device: str, text: str) -> Schedule:
-    schedule = _from_text(text)
-    if schedule.device != device:
-        raise ValueError(f"a schedule of {schedule.device}")
-    words = MODES[schedule.device_type]
-    modes = [*(slot.mode for slot in schedule.slots), schedule.default.mode, schedule.offline.mode]
-    if not set(modes) <= set(words):
-        raise ValueError(f"modes {modes}")
-    instants = [schedule.issued_at, schedule.valid_from, schedule.valid_until, schedule.revision]
-    instants += [edge for slot in schedule.slots for edge in (slot.start, slot.end)]
-    if not all(slot.phases in (None, 1, 2, 3) for slot in schedule.slots):
-        raise ValueError("phases that cannot be")
-    powers = [slot.power_w for slot in schedule.slots]
-    numbers: Sequence[object] = [*instants, *powers, schedule.offline.after_s]
-    if not all(type(number) is int and -1_000_000 <= number < 2**32 for number in numbers):
-        raise ValueError("a number that cannot be")
-    ends = [0]
-    for slot in schedule.slots:
-        if not ends[-1] <= slot.start < slot.end:
-            raise ValueError("slots out of order")
-        ends.append(slot.end)
-    return schedule
-
-
-def _to_text(schedule: Schedule) -> str:
-    return json.dumps(dataclasses.asdict(schedule), default=str, separators=(",", ":"))
-
-
-def _decimal(value: str | None) -> Decimal | None:
-    return None if value is None else Decimal(value)
-
-
-def _from_text(text: str) -> Schedule:
-    raw = json.loads(text)
-    slots = tuple(
-        ScheduleSlot(
-            **{
-                **slot,
-                "energy_kwh": Decimal(slot["energy_kwh"]),
-                "price": _decimal(slot["price"]),
-            }
-        )
-        for slot in raw["slots"]
-    )
-    goal = raw["goal"]
-    return Schedule(
-        **{
-            **raw,
-            "device_type": DeviceType(raw["device_type"]),
-            "slots": slots,
-            "default": DefaultCommand(**raw["default"]),
-            "offline": OfflineRule(**raw["offline"]),
-            "goal": Goal(
-                _decimal(goal["energy_kwh"]), _decimal(goal["target_soc_percent"]), goal["ready_by"]
-            ),
-            "cost": Decimal(raw["cost"]),
-            "baseline_cost": Decimal(raw["baseline_cost"]),
-        }
-    )

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 
 from agent.clock import Clock
 from agent.health import Health
-from agent.records.write_budget import WriteBudget
+from agent.records.write_budget import MOST_OWED_BYTES, WriteBudget
 from agent.store import Statement, Store
 
 Answer = asyncio.Future[bool]
 # Whose budget it is where a limit is written: no device's. Enough for one every two minutes.
 GRID = "the grid"
-GRID_BYTES_AN_HOUR = 360_000
+GRID_BYTES_AN_HOUR, GRID_CAPACITY_BYTES = 360_000, 64_000
 # Whether a disk that took nothing has room again.
 TRIED_AGAIN_EVERY_S = 30.0
 # Limits of the grid are a row each, and a disk may be full for weeks.
@@ -35,7 +35,7 @@ class WriteQueue:
         self._clock = clock
         self.on_late: Callable[[str, str], None] = lambda whose, what: None
         self._budget = WriteBudget()
-        self._grid_budget = WriteBudget(GRID_BYTES_AN_HOUR)
+        self._grid_budget = WriteBudget(GRID_BYTES_AN_HOUR, GRID_CAPACITY_BYTES)
         self._put_off: dict[str, dict[str, tuple[Statement, ...]]] = {}
         self._failed: dict[Key, tuple[Statement, ...]] = {}
         self._number = 0
@@ -50,6 +50,18 @@ class WriteQueue:
         self._replaces((whose, what))
         self._put_off.setdefault(whose, {})[what] = statements
         return self._write_put_off(whose)
+
+    def put_first(self, whose: str, what: str, *statements: Statement) -> Answer:
+        """As `put`, before what waits of theirs, and beyond the budget by what may be owed."""
+        self._replaces((whose, what))
+        waiting = self._put_off.setdefault(whose, {})
+        waiting[what] = statements
+        if not self._fits(whose, statements, MOST_OWED_BYTES):
+            return self._put_off_answer()
+        del waiting[what]
+        if not waiting:
+            del self._put_off[whose]
+        return self._submit({(whose, what): statements})
 
     def submit(self, whose: str, what: str, *statements: Statement) -> Answer:
         """As `put`, whatever the budget."""
@@ -72,17 +84,22 @@ class WriteQueue:
     def _write_put_off(self, whose: str, *, everything: bool = False) -> Answer:
         waiting = self._put_off.get(whose, {})
         statements = [statement for some in waiting.values() for statement in some]
-        pages = len({sql for sql, _ in statements})
-        size = sum(_size(value) for _, row in statements for value in row)
-        now = self._clock.now().timestamp()
-        budget = self._grid_budget if whose == GRID else self._budget
-        if not everything and not budget.take(whose, pages, size, now):
-            self._health.count("writes_put_off")
-            answer: Answer = asyncio.get_running_loop().create_future()
-            answer.set_result(False)
-            return answer
+        if not everything and not self._fits(whose, statements):
+            return self._put_off_answer()
         del self._put_off[whose]
         return self._submit({(whose, what): some for what, some in waiting.items()})
+
+    def _fits(self, whose: str, statements: Sequence[Statement], most_owed: int = 0) -> bool:
+        pages = len({sql for sql, _ in statements})
+        size = sum(_size(value) for _, row in statements for value in row)
+        budget = self._grid_budget if whose == GRID else self._budget
+        return budget.take(whose, pages, size, self._clock.now().timestamp(), most_owed)
+
+    def _put_off_answer(self) -> Answer:
+        self._health.count("writes_put_off")
+        answer: Answer = asyncio.get_running_loop().create_future()
+        answer.set_result(False)
+        return answer
 
     def _submit(self, writes: dict[Key, tuple[Statement, ...]]) -> Answer:
         numbers = {key: self._newest[key] for key in writes}

@@ -359,6 +359,8 @@ async def test_a_device_out_of_the_config_is_released_and_its_topics_emptied(
             for item in home.watcher.heard[before:]
             if item.topic.startswith(f"{BASE}/device/ev/") and not item.payload
         ]
+        named = {"parts": {"other_agent": {"state": "degraded"}}}
+        assert not any(_names(item, named) for item in home.watcher.heard[before:])
         # What the device itself has published is not ours to take away.
         assert emptied == ["schedule", "schedule/compact", "setpoint", "wish"]
         kept = await retained(home)

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.readings import Acknowledgement, AckStatus
-from agent.energy.schedule import HEAT, DeviceType, Schedule
+from agent.energy.schedule import BLOCK, HEAT, DeviceType, Schedule
 from agent.home.model.commanded import CommandedSpan
 
-BLOCK, LIMIT = "block", "limit"
+LIMIT = "limit"
 # A compressor that has just begun ends its run in its own time.
 DWELLS_S = 1200
 # One that is heard so long after it was told something and has not answered never will.
@@ -103,6 +103,11 @@ class HeldSchedules:
         if since is None or last_seen_at is None:
             return False
         return last_seen_at - since >= ANSWERS_WITHIN
+
+    def recall_block(self, since: int) -> None:
+        """One began then (Unix seconds), of which no more may be known."""
+        if self.block_since is None and since > (self.block_ended or 0):
+            self.block_since = since
 
     def note_block(self, now: datetime) -> None:
         """A block is counted from its first second over every revision."""

@@ -43,13 +43,13 @@ def device_store(store: Store) -> tuple[DeviceStore, Health]:
 async def test_everything_comes_back_after_a_restart(tmp_path: Path) -> None:
     store = Store.open(tmp_path / "a.sqlite", NOW)
     book, _ = device_store(store)
-    book.issue(schedule(7))
+    book.schedules.issue(schedule(7))
     book.save_wish("ev", "{}")
     book.save_state("ev", "state", [Reading("plugged", True, NOW)])
     store.close()
     again, _ = device_store(Store.open(tmp_path / "a.sqlite", NOW))
-    assert again.highest_revision("ev") == 7
-    assert again.schedules() == {"ev": schedule(7)}
+    assert again.schedules.highest_revision("ev") == 7
+    assert again.schedules.stored() == {"ev": schedule(7)}
     assert again.readings("ev") == {"plugged": Reading("plugged", True, NOW)}
     assert (again.wish("ev"), again.state("ev")) == ("{}", "state")
 
@@ -59,7 +59,8 @@ async def test_one_device_cannot_wear_out_the_disk(tmp_path: Path) -> None:
     book, health = device_store(store)
     answers = [book.save_wish("ev", json.dumps({"id": str(n)})) for n in range(1000)]
     written = sum(await asyncio.gather(*answers))
-    assert written * 4096 <= 64_000
+    assert 20 < written < 100
+    assert (tmp_path / "a.sqlite-wal").stat().st_size <= 64_000
     assert health.counts["writes_put_off"] == 1000 - written
     assert await book.save_wish("tank", "{}")
     # what waits is the newest, and it is written at the end of a life at the latest
@@ -77,7 +78,7 @@ def test_what_a_full_disk_did_not_take_is_written_when_there_is_room_again(tmp_p
         book = DeviceStore(store, Health(clock), clock)
         book.on_wish_stored = late.append
         filler = fill(disk)
-        big = "x" * 20_000
+        big = "x" * 8_000
         assert not await book.save_wish("ev", json.dumps({"id": big}))
         assert not await book.save_wish("tank", json.dumps({"id": big}))
         assert not await book.save_wish("ev", json.dumps({"id": f"{big} again"}))
@@ -131,14 +132,14 @@ async def test_a_row_that_cannot_be_believed_is_dropped_and_counted(
 ) -> None:
     store = Store.open(tmp_path / "a.sqlite", NOW)
     book, _ = device_store(store)
-    book.issue(schedule(7))
+    book.schedules.issue(schedule(7))
     book.save_state("ev", "state", [Reading("plugged", True, NOW)])
     book.keep_plan(1000, "{}", "{}")
     assert await book.save_away_until(NOW)
     store.connection.execute(sql)
     again, _ = device_store(store)
-    found = (again.schedules(), again.readings("ev"), again.newest_instant())
-    revision = again.highest_revision("ev")
+    found = (again.schedules.stored(), again.readings("ev"), again.newest_instant())
+    revision = again.schedules.highest_revision("ev")
     whole = ({"ev": schedule(7)}, {"plugged": Reading("plugged", True, NOW)}, from_unix(1000))
     assert (*found, revision) != (*whole, 7)
     assert 0 <= revision < 2**32

@@ -48,19 +48,18 @@ def filled(
 def _shortened(
     options: Sequence[Option], running: set[int], own: dict[int, int], above: int, floor: int
 ) -> int:
-    """Leaves cells out at ends of runs, the dearest first, of equal ones the latest; where less
-    power elsewhere saves more, none. What is too much then."""
+    """Leaves cells out at ends of runs, and beside cells in which it must be on, the dearest first,
+    of equal ones the latest; where less power elsewhere saves more, none. What is too much then."""
     average = {k: _rounded(_average(options[k], own[k])) for k in own}
     dearest = {
         k: max((step[0] for step in _steps(options[k], own[k], k, floor)), default=0.0) for k in own
     }
+    inner = {k for k in running if not options[k].needed}
     while above:
         ends = [
             k
             for k in own
-            if own[k] <= above
-            and not options[k].needed
-            and not (k - 1 in running and k + 1 in running)
+            if own[k] <= above and not options[k].needed and not (k - 1 in inner and k + 1 in inner)
         ]
         if not ends:
             break
@@ -69,6 +68,7 @@ def _shortened(
             break
         above -= own.pop(worst)
         running.discard(worst)
+        inner.discard(worst)
     return above
 
 

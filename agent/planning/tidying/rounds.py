@@ -86,7 +86,11 @@ class _Tidying:
         return True
 
     def one_by_one(self) -> None:
-        for model in sorted(self.models, key=lambda one: -self.best.plan.devices[one.id].starts):
+        devices = self.best.plan.devices
+        # Where runs of heat may lie takes longer to see, and is mostly known to the engine.
+        for model in sorted(
+            self.models, key=lambda one: (isinstance(one, ScaledThermal), -devices[one.id].starts)
+        ):
             while not self.deadline.over() and self._one(model):
                 pass
 

@@ -1,15 +1,18 @@
 """Plans so plain that nobody has to search for them.
 
 The plan in force, cut to what is left of it; and alone: on until done, one block, each demand in
-the best time of its own window. A candidate that breaks a rule is dropped by whoever judges it.
+the best time of its own window, a program where it costs least. A candidate that breaks a rule is
+dropped by whoever judges it.
 """
 
 from collections.abc import Iterator
 
 from agent.planning.devices.flexible import ScaledDevice
+from agent.planning.devices.program import ScaledProgram
 from agent.planning.engine import Deadline
 from agent.planning.exact.objectives import ServedSpan, Task, segments_of
 from agent.planning.exact.own_windows import own_window_plans
+from agent.planning.exact.program_start import best_start
 from agent.planning.exact.until_done import assigned, merged_runs, until_done
 from agent.planning.problem import Problem
 from agent.planning.rule.keeping import kept_plan, old_slots
@@ -20,7 +23,10 @@ def plain_candidates(problem: Problem, deadline: Deadline) -> Iterator[Schedule]
     if problem.coupled or len(problem.models) != 1:
         return
     model = problem.models[0]
-    if isinstance(model, ScaledDevice):
+    if isinstance(model, ScaledProgram):
+        # It cannot be taken back once it has started, whatever is planned a minute later.
+        yield {model.id: model.segments_from(best_start(problem, model))}
+    elif isinstance(model, ScaledDevice):
         task = Task(problem, model, deadline)
         yield {model.id: segments_of(model, until_done(model))}
         if model.coupled_in_time or model.grid_s or len(model.demands) > 1:

@@ -41,7 +41,7 @@ class RuleEngine:
     ) -> Proposal | None:
         bound = lowest_objective(problem)
         if not problem.coupled:
-            # Alone the plain candidates are the rule; a program starts at once.
+            # Alone the plain candidates are the rule.
             return Proposal({model.id: _at_once(problem, model) for model in problem.models}, bound)
         best: Judged | None = None
         own = deadline.share(RULE_SHARE)

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from agent.energy.situation import ProfileSegment, Program
-from agent.planning import make_plan
+from agent.planning import make_plan, make_rule_plan
 from tests.agent.planning.tale import HOUR, NOW, hours_on, house
 
 
@@ -34,3 +34,9 @@ def test_what_runs_is_load_and_costs_the_plan_nothing() -> None:
     assert plan.cost == plan.baseline_cost == 0
     assert plan.devices[0].starts == 0
     assert plan.devices[0].cost == Decimal("0.315")
+
+
+def test_the_rule_alone_knows_the_cheapest_start_too() -> None:
+    """Once it has started no better plan can take it back."""
+    plan = make_rule_plan(house([0.3, 0.3, 0.1, 0.4, 0.2, 0.4], dishwasher(6)))
+    assert hours_on(plan) == [(2.5, 4.5)]

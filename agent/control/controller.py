@@ -30,6 +30,7 @@ from agent.dispatch.outbox import LARGE, Outbox
 from agent.energy.instants import from_unix, to_unix_ceil, to_unix_floor
 from agent.energy.plan import Plan
 from agent.energy.profile import DeviceProfile
+from agent.energy.rates import Direction, Rates, same_ahead
 from agent.energy.situation import Site as HouseSite
 from agent.energy.situation import Situation
 from agent.energy.view import Planned
@@ -99,6 +100,7 @@ class Controller:
     on_turn: Callable[[str], None] = lambda part: None
     _plan: Plan | None = field(default=None, init=False)
     _in_force: PlansInForce = field(default_factory=PlansInForce, init=False)
+    _rates: Mapping[Direction, Rates] | None = field(default=None, init=False)
     _prices: PriceForecast | None = field(default=None, init=False)
     _situation: Situation | None = field(default=None, init=False)
     _plan_published: bool = field(default=False, init=False)
@@ -126,6 +128,12 @@ class Controller:
         """Something has changed for every device (prices, the clock): plan again at once."""
         self._user_triggered |= set(self.devices)
         self._plan_again(self.clock.now())
+
+    def on_rates(self) -> None:
+        """An answer of the tariff source, which may bring nothing new."""
+        before, self._rates = self._rates, self.site.rates.current.value
+        if before is None or not same_ahead(before, self._rates, self.clock.now()):
+            self.wake()
 
     def on_change(self, device: str, user_triggered: bool) -> None:
         """A device said something that matters; one of them causes a plan every few seconds."""

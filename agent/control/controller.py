@@ -26,6 +26,7 @@ from agent.control.schedule_maker import ScheduleMaker, part_of
 from agent.control.site import Site
 from agent.control.timed_planner import TimedPlanner
 from agent.dispatch.dispatcher import Dispatcher, Wanted
+from agent.dispatch.due import Leeway
 from agent.dispatch.outbox import LARGE, Outbox
 from agent.energy.instants import from_unix, to_unix_ceil, to_unix_floor
 from agent.energy.plan import Plan
@@ -396,9 +397,13 @@ class Controller:
             urgent = device in cycle.urgent
             # Under a limit the others need to know what it leaves.
             tapers = not (asked or self.site.limited) and model.tapering_w(now) is not None
-            wanted[device] = Wanted(
-                schedule, urgent=urgent, ignore_drift=not asked, settles=shared, tapers=tapers
+            leeway = Leeway(
+                ignore_drift=not asked,
+                settles=shared,
+                tapers=tapers,
+                by_energy=not self.site.limited,
             )
+            wanted[device] = Wanted(schedule, urgent=urgent, leeway=leeway)
         issued = self.dispatcher.issue(wanted, to_unix_ceil(now), self.limits.headroom(now))
         # What a person asked for is still urgent when the others have made room.
         self._urgent |= cycle.urgent & self.dispatcher.waiting_for_headroom

@@ -4,11 +4,10 @@ A plan is made anew every few minutes, from readings that are a little off. What
 only where it is more than readings are off by, and only when it is about to matter.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
-from agent.energy.schedule import HEAT, DefaultCommand, DeviceType, Schedule, ScheduleSlot
+from agent.dispatch.stretches import BY_ENERGY, BY_POWER, Stretch, pieces, stretches
+from agent.energy.schedule import HEAT, DeviceType, Schedule, ScheduleSlot
 
 RENEW_BELOW_S = 12 * 3600
 # What was cut follows while at least so much of the schedule is left.
@@ -21,17 +20,11 @@ SAME_EDGE_S = 60
 SAME_RUN_S = 120
 # A store that takes or gives so much longer than it need makes up for it later.
 SAME_STORED_S = 300
-# A block keeps an appliance only from what its own logic might do.
-SAME_BLOCK_S = 1800
 # Far ahead an edge may drift more before it is told: a tenth of the way there, at most this.
 FAR_EDGE_S = 900
 # Seconds before an edge nothing is moved for their sake: what comes after it counts.
 AT_HAND_S = 30
-STORAGE_DRIFT_W = LIMIT_DRIFT_W = 300
-# What a load is told by the watt so that it has its energy to the second.
-LOAD_DRIFT_W = 100
-# What these say of a power is all that they say.
-OF_A_POWER = {"idle", "charge", "hold", "discharge"}
+LIMIT_DRIFT_W = 300
 # A run that ends so shortly before its energy is needed has no time to make up for what it lacks.
 LAST_RUN_S = 900
 LACKING_WS = 180_000
@@ -64,6 +57,8 @@ class Leeway:
 
 
 EXACTLY = Leeway()
+# What moves there and back is seen as one.
+LOOKS_BEYOND_S = 3600
 
 
 def needs_publishing(
@@ -131,32 +126,12 @@ def _remaining_slots(schedule: Schedule, now: int, until: int) -> list[ScheduleS
 
 def _limits_differ(held: Schedule, wanted: Schedule, now: int, until: int) -> bool:
     """An inverter's limits follow what the house is expected to draw, by the hour and a little."""
-    for start, end in _pieces(held, wanted, now, until):
+    for start, end in pieces(held, wanted, now, until):
         old, new = held.slot_at(start) or held.default, wanted.slot_at(start) or wanted.default
         far = abs(old.power_w - new.power_w) > LIMIT_DRIFT_W or old.mode != new.mode
         if far and end - start > SAME_EDGE_S:
             return True
     return False
-
-
-def _pieces(held: Schedule, wanted: Schedule, since: int, until: int) -> Iterator[tuple[int, int]]:
-    """Spans in which both say one thing."""
-    slots = (*held.slots, *wanted.slots)
-    inside = {edge for slot in slots for edge in (slot.start, slot.end) if since < edge < until}
-    return pairwise(sorted({since, until, *inside}))
-
-
-@dataclass(frozen=True, slots=True)
-class _Stretch:
-    """Where the device would do something else.
-
-    `worth_s`: what that amounts to, in seconds of its full power; `more`: does it take more then?
-    """
-
-    start: int
-    end: int
-    worth_s: float
-    more: bool
 
 
 def _does_something_else(
@@ -167,12 +142,17 @@ def _does_something_else(
     since = at_hand if at_hand <= now + AT_HAND_S else now
     if since >= until:
         return False
-    stretches = list(_stretches(held, wanted, since, until, by_energy=by_energy))
-    for k, one in enumerate(stretches):
-        beside = (*stretches[max(0, k - 1) : k], *stretches[k + 1 : k + 2])
+    counts = BY_POWER if not by_energy else BY_ENERGY
+    found = list(stretches(held, wanted, since, until + LOOKS_BEYOND_S, counts))
+    for k, one in enumerate(found):
+        if one.start >= until:
+            break
+        beside = (*found[max(0, k - 1) : k], *found[k + 1 : k + 2])
         if any(_moves_as_a_whole(one, other) for other in beside):
             continue
-        goes_on = since == at_hand and one.start == since
+        if by_energy and any(_at_one_price(one, other, wanted) for other in beside):
+            continue
+        goes_on = one.more and one.start == since == at_hand and held.slot_at(since) is None
         drift_s = _drift_s(one, wanted, now, by_energy=by_energy and not goes_on)
         if one.worth_s > drift_s:
             return True
@@ -192,65 +172,23 @@ def _lacks(held: Schedule, wanted: Schedule, now: int) -> bool:
     return lacking > MAY_LACK_WS
 
 
-def _stretches(
-    held: Schedule, wanted: Schedule, since: int, until: int, *, by_energy: bool
-) -> Iterator[_Stretch]:
-    full_w = max((abs(slot.power_w) for slot in (*held.slots, *wanted.slots)), default=0) or 1
-    last: _Stretch | None = None
-    for start, end in _pieces(held, wanted, since, until):
-        old, new = held.slot_at(start) or held.default, wanted.slot_at(start) or wanted.default
-        share = _share(old, new, full_w if by_energy else None, held)
-        if not share:
-            continue
-        more, worth_s = new.power_w > old.power_w, share * (end - start)
-        if last is not None and last.end == start and last.more == more:
-            last = _Stretch(last.start, end, last.worth_s + worth_s, more)
-            continue
-        if last is not None:
-            yield last
-        last = _Stretch(start, end, worth_s, more)
-    if last is not None:
-        yield last
-
-
-def _share(
-    old: ScheduleSlot | DefaultCommand,
-    new: ScheduleSlot | DefaultCommand,
-    full_w: int | None,
-    held: Schedule,
-) -> float:
-    """How much of something else it does: 1 is all, or what nobody knows."""
-    if held.device_type in HEAT and old.mode == "block" and new == held.default:
-        # Nothing is planned either way: what it is kept from is its own logic's.
-        return 0.0
-    if held.device_type in HEAT and old == held.default and new.mode == "block":
-        return SAME_STORED_S / SAME_BLOCK_S if full_w is not None else 1.0
-    by_w, alike = abs(new.power_w - old.power_w), old.mode == new.mode
-    if _phases(old) != _phases(new) and alike:
-        return 1.0
-    if alike and by_w <= _drift_w(held.device_type):
-        return 0.0
-    counts = alike or {old.mode, new.mode} <= OF_A_POWER
-    return by_w / full_w if full_w is not None and counts else 1.0
-
-
-def _phases(command: ScheduleSlot | DefaultCommand) -> int | None:
-    return command.phases if isinstance(command, ScheduleSlot) else None
-
-
-def _drift_w(device_type: DeviceType) -> int:
-    # The power of a store is cut to fit what is left to fill: readings move it a little each time.
-    stores = device_type in (DeviceType.BATTERY, *HEAT)
-    return STORAGE_DRIFT_W if stores else LOAD_DRIFT_W
-
-
-def _moves_as_a_whole(one: _Stretch, other: _Stretch) -> bool:
+def _moves_as_a_whole(one: Stretch, other: Stretch) -> bool:
     lengths = one.end - one.start, other.end - other.start
     opposite = one.more != other.more
     return opposite and max(lengths) <= SAME_RUN_S and abs(lengths[0] - lengths[1]) <= SAME_EDGE_S
 
 
-def _drift_s(one: _Stretch, wanted: Schedule, now: int, *, by_energy: bool) -> float:
+def _at_one_price(one: Stretch, other: Stretch, wanted: Schedule) -> bool:
+    """Does it take a little sooner or later, at the same price, what it takes?
+
+    Of the cells of an hour each is as good for the one with less than full power.
+    """
+    if wanted.device_type in HEAT or one.price is None or one.price != other.price:
+        return False
+    return one.more != other.more and abs(one.worth_s - other.worth_s) <= SAME_RUN_S
+
+
+def _drift_s(one: Stretch, wanted: Schedule, now: int, *, by_energy: bool) -> float:
     """How much of a change is none yet."""
     drift_s: float = SAME_RUN_S if by_energy else SAME_EDGE_S
     ready_by = wanted.goal.ready_by

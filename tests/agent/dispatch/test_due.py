@@ -138,6 +138,7 @@ def test_seconds_before_an_edge_nothing_is_moved_for_their_sake() -> None:
         return needs_publishing(held, told(PUMP, *slots, now=now), now, BY_ENERGY)
 
     assert not due((HOUR - 310, 3 * HOUR, "boost", 3000))
+    assert not due((HOUR - 310, HOUR + 240, "block", 0), (HOUR + 240, 3 * HOUR, "boost", 3000))
     assert due((HOUR - 310, 2 * HOUR, "boost", 3000))
     assert due((2 * HOUR, 3 * HOUR, "boost", 3000))
 
@@ -164,6 +165,24 @@ def test_where_nothing_is_shared_out_a_power_counts_with_its_energy(
     wanted = told(CAR, slots[0], (2700, HOUR, "charge", watts), ready_by=NOW + ready_by)
     assert needs_publishing(held, wanted, NOW + 2400, BY_ENERGY) is due
     assert needs_publishing(held, wanted, NOW + 2400, BY_POWER) is (abs(watts - 8500) > 100)
+
+
+def test_of_cells_at_one_price_each_is_as_good_for_the_one_with_less() -> None:
+    full, part = 11_000, 4000
+
+    def charges(*watts: int, prices: tuple[str, ...] = ("0.1", "0.1", "0.1")) -> Schedule:
+        made = told(CAR, *((k * 900, k * 900 + 900, "charge", w) for k, w in enumerate(watts)))
+        priced = zip(made.slots, prices, strict=True)
+        slots = tuple(dataclasses.replace(slot, price=Decimal(price)) for slot, price in priced)
+        return dataclasses.replace(made, slots=slots)
+
+    held, dearer_last = charges(full, full, part), ("0.1", "0.1", "0.2")
+    assert not needs_publishing(held, charges(full, part, full), NOW, BY_ENERGY)
+    assert needs_publishing(held, charges(full, part, full), NOW, BY_POWER)
+    assert needs_publishing(held, charges(full, part, part), NOW, BY_ENERGY)
+    held = charges(full, full, part, prices=dearer_last)
+    wanted = charges(full, part, full, prices=dearer_last)
+    assert needs_publishing(held, wanted, NOW, BY_ENERGY)
 
 
 def test_what_a_store_takes_too_long_it_need_not_take_later() -> None:

@@ -162,7 +162,7 @@ async def _on_new_rates(rooms: Rooms) -> None:
         await rooms.rate_cache.current.newer_than(seen)
         seen = rooms.rate_cache.current.version
         rooms.publisher.rates_changed()
-        rooms.controller.wake()
+        rooms.controller.on_rates()
 
 
 async def _on_clock_trusted(rooms: Rooms) -> None:

@@ -26,10 +26,12 @@ from agent.control.schedule_maker import ScheduleMaker, part_of
 from agent.control.site import Site
 from agent.control.timed_planner import TimedPlanner
 from agent.dispatch.dispatcher import Dispatcher, Wanted
+from agent.dispatch.due import Leeway
 from agent.dispatch.outbox import LARGE, Outbox
 from agent.energy.instants import from_unix, to_unix_ceil, to_unix_floor
 from agent.energy.plan import Plan
 from agent.energy.profile import DeviceProfile
+from agent.energy.rates import Direction, Rates, same_ahead
 from agent.energy.situation import Site as HouseSite
 from agent.energy.situation import Situation
 from agent.energy.view import Planned
@@ -99,6 +101,7 @@ class Controller:
     on_turn: Callable[[str], None] = lambda part: None
     _plan: Plan | None = field(default=None, init=False)
     _in_force: PlansInForce = field(default_factory=PlansInForce, init=False)
+    _rates: Mapping[Direction, Rates] | None = field(default=None, init=False)
     _prices: PriceForecast | None = field(default=None, init=False)
     _situation: Situation | None = field(default=None, init=False)
     _plan_published: bool = field(default=False, init=False)
@@ -126,6 +129,12 @@ class Controller:
         """Something has changed for every device (prices, the clock): plan again at once."""
         self._user_triggered |= set(self.devices)
         self._plan_again(self.clock.now())
+
+    def on_rates(self) -> None:
+        """An answer of the tariff source, which may bring nothing new."""
+        before, self._rates = self._rates, self.site.rates.current.value
+        if before is None or not same_ahead(before, self._rates, self.clock.now()):
+            self.wake()
 
     def on_change(self, device: str, user_triggered: bool) -> None:
         """A device said something that matters; one of them causes a plan every few seconds."""
@@ -388,9 +397,13 @@ class Controller:
             urgent = device in cycle.urgent
             # Under a limit the others need to know what it leaves.
             tapers = not (asked or self.site.limited) and model.tapering_w(now) is not None
-            wanted[device] = Wanted(
-                schedule, urgent=urgent, ignore_drift=not asked, settles=shared, tapers=tapers
+            leeway = Leeway(
+                ignore_drift=not asked,
+                settles=shared,
+                tapers=tapers,
+                by_energy=not self.site.limited,
             )
+            wanted[device] = Wanted(schedule, urgent=urgent, leeway=leeway)
         issued = self.dispatcher.issue(wanted, to_unix_ceil(now), self.limits.headroom(now))
         # What a person asked for is still urgent when the others have made room.
         self._urgent |= cycle.urgent & self.dispatcher.waiting_for_headroom

@@ -10,6 +10,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from agent.contracts.text import read_member
+from agent.dispatch.due import EXACTLY, Leeway, needs_publishing
 from agent.dispatch.finish import finished, without_restart
 from agent.dispatch.limit import ANSWERS_WITHIN_S, Published, curtailed, granted, takes_less
 from agent.dispatch.limit_proof import LimitProof
@@ -17,11 +18,7 @@ from agent.dispatch.outbid import Outbid
 from agent.dispatch.outbox import Outbox, device_lane
 from agent.dispatch.phases import PhaseHistory, carried_on, with_phases
 from agent.dispatch.revisions import Revisions
-from agent.dispatch.schedules import (
-    describe_schedule,
-    needs_publishing,
-    setpoint_at,
-)
+from agent.dispatch.schedules import describe_schedule, setpoint_at
 from agent.dispatch.setpoints import SetpointSender
 from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.profile import DeviceProfile
@@ -48,18 +45,11 @@ REVISION_EVERY_S = 6
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A schedule that a device should hold.
-
-    `urgent`: a person asked, or a limit came. `ignore_drift`: only metering moved it. `settles`:
-    it was planned with others, so that what it does later changes with every plan. `tapers`: it
-    takes less and less as it gets full, so that its end moves with every plan.
-    """
+    """A schedule that a device should hold. `urgent`: a person asked, or a limit came."""
 
     schedule: Schedule
     urgent: bool = False
-    ignore_drift: bool = False
-    settles: bool = False
-    tapers: bool = False
+    leeway: Leeway = EXACTLY
 
 
 @dataclass(slots=True)
@@ -298,14 +288,8 @@ class Dispatcher:
 
     def _is_due(self, item: Wanted, schedule: Schedule, now: int, *, anyhow: bool = False) -> bool:
         """Is it another than the device holds? `anyhow`: also where such a change could wait."""
-        return needs_publishing(
-            self.held(schedule.device),
-            schedule,
-            now,
-            ignore_drift=item.ignore_drift and not anyhow,
-            settles=item.settles and not anyhow,
-            tapers=item.tapers and not anyhow,
-        )
+        leeway = EXACTLY if anyhow else item.leeway
+        return needs_publishing(self.held(schedule.device), schedule, now, leeway)
 
     def _waits_to(self, device: str, now: int) -> int | None:
         """When the device may have its next revision, where that is not now."""

@@ -6,7 +6,6 @@ The rules are those of the wire contract's section 2 ("what we owe it").
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from agent.dispatch.blocks import BlockHistory, limited_blocks
@@ -14,8 +13,6 @@ from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.plan import DevicePlan
 from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import (
-    HEAT,
-    DeviceType,
     Schedule,
     ScheduleSlot,
     Setpoint,
@@ -28,26 +25,6 @@ from agent.home.planning_input import Override, PlanningInput
 # Device clocks are slow: what holds now must have begun, by their clock too.
 CLOCK_SLACK_S = 300
 SHORTEST_VALIDITY_S = 24 * 3600
-RENEW_BELOW_S = 12 * 3600
-# What was cut follows while at least so much of the schedule is left.
-FOLLOWS_BEFORE_S = 2 * 3600 + 900
-WORTH_RENEWING_S = 3600
-# Edges that move less than this are not worth a new revision: metering is not that exact.
-SAME_EDGE_S = 60
-# A run that has all it needs seconds before its end is not ended anew.
-ENDS_ANYWAY_S = 30
-# A run that moves no further as a whole is the same to the planner, to which it costs nothing; told
-# each time, it would creep on from there.
-SAME_RUN_S = 120
-# Far ahead an edge may drift more before it is told: a tenth of the way there, at most this.
-FAR_EDGE_S = 900
-STORAGE_DRIFT_W = LIMIT_DRIFT_W = 300
-# What a load is told by the watt so that it has its energy to the second.
-LOAD_DRIFT_W = 100
-# What comes sooner than this is told when it changes, however new the schedule is.
-SOON_S = 1800
-# Where one takes less and less, how its slot goes on is told when its end is so near.
-TAPERS_TOLD_S = 600
 SIX_DIGITS = Decimal("1e-6")
 NEVER_BLOCKED = BlockHistory()
 
@@ -128,114 +105,6 @@ def _apply_override(
     elif profile.pause_mode != profile.default.mode:
         out.append(ScheduleSlot(now, until, profile.pause_mode, 0, ZERO, None, override.reason))
     out += [replace(slot, start=max(slot.start, until)) for slot in planned if slot.end > until]
-    return out
-
-
-def needs_publishing(
-    held: Schedule | None,
-    wanted: Schedule,
-    now: int,
-    *,
-    ignore_drift: bool = False,
-    settles: bool = False,
-    tapers: bool = False,
-) -> bool:
-    """Is a new revision due: would the device do something else, or does its schedule run out?
-
-    `ignore_drift`: nothing was asked or plugged, so what moved is only what metering made of it.
-    `settles`: of many plans that are nearly as good as each other, and of which the next reading
-    makes another one the best, only what comes soon counts: half as far ahead as it stands already.
-    `tapers`: it takes less and less; the slot under way stands until it is about to end.
-    """
-    if held is None:
-        return True
-    if (held.default, held.offline, held.device_type) != (
-        wanted.default,
-        wanted.offline,
-        wanted.device_type,
-    ):
-        return True
-    left, longer = held.valid_until - now, wanted.valid_until - held.valid_until
-    if left < RENEW_BELOW_S and longer >= WORTH_RENEWING_S:
-        return True
-    if left < FOLLOWS_BEFORE_S and longer >= SAME_EDGE_S:
-        return True
-    # The power of a store is cut to fit what is left to fill: readings move it a little each time.
-    stores = wanted.device_type in (DeviceType.BATTERY, *HEAT)
-    power_drift_w = (STORAGE_DRIFT_W if stores else LOAD_DRIFT_W) if ignore_drift else 0
-    until = min(held.valid_until, wanted.valid_until)
-    if ignore_drift and settles:
-        until = min(until, now + max(SOON_S, (now - held.issued_at) // 2))
-    if tapers:
-        under_way = held.slot_at(now)
-        if under_way is not None and under_way.power_w > 0 and under_way.end > now + TAPERS_TOLD_S:
-            return False
-        until = min(until, now + TAPERS_TOLD_S)
-    if ignore_drift and wanted.device_type is DeviceType.PV_INVERTER:
-        return _limits_differ(held, wanted, now, until)
-    old = _remaining_slots(held, now, until, power_drift_w)
-    new = _remaining_slots(wanted, now, until, power_drift_w)
-    if ignore_drift and old and old[0].end <= now + ENDS_ANYWAY_S:
-        ends_sooner = not new or new[0].start >= old[0].end
-        old = old[1:] if ends_sooner else old
-    if len(old) != len(new):
-        return True
-    return any(
-        (a.mode, a.phases) != (b.mode, b.phases)
-        or abs(a.power_w - b.power_w) > power_drift_w
-        or _differs(
-            (max(a.start, now), a.end), (max(b.start, now), b.end), now, ignore_drift=ignore_drift
-        )
-        for a, b in zip(old, new, strict=True)
-    )
-
-
-def _limits_differ(held: Schedule, wanted: Schedule, now: int, until: int) -> bool:
-    """An inverter's limits follow what the house is expected to draw, by the hour and a little."""
-    slots = (*held.slots, *wanted.slots)
-    inside = {edge for slot in slots for edge in (slot.start, slot.end) if now < edge < until}
-    for start, end in pairwise(sorted({now, until, *inside})):
-        old, new = held.slot_at(start) or held.default, wanted.slot_at(start) or wanted.default
-        far = abs(old.power_w - new.power_w) > LIMIT_DRIFT_W or old.mode != new.mode
-        if far and end - start > SAME_EDGE_S:
-            return True
-    return False
-
-
-def _differs(old: tuple[int, int], new: tuple[int, int], now: int, *, ignore_drift: bool) -> bool:
-    """Whether a run begins or ends elsewhere, and not only a little earlier or later as a whole."""
-    first, last = new[0] - old[0], new[1] - old[1]
-    as_a_whole = abs(first - last) <= SAME_EDGE_S and max(abs(first), abs(last)) <= SAME_RUN_S
-    if ignore_drift and as_a_whole:
-        return False
-    return any(_moved(a, b, now, ignore_drift=ignore_drift) for a, b in zip(old, new, strict=True))
-
-
-def _moved(old: int, new: int, now: int, *, ignore_drift: bool) -> bool:
-    drift = SAME_EDGE_S
-    if ignore_drift:
-        drift = max(drift, min(FAR_EDGE_S, (min(old, new) - now) // 10))
-    return abs(old - new) > drift
-
-
-def _remaining_slots(
-    schedule: Schedule, now: int, until: int, power_drift_w: int
-) -> list[ScheduleSlot]:
-    """Slots between now and `until`, touching ones of equal mode and nearly equal power as one."""
-    out: list[ScheduleSlot] = []
-    for slot in schedule.slots:
-        if slot.end <= now or slot.start >= until:
-            continue
-        last = out[-1] if out else None
-        if (
-            last is not None
-            and last.end == slot.start
-            and (last.mode, last.phases) == (slot.mode, slot.phases)
-            and abs(last.power_w - slot.power_w) <= power_drift_w
-        ):
-            out[-1] = replace(last, end=min(slot.end, until))
-        else:
-            out.append(replace(slot, end=min(slot.end, until)))
     return out
 
 

@@ -1,6 +1,6 @@
 """Rates: what a kWh costs when, over half-open spans."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -60,6 +60,24 @@ class Rates:
             if rate.start <= when < rate.end:
                 return rate
         return None
+
+
+def same_ahead(
+    old: Mapping[Direction, Rates], new: Mapping[Direction, Rates], now: datetime
+) -> bool:
+    """Whether both say the same of what is to come, whenever they were fetched."""
+
+    def ahead(rates: Mapping[Direction, Rates]) -> dict[Direction, object]:
+        return {
+            direction: (
+                one.currency,
+                one.timezone,
+                [rate for rate in one.rates if rate.end > now],
+            )
+            for direction, one in rates.items()
+        }
+
+    return ahead(old) == ahead(new)
 
 
 def merged(rates: Iterable[Rate]) -> Sequence[Rate]:

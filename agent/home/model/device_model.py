@@ -11,7 +11,7 @@ from agent.energy.instants import from_unix
 from agent.energy.readings import Acknowledgement, AckStatus, Reading, Unreadable, Value
 from agent.energy.schedule import NOTHING_SHARE, Schedule
 from agent.energy.sentences import sentence
-from agent.home.model.commanded import CommandedSpan
+from agent.home.model.commanded import OBEYS_WITHIN, CommandedSpan
 from agent.home.model.counter_watch import MOVES_WITHIN
 from agent.home.model.device_clock import DeviceClock
 from agent.home.model.doubts import Doubts
@@ -145,11 +145,13 @@ class DeviceModel:
 
     def tapering_w(self, now: datetime) -> float | None:
         """What a nearly full car still takes of what it was told; None where it takes all."""
-        soc, asked_w = self.soc_percent(now), self.meter.commanded_w(now)
+        soc, power = self.soc_percent(now), self.meter.power
         nearly_full = soc is not None and soc >= TAPER_FROM_PERCENT
-        if not (self.traits.has_stays and nearly_full and asked_w > 0 and self.meter.reports(now)):
+        if not (self.traits.has_stays and nearly_full and power and self.meter.reports(now)):
             return None
-        taken_w = self.meter.power_w(now)
+        # What it told as it was told to take more says nothing of what it can take.
+        asked = self.meter.commanded_w(now), self.meter.commanded_w(power[1] - OBEYS_WITHIN)
+        taken_w, asked_w = self.meter.power_w(now), min(asked)
         takes = taken_w >= ON_POWER_FRACTION * self.traits.max_power_w
         return taken_w if takes and taken_w < LESS_SHARE * asked_w else None
 

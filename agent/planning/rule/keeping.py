@@ -140,8 +140,15 @@ def _flexible(
 
 
 def _take_back(device: ScaledDevice, own: dict[int, Segment], index: int, above: int) -> None:
-    """What whole seconds at its least power bring above a demand, from where it has more power."""
+    """What whole seconds at its least power bring above a demand, from where it has more power.
+
+    Where they come late, from what comes late: it misses enough as it is.
+    """
+    deadline = device.demands[index].deadline
+    late = any(one.demand == index and one.start >= deadline for one in own.values())
     for k, one in list(own.items()):
+        if late and one.start < deadline:
+            continue
         seconds = one.end - one.start
         less = min(above // seconds, one.power - device.min_power)
         if one.demand == index and less > 0:

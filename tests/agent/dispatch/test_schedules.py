@@ -1,14 +1,10 @@
 """The schedule that a device gets, and when a new revision is due."""
 
-import dataclasses
 from decimal import Decimal
-
-import pytest
 
 from agent.dispatch.finish import finished
 from agent.dispatch.schedules import (
     ScheduleContext,
-    needs_publishing,
     next_revision,
     schedule_for,
     setpoint_at,
@@ -120,94 +116,6 @@ def test_offline_rules_are_safe_for_each_kind() -> None:
     assert (PUMP.offline.mode, PUMP.default.mode) == ("normal", "normal")
     assert LOAD.offline.mode == "release"
     assert (DISHES.offline.mode, DISHES.default.mode) == ("idle", "idle")
-
-
-@pytest.mark.parametrize(
-    ("after", "spans", "due"),
-    [
-        (0, ((HOUR, 2 * HOUR, 11_000),), False),
-        (300, ((HOUR + 60, 2 * HOUR - 60, 11_000),), False),
-        (0, ((HOUR + 61, 2 * HOUR, 11_000),), True),
-        (0, ((HOUR, 2 * HOUR, 7400),), True),
-        (0, (), True),
-        (0, ((HOUR, 2 * HOUR, 11_000), (3 * HOUR, 4 * HOUR, 11_000)), True),
-        # a price edge inside a run is no change for the device
-        (0, ((HOUR, HOUR + 1800, 11_000), (HOUR + 1800, 2 * HOUR, 11_000)), False),
-        # half of the run is over, the rest is as it was
-        (HOUR + 1800, ((HOUR + 1800, 2 * HOUR, 11_000),), False),
-        # all of it is over
-        (3 * HOUR, (), False),
-    ],
-)
-def test_a_revision_is_due_when_the_device_would_do_something_else(
-    after: int, spans: tuple[tuple[int, int, int], ...], due: bool
-) -> None:
-    held = schedule(None, (HOUR, 2 * HOUR, 11_000))
-    assert needs_publishing(held, schedule(None, *spans, now=NOW + after), NOW + after) is due
-
-
-@pytest.mark.parametrize(
-    ("spans", "due"),
-    [
-        # it has all it needs; it needs some seconds more; it lacks five minutes; it waits a while
-        ((), False),
-        (((-10, 30, 11_000),), False),
-        (((-10, 290, 11_000),), True),
-        (((600, 900, 11_000),), True),
-    ],
-)
-def test_seconds_before_its_end_a_run_is_only_told_to_go_on(
-    spans: tuple[tuple[int, int, int], ...], due: bool
-) -> None:
-    now = NOW + HOUR - 10
-    held = schedule(None, (0, HOUR, 11_000))
-    shifted = [(HOUR + start, HOUR + end, power) for start, end, power in spans]
-    wanted = schedule(None, *shifted, now=now)
-    assert needs_publishing(held, wanted, now, ignore_drift=True) is due
-
-
-def test_a_revision_is_due_when_less_than_twelve_hours_are_left() -> None:
-    held = schedule()
-    later = dataclasses.replace(held, valid_until=held.valid_until + 48 * HOUR)
-    assert not needs_publishing(held, later, NOW + 36 * HOUR)
-    assert needs_publishing(held, later, NOW + 36 * HOUR + 1)
-    # what was cut and reaches only a little further follows two hours before the end
-    little = dataclasses.replace(held, valid_until=held.valid_until + 600)
-    assert not needs_publishing(held, little, NOW + 45 * HOUR)
-    assert needs_publishing(held, little, NOW + 46 * HOUR)
-
-
-def test_a_plan_for_later_that_others_share_may_change_before_it_is_told() -> None:
-    """Half as far ahead as the schedule stands already, and half an hour at least."""
-    soon, later, elsewhere = (0, 1800, 5000), (5 * HOUR, 6 * HOUR, 5000), (7 * HOUR, 8 * HOUR, 5000)
-    held = schedule(None, soon, later)
-
-    def due(after: int, *spans: tuple[int, int, int], settles: bool = True) -> bool:
-        made, now = schedule(None, *spans, now=NOW + after), NOW + after
-        return needs_publishing(held, made, now, ignore_drift=True, settles=settles)
-
-    assert not due(600, soon, elsewhere)
-    assert due(600, soon, elsewhere, settles=False)
-    assert not due(HOUR, soon, elsewhere)
-    assert not due(3 * HOUR, elsewhere)
-    assert due(3 * HOUR + 1260, elsewhere)
-    assert due(60, (0, 1200, 5000), later)
-    assert due(600, later)
-    assert needs_publishing(held, schedule(None, soon, elsewhere), NOW, settles=True)
-
-
-def test_the_slot_of_one_that_takes_less_and_less_stands_until_it_is_about_to_end() -> None:
-    held = schedule(None, (0, HOUR, 11_000))
-
-    def due(after: int, *spans: tuple[int, int, int]) -> bool:
-        made, now = schedule(None, *spans, now=NOW + after), NOW + after
-        return needs_publishing(held, made, now, ignore_drift=True, tapers=True)
-
-    longer, other = (0, HOUR + 1800, 11_000), (2 * HOUR, 3 * HOUR, 11_000)
-    assert not due(2400, longer)
-    assert not due(2400, other)
-    assert due(3100, longer)
-    assert not due(3100, (0, HOUR, 11_000), other)
 
 
 def test_revisions_only_grow_whatever_the_clock_says() -> None:

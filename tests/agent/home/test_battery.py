@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agent.contracts.schedule import compact_document, setpoint_document
+from agent.dispatch.due import Leeway, needs_publishing
 from agent.dispatch.finish import finished
-from agent.dispatch.schedules import ScheduleContext, needs_publishing, schedule_for, setpoint_at
+from agent.dispatch.schedules import ScheduleContext, schedule_for, setpoint_at
 from agent.energy.instants import to_unix_floor
 from agent.energy.plan import DevicePlan, Engine, Slot, Status
 from agent.energy.readings import Reading
@@ -230,8 +231,12 @@ def test_a_pause_holds_it_for_as_long_as_was_asked() -> None:
 def test_a_power_that_readings_have_moved_a_little_is_no_new_revision() -> None:
     one = battery()
     old = made(one, (0, HOUR, 3000, "charge"))
-    assert not needs_publishing(old, made(one, (0, HOUR, 3200, "charge")), NOW, ignore_drift=True)
-    assert needs_publishing(old, made(one, (0, HOUR, 3400, "charge")), NOW, ignore_drift=True)
+    assert not needs_publishing(
+        old, made(one, (0, HOUR, 3200, "charge")), NOW, Leeway(ignore_drift=True)
+    )
+    assert needs_publishing(
+        old, made(one, (0, HOUR, 3400, "charge")), NOW, Leeway(ignore_drift=True)
+    )
     assert needs_publishing(old, made(one, (0, HOUR, 3200, "charge")), NOW)
 
 

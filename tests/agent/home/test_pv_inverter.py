@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agent.contracts.schedule import compact_document
-from agent.dispatch.schedules import ScheduleContext, needs_publishing, schedule_for, setpoint_at
+from agent.dispatch.due import Leeway, needs_publishing
+from agent.dispatch.schedules import ScheduleContext, schedule_for, setpoint_at
 from agent.energy.instants import from_unix
 from agent.energy.plan import Plan
 from agent.energy.profile import DeviceProfile
@@ -168,8 +169,8 @@ def test_a_little_more_or_less_is_no_new_revision() -> None:
     held, little, much = (
         schedule(profile, situation([(4000, use, "-0.02")])) for use in (800, 900, 1400)
     )
-    assert not needs_publishing(held, little, NOW, ignore_drift=True)
-    assert needs_publishing(held, much, NOW, ignore_drift=True)
+    assert not needs_publishing(held, little, NOW, Leeway(ignore_drift=True))
+    assert needs_publishing(held, much, NOW, Leeway(ignore_drift=True))
 
 
 @pytest.mark.parametrize("body", [{"mode": "boost"}, {"price_cap": 0.1}, {"start": True}])

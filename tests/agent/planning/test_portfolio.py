@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agent.energy.plan import Engine as EngineName
 from agent.energy.plan import Status
-from agent.energy.situation import Planner, PowerSpan, PreviousPlan, Situation
+from agent.energy.situation import Planner, PowerSpan, PreviousPlan, Site, Situation
 from agent.planning import make_plan
 from agent.planning.candidates import clipped_incumbent
 from agent.planning.engine import Deadline, Proposal
@@ -91,6 +91,19 @@ def test_the_plan_in_force_goes_on_where_more_is_needed_than_before() -> None:
     old = clipped_incumbent(problem_of(situation), Deadline.never())
     assert old is not None
     assert [(one.start, one.end) for one in old["load"]] == [(HOUR, 4 * HOUR)]
+
+
+def test_what_whole_seconds_bring_too_much_after_a_deadline_is_not_missed_before_it() -> None:
+    """Coupled, a run at its least power for whole seconds gives a little more than is lacking."""
+    car = load(demand(2.000001, 2), min_power_w=Decimal(900))
+    situation = house([0.3] * 4, car, site=Site(import_limit_w=Decimal(5000)))
+    slots = (PowerSpan(NOW, NOW + 2 * HOUR, Decimal(1000)),)
+    planner = Planner(change_cost=Decimal("0.01"), previous=(PreviousPlan("load", slots),))
+    old = clipped_incumbent(problem_of(replace(situation, planner=planner)), Deadline.never())
+    assert old is not None
+    in_time = [one for one in old["load"] if one.end <= 2 * HOUR]
+    assert sum(one.end - one.start for one in in_time) == 2 * HOUR
+    assert {one.power for one in in_time} == {1_000_000}
 
 
 @st.composite

@@ -256,6 +256,17 @@ def test_a_full_car_that_takes_no_more_is_no_fault() -> None:
     assert model.problems(NOW + 60 * MINUTE) == []
 
 
+def test_what_it_told_as_it_was_given_more_is_no_sign_that_it_is_nearly_full() -> None:
+    model = car()
+    say(model, 0, plugged=True, soc_percent=84.0)
+    model.told(schedule((1, 10, 3000), (10, 60, 7400)), NOW)
+    for minute, power_w, soc_percent in ((4, 2950.0, 85.2), (10, 2950.0, 86.0)):
+        say(model, minute, power_w=power_w, soc_percent=soc_percent)
+        assert model.tapering_w(NOW + minute * MINUTE) is None
+    say(model, 15, power_w=5000.0, soc_percent=87.0)
+    assert model.tapering_w(NOW + 15 * MINUTE) == 5000
+
+
 def test_one_that_had_nothing_to_tell_while_it_was_off_is_no_fault_as_it_goes_on() -> None:
     model = car()
     say(model, 0, plugged=True, power_w=0.0)

@@ -33,12 +33,13 @@ from agent.home.grid_limit import (
     FOR_EVER,
     UNLIMITED_W,
     GridLimit,
-    HeardLimits,
     from_stored,
     heard_before,
+    lower_of,
     read_limit,
     stored_text,
 )
+from agent.home.heard_limits import HeardLimits, Standing
 from agent.home.kinds import KINDS
 from agent.home.planning_input import PlanningContext
 from agent.home.requests import check_length, echoed_id
@@ -97,6 +98,7 @@ class Site:
     _limit_taken: bool = field(default=False, init=False)
     _limit_waiting: bytes | None = field(default=None, init=False)
     _heard: HeardLimits = field(default_factory=HeardLimits, init=False)
+    _stored_limit: str | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.outdoor = Outdoor(self.config.site, self.clock)
@@ -226,50 +228,58 @@ class Site:
 
     def _receive_limit(self, payload: bytes, *, retained: bool = False) -> None:
         """The first at once, a flood a second later and only the newest of it."""
-        if retained and self._heard.is_outdated(payload):
-            return
-        self._heard.note(payload)
-        loop = asyncio.get_running_loop()
-        if self._limit_taken:
+        doubtful = False
+        if retained:
+            doubtful = self._heard.hand_out(payload) is Standing.DOUBTFUL
+        else:
+            self._heard.note(payload)
+        if self._limit_taken and not doubtful:
             self._limit_waiting = payload
             self.health.count("limits_put_off")
             return
-        self._limit_taken = True
-        loop.call_later(LIMITS_EVERY_S, self._next_limit)
-        self._take_limit(payload)
+        self._take_limit(payload, doubtful=doubtful)
 
     def _next_limit(self) -> None:
         self._limit_taken = False
         waiting, self._limit_waiting = self._limit_waiting, None
         if waiting is not None:
             try:
-                self._receive_limit(waiting)
+                self._take_limit(waiting, doubtful=False)
             except Malformed as error:
                 log.warning("%s", error)
 
-    def _take_limit(self, payload: bytes) -> None:
+    def _take_limit(self, payload: bytes, *, doubtful: bool) -> None:
+        """`doubtful`: it may be older than what holds, so that it can only make that stricter."""
+        self._limit_taken = True
+        asyncio.get_running_loop().call_later(LIMITS_EVERY_S, self._next_limit)
         now = self.clock.now()
         failsafe = self.config.site.failsafe_limit_w
         try:
             new = read_limit(payload, self.topics.site_limit, now, failsafe)
         except Malformed as error:
+            if doubtful:
+                return
             self._unreadable = joined(
                 (error.sentence, sentence("the last known limit holds to its end"))
             )
             self.judge_limit(now)
             raise
-        self._unreadable = ""
-        if new == self._grid:
+        second, allowance_w, old = to_unix_floor(now), self._dim_allowance_w, self._grid
+        stricter = _is_stricter(old.steps(allowance_w), new.steps(allowance_w), second)
+        if doubtful:
+            new = lower_of(old, new, second, allowance_w) if stricter else old
+        else:
+            self._unreadable = ""
+        text = stored_text(new, self._heard)
+        if text != self._stored_limit:
+            self._stored_limit = text
+            self.store.save_grid_limit(text)
+        if new == old:
             self.judge_limit(now)
             return
-        old = self._grid
         self._grid = new
-        self.store.save_grid_limit(stored_text(new, self._heard))
         self.judge_limit(now)
-        second = to_unix_floor(now)
         self.limit_log.received(now, self.grid_limit_w(now))
-        allowance_w = self._dim_allowance_w
-        stricter = _is_stricter(old.steps(allowance_w), new.steps(allowance_w), second)
         text = sentence("the limit has changed")
         if stricter:
             text = sentence("a stricter limit is obeyed at once")

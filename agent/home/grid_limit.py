@@ -3,24 +3,23 @@
 The rules are those of the wire contract's section 2a.
 """
 
-import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 from agent.contracts.text import UNREADABLE, finite
 from agent.energy.instants import parse_instant, to_unix_ceil, to_unix_floor
-from agent.energy.steps import Steps
+from agent.energy.steps import Steps, combined
 from agent.errors import Malformed
 from agent.home.controllable import DIM_W, allowed_w
+from agent.home.heard_limits import HeardLimits
 
 MAX_BYTES = 8192
 MAX_WINDOWS = 200
 MAX_W = 1_000_000
-MOST_HEARD = 64
 # Unlimited, as a number that adds and compares.
 UNLIMITED_W = 1e9
 FOR_EVER = 2**33
@@ -132,47 +131,20 @@ def _when(value: object, key: str, topic: str) -> datetime:
     raise Malformed(f"{topic}: {key}: expected an instant such as 2026-01-16T10:00:00Z")
 
 
-@dataclass(slots=True)
-class HeardLimits:
-    """The last messages, so that one which the broker kept is known when it is handed out again.
-
-    Of two senders only one may have his messages kept: what the broker then gives at each connect
-    is no news, however much has been said since.
-    """
-
-    digests: list[str] = field(default_factory=list)
-
-    def note(self, payload: bytes) -> None:
-        digest = _digest(payload)
-        if digest in self.digests:
-            self.digests.remove(digest)
-        self.digests = [*self.digests[1 - MOST_HEARD :], digest]
-
-    def is_outdated(self, payload: bytes) -> bool:
-        """Was it heard before, and another one since?"""
-        return _digest(payload) in self.digests[:-1]
-
-
-def _digest(payload: bytes) -> str:
-    return hashlib.sha256(payload).hexdigest()[:16]
-
-
 def stored_text(limit: GridLimit, heard: HeardLimits) -> str:
     """What a message said, for the store; `from_stored` and `heard_before` read it back."""
     windows = [[window.start, window.end, window.import_w] for window in limit.windows]
     told = {
         "windows": windows,
         "told_failsafe_w": limit.told_failsafe_w,
-        "heard": heard.digests,
+        **heard.to_stored(),
     }
     return json.dumps(told, separators=(",", ":"))
 
 
 def heard_before(text: str) -> HeardLimits:
     """Of a stored text that `from_stored` has read."""
-    found = json.loads(text).get("heard")
-    digests = found if isinstance(found, list) else []
-    return HeardLimits([item for item in digests if isinstance(item, str)][-MOST_HEARD:])
+    return HeardLimits.from_stored(json.loads(text))
 
 
 def from_stored(text: str, failsafe_w: float | None) -> GridLimit:
@@ -190,6 +162,19 @@ def from_stored(text: str, failsafe_w: float | None) -> GridLimit:
     if any(w.end <= w.start for w in windows) or not all(0 <= p <= MAX_W for p in powers):
         raise ValueError("a limit that cannot be")
     return _with_failsafe(windows, failsafe_w, told)
+
+
+def lower_of(one: GridLimit, other: GridLimit, now: int, dim_allowance_w: float) -> GridLimit:
+    """The stricter of both at each instant from `now` on, under the same config."""
+    both = combined(
+        [one.steps(), other.steps()],
+        lambda pair: min(pair, key=lambda watts: allowed_w(watts, dim_allowance_w)),
+    )
+    end = max((w.end for limit in (one, other) for w in limit.windows), default=now)
+    windows = tuple(LimitWindow(a, b, power) for a, b, power in pieces(both, now, end))
+    told = [limit.told_failsafe_w for limit in (one, other) if limit.told_failsafe_w is not None]
+    configured = one.failsafe_w if one.told_failsafe_w is None else other.failsafe_w
+    return _with_failsafe(windows, configured, min(told, default=None))
 
 
 def pieces(limit: Steps, start: int, end: int) -> Sequence[tuple[int, int, float]]:

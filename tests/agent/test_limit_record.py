@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from agent.clock import SteppedClock
@@ -188,3 +188,58 @@ def test_a_kept_limit_that_the_broker_gives_again_replaces_no_newer_one() -> Non
 
     home = run_virtual(run, START)
     assert read_limits(home.store)[-1].limit_w == 9000
+
+
+DIMMED, FREE = {"import_w": 4500}, {"import_w": 11_500}
+
+
+def lives(said: Sequence[tuple[object, bool, bool]]) -> list[float | None]:
+    """What holds after each message, each in a life of its own: (content, kept by the broker, said
+    before that life begins)."""
+    held: list[float | None] = []
+
+    async def run(clock: SteppedClock) -> None:
+        async with FlatPeakSandbox(clock) as sandbox:
+            home = Home(clock, sandbox)
+            config, end = home.config(DEVICES), START
+
+            def publish(body: object, retain: bool) -> None:
+                home.broker.publish(f"{BASE}/site/limit", json.dumps(body), retain=retain)
+
+            for body, retain, unheard in said:
+                if unheard:
+                    publish(body, retain)
+                else:
+                    asyncio.get_running_loop().call_later(30, publish, body, retain)
+                end += timedelta(minutes=1)
+                await home.run(config, end)
+                newest = read_limits(home.store)
+                held.append(newest[-1].limit_w if newest else None)
+
+    run_virtual(run, START)
+    return held
+
+
+def test_a_stricter_limit_said_while_nobody_listened_is_obeyed_though_said_before() -> None:
+    said = [(DIMMED, True, False), (FREE, True, False), (DIMMED, True, True), (FREE, True, False)]
+    assert lives([*said, (DIMMED, True, True)]) == [4500, 11_500, 4500, 11_500, 4500]
+
+
+def test_what_was_kept_before_does_not_hide_what_is_kept_now() -> None:
+    """One sender, each of its two words kept: the dimming that was seen kept is over."""
+    said = [(FREE, True, False), (DIMMED, True, False), (DIMMED, True, True), (FREE, True, True)]
+    assert lives(said) == [11_500, 4500, 4500, 11_500]
+
+
+def test_an_old_limit_that_is_handed_out_again_never_loosens_a_newer_one() -> None:
+    strict = {"import_w": 0}
+    said = [(DIMMED, True, False), (strict, False, False), (DIMMED, True, True)]
+    assert lives(said) == [4500, 0, 0]
+    # Nor a new one that holds for a time the rest of what was said.
+    end = START + timedelta(hours=2)
+    spans = [(START, end, 4000), (end, end + timedelta(hours=2), 9000)]
+    windows = [
+        {"start": format_instant(a), "end": format_instant(b), "import_w": w} for a, b, w in spans
+    ]
+    said = [(DIMMED, True, False), ({"windows": windows}, False, False), (DIMMED, True, True)]
+    assert lives(said) == [4500, 4000, 4000]

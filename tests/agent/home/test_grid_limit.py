@@ -6,7 +6,8 @@ import pytest
 
 from agent.energy.instants import to_unix_floor
 from agent.errors import Malformed
-from agent.home.grid_limit import UNLIMITED_W, HeardLimits, from_stored, read_limit, stored_text
+from agent.home.grid_limit import UNLIMITED_W, from_stored, lower_of, read_limit, stored_text
+from agent.home.heard_limits import HeardLimits
 
 NOW = datetime(2026, 1, 16, 10, tzinfo=UTC)
 TOPIC = "flatpeak/home/site/limit"
@@ -39,3 +40,14 @@ def test_a_failsafe_that_was_told_counts_where_one_is_expected() -> None:
     assert limit.steps().value(LATER) == 4300
     assert from_stored(stored_text(limit, HeardLimits()), 9000) == limit
     assert from_stored(stored_text(limit, HeardLimits()), None).steps().value(LATER) == UNLIMITED_W
+
+
+def test_of_two_limits_the_lower_counts_at_each_instant() -> None:
+    now = to_unix_floor(NOW)
+    one = read_limit(b'{%b, "failsafe_w": 8000}' % WINDOW, TOPIC, NOW, 9000)
+    other = read_limit(b'{"import_w": 5000, "failsafe_w": 7000}', TOPIC, NOW, 9000)
+    both = lower_of(one, other, now, 4200).steps()
+    for at in (now, one.windows[0].start, one.windows[0].end, LATER, LATER + 10**7):
+        assert both.value(at) == min(one.steps().value(at), other.steps().value(at))
+    free = read_limit(b"", TOPIC, NOW, 9000)
+    assert lower_of(one, free, now, 4200).steps().value(LATER) == 8000

@@ -12,11 +12,12 @@ from itertools import pairwise
 from agent.contracts.text import read_member
 from agent.dispatch.due import EXACTLY, Leeway, needs_publishing
 from agent.dispatch.finish import finished, without_restart
-from agent.dispatch.limit import ANSWERS_WITHIN_S, Published, curtailed, granted, takes_less
+from agent.dispatch.limit import curtailed, granted, takes_less
 from agent.dispatch.limit_proof import LimitProof
 from agent.dispatch.outbid import Outbid
 from agent.dispatch.outbox import Outbox, device_lane
 from agent.dispatch.phases import PhaseHistory, carried_on, with_phases
+from agent.dispatch.published import ANSWERS_WITHIN_S, Published
 from agent.dispatch.revisions import Revisions
 from agent.dispatch.schedules import describe_schedule, setpoint_at
 from agent.dispatch.setpoints import SetpointSender
@@ -189,6 +190,9 @@ class Dispatcher:
             # It took the setpoint. The schedule on the broker is still the one before.
             self._answered_early[device] = ack.revision
             return
+        item = self._published.get(device)
+        if item is not None and _did_not_take(ack) and item.refuse(ack):
+            self.on_headroom()
         self._on_answer(device, ack.revision)
 
     def _on_answer(self, device: str, revision: int) -> None:
@@ -248,6 +252,7 @@ class Dispatcher:
             ready[device] = self._finished(schedule, now, never_more=limited)
         if headroom is not None:
             self._look_for_overdue(now)
+            self._proof.stay(name for name, item in self._published.items() if item.stays)
             known = {name: self._published.setdefault(name, Published()) for name in ready}
             whole = ready
             ready, cut = granted(self.profiles, {**self._published, **known}, ready, headroom, now)
@@ -438,3 +443,9 @@ class Dispatcher:
             # A program runs on when nothing tells it to start any more.
             text = sentence("now {mode}", mode=sentence(setpoint.mode))
             self.events.event("window_ended", profile.id, text)
+
+
+def _did_not_take(ack: Acknowledgement) -> bool:
+    """Does it say that it holds something else than it was told last, or nothing?"""
+    gone = ack.status is AckStatus.ABORTED and ack.revision == 0
+    return gone or ack.status in (AckStatus.REJECTED, AckStatus.REVOKED)

@@ -6,99 +6,16 @@ The limit binds what is planned; a device on its own logic does not know it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 
+from agent.dispatch.published import NOTHING, Published, power_of
 from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import DeviceType, OfflineRule, Schedule, ScheduleSlot
 from agent.energy.steps import Steps, combined
 from agent.home.planning_input import OVERRIDE_REASONS
 
-# One that never acknowledged counts as following what was published after this time.
-ANSWERS_WITHIN_S = 60
 SIX_DIGITS = Decimal("1e-6")
-NOTHING = Steps.constant(0)
-
-
-def power_of(profile: DeviceProfile, schedule: Schedule | None) -> Steps:
-    """The most that the device takes while it follows the schedule, to its end and beyond."""
-    if schedule is None:
-        return NOTHING
-    rest = profile.max_draw_w(schedule.default.mode, schedule.default.power_w)
-    at, values = [0], [float(rest)]
-    for slot in schedule.slots:
-        power = profile.max_draw_w(slot.mode, slot.power_w)
-        if slot.start == at[-1]:
-            values[-1] = power
-        else:
-            at.append(slot.start)
-            values.append(power)
-        at.append(slot.end)
-        values.append(rest)
-    return Steps(tuple(at), tuple(values))
-
-
-@dataclass(slots=True)
-class Published:
-    """What one device may be following: what it acknowledged, and all that came after."""
-
-    latest: Schedule | None = None
-    unanswered: list[tuple[Schedule, int]] = field(default_factory=list)
-    acknowledged: Schedule | None = None
-
-    @classmethod
-    def unknown(cls, profile: DeviceProfile, like: Schedule) -> "Published":
-        """Until it acknowledges something it may follow anything, so it counts with its most."""
-        mode = replace(like.default, mode=profile.on_mode, power_w=round(profile.max_power_w))
-        return cls(acknowledged=replace(like, slots=(), default=mode))
-
-    def publish(self, schedule: Schedule, now: int) -> None:
-        self.latest = schedule
-        self.unanswered.append((schedule, now))
-
-    def withdraw(self) -> None:
-        self.latest = self.acknowledged = None
-        self.unanswered.clear()
-
-    def answer(self, revision: int) -> bool:
-        """It holds that revision: what came before is over. True where that is news."""
-        for index, (schedule, _) in enumerate(self.unanswered):
-            if schedule.revision == revision:
-                self.acknowledged = schedule
-                del self.unanswered[: index + 1]
-                return True
-        return False
-
-    def holds(self, revision: int) -> bool:
-        """Does it count as following that revision, by its own word or for want of one?"""
-        return self.acknowledged is not None and self.acknowledged.revision == revision
-
-    def overdue(self, now: int, *, is_out: bool) -> bool:
-        """Has it let the time pass? Then it counts as following what was published last.
-
-        `is_out`: the broker has it. Before, nobody can answer, and the time does not run.
-        """
-        if not self.unanswered:
-            return False
-        schedule, since = self.unanswered[-1]
-        if not is_out:
-            self.unanswered[-1] = schedule, now
-            return False
-        if now - since < ANSWERS_WITHIN_S:
-            return False
-        self.acknowledged = self.latest
-        self.unanswered.clear()
-        return True
-
-    @property
-    def overdue_at(self) -> int | None:
-        return self.unanswered[-1][1] + ANSWERS_WITHIN_S if self.unanswered else None
-
-    def most(self, profile: DeviceProfile) -> Steps:
-        """The most it may take at each instant."""
-        held = [schedule for schedule, _ in self.unanswered]
-        parts = [power_of(profile, schedule) for schedule in (self.acknowledged, *held)]
-        return combined(parts, max)
 
 
 def granted(
@@ -206,15 +123,18 @@ def curtailed(
 ) -> dict[str, Schedule]:
     """Of what devices hold, the schedules that have to be lower for a limit; no others.
 
-    What cannot be switched keeps its power before all others. Then every car keeps its 6 A as far
-    as they fit, and what is left goes to the higher priority.
+    What cannot be switched, and what does not take what it is told, keeps its power before all
+    others. Then every car keeps its 6 A as far as they fit, and what is left goes to the higher
+    priority.
     """
     fixed = set(unswitchable)
     names = [name for name, item in published.items() if item.latest is not None]
     names.sort(key=lambda name: (name not in fixed, -profiles[name].priority))
     draws = {name: power_of(profiles[name], published[name].latest) for name in names}
     cars = [name for name in names if profiles[name].type is DeviceType.EVSE and name not in fixed]
+    stuck = {name: item.whatever_is_told(profiles[name]) for name, item in published.items()}
     taken = combined([draws[name] for name in fixed if name in draws] or [NOTHING], sum)
+    taken = combined([taken, *(stuck[name] for name in stuck if name not in fixed)], sum)
     kept: dict[str, Steps] = {}
     for name in cars:
         kept[name] = _least(profiles[name], draws[name], headroom, taken)
@@ -225,11 +145,13 @@ def curtailed(
             continue
         profile, held = profiles[name], published[name].latest
         assert held is not None
-        taken = combined([taken, kept.get(name, NOTHING)], lambda pair: pair[0] - pair[1])
+        mine = combined([kept.get(name, NOTHING), stuck[name]], sum)
+        taken = combined([taken, mine], lambda pair: pair[0] - pair[1])
         schedule = _lowered(profile, held, headroom, taken, now)
         if schedule is not held:
             out[name] = schedule
-        taken = combined([taken, power_of(profile, schedule)], sum)
+        power = combined([power_of(profile, schedule), stuck[name]], max)
+        taken = combined([taken, power], sum)
     return out
 
 

@@ -158,6 +158,36 @@ def test_one_that_never_acknowledges_is_waited_for_a_minute_and_named() -> None:
     run_virtual(live, START)
 
 
+@pytest.mark.parametrize("word", ["REJECTED", "REJECTED, nothing", "REVOKED"])
+def test_one_that_refuses_to_take_less_makes_no_room_however_long_it_is_waited_for(
+    word: str,
+) -> None:
+    async def live(clock: SteppedClock) -> None:
+        board = await switchboard(clock, limited=True, store=Store.in_memory())
+        await board.issue(schedule("ev1", (0, 36_000)), schedule("ev2"))
+        board.accept("ev1")
+        board.accept("ev2")
+        holds = board.revision("ev1") if word == "REJECTED" else 0
+        answer = Acknowledgement(holds, AckStatus(word.split(",")[0]))
+        wanted = schedule("ev1"), schedule("ev2", (0, 36_000))
+        for later in (6, 66, 126, 600, 4000):
+            await board.issue(*wanted, now=NOW + later)
+            board.dispatcher.on_ack("ev1", answer, NOW + later)
+            assert board.slots("ev2") == 0
+        await board.issue(*wanted, now=NOW + 4100)
+        why = board.health.parts["limit"].why
+        assert "ev1 did not take what it was told" in why
+        assert "ev2" not in why
+        # What it takes in the end makes room, whatever it said before.
+        board.accept("ev1")
+        await board.issue(*wanted, now=NOW + 4110)
+        assert board.slots("ev2") == 1
+        board.accept("ev2")
+        assert board.health.parts["limit"].state is State.OK
+
+    run_virtual(live, START)
+
+
 def test_what_the_broker_has_not_got_makes_no_room_however_long_it_is_away() -> None:
     async def live(clock: SteppedClock) -> None:
         board = await switchboard(clock, limited=True, store=Store.in_memory())

@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 
 from agent.dispatch.finish import finished
-from agent.dispatch.limit import Published, curtailed, fit_offline_rules, granted, power_of
+from agent.dispatch.limit import curtailed, fit_offline_rules, granted
+from agent.dispatch.published import Published, power_of
 from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import Schedule, ScheduleSlot
 from agent.energy.steps import Steps

@@ -314,6 +314,7 @@ def build(
         if isinstance(item, Presence) and item.online and devices.model(device).online is False:
             dispatcher.setpoints.tell_again(device)
         devices.on_decoded(device, item, retained=retained)
+        controller.on_heard(device)
         something_changed()
 
     async def publish_status() -> None:

@@ -35,9 +35,9 @@ def allocated(
     taken = sum(
         profiles[name].max_power_w
         for name in unswitchable(profiles, models, now)
-        if not _boosts(inputs.get(name))
+        if not boosts(inputs.get(name))
     )
-    boosting = [name for name, item in inputs.items() if _boosts(item)]
+    boosting = [name for name, item in inputs.items() if boosts(item)]
     boosting.sort(key=lambda name: -profiles[name].priority)
     rooms, kept, ends = {}, {}, {}
     for name in boosting:
@@ -113,5 +113,6 @@ def calm_power(profile: DeviceProfile, slot: ScheduleSlot) -> ScheduleSlot:
     return replace(slot, power_w=min(slot.power_w, power))
 
 
-def _boosts(item: PlanningInput | None) -> bool:
+def boosts(item: PlanningInput | None) -> bool:
+    """Does a person want it to run now?"""
     return item is not None and item.override is not None and item.override.mode == "boost"

@@ -143,6 +143,12 @@ class Controller:
         self._changed.add(device)
         self._plan_again(self._due_after(device))
 
+    def on_heard(self, device: str) -> None:
+        """It said something: where it draws what it was not told, the others have less at once."""
+        if self.clock_trusted() and self.limits.look([device], self.clock.now()):
+            self._changed.add(device)
+            self._plan_again(self._due_after(device))
+
     def on_site_change(self) -> None:
         """A limit, a forecast or an absence has changed; however often, that is one plan."""
         self._user_triggered |= set(self.devices)
@@ -318,6 +324,7 @@ class Controller:
         """What is known now, as a Situation; None while the first prices may still come."""
         self.devices.advance(now)
         self.site.power.look(now)
+        self.limits.look(self.devices, now)
         inputs = {device: self.devices.planning_input(device, now) for device in self.devices}
         ready = [from_unix(item.goal.ready_by) for item in inputs.values() if item.goal.ready_by]
         self._next_cycle = min([now + CYCLE_PERIOD, *(when for when in ready if when > now)])
@@ -344,7 +351,7 @@ class Controller:
             inputs,
             self._in_force.of(self.dispatcher.held_schedules(), self._plan, to_unix_floor(now)),
             now,
-            limit=self.site.limit(),
+            limit=self.limits.for_plan(inputs),
             base_load=self.site.base_load(),
             pv=self.site.power.pv(),
             pv_curtailable=any(profile.produces for profile in self.profiles.values()),
@@ -404,7 +411,9 @@ class Controller:
                 by_energy=not self.site.limited,
             )
             wanted[device] = Wanted(schedule, urgent=urgent, leeway=leeway)
-        issued = self.dispatcher.issue(wanted, to_unix_ceil(now), self.limits.headroom(now))
+        issued = self.dispatcher.issue(
+            wanted, to_unix_ceil(now), self.limits.headroom(now), self.limits.beside()
+        )
         # What a person asked for is still urgent when the others have made room.
         self._urgent |= cycle.urgent & self.dispatcher.waiting_for_headroom
         return issued
@@ -423,7 +432,8 @@ class Controller:
             device, item, self._plan, self._situation, self._prices, now
         )
         wanted = {device: Wanted(schedule, urgent=True)}
-        if self.dispatcher.issue(wanted, to_unix_ceil(now), self.limits.headroom(now)):
+        headroom, beside = self.limits.headroom(now), self.limits.beside()
+        if self.dispatcher.issue(wanted, to_unix_ceil(now), headroom, beside):
             self.dispatcher.publish_due_setpoints(now)
         self._serve_wake.set()
 

@@ -3,17 +3,21 @@
 The rules are those of the wire contract's sections 2 ("Under a site limit") and 2a.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from agent.control.boosts import allocated, running_programs, unswitchable
+from agent.control.boosts import allocated, boosts, running_programs, unswitchable
 from agent.control.device_manager import DeviceManager
 from agent.control.site import Site
+from agent.control.untold_loads import UntoldLoads
 from agent.dispatch.dispatcher import Dispatcher
+from agent.dispatch.limit import rises
+from agent.dispatch.published import NOTHING
 from agent.energy.instants import to_unix_floor
 from agent.energy.profile import DeviceProfile
 from agent.energy.steps import Steps, combined
+from agent.home.grid_limit import UNLIMITED_W
 from agent.home.model.device_model import DeviceModel
 from agent.home.planning_input import PlanningInput
 from agent.records.limit_log import LimitLog
@@ -28,9 +32,14 @@ class LimitControl:
     dispatcher: Dispatcher
     limit_log: LimitLog
     profiles: Mapping[str, DeviceProfile]
+    _untold: UntoldLoads = field(init=False)
+    _staying: dict[str, Steps] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.limit_log.measure = self._powers_w
+        self._untold = UntoldLoads(
+            self.profiles, self.dispatcher.told_most, self.dispatcher.told_at
+        )
 
     def headroom(self, now: datetime) -> Steps | None:
         """What schedules may add up to: a program under way draws beside them."""
@@ -40,6 +49,38 @@ class LimitControl:
         loads = running_programs(self.profiles, self._models(), now)
         return combined([headroom, loads], lambda pair: max(0.0, pair[0] - pair[1]))
 
+    def beside(self) -> dict[str, Steps]:
+        """What devices draw whatever they are told, as it was looked at last."""
+        out = self._untold.steps()
+        for name, steps in self._staying.items():
+            out[name] = combined([out[name], steps], max) if name in out else steps
+        return out
+
+    def look(self, names: Iterable[str], now: datetime) -> bool:
+        """See what those devices draw whatever they are told; where it leaves others less, obey.
+
+        True where it is another load than before, so that a new plan is due.
+        """
+        if not self.site.limited:
+            return False
+        second, before = to_unix_floor(now), self.beside()
+        self._untold.look(self._models(), names, now)
+        self._staying = self.dispatcher.staying()
+        after = self.beside()
+        if any(rises(steps, before.get(name, NOTHING), second) for name, steps in after.items()):
+            self.curtail(now)
+        return after != before
+
+    def for_plan(self, inputs: Mapping[str, PlanningInput]) -> Steps | None:
+        """What the house may import beside those who draw what nobody plans."""
+        limit = self.site.limit()
+        unplanned = [
+            steps
+            for name, steps in self.beside().items()
+            if (item := inputs.get(name)) is None or (item.device is None and not boosts(item))
+        ]
+        return None if limit is None else _less(limit, unplanned)
+
     def within(
         self, inputs: Mapping[str, PlanningInput], now: datetime
     ) -> dict[str, PlanningInput]:
@@ -47,7 +88,15 @@ class LimitControl:
         headroom = self.site.headroom()
         if headroom is None:
             return dict(inputs)
-        out, less = allocated(inputs, self.profiles, self._models(), headroom, now)
+        models = self._models()
+        counted = set(unswitchable(self.profiles, models, now))
+        others = [
+            steps
+            for name, steps in self.beside().items()
+            if name not in counted and not boosts(inputs.get(name))
+        ]
+        headroom = _less(headroom, others)
+        out, less = allocated(inputs, self.profiles, models, headroom, now)
         for device, why in less.items():
             self.devices.say_less(device, why)
         return out
@@ -58,7 +107,7 @@ class LimitControl:
         if headroom is None:
             return
         fixed = unswitchable(self.profiles, self._models(), now)
-        self.dispatcher.curtail(headroom, fixed, to_unix_floor(now))
+        self.dispatcher.curtail(headroom, fixed, to_unix_floor(now), self.beside())
 
     def record(self, now: datetime) -> None:
         """What holds now, what was sent for it and what the devices then told."""
@@ -80,3 +129,10 @@ class LimitControl:
 
     def _models(self) -> dict[str, DeviceModel]:
         return {name: self.devices.model(name) for name in self.devices}
+
+
+def _less(limit: Steps, loads: Sequence[Steps]) -> Steps:
+    def rest(at: Sequence[float]) -> float:
+        return at[0] if at[0] >= UNLIMITED_W else max(0.0, at[0] - sum(at[1:]))
+
+    return combined([limit, *loads], rest)

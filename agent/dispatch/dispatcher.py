@@ -12,12 +12,12 @@ from itertools import pairwise
 from agent.contracts.text import read_member
 from agent.dispatch.due import EXACTLY, Leeway, needs_publishing
 from agent.dispatch.finish import finished, without_restart
-from agent.dispatch.limit import curtailed, granted, takes_less
+from agent.dispatch.limit import NO_LOADS, curtailed, granted, takes_less
 from agent.dispatch.limit_proof import LimitProof
 from agent.dispatch.outbid import Outbid
 from agent.dispatch.outbox import Outbox, device_lane
 from agent.dispatch.phases import PhaseHistory, carried_on, with_phases
-from agent.dispatch.published import ANSWERS_WITHIN_S, Published
+from agent.dispatch.published import ANSWERS_WITHIN_S, NOTHING, Published
 from agent.dispatch.revisions import Revisions
 from agent.dispatch.schedules import describe_schedule, setpoint_at
 from agent.dispatch.setpoints import SetpointSender
@@ -126,6 +126,24 @@ class Dispatcher:
             device: item.latest
             for device, item in self._published.items()
             if item.latest is not None
+        }
+
+    def told_most(self, device: str) -> Steps:
+        """The most that the device may be taking of what it was told and has answered."""
+        item = self._published.get(device)
+        return item.most(self.profiles[device]) if item else NOTHING
+
+    def told_at(self, device: str) -> int:
+        """When it was told something else last; 0: never."""
+        held = self.held(device)
+        return held.issued_at if held else 0
+
+    def staying(self) -> dict[str, Steps]:
+        """What those may take that say that they do not take what they are told."""
+        return {
+            device: item.whatever_is_told(self.profiles[device])
+            for device, item in self._published.items()
+            if item.stays
         }
 
     def sent_w(self, now: datetime) -> int:
@@ -238,11 +256,16 @@ class Dispatcher:
     # --- what goes out --------------------------------------------------------------------------
 
     def issue(
-        self, wanted: Mapping[str, Wanted], now: int, headroom: Steps | None = None
+        self,
+        wanted: Mapping[str, Wanted],
+        now: int,
+        headroom: Steps | None = None,
+        beside: Mapping[str, Steps] = NO_LOADS,
     ) -> list[str]:
         """Publish those schedules that are due; the devices whose schedule is new.
 
-        `headroom` is what devices may draw together at each instant, None without a limit.
+        `headroom` is what devices may draw together at each instant, None without a limit; `beside`
+        what some of them draw whatever they are told.
         """
         limited = headroom is not None
         self._retry_at = None
@@ -255,7 +278,8 @@ class Dispatcher:
             self._proof.stay(name for name, item in self._published.items() if item.stays)
             known = {name: self._published.setdefault(name, Published()) for name in ready}
             whole = ready
-            ready, cut = granted(self.profiles, {**self._published, **known}, ready, headroom, now)
+            published = {**self._published, **known}
+            ready, cut = granted(self.profiles, published, ready, headroom, now, beside)
             waited = self._waiting
             # Whose change can wait anyhow waits for nobody.
             waiting = {
@@ -324,9 +348,15 @@ class Dispatcher:
         self._phases[device] = history, now
         return history
 
-    def curtail(self, headroom: Steps, unswitchable: Iterable[str], now: int) -> list[str]:
+    def curtail(
+        self,
+        headroom: Steps,
+        unswitchable: Iterable[str],
+        now: int,
+        beside: Mapping[str, Steps] = NO_LOADS,
+    ) -> list[str]:
         """A stricter limit holds: in one step, setpoints first, nobody is waited for."""
-        lower = curtailed(self.profiles, self._published, headroom, unswitchable, now)
+        lower = curtailed(self.profiles, self._published, headroom, unswitchable, now, beside)
         for device, schedule in lower.items():
             schedule = self._finished(schedule, now, never_more=True)
             self._publish(device, replace(schedule, issued_at=now), now, setpoint_first=True)

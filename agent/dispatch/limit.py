@@ -15,6 +15,7 @@ from agent.energy.schedule import DeviceType, OfflineRule, Schedule, ScheduleSlo
 from agent.energy.steps import Steps, combined
 from agent.home.planning_input import OVERRIDE_REASONS
 
+NO_LOADS: Mapping[str, Steps] = {}
 SIX_DIGITS = Decimal("1e-6")
 
 
@@ -24,13 +25,17 @@ def granted(
     wanted: Mapping[str, Schedule],
     headroom: Steps,
     now: int,
+    beside: Mapping[str, Steps] = NO_LOADS,
 ) -> tuple[dict[str, Schedule], frozenset[str]]:
     """What may be published now of what is wanted, and who does not get all of it yet.
 
     Where more would not fit beside what the others may still be taking, a device gets the lower of
-    what it holds and what is wanted, until they have acknowledged to take less.
+    what it holds and what is wanted, until they have acknowledged to take less. `beside` is what
+    devices draw whatever they are told.
     """
     most = {name: published[name].most(profiles[name]) for name in published}
+    for name, steps in beside.items():
+        most[name] = combined([most[name], steps], max) if name in most else steps
     order = sorted(wanted, key=lambda name: -profiles[name].priority)
     out: dict[str, Schedule] = {}
     waiting = set()
@@ -39,12 +44,12 @@ def granted(
         name: power_of(profiles[name], published[name].latest if name in published else None)
         for name in order
     }
-    rises = {
-        name: _rises(power_of(profiles[name], wanted[name]), told[name], now) for name in order
+    risers = {
+        name: rises(power_of(profiles[name], wanted[name]), told[name], now) for name in order
     }
-    for name in sorted(order, key=lambda name: rises[name]):
+    for name in sorted(order, key=lambda name: risers[name]):
         schedule = wanted[name]
-        if rises[name]:
+        if risers[name]:
             others = [steps for other, steps in most.items() if other != name]
             taken = combined(others, sum) if others else NOTHING
             held = published[name].latest if name in published else None
@@ -59,10 +64,11 @@ def granted(
 
 def takes_less(profile: DeviceProfile, new: Schedule, old: Schedule, now: int) -> bool:
     """Does the device take less at any instant from now on than by the old one?"""
-    return _rises(power_of(profile, old), power_of(profile, new), now)
+    return rises(power_of(profile, old), power_of(profile, new), now)
 
 
-def _rises(new: Steps, old: Steps, now: int) -> bool:
+def rises(new: Steps, old: Steps, now: int) -> bool:
+    """Is it more than before at any instant from now on?"""
     edges = {now, *(at for at in (*new.at, *old.at) if at > now)}
     return any(new.value(at) > old.value(at) for at in edges)
 
@@ -120,6 +126,7 @@ def curtailed(
     headroom: Steps,
     unswitchable: Iterable[str],
     now: int,
+    beside: Mapping[str, Steps] = NO_LOADS,
 ) -> dict[str, Schedule]:
     """Of what devices hold, the schedules that have to be lower for a limit; no others.
 
@@ -133,6 +140,8 @@ def curtailed(
     draws = {name: power_of(profiles[name], published[name].latest) for name in names}
     cars = [name for name in names if profiles[name].type is DeviceType.EVSE and name not in fixed]
     stuck = {name: item.whatever_is_told(profiles[name]) for name, item in published.items()}
+    for name, steps in beside.items():
+        stuck[name] = combined([stuck.get(name, NOTHING), steps], max)
     taken = combined([draws[name] for name in fixed if name in draws] or [NOTHING], sum)
     taken = combined([taken, *(stuck[name] for name in stuck if name not in fixed)], sum)
     kept: dict[str, Steps] = {}

@@ -233,6 +233,7 @@ def test_what_was_kept_before_does_not_hide_what_is_kept_now() -> None:
 
 def test_an_old_limit_that_is_handed_out_again_never_loosens_a_newer_one() -> None:
     strict = {"import_w": 0}
+    said: list[tuple[object, bool, bool]]
     said = [(DIMMED, True, False), (strict, False, False), (DIMMED, True, True)]
     assert lives(said) == [4500, 0, 0]
     # Nor a new one that holds for a time the rest of what was said.
@@ -241,5 +242,6 @@ def test_an_old_limit_that_is_handed_out_again_never_loosens_a_newer_one() -> No
     windows = [
         {"start": format_instant(a), "end": format_instant(b), "import_w": w} for a, b, w in spans
     ]
-    said = [(DIMMED, True, False), ({"windows": windows}, False, False), (DIMMED, True, True)]
+    mixed: object = {"windows": windows}
+    said = [(DIMMED, True, False), (mixed, False, False), (DIMMED, True, True)]
     assert lives(said) == [4500, 4000, 4000]

@@ -5,6 +5,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from agent.clock import SteppedClock
 from integrations.sandbox.household import DEVICES, build_appliances
 from integrations.sandbox.server import FlatPeakSandbox
@@ -145,5 +147,74 @@ def test_under_section_14a_both_cars_keep_their_six_amperes_whatever_the_house_d
             assert min(as_told) >= 1380
             assert less_than_six_amperes == [0, 0]
             return home
+
+    run_virtual(live, START)
+
+
+@pytest.mark.parametrize(
+    "way", ["by a person", "by itself", "while the other charges", "unmeasured"]
+)
+def test_what_a_car_takes_that_was_not_told_to_leaves_the_other_less(way: str) -> None:
+    cars = [
+        {"id": name, "type": "ev_charger", "max_power_w": 11_000, "phases": 3, "energy_kwh": 60}
+        for name in ("one", "two")
+    ]
+
+    async def live(clock: SteppedClock) -> None:
+        async with FlatPeakSandbox(clock) as sandbox:
+            home = Home(clock, sandbox)
+            config = home.config(cars)
+            site = config.site.model_copy(update={"import_limit_w": 12_000, "base_load_w": 500})
+            powers: list[int] = []
+
+            def say(topic: str, body: object) -> None:
+                home.broker.publish(f"{BASE}/{topic}", json.dumps(body).encode(), retain=False)
+
+            def accept(*names: str) -> None:
+                for name in names:
+                    revision = home.body(f"device/{name}/schedule")["revision"]
+                    say(f"device/{name}/ack", {"revision": revision, "status_type": "ACCEPTED"})
+
+            def told() -> int:
+                return int(str(home.body("device/two/setpoint")["power_w"]))
+
+            async def state(name: str, power_w: int) -> None:
+                told_w = {} if way == "unmeasured" else {"power_w": power_w}
+                say(f"device/{name}/state", {"plugged": True, **told_w})
+                await clock.sleep(10)
+
+            async def story() -> None:
+                await clock.sleep(5)
+                for name in ("one", "two"):
+                    await state(name, 0)
+                    say(f"device/{name}/request", {"mode": "pause"})
+                    await clock.sleep(20)
+                    accept("one", "two")
+                await clock.sleep(90)
+                if way == "while the other charges":
+                    say("device/two/request", {"mode": "boost"})
+                    await clock.sleep(10)
+                    assert told() == 11_000
+                if way != "by itself":
+                    revision = home.body("device/one/schedule")["revision"]
+                    word = {"status_type": "ABORTED", "diagnostic": "user_opt_out"}
+                    say("device/one/ack", {"revision": revision, **word})
+                await state("one", 11_000)
+                say("device/two/request", {"mode": "boost"})
+                for _ in range(10):
+                    await state("one", 11_000)
+                    powers.append(told())
+                assert "the limit leaves 0 W" in str(home.body("device/two/wish")["reason"])
+                # It ends: what it took is free again, though not known of one that tells nothing.
+                accept("one")
+                await state("one", 0)
+                await clock.sleep(80)
+                powers.append(told())
+
+            telling = asyncio.ensure_future(story())
+            until = START + timedelta(minutes=8)
+            await home.run(config.model_copy(update={"site": site}), until)
+            await telling
+            assert powers == [0] * 10 + [11_000]
 
     run_virtual(live, START)

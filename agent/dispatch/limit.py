@@ -109,7 +109,13 @@ def _fitted(
                 slot = left
         if slot is not None and until > at:
             pieces.append(piece(slot, at, min(until, slot.end)))
-    return (wanted, True) if whole else (replace(wanted, slots=tuple(pieces)), False)
+    if whole:
+        return wanted, True
+    if profile.run_parts:
+        # A run cannot be cut: all of it or, till there is room, none; one under way goes on.
+        under_way = held is not None and held.slot_at(now) is not None
+        return replace(wanted, slots=held.slots if held and under_way else ()), False
+    return replace(wanted, slots=tuple(pieces)), False
 
 
 def _left_of(profile: DeviceProfile, slot: ScheduleSlot | None, room_w: int) -> ScheduleSlot | None:
@@ -184,6 +190,13 @@ def _lowered(
             slots.append(slot)
             continue
         begin = max(slot.start, now)
+        if profile.run_parts:
+            run = power_of(profile, replace(held, slots=(slot,)))
+            over = combined([run, headroom, taken], lambda at: at[0] - (at[1] - at[2]))
+            whole = all(over.value(at) <= 0 for at in (begin, *over.between(begin, slot.end)))
+            slots += [slot] if whole else []
+            changed = changed or not whole
+            continue
         edges = sorted({begin, *headroom.between(begin, slot.end), *taken.between(begin, slot.end)})
         for at, until in zip(edges, [*edges[1:], slot.end], strict=True):
             room = int(headroom.value(at) - taken.value(at))

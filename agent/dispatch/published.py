@@ -4,11 +4,13 @@ The rules are those of the wire contract's sections 1 (acknowledgements) and 2 (
 limit"): `revision` is the one that the device holds, whatever it thinks of what came.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.energy.profile import DeviceProfile
 from agent.energy.readings import Acknowledgement, AckStatus
-from agent.energy.schedule import Schedule
+from agent.energy.schedule import Schedule, ScheduleSlot
 from agent.energy.steps import Steps, combined
 
 # One that never acknowledged counts as following what was published after this time.
@@ -25,15 +27,39 @@ def power_of(profile: DeviceProfile, schedule: Schedule | None) -> Steps:
     rest = profile.max_draw_w(schedule.default.mode, schedule.default.power_w)
     at, values = [0], [float(rest)]
     for slot in schedule.slots:
-        power = profile.max_draw_w(slot.mode, slot.power_w)
-        if slot.start == at[-1]:
-            values[-1] = power
-        else:
-            at.append(slot.start)
-            values.append(power)
+        for start, power in draws_of(profile, slot, schedule.issued_at):
+            if start == at[-1]:
+                values[-1] = power
+            else:
+                at.append(start)
+                values.append(power)
         at.append(slot.end)
         values.append(rest)
     return Steps(tuple(at), tuple(values))
+
+
+def draws_of(
+    profile: DeviceProfile, slot: ScheduleSlot, issued_at: int
+) -> Sequence[tuple[int, float]]:
+    """When the device begins to take how much at most while it follows the slot.
+
+    A program takes what its parts do, one after the other.
+    """
+    if not profile.run_parts or slot.mode != profile.on_mode:
+        return [(slot.start, profile.max_draw_w(slot.mode, slot.power_w))]
+    # The slot of a run that begins now is told to have begun before, for clocks that are slow.
+    latest = min(max(slot.start, issued_at), slot.end)
+    spans = []
+    ran_s = 0.0
+    for seconds, watts in profile.run_parts:
+        begin, end = slot.start + math.floor(ran_s), latest + math.ceil(ran_s + seconds)
+        spans.append((begin, min(end, slot.end), watts))
+        ran_s += seconds
+    edges = sorted({slot.start, *(x for a, b, _ in spans for x in (a, b) if x < slot.end)})
+    return [
+        (at, float(max((watts for a, b, watts in spans if a <= at < b), default=slot.power_w)))
+        for at in edges
+    ]
 
 
 @dataclass(slots=True)

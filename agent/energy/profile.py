@@ -35,6 +35,7 @@ class DeviceProfile:
     min_on_s: int = 0
     min_off_s: int = 0
     run_s: int = 0
+    run_parts: tuple[tuple[float, int], ...] = ()
     surplus_only: bool = False
     empties_to_kwh: Decimal = Decimal(0)
     block_max_s: int = 7200

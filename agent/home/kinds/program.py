@@ -62,6 +62,7 @@ class ProgramKind(DeviceKind[ProgramAppliance]):
             offline=OfflineRule(section.offline_after_s, "idle", 0),
             priority=section.priority,
             run_s=int(section.duration.total_seconds()),
+            run_parts=tuple((part.duration_s, part.power_w) for part in section.profile),
         )
 
     def wish_keys(self, section: ProgramAppliance) -> frozenset[str]:

@@ -26,6 +26,10 @@ def profile(kind: str, **values: object) -> DeviceProfile:
 EV = profile("ev_charger", id="ev", max_power_w=11_000, phases=3, battery_kwh=60)
 SMALL = profile("ev_charger", id="ev2", max_power_w=7400, battery_kwh=60, priority=1)
 PUMP = profile("heat_pump", id="hp", power_w=2000, needs=[{"hours": 3}])
+PARTS = [(900, 1900), (2400, 120), (1200, 1900)]
+WASHER = profile(
+    "program", id="dw", profile=[{"duration_s": s, "power_w": w} for s, w in PARTS], priority=-1
+)
 LOAD = profile("load", id="x", power_w=900, needs=[{"hours": 1}], priority=9)
 
 
@@ -135,6 +139,51 @@ def test_every_car_keeps_its_six_amperes_where_they_fit_the_rest_goes_by_priorit
     # Both do not fit: the one with the higher priority goes on.
     assert powers(2700) == {"ev2": [2700], "ev3": [], "hp": []}
     assert powers(1000) == {"ev2": [], "ev3": [], "hp": []}
+
+
+def test_a_program_counts_with_the_parts_of_its_run() -> None:
+    beside = schedule(EV, (0, 900, 9000), (900, 3300, 11_000), (3300, 4500, 9000))
+    published = {"ev": holding(beside), "dw": holding(schedule(WASHER))}
+    wanted = {"ev": beside, "dw": schedule(WASHER, (0, 4500, 1900))}
+    profiles = {"ev": EV, "dw": WASHER}
+    out, waiting = granted(profiles, published, wanted, Steps.constant(11_200), NOW)
+    assert not waiting
+    assert shown(out["dw"]) == [(0, 4500, 1900)]
+    # Told to have begun five minutes ago, for slow clocks: no part is over before its time.
+    begun = replace(wanted["dw"], slots=schedule(WASHER, (-300, 4500, 1900)).slots)
+    steps = power_of(WASHER, begun)
+    assert [steps.value(NOW + at) for at in (0, 899, 900, 2999, 3000, 4499, 4500)] == [
+        *(1900, 1900, 120, 120, 1900, 1900, 0)
+    ]
+
+
+@pytest.mark.parametrize("busy", [(0, 600), (1000, 1100), (4000, 9000)])
+def test_a_run_is_given_whole_or_not_yet_and_never_at_less(busy: tuple[int, int]) -> None:
+    published = {
+        "ev": holding(schedule(EV, (*busy, 11_000))),
+        "dw": holding(schedule(WASHER)),
+    }
+    wanted = {"ev": schedule(EV), "dw": schedule(WASHER, (0, 4500, 1900))}
+    profiles = {"ev": EV, "dw": WASHER}
+    limit = Steps.constant(11_100)
+    out, waiting = granted(profiles, published, wanted, limit, NOW)
+    assert waiting
+    assert shown(out["dw"]) == []
+    published["ev"] = holding(out["ev"])
+    out, waiting = granted(profiles, published, wanted, limit, NOW)
+    assert not waiting
+    assert shown(out["dw"]) == [(0, 4500, 1900)]
+    # A stricter limit that one of its parts does not fit under: later, not at less.
+    published["dw"] = holding(out["dw"])
+    span = NOW + busy[0], NOW + busy[1], 100
+    lower = curtailed(profiles, published, Steps.of_spans([span], 20_000), (), NOW)
+    assert shown(lower["dw"]) == []
+    # Of one under way nothing is taken.
+    published["dw"] = holding(schedule(WASHER, (-10, 4490, 1900)))
+    published["ev"] = holding(schedule(EV, (4450, 9000, 11_000)))
+    wanted["dw"] = schedule(WASHER, (-10, 4520, 1900))
+    out, _ = granted(profiles, published, wanted, limit, NOW)
+    assert shown(out["dw"]) == [(-10, 4490, 1900)]
 
 
 def test_offline_rules_fit_below_the_limit_the_lowest_priority_gives_way() -> None:

@@ -11,6 +11,9 @@ from agent.energy.schedule import ScheduleSlot
 
 LONGEST_BLOCK_S = 7200
 LEAST_REST_S = 1800
+# So much earlier a block is told to end: a setpoint is obeyed until 30 s after its end where the
+# agent dies in it, clocks are set, and a gap shorter than a minute would be closed.
+ENDS_EARLY_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class BlockRule:
 
     @classmethod
     def of(cls, profile: DeviceProfile) -> "BlockRule":
-        longest_s = min(LONGEST_BLOCK_S, profile.block_max_s)
+        longest_s = max(0, min(LONGEST_BLOCK_S, profile.block_max_s) - ENDS_EARLY_S)
         return cls(longest_s, max(LEAST_REST_S, profile.min_off_s))
 
 

@@ -1,6 +1,14 @@
 """A blocked heat pump: two hours in a row over every revision, then a rest."""
 
-from agent.dispatch.blocks import BlockHistory, BlockRule, blocked_spans
+from dataclasses import replace
+
+import pytest
+
+from agent.dispatch.blocks import BlockHistory, BlockRule, blocked_spans, limited_blocks
+from tests.agent.dispatch.test_limit import NOW, PUMP, schedule
+
+# A device obeys a setpoint until so long after its end, where no other comes.
+SETPOINT_GRACE_S = 30
 
 HOUR = 3600
 
@@ -42,3 +50,15 @@ def test_blocks_that_touch_are_one_and_others_have_a_rest_between() -> None:
 
 def test_a_device_that_may_not_be_blocked_is_not() -> None:
     assert blocked_spans([(0, HOUR)], 0, BlockHistory(), BlockRule(longest_s=0)) == []
+
+
+@pytest.mark.parametrize("longest_s", [7200, 3600])
+def test_a_setpoint_whose_agent_dies_blocks_no_longer_than_allowed(longest_s: int) -> None:
+    pump = replace(PUMP, on_mode=PUMP.pause_mode, block_max_s=longest_s)
+    slots = schedule(pump, (0, 6 * HOUR, 0)).slots
+    for history in (BlockHistory(), BlockHistory(since=NOW - 1200)):
+        blocks = limited_blocks(slots, NOW, history, pump)
+        begins = [history.since or NOW, *(slot.start for slot in blocks[1:])]
+        lasts = [slot.end - begin for slot, begin in zip(blocks, begins, strict=True)]
+        assert max(lasts) + SETPOINT_GRACE_S <= longest_s
+        assert lasts[0] > longest_s - 120

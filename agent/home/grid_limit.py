@@ -17,8 +17,9 @@ from agent.errors import Malformed
 from agent.home.controllable import DIM_W, allowed_w
 from agent.home.heard_limits import HeardLimits
 
-MAX_BYTES = 8192
 MAX_WINDOWS = 200
+# All the windows there may be, each on lines of its own.
+MAX_BYTES = 32_768
 MAX_W = 1_000_000
 # Unlimited, as a number that adds and compares.
 UNLIMITED_W = 1e9

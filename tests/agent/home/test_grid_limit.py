@@ -1,12 +1,20 @@
 """What the grid allows: read, stored, and taken up again under another config."""
 
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent.energy.instants import to_unix_floor
+from agent.energy.instants import format_instant, to_unix_floor
 from agent.errors import Malformed
-from agent.home.grid_limit import UNLIMITED_W, from_stored, lower_of, read_limit, stored_text
+from agent.home.grid_limit import (
+    MAX_WINDOWS,
+    UNLIMITED_W,
+    from_stored,
+    lower_of,
+    read_limit,
+    stored_text,
+)
 from agent.home.heard_limits import HeardLimits
 
 NOW = datetime(2026, 1, 16, 10, tzinfo=UTC)
@@ -51,3 +59,21 @@ def test_of_two_limits_the_lower_counts_at_each_instant() -> None:
         assert both.value(at) == min(one.steps().value(at), other.steps().value(at))
     free = read_limit(b"", TOPIC, NOW, 9000)
     assert lower_of(one, free, now, 4200).steps().value(LATER) == 8000
+
+
+@pytest.mark.parametrize("indent", [None, 1, 4])
+def test_as_many_windows_as_there_may_be_are_read_however_they_are_written(
+    indent: int | None,
+) -> None:
+    windows = [
+        {
+            "start": format_instant(NOW + timedelta(hours=number)),
+            "end": format_instant(NOW + timedelta(hours=number + 1)),
+            "import_w": 4200.5,
+        }
+        for number in range(MAX_WINDOWS)
+    ]
+    payload = json.dumps({"windows": windows, "failsafe_w": 4200}, indent=indent).encode()
+    assert len(read_limit(payload, TOPIC, NOW, None).windows) == MAX_WINDOWS
+    with pytest.raises(Malformed, match="at most 200"):
+        read_limit(json.dumps({"windows": [*windows, windows[0]]}).encode(), TOPIC, NOW, None)

@@ -19,7 +19,7 @@ from agent.control.house_power import HousePower
 from agent.control.limit_control import LimitControl
 from agent.control.offline_rules import WHO_LOWERS, offline_rules
 from agent.control.site import Site
-from agent.control.site_meters import SiteMeters
+from agent.control.site_meters import SiteMeters, most_of_connection_w
 from agent.control.timed_planner import MakePlan, TimedPlanner
 from agent.control.used_topics import UsedTopics
 from agent.dispatch.dispatcher import Dispatcher
@@ -214,6 +214,7 @@ def build(
         on_refresh=signals.refresh_wanted.set,
     )
     profiles = _profiles(config, site, health)
+    meters.most_w = most_of_connection_w(config.site, profiles.values())
     bookkeeper = Bookkeeper(
         ledger,
         LedgerTable(store),

@@ -1,10 +1,12 @@
 """The meters that are only read: what the house takes from the grid, what its roof gives."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from agent.config.site import SiteSection
+from agent.energy.profile import DeviceProfile
 from agent.energy.readings import Reading, Unreadable
 from agent.energy.sentences import sentence
 from agent.health import Health
@@ -13,6 +15,10 @@ from agent.ports import Decoded, UntimedReading
 
 # A meter that has told nothing for so long tells nothing of now.
 TELLS_WITHIN = timedelta(minutes=15)
+# Three phases of 63 A.
+USUAL_MOST_W = 43_500.0
+# Fuses and breakers carry more than they should for a while, inverters stand beside each other.
+BEYOND = 2.0
 ACTION_PUBLISH = "owner: connect the meter to the broker; it publishes power_w on its state"
 ACTION_INSPECT = "owner: look at the meter"
 ACTION_AWAIT = "owner: wait for its next message, or have it publish at, the time of its reading"
@@ -22,15 +28,17 @@ ACTION_AWAIT = "owner: wait for its next message, or have it publish at, the tim
 class SiteMeters:
     """`roles` of all that tells a power of the site, by its id; `only_read` is nothing but a meter.
 
-    `on_power(role, at)` is called after a power that one of them told.
+    `on_power(role, at)` is called after a power that one of them told; above `most_w` none can be.
     """
 
     roles: Mapping[str, MeterRole]
     only_read: frozenset[str]
     health: Health
     on_power: Callable[[MeterRole, datetime], None] = lambda role, at: None
+    most_w: float = math.inf
     _powers: dict[str, Reading] = field(default_factory=dict, init=False)
     _unreadable: dict[str, str] = field(default_factory=dict, init=False)
+    _unbelieved: dict[str, float] = field(default_factory=dict, init=False)
     # Heard of, but nobody knows when what they said was true.
     _undated: set[str] = field(default_factory=set, init=False)
 
@@ -46,7 +54,11 @@ class SiteMeters:
             self._unreadable[name] = item.why
         elif isinstance(item, Reading | UntimedReading) and item.kind == "power_w":
             self._unreadable.pop(name, None)
-            if isinstance(item, UntimedReading) and retained:
+            self._unbelieved.pop(name, None)
+            if abs(float(item.value)) > self.most_w:
+                # What it told before holds no longer than if it had said nothing.
+                self._unbelieved[name] = float(item.value)
+            elif isinstance(item, UntimedReading) and retained:
                 self._undated.add(name)
             else:
                 at = now if isinstance(item, UntimedReading) else min(item.at, now)
@@ -98,6 +110,13 @@ class SiteMeters:
                 "{kind} cannot be read: {why}", kind="power_w", why=self._unreadable[name]
             )
             self.health.degraded(part, why, ACTION_INSPECT)
+        elif name in self._unbelieved:
+            why = sentence(
+                "{found:.0f} W is not believed: a connection like this carries {most:.0f} W",
+                found=self._unbelieved[name],
+                most=self.most_w,
+            )
+            self.health.degraded(part, why, ACTION_INSPECT)
         elif told is None and name in self._undated:
             why = sentence("what it told last has no time that is known")
             self.health.degraded(part, why, ACTION_AWAIT)
@@ -107,3 +126,13 @@ class SiteMeters:
             self.health.degraded(part, sentence("has told no power for 15 minutes"), ACTION_INSPECT)
         else:
             self.health.ok(part)
+
+
+def most_of_connection_w(site: SiteSection, profiles: Iterable[DeviceProfile]) -> float:
+    """More than a house's connection carries, W, whatever is known of it.
+
+    Generous: it is to tell an overflow or a wrong unit from a load.
+    """
+    devices_w = site.base_load_w + sum(profile.max_power_w for profile in profiles)
+    roof_w = site.pv.peak_w if site.pv else 0
+    return max(USUAL_MOST_W, BEYOND * max(site.import_limit_w or 0, devices_w, roof_w))

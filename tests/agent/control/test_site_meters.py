@@ -2,19 +2,25 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from agent.clock import SteppedClock
-from agent.control.site_meters import SiteMeters
+from agent.config.site import SiteSection
+from agent.control.site_meters import SiteMeters, most_of_connection_w
 from agent.energy.readings import Reading
 from agent.health import Health
 from agent.home.kinds.meter import MeterRole
 from agent.ports import UntimedReading
+from tests.agent.dispatch.test_limit import profile
 
 NOW = datetime(2026, 1, 15, 15, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-def meters() -> SiteMeters:
-    return SiteMeters({"m": MeterRole.GRID}, frozenset({"m"}), Health(SteppedClock(NOW)))
+def meters(most_w: float = 43_500) -> SiteMeters:
+    site = SiteMeters({"m": MeterRole.GRID}, frozenset({"m"}), Health(SteppedClock(NOW)))
+    site.most_w = most_w
+    return site
 
 
 def why(site: SiteMeters) -> str:
@@ -43,3 +49,26 @@ async def test_without_a_time_it_was_heard_all_the_same_and_its_next_message_cou
     site.forget()
     site.look(NOW)
     assert why(site) == "what it told last has no time that is known"
+
+
+@pytest.mark.parametrize("watts", [1e6, 65_535.0, -65_536.0])
+async def test_more_than_the_connection_carries_is_not_believed_and_said(watts: float) -> None:
+    site = meters()
+    heard: list[datetime] = []
+    site.on_power = lambda role, at: heard.append(at)
+    site.on_decoded("m", Reading("power_w", 500.0, NOW), NOW, retained=False)
+    later = NOW + MINUTE
+    site.on_decoded("m", Reading("power_w", watts, later), later, retained=False)
+    assert site.power_w(MeterRole.GRID, later) == 500
+    assert heard == [NOW]
+    assert why(site) == f"{watts:.0f} W is not believed: a connection like this carries 43500 W"
+    site.on_decoded("m", UntimedReading("power_w", 600.0), later, retained=False)
+    assert (why(site), site.power_w(MeterRole.GRID, later)) == ("", 600)
+
+
+def test_what_a_connection_carries_is_never_less_than_what_is_behind_it() -> None:
+    car = profile("ev_charger", id="ev", max_power_w=22_000, phases=3, battery_kwh=60)
+    assert most_of_connection_w(SiteSection(import_limit_w=9000), [car]) == 44_000
+    assert most_of_connection_w(SiteSection(import_limit_w=9000), []) == 43_500
+    assert most_of_connection_w(SiteSection(import_limit_w=50_000), [car]) == 100_000
+    assert most_of_connection_w(SiteSection(base_load_w=1000), [car] * 3) == 134_000

@@ -398,6 +398,11 @@ class Controller:
             moves = asked or device in self.dispatcher.waiting_for_headroom
             if model.opted_out(now) or (model.following.holds_still(now) and not moves):
                 continue
+            asked_for = item.override is not None or device in cycle.urgent
+            given_rest = device in self.dispatcher.waiting_for_headroom
+            if model.own_switching.is_left_alone(now) and not (asked_for or given_rest):
+                # What it does now it does by itself, and a new revision might end it.
+                continue
             schedule = self._schedules.schedule(
                 device, item, plan, cycle.situation, cycle.prices, now
             )

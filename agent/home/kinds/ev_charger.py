@@ -167,6 +167,8 @@ class EvChargerKind(DeviceKind[EvCharger]):
             None if battery is None else float(battery),
             float(section.charge_efficiency),
             has_stays=True,
+            min_on_s=section.min_on_s,
+            min_off_s=section.min_off_s,
         )
 
     def wish_keys(self, section: EvCharger) -> frozenset[str]:

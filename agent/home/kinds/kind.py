@@ -62,7 +62,13 @@ class DeviceKind(ABC, Generic[S]):
         return profile
 
     def traits(self, section: S) -> Traits:
-        return Traits(float(self.profile(section).max_power_w), has_stays=self.has_stays)
+        profile = self.profile(section)
+        return Traits(
+            float(profile.max_power_w),
+            has_stays=self.has_stays,
+            min_on_s=profile.min_on_s,
+            min_off_s=profile.min_off_s,
+        )
 
     def wish_keys(self, section: S) -> frozenset[str]:
         """The keys of a request that it knows, besides id, keep and reset."""

@@ -98,7 +98,12 @@ class ThermalKind(DeviceKind[T]):
         )
 
     def traits(self, section: T) -> Traits:
-        return Traits(float(section.power_w), thermal=self.thermal_traits(section))
+        return Traits(
+            float(section.power_w),
+            thermal=self.thermal_traits(section),
+            min_on_s=section.min_on_s,
+            min_off_s=section.min_off_s,
+        )
 
     # --- what a person asks ---------------------------------------------------------------------
 

@@ -37,9 +37,18 @@ class Commanded:
         span = next((span for span in self.spans if span.start <= when < span.end), None)
         return span.power_w if span else 0.0
 
+    def stays(self, start: datetime, end: datetime, *, on: bool) -> bool:
+        """Is it told to be on, or off, all through `[start, end]`?"""
+        inside = (edge for edge in self.instants() if start < edge < end)
+        return all((self.power_w(when) > 0) is on for when in (start, *inside))
+
     def overrules(self, told_at: datetime, when: datetime) -> bool:
         """Was it told something else after `told_at`, and has it had time to obey by `when`?"""
         return self.since is not None and told_at < self.since < when - OBEYS_WITHIN
+
+    def is_new(self, when: datetime) -> bool:
+        """Was it told something else just before?"""
+        return self.since is not None and abs(when - self.since) <= OBEYS_WITHIN
 
     def instants(self) -> set[datetime]:
         """When what it is taken to do may change."""

@@ -13,7 +13,7 @@ from agent.energy.schedule import NOTHING_SHARE, Schedule
 from agent.energy.sentences import sentence
 from agent.home.model.commanded import OBEYS_WITHIN, CommandedSpan
 from agent.home.model.counter_watch import MOVES_WITHIN
-from agent.home.model.device_clock import DeviceClock
+from agent.home.model.device_clock import AHEAD, DeviceClock
 from agent.home.model.doubts import Doubts
 from agent.home.model.following import (
     LESS_SHARE,
@@ -29,6 +29,7 @@ from agent.home.model.meter import (
     EnergyMeter,
     MeteredInterval,
 )
+from agent.home.model.own_switching import OwnSwitching
 from agent.home.model.plug import PlugContact
 from agent.home.model.problems import problems_of
 from agent.home.model.session import Session, Stay
@@ -39,8 +40,8 @@ from agent.home.model.traits import Traits
 # A retained reading without a time of its own may be this old.
 UNTIMED_RETAINED_AGE = timedelta(days=1)
 OPT_OUT_LASTS = timedelta(hours=24)
-# A device's clock may be this far ahead; a reading dated later counts as of its arrival.
-AHEAD_BELIEVED = timedelta(minutes=5)
+# Clocks of devices may differ so much, either way.
+SWITCHES_WITHIN = timedelta(minutes=4)
 FIRST_BELIEVED = from_unix(1_577_836_800)  # 2020
 ON_POWER_FRACTION = 0.05
 # A heat pump may well draw half as much again as its name plate says; more is a slip of the meter
@@ -92,6 +93,7 @@ class DeviceModel:
     following: Following = field(init=False)
     plug: PlugContact = field(default_factory=PlugContact, init=False)
     clock: DeviceClock = field(default_factory=DeviceClock, init=False)
+    own_switching: OwnSwitching = field(default_factory=OwnSwitching, init=False)
     _given: tuple[float, datetime] | None = field(default=None, init=False)
     _last_stay: Stay | None = field(default=None, init=False)
     _spans: list[MeteredInterval] = field(default_factory=list, init=False)
@@ -201,9 +203,12 @@ class DeviceModel:
         """Take a reading in. True where it matters for the plan."""
         self.last_seen_at = now
         self.unreadable.pop(reading.kind, None)
-        at = reading.at if FIRST_BELIEVED <= reading.at <= now + AHEAD_BELIEVED else now
-        at = min(at, now)
-        reading = replace(reading, at=at if retained else self.clock.corrected(at, now))
+        at = reading.at if reading.at >= FIRST_BELIEVED else now
+        if not retained:
+            at = self.clock.corrected(at, now)
+        elif at > now + AHEAD:
+            at = now
+        reading = replace(reading, at=min(at, now))
         old = self.readings.get(reading.kind)
         if old is not None and reading.at < old.at:
             return False
@@ -305,6 +310,7 @@ class DeviceModel:
         self.soc.begin_session()
         self.following.begin_session(probe=False)
         self.doubts.clear()
+        self.own_switching.clear()
         self.idle_since = None
         self.session = Session(since=reading.at if reading.value else None)
         if old is None and now - reading.at >= UNTIMED_RETAINED_AGE:
@@ -342,6 +348,7 @@ class DeviceModel:
             return
         self.meter.report_power(power_w, at, now)
         on = power_w >= ON_POWER_FRACTION * self.traits.max_power_w
+        self._note_own_switching(at, now, on=on)
         self._switch(on, at)
         self.idle_since = None if on else self.idle_since or at
 
@@ -439,10 +446,13 @@ class DeviceModel:
         """What is asked of it now; None where its own logic or a person decides."""
         asked = self.meter.commanded_w(now)
         # A full car takes no more, and that is as it should be.
-        full = (self.soc_percent(now) or 0.0) >= FULL_PERCENT
+        full = self._is_full(now)
         by_itself = self.schedules.acts_by_itself and not self.schedules.blocked(now)
         free = self.opted_out(now) or full or (by_itself and asked <= 0)
         return None if free else asked
+
+    def _is_full(self, now: datetime) -> bool:
+        return (self.soc_percent(now) or 0.0) >= FULL_PERCENT
 
     def stalled(self, now: datetime) -> bool:
         """Does it take nothing of what is planned for it?"""
@@ -495,6 +505,22 @@ class DeviceModel:
             self.on_since, self.off_since = at, None
         elif not on and (self.on_since is not None or self.off_since is None):
             self.on_since, self.off_since = None, at
+            self.own_switching.ended()
+
+    def _note_own_switching(self, at: datetime, now: datetime, *, on: bool) -> None:
+        """It tells that it is on or off: was it told to switch, or is that its own doing?"""
+        least = timedelta(seconds=max(self.traits.min_on_s, self.traits.min_off_s))
+        if on is (self.on_since is not None) or not least or self.opted_out(now):
+            return
+        commanded, first, last = self.meter.commanded, at - SWITCHES_WITHIN, at + SWITCHES_WITHIN
+        if on:
+            # Heat begins runs of its own all the time, and what it is told carries them on.
+            odd = bool(self.clock.lead or self.own_switching.refusals)
+            if commanded.stays(first, last, on=False) and (odd or not commanded.free_outside):
+                self.own_switching.began(at)
+        elif commanded.stays(first, last, on=True) and commanded.is_new(at):
+            # One that goes off in the middle has what it needs, or protects itself.
+            self.own_switching.refused(at, least)
 
     def begin_stay(self, at: datetime) -> None:
         """Of one that tells no plug: what it needs is needed anew from here."""

@@ -32,6 +32,17 @@ def problems_of(model: "DeviceModel", now: datetime) -> list[str]:
                 "its clock is {behind} min behind; what it tells counts as it comes", behind=behind
             )
         )
+    if model.clock.lead:
+        ahead = round(model.clock.lead.total_seconds() / 60)
+        out.append(
+            sentence(
+                "its clock is {ahead} min ahead of the gateway's; what it tells counts as it "
+                "comes, but it switches too early",
+                ahead=ahead,
+            )
+        )
+    elif model.own_switching.is_odd(now):
+        out.append(sentence("switches at other times than it is told: is its clock right?"))
     if (dated := model.clock.dated_long_ago) is not None:
         at = format_instant(dated)
         out.append(sentence("dates what it tells {at}: is its clock set?", at=at))

@@ -12,7 +12,8 @@ class Traits:
 
     `max_discharge_w` above 0: it gives back too, and its power and energy carry a sign.
     `produces`: it gives only, as an inverter; its power is what it gives, and nobody pays for it.
-    `thermal`: it heats a store whose temperature is followed.
+    `thermal`: it heats a store whose temperature is followed. `min_on_s` and `min_off_s` are the
+    least times that a run and a pause last.
     """
 
     max_power_w: float
@@ -23,6 +24,8 @@ class Traits:
     discharge_efficiency: float = 1.0
     thermal: ThermalTraits | None = None
     produces: bool = False
+    min_on_s: int = 0
+    min_off_s: int = 0
 
     @property
     def gives_back(self) -> bool:

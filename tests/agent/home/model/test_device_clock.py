@@ -45,3 +45,21 @@ def test_one_message_again_and_again_grows_older() -> None:
     assert clock.dated_long_ago is None
     clock.corrected(second(-90_000), second(4000))
     assert clock.dated_long_ago == second(-90_000)
+
+
+@pytest.mark.parametrize("hours", [0.1, 1, 5])
+def test_a_fast_clock_is_known_and_what_it_dates_counts_as_it_comes(hours: float) -> None:
+    clock, lead = DeviceClock(), timedelta(hours=hours)
+    for each in range(0, 300, 30):
+        assert clock.corrected(second(each) + lead, second(each)) == second(each)
+    assert clock.lead == lead
+    assert not clock.lag
+    clock.corrected(second(300), second(300))
+    assert not clock.lead
+
+
+def test_one_time_ahead_that_does_not_run_is_no_clock() -> None:
+    clock = DeviceClock()
+    for each in range(0, 300, 30):
+        assert clock.corrected(second(90_000), second(each)) == second(each)
+    assert not clock.lead

@@ -32,20 +32,18 @@ def allocated(
     out = dict(inputs)
     less: dict[str, str] = {}
     start = to_unix_floor(now)
-    taken = sum(
-        profiles[name].max_power_w
-        for name in unswitchable(profiles, models, now)
-        if not boosts(inputs.get(name))
-    )
+    fixed = set(unswitchable(profiles, models, now))
+    taken = sum(profiles[name].max_power_w for name in fixed if not boosts(inputs.get(name)))
     boosting = [name for name, item in inputs.items() if boosts(item)]
-    boosting.sort(key=lambda name: -profiles[name].priority)
+    boosting.sort(key=lambda name: (name not in fixed, -profiles[name].priority))
     rooms, kept, ends = {}, {}, {}
     for name in boosting:
         override = inputs[name].override
         assert override is not None
         ends[name] = _end(headroom, start, max(start + 1, to_unix_floor(override.until)))
         rooms[name] = int(headroom.lowest(start, ends[name]))
-        # Every car keeps its 6 A as far as they fit; the rest goes by priority.
+        # Every car keeps its 6 A as far as they fit; the rest goes by priority, but for a run whose
+        # least time is not over.
         car = profiles[name].type is DeviceType.EVSE
         least = min(profiles[name].min_power_w, override.power_w) if car else 0
         kept[name] = least if least <= rooms[name] - taken else 0

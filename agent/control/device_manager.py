@@ -289,7 +289,7 @@ class DeviceManager:
             device.model.told(schedule, self.clock.now())
 
     def say_less(self, name: str, why: str) -> None:
-        """A person's boost gets less than was asked: said on its wish."""
+        """What a person asked for gets less, or waits: said on its wish."""
         self._requests.say_less(name, why)
 
     # --- what is asked of it --------------------------------------------------------------------

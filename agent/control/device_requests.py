@@ -121,7 +121,7 @@ class DeviceRequests:
             self.on_take_back(name)
 
     def say_less(self, name: str, why: str) -> None:
-        """A person's boost gets less than was asked: said on its wish."""
+        """What a person asked for gets less, or waits: said on its wish."""
         device = self.devices[name]
         if device.why_less != why:
             device.why_less = why

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from agent.control.boosts import allocated, boosts, running_programs, unswitchable
 from agent.control.device_manager import DeviceManager
+from agent.control.least_times import waiting
 from agent.control.site import Site
 from agent.control.untold_loads import UntoldLoads
 from agent.dispatch.dispatcher import Dispatcher
@@ -16,6 +17,7 @@ from agent.dispatch.limit import rises
 from agent.dispatch.published import NOTHING
 from agent.energy.instants import to_unix_floor
 from agent.energy.profile import DeviceProfile
+from agent.energy.sentences import joined
 from agent.energy.steps import Steps, combined
 from agent.home.grid_limit import UNLIMITED_W
 from agent.home.model.device_model import DeviceModel
@@ -84,21 +86,21 @@ class LimitControl:
     def within(
         self, inputs: Mapping[str, PlanningInput], now: datetime
     ) -> dict[str, PlanningInput]:
-        """Boosts with the power that is left for them; said on the wish."""
-        headroom = self.site.headroom()
-        if headroom is None:
-            return dict(inputs)
-        models = self._models()
-        counted = set(unswitchable(self.profiles, models, now))
-        others = [
-            steps
-            for name, steps in self.beside().items()
-            if name not in counted and not boosts(inputs.get(name))
-        ]
-        headroom = _less(headroom, others)
-        out, less = allocated(inputs, self.profiles, models, headroom, now)
+        """Boosts with the power that is left for them; said on the wish, as what has to wait."""
+        headroom, models = self.site.headroom(), self._models()
+        out, less = dict(inputs), dict.fromkeys(inputs, "")
+        if headroom is not None:
+            counted = set(unswitchable(self.profiles, models, now))
+            others = [
+                steps
+                for name, steps in self.beside().items()
+                if name not in counted and not boosts(inputs.get(name))
+            ]
+            headroom = _less(headroom, others)
+            out, less = allocated(inputs, self.profiles, models, headroom, now)
+        waits = waiting(inputs, self.profiles, models, self.site.location().zone, now)
         for device, why in less.items():
-            self.devices.say_less(device, why)
+            self.devices.say_less(device, joined((waits[device], why)) if waits[device] else why)
         return out
 
     def curtail(self, now: datetime) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from agent.control.boosts import calm_power
 from agent.control.device_manager import DeviceManager
+from agent.control.least_times import with_least_times
 from agent.control.site import Site
 from agent.dispatch.blocks import BlockHistory
 from agent.dispatch.schedules import ScheduleContext, schedule_for
@@ -63,7 +64,8 @@ class ScheduleMaker:
             ),
             blocks=BlockHistory(*model.block_history(now)),
         )
-        return schedule_for(profile, item, part, slots, context)
+        schedule = schedule_for(profile, item, part, slots, context)
+        return with_least_times(schedule, profile, model, item, context.now)
 
 
 def part_of(plan: Plan | None, device: str) -> DevicePlan | None:

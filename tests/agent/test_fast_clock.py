@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from agent.clock import SteppedClock
-from integrations.sandbox.appliances.appliance import Appliance, Setup
+from integrations.sandbox.appliances.appliance import Setup
 from integrations.sandbox.appliances.followers import Command, ScheduleFollower
 from integrations.sandbox.server import FlatPeakSandbox
+from tests.fakes.compressor import Compressor, CompressorWithoutTimes
 from tests.fakes.home import BASE, Home
 from tests.fakes.memory_broker import MemoryLink
 from tests.fakes.virtual_loop import run_virtual
@@ -22,32 +23,6 @@ HEAT_PUMP = {
     "min_off_s": 1200,
     "needs": [{"hours": 3, "window": {"start": "22:00", "end": "06:00"}}],
 }
-
-
-class Compressor(Appliance):
-    max_power_w = 2000.0
-
-    def __init__(self, setup: Setup) -> None:
-        super().__init__(setup)
-        self.switched: list[datetime] = []
-
-    def advance(self, seconds: float) -> None:
-        """It has no state but its switch."""
-
-    def apply_command(self, command: Command, now: datetime) -> tuple[str, float]:
-        power_w = self.max_power_w if command.mode in ("boost", "force") else 0.0
-        if power_w != self.power_w:
-            self.switched.append(now)
-        return command.mode, power_w
-
-    def state(self) -> dict[str, object]:
-        return {}
-
-
-class CompressorWithoutTimes(Compressor):
-    async def _publish(self, name: str, body: dict[str, object], *, retain: bool = True) -> None:
-        body = {key: value for key, value in body.items() if key != "at"}
-        await super()._publish(name, body, retain=retain)
 
 
 def night(make: type[Compressor], minutes: int) -> tuple[Compressor, Home]:
@@ -74,8 +49,7 @@ def whys(home: Home) -> str:
 def test_a_compressor_with_a_fast_clock_keeps_its_least_times_and_is_named(minutes: int) -> None:
     pump, home = night(Compressor, minutes)
     assert pump.switched
-    gaps = [after - before for before, after in zip(pump.switched, pump.switched[1:], strict=False)]
-    assert all(gap >= MINIMUM for gap in gaps)
+    assert all(lasts >= MINIMUM for lasts in pump.stretches())
     assert f"its clock is {minutes} min ahead" in whys(home)
 
 

@@ -69,7 +69,7 @@ class DeviceModel:
     """`progress` is kWh taken by window (its start as text).
 
     `was_led`: it has been told a schedule in this life or an earlier one; what it did before that,
-    nobody knows.
+    nobody knows. `was_seen_to_end`: `off_since` is the end of a run, not the first that was heard.
     """
 
     device: str
@@ -81,6 +81,7 @@ class DeviceModel:
     progress: dict[str, float] = field(default_factory=dict)
     on_since: datetime | None = None
     off_since: datetime | None = None
+    was_seen_to_end: bool = False
     idle_since: datetime | None = None
     last_seen_at: datetime | None = None
     online: bool | None = None
@@ -504,6 +505,7 @@ class DeviceModel:
         if on and self.on_since is None:
             self.on_since, self.off_since = at, None
         elif not on and (self.on_since is not None or self.off_since is None):
+            self.was_seen_to_end = self.on_since is not None
             self.on_since, self.off_since = None, at
             self.own_switching.ended()
 

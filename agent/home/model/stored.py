@@ -157,6 +157,7 @@ def restore(model: DeviceModel, text: str) -> None:
     model.soc.stuck_at = stuck_at
     model.following.learned_power_w = learned
     model.on_since, model.off_since = times["on_since"], times["off_since"]
+    model.was_seen_to_end = model.off_since is not None
 
 
 def _thermal_record(state: ThermalState) -> dict[str, Any]:

@@ -50,8 +50,9 @@ class EnergyMeter:
     `between_sessions`: nothing is plugged in; `before_session` is where the counter of a session
     stood then, for not every charger sets it to 0. `takes_nothing`: it said so and has said nothing
     else since, so its silence is no sign that it does what it was told. `since_counter_kwh` was
-    counted since the counter that counts stood as it does here. `intervals` are what was
-    counted since they were last taken away, for the ledger.
+    counted since the counter that counts stood as it does here. `counts_since`: nothing before it
+    is in the count; None where an earlier life has counted. `intervals` are what was counted since
+    they were last taken away, for the ledger.
     """
 
     max_power_w: float
@@ -59,6 +60,7 @@ class EnergyMeter:
     session_kwh: float = 0.0
     session_since: datetime | None = None
     integrated_to: datetime | None = None
+    counts_since: datetime | None = None
     power: tuple[float, datetime] | None = None
     counters: dict[str, Counter] = field(default_factory=dict)
     intervals: list[MeteredInterval] = field(default_factory=list)
@@ -208,7 +210,7 @@ class EnergyMeter:
         """Count what was taken up to `now`."""
         start = self.integrated_to
         if start is None:
-            self.integrated_to = now
+            self.integrated_to = self.counts_since = now
             return
         if now <= start:
             return
@@ -361,9 +363,11 @@ class EnergyMeter:
 
     def _counted_after(self, at: datetime) -> float:
         """What was already counted beyond `at`."""
-        if self.integrated_to is None or self.integrated_to <= at:
+        start, end = max(at, self.counts_since or at), self.integrated_to
+        if end is None or end <= start:
             return 0.0
-        return self._power_at(at) * _hours(at, self.integrated_to) / 1000
+        pieces = self._pieces(start, end)
+        return sum(self._power_at(begin) * _hours(begin, until) / 1000 for begin, until in pieces)
 
 
 def _too_much_text(kind: str, kwh: float, *, in_wh: bool = False) -> str:

@@ -45,6 +45,23 @@ def test_a_restart_counts_what_was_told_while_nobody_looked() -> None:
     assert after.session_kwh >= before.session_kwh
 
 
+def test_what_was_kept_from_before_the_first_start_is_neither_booked_nor_taken_back() -> None:
+    yesterday = at(-24 * 60)
+    for counter_first in (False, True):
+        new = meter(plugged_at=None)
+        steps = [
+            lambda new=new: new.report_power(2000, yesterday, at(0)),
+            lambda new=new: new.report_counter("energy_total_kwh", 100, yesterday, at(0)),
+        ]
+        for step in reversed(steps) if counter_first else steps:
+            step()
+        new.report_counter("energy_total_kwh", 100, at(1), at(1))
+        new.report_power(0, at(1), at(1))
+        new.integrate_to(at(10))
+        assert new.total_kwh == pytest.approx(0, abs=0.05)
+        assert sum(span.energy_kwh for span in new.pop_intervals()) >= 0
+
+
 def test_power_that_is_told_counts_before_what_was_asked() -> None:
     speaking = meter()
     speaking.command([told(7200, 0, 60)], at(0))

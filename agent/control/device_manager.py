@@ -38,7 +38,7 @@ from agent.records.bookkeeper import Bookkeeper
 from agent.records.device_store import UNBELIEVABLE, DeviceStore
 from agent.report.event_queue import EventQueue
 
-# After a power cut a device that tells no meter runs at most so much longer; the SD card is spared.
+# The SD card is spared: what came since is counted as told after a power cut, or by a meter.
 STATE_SAVED_EVERY = timedelta(minutes=45)
 # A state after this silence is answered with the time, for devices without a clock.
 SILENCE_BEFORE_TIME = timedelta(seconds=60)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from agent.energy.instants import from_unix
+from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.readings import Acknowledgement, AckStatus, Reading, Unreadable, Value
-from agent.energy.schedule import NOTHING_SHARE, Schedule
+from agent.energy.schedule import NOTHING_SHARE, DeviceType, Schedule
 from agent.energy.sentences import sentence
 from agent.home.model.commanded import OBEYS_WITHIN, CommandedSpan
 from agent.home.model.counter_watch import MOVES_WITHIN
@@ -169,7 +169,31 @@ class DeviceModel:
         """It holds this schedule from now on; None: none, it is on its own logic."""
         self.was_led = self.was_led or schedule is not None
         self.schedules.tell(schedule, now)
+        if self.meter.is_resumed:
+            self._catch_up(now)
         self._command(now)
+
+    def _catch_up(self, now: datetime) -> None:
+        """It is taken to have done what it was told while nobody counted, or none was stored."""
+        held, counted_to = self.schedules.held, self.meter.integrated_to
+        if held is None or counted_to is None or self.traits.produces:
+            return
+        if held.device_type is DeviceType.PROGRAM or self.meter.between_sessions:
+            return
+        if self.opted_out(now) or self._is_full(now) or to_unix_floor(now) >= held.valid_until:
+            # So long after all that it was told nobody knows; or the clock is ahead.
+            return
+        issued_at = from_unix(held.issued_at)
+        # The start of a slot under way is told five minutes early: it began when it was told, or
+        # went on from what was told before.
+        begun = issued_at if self.on_since is None else counted_to
+        spans = [
+            replace(span, start=begun if span.start <= issued_at else span.start)
+            for span in self.schedules.spans()
+            if span.end > begun
+        ]
+        self.meter.catch_up(spans, now, free_outside=self.schedules.free_outside)
+        self._switch_as_commanded(now)
 
     def expect(self, spans: Iterable[CommandedSpan], now: datetime) -> None:
         """What it takes where its schedule does not say so: the profile of a program under way."""

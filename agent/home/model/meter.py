@@ -51,8 +51,9 @@ class EnergyMeter:
     stood then, for not every charger sets it to 0. `takes_nothing`: it said so and has said nothing
     else since, so its silence is no sign that it does what it was told. `since_counter_kwh` was
     counted since the counter that counts stood as it does here. `counts_since`: nothing before it
-    is in the count; None where an earlier life has counted. `intervals` are what was counted since
-    they were last taken away, for the ledger.
+    is in the count; None where an earlier life has counted. `is_resumed`: that life stored its
+    count, and nothing has been counted since. `intervals` are what was counted since they were last
+    taken away, for the ledger.
     """
 
     max_power_w: float
@@ -61,6 +62,7 @@ class EnergyMeter:
     session_since: datetime | None = None
     integrated_to: datetime | None = None
     counts_since: datetime | None = None
+    is_resumed: bool = False
     power: tuple[float, datetime] | None = None
     counters: dict[str, Counter] = field(default_factory=dict)
     intervals: list[MeteredInterval] = field(default_factory=list)
@@ -85,6 +87,15 @@ class EnergyMeter:
         """From `now` on the device is taken to do this where it does not tell its power."""
         self.integrate_to(now)
         self.commanded.tell(spans, now, free_outside=free_outside)
+
+    def catch_up(
+        self, spans: Sequence[CommandedSpan], now: datetime, *, free_outside: bool
+    ) -> None:
+        """Count what came since an earlier life stored its count, by what was told then."""
+        position = self.integrated_to
+        if position is not None and position < now:
+            self.commanded.tell(spans, position, free_outside=free_outside)
+            self.integrate_to(now)
 
     def report_power(self, power_w: float, at: datetime, now: datetime) -> None:
         """It takes that power since `at`. One dated before what was counted corrects the count.
@@ -214,6 +225,7 @@ class EnergyMeter:
             return
         if now <= start:
             return
+        self.is_resumed = False
         for begin, end in self._pieces(start, now):
             hours = _hours(begin, end)
             self._add(self._power_at(begin) * hours / 1000, begin, end)

@@ -153,6 +153,7 @@ def restore(model: DeviceModel, text: str) -> None:
     meter.before_session, meter.since_counter_kwh = before, since_counter
     meter.between_sessions = raw.get("between_sessions") is True
     meter.session_since, meter.integrated_to = times["session_since"], times["integrated_to"]
+    meter.is_resumed = meter.integrated_to is not None
     model.soc.anchor, model.soc.anchor_total_kwh = anchor, anchor_total
     model.soc.stuck_at = stuck_at
     model.following.learned_power_w = learned

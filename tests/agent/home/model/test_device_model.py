@@ -1,6 +1,7 @@
 """What is known of a device, and for how long it is believed."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -320,3 +321,72 @@ def test_a_gauge_stuck_at_full_is_named_and_the_next_life_knows_it() -> None:
     say(again, 95, soc_percent=100.0)
     assert again.soc_percent(now) is None
     assert named in again.problems(now)
+
+
+def restarted(before: DeviceModel) -> DeviceModel:
+    """A new life, with what the one before had stored."""
+    after = DeviceModel(before.device, before.traits)
+    stored.restore(after, stored.to_text(before))
+    return after
+
+
+def relay(minutes: float, *spans: tuple[int, int, int]) -> DeviceModel:
+    """Told that at 0, and counted up to then."""
+    model = DeviceModel("pool", Traits(1500.0))
+    model.told(replace(schedule(*spans), device_type=DeviceType.FLEXIBLE), NOW)
+    model.advance(NOW + minutes * MINUTE)
+    return model
+
+
+def test_what_came_since_the_count_was_stored_counts_as_it_was_told() -> None:
+    held = replace(schedule((10, 70, 1500)), device_type=DeviceType.FLEXIBLE)
+    after = restarted(relay(20, (10, 70, 1500)))
+    after.told(held, NOW + 60 * MINUTE)
+    after.advance(NOW + 60 * MINUTE)
+    assert after.meter.total_kwh == pytest.approx(1.5 * 50 / 60)
+    assert after.on_since == NOW + 10 * MINUTE
+    booked = after.pop_booked()
+    assert sum(span.energy_kwh for span in booked) == pytest.approx(1.5 * 40 / 60)
+    after.advance(NOW + 120 * MINUTE)
+    assert after.meter.total_kwh == pytest.approx(1.5)
+
+
+def test_of_a_slot_told_since_only_what_came_after_it_was_told_counts() -> None:
+    begun = replace(
+        schedule((35, 70, 1500)),
+        device_type=DeviceType.FLEXIBLE,
+        issued_at=to_unix_floor(NOW + 40 * MINUTE),
+    )
+    off = restarted(relay(5, (100, 120, 1500)))
+    off.told(begun, NOW + 60 * MINUTE)
+    assert off.meter.total_kwh == pytest.approx(1.5 * 20 / 60)
+    on = restarted(relay(20, (10, 70, 1500)))
+    on.told(begun, NOW + 60 * MINUTE)
+    assert on.meter.total_kwh == pytest.approx(1.5 * 50 / 60)
+
+
+def test_a_meter_that_tells_what_came_meanwhile_wins_over_what_was_told() -> None:
+    before = relay(0, (10, 70, 1500))
+    before.report(Reading("energy_total_kwh", 100.0, NOW), NOW)
+    after = restarted(before)
+    after.told(
+        replace(schedule((10, 70, 1500)), device_type=DeviceType.FLEXIBLE), NOW + 60 * MINUTE
+    )
+    later = NOW + 61 * MINUTE
+    after.report(Reading("energy_total_kwh", 100.2, later), later)
+    assert after.meter.total_kwh == pytest.approx(0.2)
+
+
+def test_one_that_says_since_when_it_is_off_took_nothing_while_nobody_counted() -> None:
+    held = replace(schedule((10, 70, 1500)), device_type=DeviceType.FLEXIBLE)
+    after = restarted(relay(5, (10, 70, 1500)))
+    after.told(held, NOW + 30 * MINUTE)
+    said = NOW + 20 * MINUTE
+    after.report(Reading("power_w", 0.0, said), NOW + 30 * MINUTE, retained=True)
+    assert after.meter.total_kwh == pytest.approx(1.5 * 10 / 60)
+
+
+def test_nothing_is_known_of_one_whose_schedule_ran_out_meanwhile() -> None:
+    after, late = restarted(relay(5, (10, 70, 1500))), NOW + timedelta(hours=25)
+    after.told(replace(schedule((10, 70, 1500)), device_type=DeviceType.FLEXIBLE), late)
+    assert after.meter.total_kwh == 0

@@ -181,6 +181,9 @@ class DeviceAdapter(Protocol):
     released when the agent stops; what it is told is never retained. `refresh_s`: so often its
     setpoint is said again (`repeated`: what need not be is left out) and its state asked for by
     `queries`, which switch nothing; None for never.
+
+    `keeps_run`: a program that was told to run goes on when its setpoint says `idle` again. One
+    that does not is told `run` until it is through.
     """
 
     @property
@@ -191,6 +194,9 @@ class DeviceAdapter(Protocol):
 
     @property
     def refresh_s(self) -> int | None: ...
+
+    @property
+    def keeps_run(self) -> bool: ...
 
     @property
     def subscriptions(self) -> Sequence[str]: ...

@@ -43,6 +43,7 @@ class NativeDevice:
     acknowledges = True
     holds_schedule = True
     refresh_s = None
+    keeps_run = True
 
     def __init__(self, base_topic: str, device: str) -> None:
         self._topic = f"{base_topic}/device/{device}"

@@ -40,6 +40,10 @@ class SupplementedDevice:
         return self._adapter.refresh_s
 
     @property
+    def keeps_run(self) -> bool:
+        return self._adapter.keeps_run
+
+    @property
     def subscriptions(self) -> Sequence[str]:
         topics = [*self._adapter.subscriptions, self._state_topic, *self._reader.subscriptions]
         return tuple(dict.fromkeys(topics))

@@ -46,6 +46,7 @@ class TemplateDevice:
 
     acknowledges = False
     holds_schedule = False
+    keeps_run = False
 
     def __init__(self, profile: Profile, section: DeviceSection, base_topic: str) -> None:
         self._profile = profile

@@ -65,6 +65,7 @@ def device_view(
         temperature_c=None if temperature is None else float(temperature),
         planned=planned,
         problems=_problems(device, context, planned.at_risk, acknowledges=acknowledges),
+        ready_at=_ready_at(device, context),
     )
 
 
@@ -130,11 +131,22 @@ def _ready_by(device: ManagedDevice, context: PlanningContext) -> str | None:
         return f"{values.ready_by.astimezone(zone):%H:%M}"
     if values.ready_by_clock is not None:
         return f"{values.ready_by_clock:%H:%M}"
-    configured = KINDS[device.section.type].configured(device.section, "ready_by")
-    if not isinstance(configured, ReadyBy):
-        return None
-    when = next_ready_by(configured, context.now, zone)
+    when = _ready_at(device, context)
     return None if when is None else f"{when.astimezone(zone):%H:%M}"
+
+
+def _ready_at(device: ManagedDevice, context: PlanningContext) -> datetime | None:
+    kind, values, now = KINDS[device.section.type], device.wish.values, context.now
+    if "ready_by" not in kind.wish_keys(device.section):
+        return None
+    if values.ready_by is not None and values.ready_by > now:
+        return values.ready_by
+    ready_by = kind.configured(device.section, "ready_by")
+    if values.ready_by_clock is not None:
+        ready_by = ReadyBy(every_day=values.ready_by_clock)
+    if not isinstance(ready_by, ReadyBy):
+        return None
+    return next_ready_by(ready_by, now, context.location.zone)
 
 
 def _problems(

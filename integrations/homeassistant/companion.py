@@ -139,7 +139,8 @@ class HomeAssistant:
             self._request(None, hub.away_request(value, self._services.zone))
         for view in self._services.devices():
             if topic == names.command(view.id, "skip"):
-                self._request(view.id, controls.skip_request(view, self._clock.now()))
+                zone = self._services.zone
+                self._request(view.id, controls.skip_request(view, self._clock.now(), zone))
             elif topic == names.command(view.id, "target"):
                 self._request(view.id, controls.target_request(view, value))
 

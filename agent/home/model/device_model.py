@@ -207,6 +207,9 @@ class DeviceModel:
         old = self.readings.get(reading.kind)
         if old is not None and reading.at < old.at:
             return False
+        if old is None and reading.kind == "error" and not reading.value:
+            # That nothing is wrong is no news where nothing was.
+            return False
         self.readings[reading.kind] = reading
         if reading.kind == "plugged":
             return self._contact(old, reading, now)

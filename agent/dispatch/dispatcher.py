@@ -471,7 +471,7 @@ class Dispatcher:
     ) -> None:
         if is_on:
             mode = sentence(spoken_mode(profile.type, setpoint.mode))
-            text = sentence("{mode} at {power} W", mode=mode, power=setpoint.power_w)
+            text = sentence("{mode} at {power} W", mode=mode, power=abs(setpoint.power_w))
             self.events.event("window_started", profile.id, text)
         elif profile.type is not DeviceType.PROGRAM:
             # A program runs on when nothing tells it to start any more.

@@ -253,10 +253,10 @@ def test_numbers_and_times_in_sentences_are_as_each_language_writes_them() -> No
     german, english = Words("de", ZONE), Words("en", ZONE)
     at = datetime(2026, 1, 16, 17, 0, tzinfo=UTC)
     limit = sentence(
-        "the grid allows {power} W until {at:%H:%M}", power="4200", at=at.astimezone(ZONE)
+        "the grid allows {power:g} kW until {at:%H:%M}", power=4.2, at=at.astimezone(ZONE)
     )
-    assert limit == "the grid allows 4200 W until 18:00"
-    assert german.plain(limit) == "das Netz erlaubt 4200 W bis 18:00"
+    assert limit == "the grid allows 4.2 kW until 18:00"
+    assert german.plain(limit) == "das Netz erlaubt 4,2 kW bis 18:00"
     missing = sentence("{missing:.1f} kWh will be missing", missing=Decimal("7.14"))
     assert (missing, german.plain(missing)) == (
         "7.1 kWh will be missing",

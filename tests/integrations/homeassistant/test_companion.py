@@ -442,7 +442,7 @@ def test_a_problem_is_one_entity_and_gone_within_a_minute_of_its_cure() -> None:
         said_to(home, f"{BASE}/site/limit", {"import_w": 9000, "until": "2026-01-15T15:20:00Z"})
         await home.clock.sleep(10)
         hub: Any = home.body("ha/hub")["problems"]
-        assert "9000 W until 16:20" in hub["limit_in_force"]["text"]
+        assert "9 kW until 16:20" in hub["limit_in_force"]["text"]
         said_to(home, f"{BASE}/site/limit", {"windows": []})
         await home.clock.sleep(60)
         hub = home.body("ha/hub")["problems"]

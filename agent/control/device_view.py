@@ -1,6 +1,7 @@
 """What people are shown of a device: its values, the settings in force, its problems. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -63,10 +64,16 @@ def device_view(
         charge_efficiency=model.traits.charge_efficiency,
         discharge_efficiency=model.traits.discharge_efficiency,
         temperature_c=None if temperature is None else float(temperature),
-        planned=planned,
+        # What a person at the device has overridden is not what it will do.
+        planned=_nothing_of(planned) if model.opted_out(now) else planned,
         problems=_problems(device, context, planned.at_risk, acknowledges=acknowledges),
         ready_at=_ready_at(device, context),
     )
+
+
+def _nothing_of(planned: Planned) -> Planned:
+    schedule = planned.schedule
+    return Planned(None if schedule is None else replace(schedule, slots=()), None, planned.at_risk)
 
 
 def _soc_percent(device: ManagedDevice, now: datetime) -> float | None:

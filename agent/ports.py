@@ -15,6 +15,7 @@ from agent.energy.readings import (
     Presence,
     Reading,
     Unreadable,
+    UnreadableMessage,
 )
 from agent.energy.schedule import Schedule, Setpoint
 from agent.energy.view import DeviceView, EventView, SiteView
@@ -164,7 +165,14 @@ class UnknownKeys:
 
 
 Decoded = (
-    Reading | UntimedReading | Unreadable | UnknownKeys | Acknowledgement | DeviceInfo | Presence
+    Reading
+    | UntimedReading
+    | Unreadable
+    | UnreadableMessage
+    | UnknownKeys
+    | Acknowledgement
+    | DeviceInfo
+    | Presence
 )
 
 

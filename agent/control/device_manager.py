@@ -22,6 +22,7 @@ from agent.energy.readings import (
     Presence,
     Reading,
     Unreadable,
+    UnreadableMessage,
 )
 from agent.energy.schedule import Schedule
 from agent.energy.sentences import sentence
@@ -218,6 +219,9 @@ class DeviceManager:
             self._on_ack(name, item, now)
         elif isinstance(item, Unreadable):
             model.cannot_read(item, now)
+            self._update_health(name, now)
+        elif isinstance(item, UnreadableMessage):
+            model.cannot_read_message(item, now)
             self._update_health(name, now)
         else:
             if not (isinstance(item, UntimedReading) and item.misdated):

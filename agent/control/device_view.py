@@ -45,7 +45,6 @@ def device_view(
     section, model, now = device.section, device.model, context.now
     kind = KINDS[section.type]
     soc = _soc_percent(device, now)
-    temperature = model.value("temperature_c", now)
     return DeviceView(
         id=section.id,
         kind=section.type,
@@ -63,7 +62,7 @@ def device_view(
         battery_kwh=model.traits.battery_kwh,
         charge_efficiency=model.traits.charge_efficiency,
         discharge_efficiency=model.traits.discharge_efficiency,
-        temperature_c=None if temperature is None else float(temperature),
+        temperature_c=model.temperature_c(now),
         # What a person at the device has overridden is not what it will do.
         planned=_nothing_of(planned) if model.opted_out(now) else planned,
         problems=_problems(device, context, planned.at_risk, acknowledges=acknowledges),

@@ -62,9 +62,15 @@ def print_faults(source: str, error: ConfigError, outcome: str) -> None:
     """How many, what that led to, and each with its key, on stderr."""
     count = len(error.faults)
     things = "thing is" if count == 1 else "things are"
-    print(f"{source}{count} {things} wrong, {outcome}", file=sys.stderr)
+    print_error(f"{source}{count} {things} wrong, {outcome}")
     for fault in error.faults:
-        print(f"  {fault}", file=sys.stderr)
+        print_error(f"  {fault}")
+
+
+def print_error(line: str) -> None:
+    """A line on stderr, before there is any logging; the journal is told that it is an error."""
+    prefix = f"<{_priority(logging.ERROR)}>" if is_journal(sys.stderr, os.environ) else ""
+    print(f"{prefix}{line}", file=sys.stderr)
 
 
 def set_up_logging(level: str) -> None:

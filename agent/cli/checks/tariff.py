@@ -14,7 +14,7 @@ from agent.command_line import own_command_line
 from agent.config import Config
 from agent.connect_ports import ConnectableSource
 from agent.database.problem import READ_ERRORS, Damaged, NewerSchema
-from agent.energy.rates import PLAUSIBLE_PER_KWH, Direction
+from agent.energy.rates import OTHER_CURRENCIES, PLAUSIBLE_PER_KWH, Direction
 from agent.errors import AgentError, Malformed, Refused, Unavailable
 from agent.health import Health
 from agent.ports import FetchedRates, TariffSource
@@ -130,6 +130,9 @@ def _check_prices(direction: Direction, fetched: FetchedRates) -> CheckResult:
 
 def _check_size(direction: Direction, fetched: FetchedRates) -> Iterator[CheckResult]:
     most = PLAUSIBLE_PER_KWH.get(fetched.currency)
+    if most is None and fetched.currency not in OTHER_CURRENCIES:
+        text = f"{direction.value}: prices are in {fetched.currency}, which is no currency"
+        yield warning("tariff", text, "expected a code such as EUR, GBP, SEK")
     prices = [rate.price for rate in fetched.rates]
     if most is None or not prices:
         return

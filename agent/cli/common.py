@@ -30,6 +30,9 @@ EX_SOFTWARE = 70
 EX_CANTCREAT = 73
 EX_CONFIG = 78
 DATABASE = "agent.sqlite"
+# What to do where the tariff's source does not answer, or in words that nobody understands.
+NO_NETWORK = "try again later; check tariff.base_url and this machine's network"
+OTHER_ADDRESS = "is tariff.base_url the right address?"
 AS_SERVICE_HELP = (
     "look at the folders and secrets of the installed systemd service (with sudo, as only root may "
     "read them)"

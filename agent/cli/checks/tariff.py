@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agent.cli.checks.result import CheckResult, failed, passed, warning
 from agent.cli.checks.units import check_amounts
-from agent.cli.common import DATABASE
+from agent.cli.common import DATABASE, NO_NETWORK, OTHER_ADDRESS
 from agent.clock import SystemClock
 from agent.clockmonitor import MAX_CLOCK_OFFSET
 from agent.command_line import own_command_line
@@ -80,8 +80,8 @@ async def _not_connected(config: Config, source: TariffSource) -> CheckResult:
 def _failed_at(config: Config, what: str, error: AgentError) -> CheckResult:
     hint = {
         Refused: "check account_id, api_key, location_id and directions",
-        Unavailable: "try again later; check tariff.base_url and this machine's network",
-        Malformed: "is tariff.base_url the right address?",
+        Unavailable: NO_NETWORK,
+        Malformed: OTHER_ADDRESS,
     }.get(type(error), "see the README, Troubleshooting")
     return failed("tariff", f"{what} {config.tariff.address}: {error}", hint)
 

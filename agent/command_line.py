@@ -41,6 +41,6 @@ def own_command_line(
     given, _ = parser.parse_known_args(sys.argv[1:] if argv is None else argv)
     config = given.config or environ.get(CONFIG_VARIABLE) or ""
     if config:
-        config = SOME_FILE if to_strangers else str(Path(config).absolute())
+        config = SOME_FILE if to_strangers else str(Path(config).resolve())
     as_service = given.as_service or "STATE_DIRECTORY" in environ
     return command_line(words, as_service=as_service, config=config)

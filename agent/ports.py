@@ -15,6 +15,7 @@ from agent.energy.readings import (
     Presence,
     Reading,
     Unreadable,
+    UnreadableMessage,
 )
 from agent.energy.schedule import Schedule, Setpoint
 from agent.energy.view import DeviceView, EventView, SiteView
@@ -164,7 +165,14 @@ class UnknownKeys:
 
 
 Decoded = (
-    Reading | UntimedReading | Unreadable | UnknownKeys | Acknowledgement | DeviceInfo | Presence
+    Reading
+    | UntimedReading
+    | Unreadable
+    | UnreadableMessage
+    | UnknownKeys
+    | Acknowledgement
+    | DeviceInfo
+    | Presence
 )
 
 
@@ -181,6 +189,9 @@ class DeviceAdapter(Protocol):
     released when the agent stops; what it is told is never retained. `refresh_s`: so often its
     setpoint is said again (`repeated`: what need not be is left out) and its state asked for by
     `queries`, which switch nothing; None for never.
+
+    `keeps_run`: a program that was told to run goes on when its setpoint says `idle` again. One
+    that does not is told `run` until it is through.
     """
 
     @property
@@ -191,6 +202,9 @@ class DeviceAdapter(Protocol):
 
     @property
     def refresh_s(self) -> int | None: ...
+
+    @property
+    def keeps_run(self) -> bool: ...
 
     @property
     def subscriptions(self) -> Sequence[str]: ...

@@ -260,6 +260,7 @@ def build(
         on_told=devices.on_told,
         on_switch=lambda device, is_on: controller.on_switch(device, is_on),
         on_headroom=lambda: controller.plan_now(),
+        runs_until=devices.runs_until,
     )
     controller = Controller(
         config,

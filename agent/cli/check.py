@@ -39,9 +39,10 @@ def main(argv: list[str]) -> int:
     args = parser.parse_args(argv)
     read = read_chosen(args)
     if read is None:
-        if not args.as_service and (unit := find_service()).secrets:
+        service = find_service()
+        if not args.as_service and service.unit is not None and service.secrets:
             command = command_line("check", as_service=True)
-            print(f"  {unit.unit} has secrets of its own: {command} reads them", file=sys.stderr)
+            print(f"  {service.unit} has secrets of its own: {command} reads them", file=sys.stderr)
         return EX_CONFIG
     # What the connection would log is told here.
     logging.disable(logging.ERROR)

@@ -30,6 +30,9 @@ EX_SOFTWARE = 70
 EX_CANTCREAT = 73
 EX_CONFIG = 78
 DATABASE = "agent.sqlite"
+# What to do where the tariff's source does not answer, or in words that nobody understands.
+NO_NETWORK = "try again later; check tariff.base_url and this machine's network"
+OTHER_ADDRESS = "is tariff.base_url the right address?"
 AS_SERVICE_HELP = (
     "look at the folders and secrets of the installed systemd service (with sudo, as only root may "
     "read them)"
@@ -62,9 +65,15 @@ def print_faults(source: str, error: ConfigError, outcome: str) -> None:
     """How many, what that led to, and each with its key, on stderr."""
     count = len(error.faults)
     things = "thing is" if count == 1 else "things are"
-    print(f"{source}{count} {things} wrong, {outcome}", file=sys.stderr)
+    print_error(f"{source}{count} {things} wrong, {outcome}")
     for fault in error.faults:
-        print(f"  {fault}", file=sys.stderr)
+        print_error(f"  {fault}")
+
+
+def print_error(line: str) -> None:
+    """A line on stderr, before there is any logging; the journal is told that it is an error."""
+    prefix = f"<{_priority(logging.ERROR)}>" if is_journal(sys.stderr, os.environ) else ""
+    print(f"{prefix}{line}", file=sys.stderr)
 
 
 def set_up_logging(level: str) -> None:

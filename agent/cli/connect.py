@@ -16,6 +16,8 @@ from agent.cli.common import (
     EX_OK,
     EX_UNAVAILABLE,
     EX_USAGE,
+    NO_NETWORK,
+    OTHER_ADDRESS,
 )
 from agent.cli.config_options import add_config_options, read_chosen
 from agent.cli.connect_access import (
@@ -93,8 +95,12 @@ def main(argv: list[str]) -> int:
         hint = f"; {CREDENTIALS}" if error.code == "forbidden" else ""
         code = EX_CONFIG if error.code in CONFIG_CODES else EX_DATAERR
         return _fail(f"{error}{hint}", code)
-    except (Unavailable, Malformed) as error:
-        return _fail(f"{config.tariff.address}: {error}", EX_UNAVAILABLE)
+    except Unavailable as error:
+        text = f"{config.tariff.address}: {error}"
+        return _fail(f"{text}\n  {NO_NETWORK}", EX_UNAVAILABLE)
+    except Malformed as error:
+        text = f"{config.tariff.address}: {error}"
+        return _fail(f"{text}\n  {OTHER_ADDRESS}", EX_UNAVAILABLE)
     except NotWritableError as error:
         return _fail(f"{folder}: {error}{read.hint}", EX_CANTCREAT)
     except StoreInUse:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import signal
-import sys
 from pathlib import Path
 
 from agent.app import run_agent
@@ -14,6 +13,7 @@ from agent.cli.common import (
     EX_CONFIG,
     EX_OK,
     EX_SOFTWARE,
+    print_error,
     read_config,
     run_until_stopped,
     set_up_logging,
@@ -65,7 +65,7 @@ async def _run(config: Config) -> int:
     try:
         store = await _open_store(state_directory(config.state.directory) / DATABASE, clock, stop)
     except StoreInUse as error:
-        print(f"{error}; nothing was started", file=sys.stderr)
+        print_error(f"{error}; nothing was started")
         return EX_CONFIG
     if stop.is_set():
         store.close()

@@ -2,12 +2,12 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from agent.config.base import Section
 from agent.config.faults import NO_LIST, faults_of
@@ -59,16 +59,20 @@ def load_config(
     document = read_yaml(path, example)
     sections = set(model.model_fields)
     origins: dict[str, str] = {}
+    lost: list[Fault] = []
     if secrets is None:
-        secrets = _files_in(credentials_directory(environ))
+        folder = credentials_directory(environ)
+        secrets = _files_in(folder)
+        if folder is not None and not folder.is_dir():
+            lost.append(Fault("CREDENTIALS_DIRECTORY", f"{folder} is no folder; expected secrets"))
     beside = (
-        _from_files(secrets, sections),
+        _from_files(secrets, sections, _secret_names(model)),
         _from_environment(environ, prefix, sections),
     )
     for given in beside:
         document = _laid_over(document, given.values)
         origins |= given.origins
-    unread = [fault for given in beside for fault in given.faults]
+    unread = lost + [fault for given in beside for fault in given.faults]
     try:
         config = model.model_validate(document)
     except ValidationError as error:
@@ -138,10 +142,34 @@ def _files_in(folder: Path | None) -> dict[str, Path]:
     return {file.name: file for file in sorted(folder.iterdir()) if file.is_file()}
 
 
-def _from_files(files: Mapping[str, Path], sections: set[str]) -> _Given:
+def _secret_names(model: type[BaseModel]) -> set[str]:
+    """How the files of all secrets are named, such as `mqtt__password`."""
+    return {
+        f"{section}__{key}"
+        for section, field in model.model_fields.items()
+        for inner in _models_in(field.annotation)
+        for key, found in inner.model_fields.items()
+        if SecretStr in (found.annotation, *get_args(found.annotation))
+    }
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)
+
+
+def _from_files(files: Mapping[str, Path], sections: set[str], secrets: set[str]) -> _Given:
     """systemd's credentials: a file `mqtt__password` holds `mqtt.password`."""
     out = _Given()
+    alike = {name.replace("__", "_"): name for name in secrets}
     for name, file in files.items():
+        meant = alike.get(name.lower())
+        if meant is not None and meant not in files:
+            fault = f"nobody reads a secret of this name; did you mean {meant}?"
+            out.faults.append(Fault(str(file), fault))
+            continue
         keys = name.lower().split("__")
         if len(keys) > 1 and keys[0] in sections:
             try:

@@ -19,12 +19,14 @@ from agent.energy.readings import (
     Unreadable,
     Value,
 )
+from agent.energy.sentences import sentence
 from agent.energy.text import clean_text
 from agent.errors import Malformed
 
 MAX_TEXT = 200
 SHOWN_CHARACTERS = 40
 MAX_REVISION = 2**32 - 1
+AN_INSTANT = "2026-01-16T10:00:00Z"
 SWITCHED = "switched"
 YES, NO = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
 NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{1,15})?([eE][+-]?\d{1,2})?")
@@ -36,9 +38,9 @@ def _number(least: float, most: float) -> Callable[[object], float]:
             value = float(value)
         # A bool is an int in Python, but no quantity.
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError("expected a number")
+            raise ValueError(sentence("expected a number"))
         if not (math.isfinite(value) and least <= value <= most):
-            raise ValueError(f"expected {least:g} to {most:g}")
+            raise ValueError(sentence("expected {least:g} to {most:g}", least=least, most=most))
         return float(value)
 
     return read
@@ -52,13 +54,13 @@ def _truth(value: object) -> bool:
         return True
     if text in NO:
         return False
-    raise ValueError("expected true or false")
+    raise ValueError(sentence("expected true or false"))
 
 
 def _text(value: object) -> str:
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         return clean_text(str(value), MAX_TEXT)
-    raise ValueError("expected text")
+    raise ValueError(sentence("expected text"))
 
 
 KEYS: dict[str, Callable[[object], Value]] = {
@@ -105,7 +107,7 @@ class ReadState:
         try:
             self.values[key] = read(value)
         except (ValueError, OverflowError) as error:
-            self.unreadable.append(Unreadable(key, f"is {_shown(value)}; {error}"))
+            self.unreadable.append(unreadable(key, shown(value), error))
 
     def _take_at(self, value: object) -> None:
         # One that cannot be believed counts as the arrival time; the model judges its span.
@@ -114,9 +116,8 @@ class ReadState:
         except (ValueError, OverflowError):
             self.at = None
         if self.at is None:
-            self.unreadable.append(
-                Unreadable("at", f"is {_shown(value)}; expected 2026-01-16T10:00:00Z")
-            )
+            right = sentence("expected an instant such as {example}", example=AN_INSTANT)
+            self.unreadable.append(unreadable("at", shown(value), ValueError(right)))
 
 
 def read_ack(payload: bytes, topic: str) -> Acknowledgement:
@@ -124,14 +125,14 @@ def read_ack(payload: bytes, topic: str) -> Acknowledgement:
     raw = _object(payload, topic)
     revision, status = raw.get("revision", 0), raw.get("status_type")
     if isinstance(revision, bool) or not isinstance(revision, int):
-        raise Malformed(f"{topic}: revision is {_shown(revision)}; expected a whole number")
+        raise Malformed(f"{topic}: revision is {shown(revision)}; expected a whole number")
     if not 0 <= revision <= MAX_REVISION:
-        raise Malformed(f"{topic}: revision {_shown(revision)} has more than 32 bits")
+        raise Malformed(f"{topic}: revision {shown(revision)} has more than 32 bits")
     try:
         word = AckStatus(str(status).upper())
     except ValueError:
         words = ", ".join(AckStatus)
-        raise Malformed(f"{topic}: status_type is {_shown(status)}; expected {words}") from None
+        raise Malformed(f"{topic}: status_type is {shown(status)}; expected {words}") from None
     diagnostic = raw.get("diagnostic")
     return Acknowledgement(
         revision, word, clean_text(diagnostic, MAX_TEXT) if isinstance(diagnostic, str) else ""
@@ -166,8 +167,8 @@ def read_presence(payload: bytes, topic: str) -> bool:
     words: Sequence[bytes] = (b"online", b"offline")
     word = payload.strip().strip(b'"').lower()
     if word not in words:
-        shown = _shown(payload[:SHOWN_CHARACTERS].decode("utf-8", "replace"))
-        raise Malformed(f"{topic}: is {shown}; expected online or offline")
+        found = shown(payload[:SHOWN_CHARACTERS].decode("utf-8", "replace"))
+        raise Malformed(f"{topic}: is {found}; expected online or offline")
     return word == b"online"
 
 
@@ -182,7 +183,17 @@ def _object(payload: bytes, topic: str) -> dict[str, Any]:
     return raw
 
 
-def _shown(value: object) -> str:
-    if isinstance(value, dict | list):
-        return "a list" if isinstance(value, list) else "an object"
+def unreadable(kind: str, found: str, error: Exception) -> Unreadable:
+    """A value that a reader has refused: its error is a sentence of what is expected."""
+    right = error.args[0] if error.args else ""
+    right = right if isinstance(right, str) else str(error)
+    return Unreadable(kind, sentence("is {found}; {right}", found=found, right=right))
+
+
+def shown(value: object) -> str:
+    """What was found, for people."""
+    if isinstance(value, list):
+        return sentence("a list")
+    if isinstance(value, dict):
+        return sentence("an object")
     return clean_text(json.dumps(value, default=str), SHOWN_CHARACTERS)

@@ -229,35 +229,85 @@ class DeviceState(Incoming):
     This describes what is right; a key that is not is skipped alone (see agent.contracts.state).
     """
 
-    plugged: bool | None = None
-    soc_percent: Number | None = Field(default=None, ge=0, le=100)
-    power_w: Number | None = Field(default=None, ge=-1_000_000, le=1_000_000)
-    energy_kwh: Number | None = Field(default=None, ge=0, le=10_000_000)
-    energy_total_kwh: Number | None = Field(default=None, ge=0, le=1_000_000_000)
-    temperature_c: Number | None = Field(default=None, ge=-100, le=200)
-    mode: Text | None = None
-    error: Text | None = None
-    following: Text | None = None
-    at: AwareDatetime | None = None
+    plugged: bool | None = Field(
+        default=None, description="whether a car is plugged in; chargers alone"
+    )
+    soc_percent: Number | None = Field(
+        default=None, ge=0, le=100, description="state of charge of the battery, or of the car"
+    )
+    power_w: Number | None = Field(
+        default=None,
+        ge=-1_000_000,
+        le=1_000_000,
+        description="what it takes now, W; a battery that gives: negative; an inverter: its yield",
+    )
+    energy_kwh: Number | None = Field(
+        default=None,
+        ge=0,
+        le=10_000_000,
+        description="taken in this session, which begins at 0 with the plug-in",
+    )
+    energy_total_kwh: Number | None = Field(
+        default=None,
+        ge=0,
+        le=1_000_000_000,
+        description="a meter that only rises; preferred to `energy_kwh`",
+    )
+    temperature_c: Number | None = Field(
+        default=None, ge=-100, le=200, description="of the room or the tank, °C"
+    )
+    mode: Text | None = Field(
+        default=None,
+        description="what it does, in a word of the schedule's; `run` where a program was started "
+        "at the machine",
+    )
+    error: Text | None = Field(
+        default=None,
+        description="what is wrong with it, in its own words, for people; null, empty or left out: "
+        "nothing is",
+    )
+    following: Text | None = Field(
+        default=None,
+        description="what it goes by now, in its own words (`schedule`, `own`), for people",
+    )
+    at: AwareDatetime | None = Field(
+        default=None,
+        description="when this was true; left out: when it arrives. Of a retained state without it "
+        "nobody knows how old it is",
+    )
 
 
 class DeviceInfo(Incoming):
     """What a device is, for people and for comparison with the config; all may be left out."""
 
-    maker: Text | None = None
-    model: Text | None = None
-    firmware: Text | None = None
-    serial: Text | None = None
-    follows: Literal["schedule", "compact", "setpoint"] | None = None
-    min_power_w: Number | None = Field(default=None, ge=0, le=1_000_000)
-    max_power_w: Number | None = Field(default=None, ge=0, le=1_000_000)
-    phases: Annotated[int, Field(ge=1, le=3)] | Literal["switched"] | None = None
+    maker: Text | None = Field(default=None, description="who made it")
+    model: Text | None = Field(default=None, description="what it is called")
+    firmware: Text | None = Field(default=None, description="the version of its program")
+    serial: Text | None = Field(default=None, description="its number")
+    follows: Literal["schedule", "compact", "setpoint"] | None = Field(
+        default=None, description="which of the three forms it obeys"
+    )
+    min_power_w: Number | None = Field(
+        default=None, ge=0, le=1_000_000, description="the least that it can run at, W"
+    )
+    max_power_w: Number | None = Field(
+        default=None,
+        ge=0,
+        le=1_000_000,
+        description="the most that it can take, W; health says where the config has more",
+    )
+    phases: Annotated[int, Field(ge=1, le=3)] | Literal["switched"] | None = Field(
+        default=None,
+        description="how many it is wired to, or that it switches between one and three",
+    )
 
 
 class Ack(Incoming):
-    revision: Revision
-    status_type: AckStatus
-    diagnostic: str = ""
+    revision: Revision = Field(description="the one held afterwards; 0 for none")
+    status_type: AckStatus = Field(description="what became of what came")
+    diagnostic: str = Field(
+        default="", description="why, for people; `user_opt_out` with ABORTED: a person decides"
+    )
 
 
 class Request(BaseModel):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from agent.clock import Clock
@@ -13,7 +14,7 @@ from agent.control.site import Site
 from agent.dispatch.outbox import COMPANIONS, Outbox
 from agent.energy.instants import from_unix
 from agent.energy.rates import Direction
-from agent.energy.sentences import sentence
+from agent.energy.sentences import Sentence, sentence
 from agent.energy.view import DeviceView, EventView, Problem, SiteView
 from agent.health import Health, State
 from agent.home.grid_limit import FOR_EVER
@@ -23,6 +24,8 @@ from agent.report.event_queue import EventQueue
 from agent.store import Store
 
 TARIFF = "tariff"
+# Days ahead that the name of a weekday tells apart.
+WEEKDAY_IS_CLEAR = 7
 STALE = sentence("prices are overdue; planning on what is known")
 NO_PRICE = sentence("no price is known for now; planning on estimates")
 WAIT = sentence("Nothing for now: it is tried again by itself. Check the internet if it stays so.")
@@ -93,15 +96,11 @@ class AgentServices:
         if limit_w is None:
             return None
         until = self.place.next_grid_limit(now)
-        power, waiting = (
-            f"{limit_w:.0f}",
-            sentence("Appliances share what is allowed and the rest waits."),
-        )
-        if until is None or until >= from_unix(FOR_EVER):
-            return Problem(sentence("the grid allows {power} W", power=power), waiting)
-        at = until.astimezone(self.zone)
-        text = sentence("the grid allows {power} W until {at:%H:%M}", power=power, at=at)
-        return Problem(text, waiting)
+        if until is not None and until >= from_unix(FOR_EVER):
+            until = None
+        said = not self.place.failsafe_holds(now)
+        waiting = sentence("Appliances share what is allowed and the rest waits.")
+        return Problem(limit_text(limit_w, until, now, self.zone, said=said), waiting)
 
     def events(self) -> Sequence[EventView]:
         return tuple(self.queue.recent)
@@ -123,3 +122,23 @@ class AgentServices:
 
     def remember(self, text: str) -> None:
         self.store.save_companion_text(self.name, text)
+
+
+def limit_text(
+    limit_w: float, until: datetime | None, now: datetime, zone: ZoneInfo, *, said: bool
+) -> Sentence:
+    """What the house may draw, and until when; `said`: by somebody, else it is the failsafe."""
+    power_kw = round(limit_w) / 1000
+    if not said:
+        return sentence(
+            "nobody has said what the grid allows: {power:g} kW count as safe", power=power_kw
+        )
+    if until is None:
+        return sentence("the grid allows {power:g} kW", power=power_kw)
+    at = until.astimezone(zone)
+    days = (at.date() - now.astimezone(zone).date()).days
+    if days == 0:
+        return sentence("the grid allows {power:g} kW until {at:%H:%M}", power=power_kw, at=at)
+    if days < WEEKDAY_IS_CLEAR:
+        return sentence("the grid allows {power:g} kW until {at:%a %H:%M}", power=power_kw, at=at)
+    return sentence("the grid allows {power:g} kW until {at:%Y-%m-%d %H:%M}", power=power_kw, at=at)

@@ -14,6 +14,7 @@ from agent.control.device_requests import DeviceRequests
 from agent.control.device_view import device_view
 from agent.control.managed_device import ManagedDevice
 from agent.dispatch.outbox import Outbox
+from agent.energy.instants import from_unix, to_unix_ceil
 from agent.energy.profile import DeviceProfile
 from agent.energy.readings import (
     Acknowledgement,
@@ -21,6 +22,7 @@ from agent.energy.readings import (
     Presence,
     Reading,
     Unreadable,
+    UnreadableMessage,
 )
 from agent.energy.schedule import Schedule
 from agent.energy.sentences import sentence
@@ -165,6 +167,13 @@ class DeviceManager:
             self._by_id[name], self.context(now), planned, acknowledges=self.acknowledges(name)
         )
 
+    def runs_until(self, name: str, now: int) -> int | None:
+        """Until when a run under way must not be cut, in Unix seconds; None where none is."""
+        device = self._by_id[name]
+        kind = KINDS[device.section.type]
+        until = kind.runs_until(device.section, device.model, from_unix(now))
+        return None if until is None else to_unix_ceil(until)
+
     def powers_w(self, now: datetime) -> list[float]:
         """What each of them takes now; negative: gives."""
         return [device.model.meter.power_w(now) for device in self._by_id.values()]
@@ -210,6 +219,9 @@ class DeviceManager:
             self._on_ack(name, item, now)
         elif isinstance(item, Unreadable):
             model.cannot_read(item, now)
+            self._update_health(name, now)
+        elif isinstance(item, UnreadableMessage):
+            model.cannot_read_message(item, now)
             self._update_health(name, now)
         else:
             if not (isinstance(item, UntimedReading) and item.misdated):

@@ -1,6 +1,7 @@
 """What people are shown of a device: its values, the settings in force, its problems. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -44,7 +45,6 @@ def device_view(
     section, model, now = device.section, device.model, context.now
     kind = KINDS[section.type]
     soc = _soc_percent(device, now)
-    temperature = model.value("temperature_c", now)
     return DeviceView(
         id=section.id,
         kind=section.type,
@@ -62,10 +62,17 @@ def device_view(
         battery_kwh=model.traits.battery_kwh,
         charge_efficiency=model.traits.charge_efficiency,
         discharge_efficiency=model.traits.discharge_efficiency,
-        temperature_c=None if temperature is None else float(temperature),
-        planned=planned,
+        temperature_c=model.temperature_c(now),
+        # What a person at the device has overridden is not what it will do.
+        planned=_nothing_of(planned) if model.opted_out(now) else planned,
         problems=_problems(device, context, planned.at_risk, acknowledges=acknowledges),
+        ready_at=_ready_at(device, context),
     )
+
+
+def _nothing_of(planned: Planned) -> Planned:
+    schedule = planned.schedule
+    return Planned(None if schedule is None else replace(schedule, slots=()), None, planned.at_risk)
 
 
 def _soc_percent(device: ManagedDevice, now: datetime) -> float | None:
@@ -130,11 +137,22 @@ def _ready_by(device: ManagedDevice, context: PlanningContext) -> str | None:
         return f"{values.ready_by.astimezone(zone):%H:%M}"
     if values.ready_by_clock is not None:
         return f"{values.ready_by_clock:%H:%M}"
-    configured = KINDS[device.section.type].configured(device.section, "ready_by")
-    if not isinstance(configured, ReadyBy):
-        return None
-    when = next_ready_by(configured, context.now, zone)
+    when = _ready_at(device, context)
     return None if when is None else f"{when.astimezone(zone):%H:%M}"
+
+
+def _ready_at(device: ManagedDevice, context: PlanningContext) -> datetime | None:
+    kind, values, now = KINDS[device.section.type], device.wish.values, context.now
+    if "ready_by" not in kind.wish_keys(device.section):
+        return None
+    if values.ready_by is not None and values.ready_by > now:
+        return values.ready_by
+    ready_by = kind.configured(device.section, "ready_by")
+    if values.ready_by_clock is not None:
+        ready_by = ReadyBy(every_day=values.ready_by_clock)
+    if not isinstance(ready_by, ReadyBy):
+        return None
+    return next_ready_by(ready_by, now, context.location.zone)
 
 
 def _problems(

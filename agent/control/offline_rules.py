@@ -11,7 +11,7 @@ from agent.config import Config
 from agent.config.site import LimitScope, SiteSection
 from agent.dispatch.limit import fit_offline_rules
 from agent.energy.profile import DeviceProfile
-from agent.energy.sentences import Sentence, sentence
+from agent.energy.sentences import Sentence, device_names, sentence
 from agent.home.controllable import allowed_w, dim_allowance_w
 from agent.home.kinds import profile_of
 
@@ -37,7 +37,7 @@ def offline_rules(config: Config, base_load_w: float) -> OfflineRules:
         return OfflineRules(fitted, None)
     why = sentence(
         "without the agent {names} will not be charged: all of it would break the limit",
-        names=", ".join(reduced),
+        names=device_names(reduced),
     )
     return OfflineRules(fitted, why)
 

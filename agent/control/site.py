@@ -214,6 +214,11 @@ class Site:
         following = self._grid_steps().between(to_unix_floor(now), FOR_EVER)
         return from_unix(following[0]) if following else None
 
+    def failsafe_holds(self, now: datetime) -> bool:
+        """Does the failsafe hold, because nothing that was said holds any more?"""
+        told = any(window.end > to_unix_floor(now) for window in self._grid.windows)
+        return self._grid.failsafe_w is not None and not told
+
     def base_load(self) -> Steps:
         """What everything else draws while devices run."""
         return self.power.base_load(limited=self.limited)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from agent.config.site import SiteSection
 from agent.energy.profile import DeviceProfile
-from agent.energy.readings import Reading, Unreadable
+from agent.energy.readings import Reading, Unreadable, UnreadableMessage
 from agent.energy.sentences import sentence
 from agent.health import Health
 from agent.home.kinds.meter import MeterRole
@@ -51,7 +51,13 @@ class SiteMeters:
     def on_decoded(self, name: str, item: Decoded, now: datetime, *, retained: bool) -> None:
         """One thing that the meter said; only its power counts."""
         if isinstance(item, Unreadable) and item.kind == "power_w":
-            self._unreadable[name] = item.why
+            self._unreadable[name] = sentence(
+                "{kind} cannot be read: {why}", kind="power_w", why=item.why
+            )
+        elif isinstance(item, UnreadableMessage) and not item.over:
+            self._unreadable[name] = sentence(
+                "what it says on {topic} cannot be read; the log says more", topic=item.topic
+            )
         elif isinstance(item, Reading | UntimedReading) and item.kind == "power_w":
             self._unreadable.pop(name, None)
             self._unbelieved.pop(name, None)
@@ -106,10 +112,7 @@ class SiteMeters:
             return
         part, told = f"device:{name}", self._powers.get(name)
         if name in self._unreadable:
-            why = sentence(
-                "{kind} cannot be read: {why}", kind="power_w", why=self._unreadable[name]
-            )
-            self.health.degraded(part, why, ACTION_INSPECT)
+            self.health.degraded(part, self._unreadable[name], ACTION_INSPECT)
         elif name in self._unbelieved:
             why = sentence(
                 "{found:.0f} W is not believed: a connection like this carries {most:.0f} W",

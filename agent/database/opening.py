@@ -121,7 +121,13 @@ def open_database(path: Path, now: datetime) -> OpenDatabase:
 
 
 def open_connection(path: Path) -> sqlite3.Connection:
-    """A connection to a file that was checked. Its use may move between threads."""
+    """A connection to a file that was checked. Its use may move between threads.
+
+    One that is made anew is its owner's alone: it holds who is at home when, and sessions.
+    """
+    with contextlib.suppress(OSError):
+        # The log beside it is made by SQLite with the rights of the file.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     connection = sqlite3.connect(
         path, isolation_level=None, timeout=BUSY_TIMEOUT_S, check_same_thread=False
     )

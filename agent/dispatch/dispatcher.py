@@ -20,7 +20,7 @@ from agent.dispatch.phases import PhaseHistory, carried_on, with_phases
 from agent.dispatch.published import ANSWERS_WITHIN_S, NOTHING, Published
 from agent.dispatch.revisions import Revisions
 from agent.dispatch.schedules import describe_schedule, setpoint_at
-from agent.dispatch.setpoints import SetpointSender
+from agent.dispatch.setpoints import SetpointSender, kept_running
 from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.profile import DeviceProfile
 from agent.energy.readings import Acknowledgement, AckStatus
@@ -59,7 +59,8 @@ class Dispatcher:
 
     `on_told(device, schedule)` hears what a device holds from now on, `on_switch(device, is_on)`
     when a setpoint turns it on or off, `on_headroom` when what waited may now be raised, or what
-    was taken back or refused be given anew.
+    was taken back or refused be given anew. `runs_until(device, now)`: before then a run under way
+    must not be cut, whatever its schedule says.
     """
 
     profiles: Mapping[str, DeviceProfile]
@@ -73,6 +74,7 @@ class Dispatcher:
     on_told: Callable[[str, Schedule | None], None]
     on_switch: Callable[[str, bool], None]
     on_headroom: Callable[[], None]
+    runs_until: Callable[[str, int], int | None] = lambda device, now: None
     _published: dict[str, Published] = field(default_factory=dict, init=False)
     setpoints: SetpointSender = field(init=False)
     _revisions: Revisions = field(init=False)
@@ -456,6 +458,8 @@ class Dispatcher:
     def _publish_setpoint(self, device: str, schedule: Schedule, second: int) -> None:
         profile, old = self.profiles[device], self.setpoints.current(device)
         new = setpoint_at(schedule, profile, second)
+        if not self.adapters[device].keeps_run:
+            new = kept_running(new, profile, self.runs_until(device, second))
         self.setpoints.tell(device, new)
         is_on = new.mode == profile.on_mode
         if is_on != (old is not None and old.mode == profile.on_mode):
@@ -467,7 +471,7 @@ class Dispatcher:
     ) -> None:
         if is_on:
             mode = sentence(spoken_mode(profile.type, setpoint.mode))
-            text = sentence("{mode} at {power} W", mode=mode, power=setpoint.power_w)
+            text = sentence("{mode} at {power} W", mode=mode, power=abs(setpoint.power_w))
             self.events.event("window_started", profile.id, text)
         elif profile.type is not DeviceType.PROGRAM:
             # A program runs on when nothing tells it to start any more.

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.contracts.topics import Topics
+from agent.energy.readings import UnreadableMessage
 from agent.energy.text import clean_text
 from agent.errors import Malformed
 from agent.health import Health
@@ -17,6 +18,7 @@ MAX_BYTES = 16_384
 MAX_TOPIC = 256
 MOST_LOGGED_TOPICS = 64
 SHOWN_TOPIC = 80
+BAD = (Malformed, ValueError, OverflowError, RecursionError)
 
 
 @dataclass(slots=True)
@@ -39,6 +41,7 @@ class Inbox:
     companions: Sequence[Companion] = ()
     _logged_topics: set[str] = field(default_factory=set, init=False)
     _by_topic: dict[str, list[str]] = field(default_factory=dict, init=False)
+    _unreadable: set[tuple[str, str]] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         for device, adapter in self.adapters.items():
@@ -57,7 +60,7 @@ class Inbox:
         """Take one message in; raises nothing for anything that a broker can send."""
         try:
             self._route(message)
-        except (Malformed, ValueError, OverflowError, RecursionError) as error:
+        except BAD as error:
             self._drop(message.topic, error)
 
     def _drop(self, topic: str, error: Exception) -> None:
@@ -68,6 +71,22 @@ class Inbox:
         self._logged_topics.add(shown)
         reason = clean_text(str(error).removeprefix(f"{shown}: "), 300)
         log.warning("%s: %s; later ones on this topic are only counted", shown, reason)
+
+    def _decoded(self, device: str, message: Message) -> Sequence[Decoded]:
+        """What a device said. That a whole message cannot be read is of the device too."""
+        part = self.topics.device_part(message.topic)
+        name = message.topic if part is None else part[1]
+        try:
+            found = self.adapters[device].decode(message)
+        except BAD as error:
+            self._drop(message.topic, error)
+            news = (device, name) not in self._unreadable
+            self._unreadable.add((device, name))
+            return [UnreadableMessage(name)] if news else []
+        if (device, name) not in self._unreadable:
+            return found
+        self._unreadable.discard((device, name))
+        return [UnreadableMessage(name, over=True), *found]
 
     def _route(self, message: Message) -> None:
         topic, payload = message.topic, message.payload
@@ -97,7 +116,7 @@ class Inbox:
         devices = self._by_topic.get(topic)
         if devices is not None:
             for device in devices if payload else ():
-                for item in self.adapters[device].decode(message):
+                for item in self._decoded(device, message):
                     self.on_decoded(device, item, message.retain)
             return
         for companion in self.companions:

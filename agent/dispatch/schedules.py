@@ -115,7 +115,8 @@ def describe_schedule(schedule: Schedule, zone: ZoneInfo, now: int) -> str:
     first, parts = schedule.slots[0], len(schedule.slots)
     values = {
         "mode": sentence(spoken_mode(schedule.device_type, first.mode)),
-        "power": first.power_w,
+        # The mode says which way it flows.
+        "power": abs(first.power_w),
         "start": from_unix(first.start).astimezone(zone),
         "end": from_unix(schedule.slots[-1].end).astimezone(zone),
         "parts": parts,

@@ -6,10 +6,12 @@ back to a safe state by itself does so only when the agent is gone.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent.dispatch.outbox import Outbox, device_lane
+from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import Setpoint
+from agent.energy.sentences import sentence
 from agent.ports import DeviceAdapter, OutgoingMessage
 
 
@@ -84,3 +86,16 @@ class SetpointSender:
     def _send(self, device: str, messages: Iterable[OutgoingMessage]) -> None:
         if not self._released or self.adapters[device].holds_schedule:
             self.outbox.set(device_lane(device), *messages)
+
+
+def kept_running(setpoint: Setpoint, profile: DeviceProfile, until: int | None) -> Setpoint:
+    """The setpoint for one that keeps no run by itself: `run` until it is through (None: is)."""
+    if until is None or until <= setpoint.at or setpoint.mode == profile.on_mode:
+        return setpoint
+    return replace(
+        setpoint,
+        mode=profile.on_mode,
+        power_w=profile.max_power_w,
+        until=min(until, setpoint.until),
+        reason=sentence("runs until it is through"),
+    )

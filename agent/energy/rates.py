@@ -12,6 +12,15 @@ PLAUSIBLE_PER_KWH = {
     **dict.fromkeys(("EUR", "GBP", "USD", "CHF", "CAD", "AUD", "NZD"), Decimal(5)),
     **dict.fromkeys(("SEK", "NOK", "DKK", "CZK", "PLN"), Decimal(50)),
 }
+# Others in which electricity is sold (ISO 4217); what a kWh costs there is not known here.
+OTHER_CURRENCIES = frozenset(
+    (  # noqa: SIM905  # a list would be eighty lines
+        "AED ALL AMD ARS AZN BAM BDT BGN BHD BRL BYN CLP CNY COP CRC DOP EGP GEL GHS GTQ HKD HNL "
+        "HUF IDR ILS INR ISK JMD JOD JPY KES KRW KWD KZT LBP LKR MAD MDL MKD MUR MXN MYR NGN OMR "
+        "PAB PEN PHP PKR PYG QAR RON RSD RUB SAR SGD THB TND TRY TTD TWD TZS UAH UGX UYU UZS VND "
+        "XAF XCD XOF XPF ZAR ZMW ZWG "
+    ).split()
+)
 
 
 class Direction(StrEnum):

@@ -41,6 +41,14 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadableMessage:
+    """A whole message of a device that cannot be read; `over`: what comes there now can."""
+
+    topic: str
+    over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceInfo:
     """What a device says of itself once; powers in W. Every part may be missing.
 

@@ -20,6 +20,20 @@ class Sentence(str):
     parts: Sequence[str]
 
 
+class DeviceNames(str):
+    """Ids of devices, one after the other: pages write them as they name devices."""
+
+    __slots__ = ("ids",)
+    ids: Sequence[str]
+
+
+def device_names(ids: Iterable[str]) -> DeviceNames:
+    found = tuple(ids)
+    made = DeviceNames(", ".join(found))
+    made.ids = found
+    return made
+
+
 def sentence(template: str, **values: object) -> Sentence:
     """Such as `sentence("{missing:.1f} kWh will be missing at {at:%H:%M}", ...)`.
 

@@ -47,7 +47,8 @@ class Planned:
 class DeviceView:
     """`kind` is the config's word, `settings` are keyed by the words of a request.
 
-    `linked`: it is there and was heard of late. Where a value is None it is not known, or the
+    `linked`: it is there and was heard of late. `ready_at` is when it has to be ready next, whether
+    anything is planned for it yet or not. Where a value is None it is not known, or the
     device has no such thing. `problems` by name, only those that stand now.
     """
 
@@ -70,6 +71,7 @@ class DeviceView:
     temperature_c: float | None
     planned: Planned
     problems: Mapping[str, Problem]
+    ready_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,8 +184,21 @@ class Client(aiomqtt.Client):
         super()._on_socket_open(client, userdata, sock)
 
     def _on_socket_register_write(self, client: PahoClient, userdata: Any, sock: Any) -> None:
+        # From whichever thread; and by the time the loop looks, the socket may have been closed.
         if not self._cancelled:
-            super()._on_socket_register_write(client, userdata, sock)
+            self._loop.call_soon_threadsafe(self._await_writable, client, sock)
+
+    def _await_writable(self, client: PahoClient, sock: Any) -> None:
+        if sock.fileno() >= 0:
+            self._loop.add_writer(sock.fileno(), self._write, client)
+
+    def _write(self, client: PahoClient) -> None:
+        try:
+            client.loop_write()
+        except Exception as error:  # noqa: BLE001
+            # Whatever it is, the connection broke (as aiomqtt has it).
+            if not self._disconnected.done():
+                self._disconnected.set_exception(error)
 
     def _on_socket_unregister_write(self, client: PahoClient, userdata: Any, sock: Any) -> None:
         # One that was closed meanwhile has no number any more; the loop has forgotten it.

@@ -8,6 +8,7 @@ and else nothing: other engines have a plan.
 import logging
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -34,6 +35,8 @@ LEAST_S = 0.05
 AFTER_S, GRACE_S = 0.05, 0.15
 # An answer is never larger.
 MOST_BYTES = 1 << 26
+# One whose pipe is closed is gone soon, or hangs.
+ENDS_WITHIN_S = 0.5
 
 
 def installed() -> bool:
@@ -158,11 +161,14 @@ class SolverClient:
         while len(data) < count:
             left = ends - time.monotonic()
             if left <= 0 or not select.select([out], [], [], left)[0]:
-                log.info("the solver's process was not done in time and is replaced")
+                # Every large plan ends so: what it found until then counts.
+                log.debug("the solver's process was not done in time and is replaced")
                 return None
             more = os.read(out, count - len(data))
             if not more:
-                log.warning("the solver's process ended before it answered")
+                # At its end systemd tells all processes of a service at once.
+                level = logging.DEBUG if _was_told_to_end(process) else logging.WARNING
+                log.log(level, "the solver's process ended before it answered")
                 return None
             data += more
         return data
@@ -176,3 +182,11 @@ class SolverClient:
         for stream in (process.stdin, process.stdout):
             if stream is not None:
                 stream.close()
+
+
+def _was_told_to_end(process: subprocess.Popen[bytes]) -> bool:
+    try:
+        code = process.wait(ENDS_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        return False
+    return code in (-signal.SIGTERM, -signal.SIGINT)

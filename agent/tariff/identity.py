@@ -5,6 +5,7 @@ import re
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from agent.energy.rates import Direction
 from agent.energy.text import clean_text
 from agent.errors import Malformed
 from agent.tariff.rate_store import RateStore
@@ -13,6 +14,7 @@ log = logging.getLogger(__name__)
 
 # Another currency or zone must be said for so long: they change rarely, answers slip often.
 BELIEVED_AFTER = timedelta(hours=1)
+ANY_AGE = timedelta(days=36_500)
 IDENTITY, CURRENCY, TIMEZONE = "tariff.identity", "tariff.currency", "tariff.timezone"
 
 
@@ -48,7 +50,8 @@ class TariffIdentity:
         store = self._store
         changed = store.get_value(IDENTITY) not in (None, identity)
         if changed:
-            log.info("the rates on disk belong to another tariff; they are deleted")
+            if any(store.newest(direction, ANY_AGE) for direction in Direction):
+                log.info("the rates on disk belong to another tariff; they are deleted")
             store.forget_everything()
             for name in (CURRENCY, TIMEZONE):
                 store.set_value(name, "")

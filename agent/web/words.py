@@ -1,14 +1,17 @@
 """One language as a visitor reads it: texts, numbers, prices, local times."""
 
+import re
 import string
 from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from agent.energy.rates import Rate
-from agent.energy.sentences import Sentence
+from agent.energy.sentences import DeviceNames, Sentence
 from agent.web.languages import ENGLISH, OWNER, plain_template, sentences, texts
 
+# Where a sentence begins with a value, and a key as it is written in a message.
+PLACE, KEY = re.compile(r"\{(\w+)"), re.compile(r"[a-z0-9]+(_[a-z0-9]+)+\b")
 # Prices a kWh are read in the hundredth of the currency where it has one with a short name.
 HUNDREDTHS = {
     "EUR": "ct",
@@ -60,6 +63,22 @@ class Words:
         if found is None:
             return [(text.removeprefix(OWNER), True)]
         return [(_Places(self).vformat(found, (), values) if values else found, False)]
+
+    def begins_with_key(self, text: str) -> bool:
+        """Does it begin with what others wrote, such as a key, that must not get a capital?"""
+        while isinstance(text, Sentence):
+            if text.parts:
+                text = text.parts[0]
+                continue
+            template = self._sentences.get(plain_template(text.template), text.template)
+            place = PLACE.match(template)
+            value = None if place is None else text.values.get(place[1])
+            if not isinstance(value, str) or isinstance(value, DeviceNames):
+                return False
+            if not isinstance(value, Sentence):
+                return True
+            text = value
+        return bool(KEY.match(text))
 
     def plain(self, text: str) -> str:
         """The same as one text, where nothing can be marked as English."""
@@ -137,6 +156,8 @@ class _Places(string.Formatter):
     def format_field(self, value: object, format_spec: str) -> str:
         if isinstance(value, Sentence):
             return self._words.plain(value)
+        if isinstance(value, DeviceNames):
+            return ", ".join(map(device_name, value.ids))
         if isinstance(value, datetime):
             return self._words.instant(value, format_spec)
         if isinstance(value, date):

@@ -17,11 +17,11 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from agent.config.base import Section, matching
 from agent.config.devices import AdapterSection
-from agent.contracts.state import KEYS, NUMBER
-from agent.energy.readings import Reading, Unreadable, Value
+from agent.contracts.state import KEYS, NUMBER, shown, unreadable
+from agent.energy.readings import Reading, Value
+from agent.energy.sentences import sentence
 from agent.energy.text import clean_text
 from agent.ports import Decoded, Message, UntimedReading
-from integrations.devices.payloads import shown
 from integrations.devices.topic_text import TopicText
 
 MAX_BYTES = 1024
@@ -132,7 +132,7 @@ class _Entity:
         try:
             value = self._value(self.raw)
         except (ValueError, OverflowError) as error:
-            return Unreadable(self.kind, f"is {shown(self.raw)}; {error}")
+            return unreadable(self.kind, shown(self.raw), error)
         if retained and self.at is not None:
             return Reading(self.kind, value, self.at)
         return UntimedReading(self.kind, value)
@@ -145,11 +145,17 @@ class _Entity:
         if units is None:
             return KEYS[self.kind](raw)
         if self.unit is None:
-            raise ValueError("no unit: set publish_attributes in mqtt_statestream, or give unit")
+            raise ValueError(
+                sentence("no unit: set publish_attributes in mqtt_statestream, or give unit")
+            )
         if self.unit not in units:
-            raise ValueError(f"in {shown(self.unit)}; expected {', '.join(units)}")
+            raise ValueError(
+                sentence(
+                    "in {unit}; expected {units}", unit=shown(self.unit), units=", ".join(units)
+                )
+            )
         if not NUMBER.fullmatch(raw):
-            raise ValueError("expected a number")
+            raise ValueError(sentence("expected a number"))
         factor, added = units[self.unit]
         return KEYS[self.kind](float(raw) * factor + added)
 

@@ -1,7 +1,8 @@
 """A device that only Home Assistant can reach: read from its entities, switched by its automation.
 
 The automation (integrations/homeassistant/blueprints/automation/follow_setpoint.yaml) does what
-stands on `setpoint`, and nothing else of the contract: it never acknowledges.
+stands on `setpoint`, and nothing else of the contract: it never acknowledges, and a switch keeps no
+run.
 """
 
 from typing import ClassVar, Literal
@@ -19,6 +20,7 @@ class HomeAssistantSection(EntitiesSection):
 
 class HomeAssistantDevice(NativeDevice):
     acknowledges = False
+    keeps_run = False
 
 
 def build(section: DeviceSection, base_topic: str) -> HomeAssistantDevice:

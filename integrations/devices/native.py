@@ -19,13 +19,14 @@ from agent.contracts.schedule import (
     schedule_document,
     setpoint_document,
 )
-from agent.contracts.state import ReadState, read_ack, read_info, read_presence
+from agent.contracts.state import read_ack, read_info, read_presence
 from agent.contracts.text import wire_json
-from agent.energy.readings import Presence, Reading
+from agent.energy.readings import Presence
 from agent.energy.schedule import DeviceType, Schedule, ScheduleSlot, Setpoint
 from agent.errors import Malformed
-from agent.ports import Decoded, Message, OutgoingMessage, UnknownKeys, UntimedReading
+from agent.ports import Decoded, Message, OutgoingMessage
 from integrations.devices.entities import EntitiesSection
+from integrations.devices.state_reader import StateReader
 
 MAX_BYTES = 2048
 FORMS = ("schedule", "schedule/compact", "setpoint")
@@ -43,9 +44,11 @@ class NativeDevice:
     acknowledges = True
     holds_schedule = True
     refresh_s = None
+    keeps_run = True
 
     def __init__(self, base_topic: str, device: str) -> None:
         self._topic = f"{base_topic}/device/{device}"
+        self._state = StateReader()
 
     @property
     def subscriptions(self) -> Sequence[str]:
@@ -62,7 +65,7 @@ class NativeDevice:
             return [read_info(payload, topic)]
         if name == "status":
             return [Presence(read_presence(payload, topic))]
-        return read_state(payload, topic)
+        return self._state.read(message)
 
     def fit(self, schedule: Schedule) -> Schedule:
         """The schedule, cut at the end until all its forms fit; the earlier cut counts for all."""
@@ -106,22 +109,6 @@ class NativeDevice:
 
     def withdraw(self) -> Sequence[OutgoingMessage]:
         return [OutgoingMessage(f"{self._topic}/{form}", "") for form in FORMS]
-
-
-def read_state(payload: bytes, topic: str) -> list[Decoded]:
-    """What a message on `state` says. Raises Malformed."""
-    state = ReadState(payload, topic)
-    out: list[Decoded] = list(state.unreadable)
-    misdated = any(item.kind == "at" for item in state.unreadable)
-    values = state.values | dict.fromkeys(state.cleared, "")
-    for kind, value in values.items():
-        if state.at is None:
-            out.append(UntimedReading(kind, value, misdated=misdated))
-        else:
-            out.append(Reading(kind, value, state.at))
-    if state.unknown:
-        out.append(UnknownKeys(state.unknown))
-    return out
 
 
 def build(section: DeviceSection, base_topic: str) -> NativeDevice:

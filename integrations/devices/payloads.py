@@ -15,13 +15,12 @@ from pydantic import Field, PlainValidator
 from agent.config.base import Section
 from agent.contracts.state import NUMBER
 from agent.contracts.text import plain_number, wire_json
-from agent.energy.text import clean_text
+from agent.energy.sentences import sentence
 
 Scalar = bool | int | float | str
 Values = Mapping[str, Scalar | None]
 
 PLACE = re.compile(r"\{(\w+)\}")
-SHOWN_CHARACTERS = 40
 
 
 class Placeholder(Section):
@@ -175,23 +174,16 @@ class Conversion:
     def apply(self, raw: Any) -> Scalar | None:
         """None where it says nothing. Raises ValueError with what was expected."""
         if isinstance(raw, dict | list):
-            raise ValueError("expected a single value")
+            raise ValueError(sentence("expected a single value"))
         if self.map is not None:
             word = text_of(raw)
             if word in self.map:
                 return self.map[word]
             if self.has_otherwise:
                 return self.otherwise
-            raise ValueError(f"expected {', '.join(self.map)}")
+            raise ValueError(sentence("expected {words}", words=", ".join(self.map)))
         if self.scale == 1.0:
             return raw if isinstance(raw, bool | int | float) else text_of(raw)
         if isinstance(raw, bool) or not NUMBER.fullmatch(text_of(raw).strip()):
-            raise ValueError("expected a number")
+            raise ValueError(sentence("expected a number"))
         return float(raw) * self.scale
-
-
-def shown(raw: object) -> str:
-    """What was found, for people."""
-    if isinstance(raw, dict | list):
-        return "a list" if isinstance(raw, list) else "an object"
-    return clean_text(json.dumps(raw, default=str), SHOWN_CHARACTERS)

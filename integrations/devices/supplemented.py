@@ -10,7 +10,8 @@ from agent.energy.schedule import Schedule, Setpoint
 from agent.errors import Malformed
 from agent.ports import Decoded, DeviceAdapter, Message, OutgoingMessage, UntimedReading
 from integrations.devices.entities import EntityReader
-from integrations.devices.native import MAX_BYTES, read_state
+from integrations.devices.native import MAX_BYTES
+from integrations.devices.state_reader import StateReader
 
 SOC, PLUGGED = "soc_percent", "plugged"
 
@@ -25,6 +26,7 @@ class SupplementedDevice:
     def __init__(self, adapter: DeviceAdapter, reader: EntityReader, state_topic: str) -> None:
         self._adapter, self._reader, self._state_topic = adapter, reader, state_topic
         self._own = frozenset(adapter.subscriptions)
+        self._state = StateReader(alone=False)
         self._plugged: bool | None = None
 
     @property
@@ -40,6 +42,10 @@ class SupplementedDevice:
         return self._adapter.refresh_s
 
     @property
+    def keeps_run(self) -> bool:
+        return self._adapter.keeps_run
+
+    @property
     def subscriptions(self) -> Sequence[str]:
         topics = [*self._adapter.subscriptions, self._state_topic, *self._reader.subscriptions]
         return tuple(dict.fromkeys(topics))
@@ -51,7 +57,7 @@ class SupplementedDevice:
         elif message.topic == self._state_topic:
             if len(message.payload) > MAX_BYTES:
                 raise Malformed(f"{message.topic}: at most {MAX_BYTES} bytes are read")
-            out += read_state(message.payload, message.topic)
+            out += self._state.read(message)
         out += self._reader.decode(message)
         before = self._plugged
         if self._plugs_in(out) and not message.retain:

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from agent.config.devices import DeviceSection
-from agent.contracts.state import KEYS
+from agent.contracts.state import KEYS, shown, unreadable
 from agent.contracts.text import UNREADABLE
-from agent.energy.readings import Presence, Unreadable
+from agent.energy.readings import Presence
 from agent.energy.schedule import Schedule, Setpoint
 from agent.errors import Malformed
 from agent.ports import Decoded, Message, OutgoingMessage, UntimedReading
@@ -25,7 +25,6 @@ from integrations.devices.payloads import (
     render,
     same,
     scalar_of,
-    shown,
     text_of,
 )
 from integrations.devices.profile import (
@@ -46,6 +45,7 @@ class TemplateDevice:
 
     acknowledges = False
     holds_schedule = False
+    keeps_run = False
 
     def __init__(self, profile: Profile, section: DeviceSection, base_topic: str) -> None:
         self._profile = profile
@@ -108,7 +108,7 @@ class TemplateDevice:
                 if value is not None and read.name in KEYS:
                     value = KEYS[read.name](value)
             except (ValueError, OverflowError) as error:
-                return [Unreadable(read.name, f"is {shown(raw)}; {error}")]
+                return [unreadable(read.name, shown(raw), error)]
         if value is None:
             return []
         self._last[read.name] = value

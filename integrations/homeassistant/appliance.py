@@ -191,8 +191,13 @@ def state(
     reason: str,
     zone: ZoneInfo,
     now: datetime,
+    *,
+    clock_trusted: bool = True,
 ) -> dict[str, object]:
-    """What the entities show. `said` is everything that is true on retained topics."""
+    """What the entities show. `said` is everything that is true on retained topics.
+
+    While the clock is not trusted a boost or pause waits.
+    """
     wish = document(said, names.topics.wish(view.id))
     mode = wish.get("mode") or "auto"
     slots = coming_slots(view, now)
@@ -207,7 +212,12 @@ def state(
         "at": now,
         "linked": view.linked,
         "plugged": view.plugged,
-        "state": _state(view, mode, now, waits=following is not None),
+        "state": _state(
+            view,
+            mode if clock_trusted else "auto",
+            now,
+            waits=following is not None or (not clock_trusted and mode != "auto"),
+        ),
         "power_w": round(view.power_w),
         "session_kwh": round(view.session_kwh, KWH_DIGITS),
         "energy_kwh": _of(account, "ever", "energy_kwh"),

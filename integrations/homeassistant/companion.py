@@ -139,7 +139,8 @@ class HomeAssistant:
             self._request(None, hub.away_request(value, self._services.zone))
         for view in self._services.devices():
             if topic == names.command(view.id, "skip"):
-                self._request(view.id, controls.skip_request(view, self._clock.now()))
+                zone = self._services.zone
+                self._request(view.id, controls.skip_request(view, self._clock.now(), zone))
             elif topic == names.command(view.id, "target"):
                 self._request(view.id, controls.target_request(view, value))
 
@@ -229,8 +230,11 @@ class HomeAssistant:
         if picture and self._memory.currency:
             self._say(names.attributes(HUB, "chart"), picture)
         for view in views:
-            why = self._why[view.id] = plan.why(view, now, self._why.get(view.id))
-            body = appliance.state(view, names, said, ledger, why.text, zone, now)
+            trusted, before = self._services.clock_trusted, self._why.get(view.id)
+            why = self._why[view.id] = plan.why(view, now, before, clock_trusted=trusted)
+            body = appliance.state(
+                view, names, said, ledger, why.text, zone, now, clock_trusted=trusted
+            )
             self._say_state(view.id, body, now, anew=anew)
             planned = wire_json(plan.attributes(view, why.texts, now, zone))
             self._say(names.attributes(view.id, "plan"), planned)

@@ -7,10 +7,12 @@ there; it shows the value in force, so a refused one shows the old value again.
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from agent.energy.instants import format_instant, from_unix, to_unix_floor
+from agent.energy.localtime import local_instant
 from agent.energy.schedule import DeviceType
 from agent.energy.view import DeviceView
 from integrations.homeassistant.entities import (
@@ -25,7 +27,7 @@ from integrations.homeassistant.names import Names
 
 MODES = ("auto", "boost", "pause")
 LONGEST_BOOST_MIN = 1440
-DAY_S, NIGHT_S = 86_400, 12 * 3600
+DAY_S = 86_400
 USUAL_READY_BY = "07:00"
 CLOCK = r"\d\d:\d\d"
 # Entities on topics of their own: key and platform.
@@ -149,19 +151,30 @@ def _number(
     return number(key, control.name, f"settings.{key}", command, **options)
 
 
-def skip_request(view: DeviceView, now: datetime) -> Mapping[str, object]:
+def skip_request(view: DeviceView, now: datetime, zone: ZoneInfo) -> Mapping[str, object]:
     """Nothing until the coming ready-by; what is missing then has until the same time next day.
 
-    Where that is the next day's already, as after a first press, it stays so.
+    Where that is a later day's already, as after a first press, it stays so. Where nothing has to
+    be ready, nothing until the morning.
     """
-    schedule = view.planned.schedule
+    schedule, second = view.planned.schedule, to_unix_floor(now)
     goal = None if schedule is None else schedule.goal.ready_by
-    second = to_unix_floor(now)
-    until = second + NIGHT_S
-    if goal is not None and second < goal <= second + 2 * DAY_S:
-        until = goal if goal <= second + DAY_S else goal - DAY_S
-    ready_by = format_instant(from_unix(until + DAY_S))
-    return {"mode": "pause", "until": format_instant(from_unix(until)), "ready_by": ready_by}
+    if (goal is None or goal <= second) and view.ready_at is not None:
+        goal = to_unix_floor(view.ready_at)
+    if goal is None or goal <= second:
+        return {"mode": "pause", "until": format_instant(_next_morning(now, zone))}
+    # The last time of the clock at which it has to be ready within a day.
+    until = goal - (goal - second - 1) // DAY_S * DAY_S
+    request = {"mode": "pause", "until": format_instant(from_unix(until))}
+    if goal <= until + DAY_S:
+        request["ready_by"] = format_instant(from_unix(until + DAY_S))
+    return request
+
+
+def _next_morning(now: datetime, zone: ZoneInfo) -> datetime:
+    today, clock = now.astimezone(zone).date(), time.fromisoformat(USUAL_READY_BY)
+    mornings = (local_instant(today + timedelta(days=days), clock, zone) for days in (0, 1))
+    return next(when for when in mornings if when > now)
 
 
 def target_request(view: DeviceView, value: str) -> Mapping[str, object]:

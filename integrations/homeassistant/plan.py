@@ -32,6 +32,7 @@ OF_ITS_OWN = {
     "floor": "It is charged to its floor at once.",
     "topping_up": "At a target of 100 % it ends when the car takes no more.",
 }
+WAITS_FOR_CLOCK = "It waits until the time of day is confirmed."
 # People read minutes.
 SECONDS = re.compile(r"\b(\d\d:\d\d):\d\d\b")
 NUMBERS = re.compile(r"\d[\d.,:]*")
@@ -115,12 +116,14 @@ class Why:
         return clean_text(" ".join(self.texts[: max(1, fitting)]), MOST_TEXT)
 
 
-def why(view: DeviceView, now: datetime, before: Why | None) -> Why:
+def why(view: DeviceView, now: datetime, before: Why | None, *, clock_trusted: bool = True) -> Why:
     """The reasons, as they were when what it does or will do last changed.
 
+    While the clock is not trusted nothing is begun, whatever was asked.
     What waiting saves is a cent more or less with every look: that is no news.
     """
-    texts = tuple(SECONDS.sub(r"\1", text) for text in _reasons(view, now))
+    found_texts = _reasons(view, now) if clock_trusted or not view.plugged else [WAITS_FOR_CLOCK]
+    texts = tuple(SECONDS.sub(r"\1", text) for text in found_texts)
     schedule, slot = view.planned.schedule, active_slot(view, now)
     revision = None if schedule is None else schedule.revision
     mode = None if slot is None else slot.mode
@@ -132,6 +135,8 @@ def _reasons(view: DeviceView, now: datetime) -> Sequence[str]:
     plan, slot = view.planned.plan, active_slot(view, now)
     if not view.plugged:
         return ["It is not plugged in."]
+    if view.opted_out:
+        return ["A person at the device has overridden it; it is planned around."]
     if slot is not None and slot.reason in OF_ITS_OWN:
         return [OF_ITS_OWN[slot.reason]]
     if plan is not None and plan.slots and plan.slots[-1].end <= to_unix_floor(now):

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,12 +21,16 @@ DISHES = {
 }
 
 
-def live(story: Callable[[Home], Awaitable[None]], hours: int = 2) -> Home:
+def live(
+    story: Callable[[Home], Awaitable[None]],
+    hours: int = 2,
+    device: Mapping[str, object] = DISHES,
+) -> Home:
     async def run(clock: SteppedClock) -> Home:
         async with FlatPeakSandbox(clock) as sandbox:
             home = Home(clock, sandbox)
             telling = asyncio.ensure_future(story(home))
-            await home.run(home.config([DISHES]), START + timedelta(hours=hours))
+            await home.run(home.config([device]), START + timedelta(hours=hours))
             await telling
             return home
 
@@ -153,3 +157,81 @@ def test_a_run_that_ends_before_its_profile_is_done_and_no_deviation() -> None:
     home = live(story, hours=14)
     assert events(home, "not_following") == []
     assert events(home, "deadline_at_risk") == []
+
+
+def setpoints(home: Home) -> list[tuple[datetime, str]]:
+    """When each mode was told on `setpoint`, without repetitions."""
+    out: list[tuple[datetime, str]] = []
+    for body in home.bodies("device/dishes/setpoint"):
+        if not out or out[-1][1] != body["mode"]:
+            out.append((datetime.fromisoformat(body["at"]), body["mode"]))
+    return out
+
+
+async def switched_run(home: Home, run_minutes: int) -> datetime:
+    """A switch that does what stands on the setpoint, and a machine that takes what it lets it."""
+    await load(home)
+    [slot] = schedules(home)[-1]
+    begins = datetime.fromisoformat(slot["start"])
+    while home.clock.now() < begins + timedelta(seconds=RUN_S, minutes=30):
+        lets = home.body("device/dishes/setpoint")["mode"] == "run"
+        ran = home.clock.now() - begins
+        takes = lets and ran < timedelta(minutes=run_minutes)
+        say(home, "state", {"power_w": 1500 if takes else 0})
+        await home.clock.sleep(60)
+    return begins
+
+
+SWITCHED = DISHES | {"adapter": {"family": "home_assistant"}}
+
+
+def test_a_switch_that_keeps_no_run_is_told_to_run_until_the_machine_is_through() -> None:
+    async def story(home: Home) -> None:
+        begins = await switched_run(home, RUN_S // 60)
+        assert [mode for _, mode in setpoints(home)][-2:] == ["run", "idle"]
+        off = setpoints(home)[-1][0]
+        assert timedelta(0) <= off - begins - timedelta(seconds=RUN_S) <= timedelta(minutes=6)
+        assert home.body("device/dishes/wish")["loaded"] is False
+        assert home.body("device/dishes/schedule")["slots"] == []
+
+    live(story, hours=14, device=SWITCHED)
+
+
+def test_a_machine_that_needs_longer_than_its_profile_is_not_cut() -> None:
+    async def story(home: Home) -> None:
+        begins = await switched_run(home, RUN_S // 60 + 12)
+        off = setpoints(home)[-1]
+        assert off[1] == "idle"
+        assert off[0] - begins >= timedelta(seconds=RUN_S, minutes=12)
+
+    live(story, hours=14, device=SWITCHED)
+
+
+def test_one_that_keeps_its_run_is_told_it_once() -> None:
+    async def story(home: Home) -> None:
+        begins = await switched_run(home, RUN_S // 60)
+        off = setpoints(home)[-1]
+        assert off[1] == "idle"
+        assert off[0] - begins < timedelta(minutes=10)
+
+    live(story, hours=14)
+
+
+def test_a_run_under_way_outlives_a_restart_of_the_agent() -> None:
+    async def run(clock: SteppedClock) -> None:
+        async with FlatPeakSandbox(clock) as sandbox:
+            home = Home(clock, sandbox)
+            telling = asyncio.ensure_future(switched_run(home, RUN_S // 60))
+            while not any(mode == "run" for _, mode in setpoints_so_far(home)):
+                await home.run(home.config([SWITCHED]), clock.now() + timedelta(minutes=20))
+            count = len(setpoints(home))
+            await clock.sleep(120)
+            await home.run(home.config([SWITCHED]), clock.now() + timedelta(minutes=20))
+            assert [mode for _, mode in setpoints(home)][count - 1 :] == ["run"]
+            telling.cancel()
+
+    run_virtual(run, START)
+
+
+def setpoints_so_far(home: Home) -> list[tuple[datetime, str]]:
+    return setpoints(home) if f"{BASE}/device/dishes/setpoint" in home.broker.retained else []

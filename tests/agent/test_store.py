@@ -421,3 +421,16 @@ async def test_a_file_found_damaged_while_it_is_used_is_begun_anew_at_the_next_s
     with opened(path) as store:
         assert store.damaged is not None
         assert await store.write((PUT, ("a", "1")))
+
+
+def test_a_new_database_is_its_owners_alone(path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        with closing(Store.open(path, datetime(2026, 1, 15, tzinfo=UTC))) as store:
+            store.set_value("a", "b")
+            files = sorted(path.parent.glob(f"{path.name}*"))
+            assert path in files
+            for file in files:
+                assert not file.stat().st_mode & 0o077 or file.stat().st_size == 0, file
+    finally:
+        os.umask(before)

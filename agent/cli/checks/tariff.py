@@ -7,14 +7,14 @@ from pathlib import Path
 
 from agent.cli.checks.result import CheckResult, failed, passed, warning
 from agent.cli.checks.units import check_amounts
-from agent.cli.common import DATABASE
+from agent.cli.common import DATABASE, NO_NETWORK, OTHER_ADDRESS
 from agent.clock import SystemClock
 from agent.clockmonitor import MAX_CLOCK_OFFSET
 from agent.command_line import own_command_line
 from agent.config import Config
 from agent.connect_ports import ConnectableSource
 from agent.database.problem import READ_ERRORS, Damaged, NewerSchema
-from agent.energy.rates import PLAUSIBLE_PER_KWH, Direction
+from agent.energy.rates import OTHER_CURRENCIES, PLAUSIBLE_PER_KWH, Direction
 from agent.errors import AgentError, Malformed, Refused, Unavailable
 from agent.health import Health
 from agent.ports import FetchedRates, TariffSource
@@ -80,8 +80,8 @@ async def _not_connected(config: Config, source: TariffSource) -> CheckResult:
 def _failed_at(config: Config, what: str, error: AgentError) -> CheckResult:
     hint = {
         Refused: "check account_id, api_key, location_id and directions",
-        Unavailable: "try again later; check tariff.base_url and this machine's network",
-        Malformed: "is tariff.base_url the right address?",
+        Unavailable: NO_NETWORK,
+        Malformed: OTHER_ADDRESS,
     }.get(type(error), "see the README, Troubleshooting")
     return failed("tariff", f"{what} {config.tariff.address}: {error}", hint)
 
@@ -130,6 +130,9 @@ def _check_prices(direction: Direction, fetched: FetchedRates) -> CheckResult:
 
 def _check_size(direction: Direction, fetched: FetchedRates) -> Iterator[CheckResult]:
     most = PLAUSIBLE_PER_KWH.get(fetched.currency)
+    if most is None and fetched.currency not in OTHER_CURRENCIES:
+        text = f"{direction.value}: prices are in {fetched.currency}, which is no currency"
+        yield warning("tariff", text, "expected a code such as EUR, GBP, SEK")
     prices = [rate.price for rate in fetched.rates]
     if most is None or not prices:
         return

@@ -3,6 +3,7 @@
 import builtins
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar, Generic, TypeVar
 
@@ -89,6 +90,10 @@ class DeviceKind(ABC, Generic[S]):
         """Carry the model on to now, with what is this kind's own."""
         model.advance(context.now)
         model.pop_unassigned()
+
+    def runs_until(self, section: S, model: DeviceModel, now: datetime) -> datetime | None:
+        """Until when a run under way must not be cut, whatever its schedule says; None for none."""
+        return None
 
     def session_over(
         self, section: S, model: DeviceModel, wish: Wish, context: PlanningContext

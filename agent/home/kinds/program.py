@@ -30,6 +30,8 @@ from agent.home.wishes import Wish
 
 # What a machine takes that waits for its start, W: absolutely, and of its most.
 STANDBY_W, STANDBY_SHARE = 10.0, 0.02
+# A run that lasts longer than its profile is asked after so often.
+LOOKED_AT_AGAIN = timedelta(minutes=5)
 
 
 class ProgramAppliance(DeviceSection):
@@ -94,6 +96,15 @@ class ProgramKind(DeviceKind[ProgramAppliance]):
         if started is not None and (now >= started + section.duration or _ended_early(model)):
             # One that does not tell its end has ended when its time is over.
             model.end_run(now)
+
+    def runs_until(
+        self, section: ProgramAppliance, model: DeviceModel, now: datetime
+    ) -> datetime | None:
+        started = model.session.started_at
+        if started is not None and now < started + section.duration:
+            return started + section.duration
+        # A profile is an estimate: what takes more than a waiting machine is not through.
+        return now + LOOKED_AT_AGAIN if _takes_more_than_standby(section, model, now) else None
 
     def session_over(
         self,
@@ -162,8 +173,16 @@ class ProgramKind(DeviceKind[ProgramAppliance]):
 def _runs(section: ProgramAppliance, model: DeviceModel, started: datetime) -> bool:
     """Does its power say that it has begun? A plug tells a few watts of any machine at rest."""
     told = model.readings.get("power_w")
-    standby_w = max(STANDBY_W, STANDBY_SHARE * max(part.power_w for part in section.profile))
-    return told is not None and told.at >= started and float(told.value) > standby_w
+    return told is not None and told.at >= started and float(told.value) > _standby_w(section)
+
+
+def _takes_more_than_standby(section: ProgramAppliance, model: DeviceModel, now: datetime) -> bool:
+    told = model.readings.get("power_w")
+    return told is not None and model.meter.reports(now) and float(told.value) > _standby_w(section)
+
+
+def _standby_w(section: ProgramAppliance) -> float:
+    return max(STANDBY_W, STANDBY_SHARE * max(part.power_w for part in section.profile))
 
 
 def _began_by_itself(model: DeviceModel, wish: Wish) -> bool:

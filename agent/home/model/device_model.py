@@ -8,7 +8,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from agent.energy.instants import from_unix, to_unix_floor
-from agent.energy.readings import Acknowledgement, AckStatus, Reading, Unreadable, Value
+from agent.energy.readings import (
+    Acknowledgement,
+    AckStatus,
+    Reading,
+    Unreadable,
+    UnreadableMessage,
+    Value,
+)
 from agent.energy.schedule import NOTHING_SHARE, DeviceType, Schedule
 from agent.energy.sentences import sentence
 from agent.home.model.commanded import OBEYS_WITHIN, CommandedSpan
@@ -61,6 +68,7 @@ REPLAN_THRESHOLDS = {
 }
 # A battery's charge moves all the time; what is not as expected by so much is worth a new plan.
 UNEXPECTED_SOC_PERCENT = 2.0
+OUT_OF_RANGE = "temperature_c that cannot be"
 PERSISTED_KINDS = ("plugged", "soc_percent", SESSION, TOTAL, "mode", "error")
 
 
@@ -76,6 +84,7 @@ class DeviceModel:
     traits: Traits
     readings: dict[str, Reading] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
+    unreadable_topics: set[str] = field(default_factory=set)
     doubts: Doubts = field(default_factory=Doubts)
     session: Session = field(default_factory=Session)
     progress: dict[str, float] = field(default_factory=dict)
@@ -237,6 +246,9 @@ class DeviceModel:
         old = self.readings.get(reading.kind)
         if old is not None and reading.at < old.at:
             return False
+        if old is None and reading.kind == "error" and not reading.value:
+            # That nothing is wrong is no news where nothing was.
+            return False
         self.readings[reading.kind] = reading
         if reading.kind == "plugged":
             return self._contact(old, reading, now)
@@ -253,10 +265,20 @@ class DeviceModel:
         elif reading.kind == "soc_percent":
             matters = self._charge(float(reading.value), reading.at, now)
         elif reading.kind == "temperature_c" and self.thermal is not None:
+            # As it comes, not when the next plan is made.
+            self.doubts.note(OUT_OF_RANGE, self.thermal.cannot_be(float(reading.value)), now)
             return self.thermal.is_news(float(reading.value))
         else:
             matters = True
         return matters and _differs(old, reading)
+
+    def temperature_c(self, now: datetime) -> float | None:
+        """As told; where that is doubted, what it is believed to be, if it is known at all."""
+        told = self.value("temperature_c", now)
+        doubted = self.doubts.has("temperature_c") or self.doubts.has(OUT_OF_RANGE)
+        if self.thermal is None or not doubted:
+            return None if told is None else float(told)
+        return self.thermal.temperature_c if self.thermal.tells(now) else None
 
     def state_soc(self, percent: float, now: datetime) -> None:
         """A person who can read the car has said so."""
@@ -270,6 +292,14 @@ class DeviceModel:
         self.last_seen_at = now
         # The first of them: with each value's own words health would be told anew all the time.
         self.unreadable.setdefault(item.kind, item.why)
+
+    def cannot_read_message(self, item: UnreadableMessage, now: datetime) -> None:
+        """Nothing of what came on that topic can be read; until something can."""
+        self.last_seen_at = now
+        if item.over:
+            self.unreadable_topics.discard(item.topic)
+        else:
+            self.unreadable_topics.add(item.topic)
 
     def acknowledge(self, ack: Acknowledgement, now: datetime) -> bool:
         """Take an acknowledgement in. True where it matters for the plan."""

@@ -24,6 +24,10 @@ def problems_of(model: "DeviceModel", now: datetime) -> list[str]:
         sentence("{kind} cannot be read: {why}", kind=kind, why=why)
         for kind, why in sorted(model.unreadable.items())
     ]
+    out += [
+        sentence("what it says on {topic} cannot be read; the log says more", topic=topic)
+        for topic in sorted(model.unreadable_topics)
+    ]
     out += model.doubts.texts()
     if model.clock.lag:
         behind = round(model.clock.lag.total_seconds() / 60)

@@ -87,6 +87,17 @@ class ThermalState:
             return False
         return self.temperature_c is None or abs(temperature_c - self.temperature_c) >= UNEXPECTED_C
 
+    def cannot_be(self, temperature_c: float) -> str | None:
+        """Why no store of this kind can be that warm, None where it can."""
+        if self._can_be(temperature_c):
+            return None
+        return sentence(
+            "temperature_c {told} cannot be: it has {low} to {high} °C",
+            told=f"{temperature_c:g}",
+            low=f"{self.traits.lowest_c:g}",
+            high=f"{self.traits.highest_c:g}",
+        )
+
     def advance(
         self,
         now: datetime,
@@ -175,14 +186,7 @@ class ThermalState:
             return None, False
         told = float(reading.value)
         if not self._can_be(told):
-            low, high = self.traits.lowest_c, self.traits.highest_c
-            why = sentence(
-                "temperature_c {told} cannot be: it has {low} to {high} °C",
-                told=f"{told:g}",
-                low=f"{low:g}",
-                high=f"{high:g}",
-            )
-            return why, False
+            return None, False
         if self.frozen and metered:
             why = sentence(
                 "temperature_c stands at {told} though it is heated: it is calculated",

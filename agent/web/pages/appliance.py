@@ -75,6 +75,8 @@ def _state(visit: Visit, view: DeviceView) -> str:
     schedule = view.planned.schedule
     if view.has_stays and not view.plugged:
         return words("device.not_plugged")
+    if view.opted_out:
+        return words("device.overridden")
     if schedule is None or not visit.context.services.clock_trusted:
         return words("device.no_plan")
     slot = schedule.slot_at(to_unix_floor(now))

@@ -9,11 +9,13 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.contracts.plan import PlanDocument
+from tests.fakes.command import command
 
 NOW, ONE, TWO, SIX = (f"2026-01-16T{hour:02d}:00:00Z" for hour in (10, 11, 12, 16))
 
@@ -250,3 +252,15 @@ def test_without_a_standard_input_there_is_nothing_to_plan(arguments: list[str],
     ended = subprocess.run(["sh", "-c", f"{command} <&-"], capture_output=True, check=False)
     assert ended.returncode == code
     assert b"Traceback" not in ended.stderr
+
+
+async def test_without_a_service_nothing_is_said_of_a_services_secrets(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("site: {}\n")
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "mqtt__password").write_text("")
+    env = {"CREDENTIALS_DIRECTORY": str(secrets)}
+    async with command("check", "--config", tmp_path / "config.yaml", env=env) as running:
+        code, _, err, _ = await running.ended()
+    assert code == 78
+    assert "None" not in err

@@ -559,3 +559,12 @@ async def test_what_is_allowed_but_cannot_be_meant_is_doubted(
     path = write_config(tmp_path, sandbox, free_port(), tariff=FIXED, **{section: written})
     _, found = await check(path)
     assert said in found[part]
+
+
+async def test_a_currency_that_is_none_is_doubtful(
+    tmp_path: Path, sandbox: FlatPeakSandbox
+) -> None:
+    for code, doubtful in (("XXY", True), ("HUF", False), ("EUR", False)):
+        path = write_config(tmp_path, sandbox, free_port(), tariff=FIXED.replace("EUR", code))
+        _, found = await check(path)
+        assert any("which is no currency" in text for text in found["tariff"]) == doubtful, code

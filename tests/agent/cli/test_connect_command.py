@@ -246,6 +246,7 @@ async def test_what_goes_wrong_has_an_exit_code_of_its_own(tmp_path: Path) -> No
         async with command(tmp_path, sandbox) as down:
             assert await down.end() == 69
             assert "503" in down.seen
+            assert "this machine's network" in down.seen
         async with command(tmp_path, sandbox, "--pair", "wrong") as wrong:
             assert await wrong.end() == 65
             assert "pairing code was not accepted" in wrong.seen

@@ -95,3 +95,17 @@ def test_what_strangers_send_that_is_no_http_fills_no_log() -> None:
     assert ran.stdout.split() == ["400", "400", "500"]
     assert ran.stderr.count("E aiohttp.server") == 1
     assert "a fault of ours" in ran.stderr
+
+
+def test_the_faults_of_a_config_are_errors_in_the_journal(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("nonsense: 1\n")
+    with (tmp_path / "journal").open("wb") as file:
+        status = os.fstat(file.fileno())
+        env = {"PYTHONPATH": str(ROOT), "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}
+        command = [sys.executable, "-m", "agent", "run", "--config", str(config)]
+        ran = subprocess.run(command, env=env, stderr=file, check=False)
+    assert ran.returncode == 78
+    lines = (tmp_path / "journal").read_text().splitlines()
+    assert len(lines) > 1
+    assert all(line.startswith("<3>") for line in lines)

@@ -598,3 +598,28 @@ def test_days_that_nobody_can_mean(tmp_path: Path, place: str, written: str, sai
     [found] = faults(tmp_path, SMALL + DAYS_OF[place].format(written))
     assert ".days: " in found
     assert said in found
+
+
+@pytest.mark.parametrize(("name", "meant"), [("mqtt_password", "mqtt__password")])
+def test_a_secret_file_of_nearly_the_right_name_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    (folder / name).write_text("from file\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+    [found] = faults(tmp_path, SMALL)
+    assert found.startswith(f"{folder / name}: ")
+    assert found.endswith(f"did you mean {meant}?")
+    # Beside the right one it may be anything.
+    (folder / meant).write_text("from file\n")
+    load(tmp_path, SMALL)
+
+
+def test_a_folder_of_secrets_that_is_not_there_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "nowhere"))
+    [found] = faults(tmp_path, SMALL)
+    assert found.startswith("CREDENTIALS_DIRECTORY: ")
+    assert "is no folder" in found

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from pydantic import BaseModel
 
+from agent.contracts import wire
 from agent.contracts.catalogue import TOPICS, json_schema
 from agent.contracts.schedule import is_told_modes
 from agent.energy.schedule import MODES, DeviceType
@@ -90,3 +92,9 @@ def test_a_schedule_has_the_words_of_its_type_and_no_others(kind: DeviceType) ->
     validator = Draft202012Validator(SCHEMAS["schedule"])
     words = SCHEMAS["setpoint"]["properties"]["mode"]["enum"]
     assert set(MODES[kind]) == {word for word in words if validator.is_valid(schedule(kind, word))}
+
+
+@pytest.mark.parametrize("model", [wire.DeviceState, wire.DeviceInfo, wire.Ack])
+def test_whoever_writes_firmware_reads_what_each_key_means(model: type[BaseModel]) -> None:
+    keys = model.model_json_schema()["properties"]
+    assert [key for key, told in keys.items() if not told.get("description")] == []

@@ -1,10 +1,13 @@
 """The schedule that a device gets, and when a new revision is due."""
 
+import dataclasses
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from agent.dispatch.finish import finished
 from agent.dispatch.schedules import (
     ScheduleContext,
+    describe_schedule,
     next_revision,
     schedule_for,
     setpoint_at,
@@ -137,3 +140,11 @@ def test_the_setpoint_says_what_holds_until_the_next_change() -> None:
     during = setpoint_at(made, EV, NOW + HOUR)
     assert (during.mode, during.power_w, during.current_a) == ("charge", 11_000, 16)
     assert setpoint_at(made, EV, NOW + 2 * HOUR).until == made.valid_until
+
+
+def test_a_mode_that_gives_is_told_without_a_sign() -> None:
+    given = schedule(None, (HOUR, 2 * HOUR, 7000))
+    assert given.slots
+    slots = tuple(dataclasses.replace(slot, mode="discharge", power_w=-700) for slot in given.slots)
+    told = describe_schedule(dataclasses.replace(given, slots=slots), ZoneInfo("UTC"), NOW)
+    assert told.startswith("discharge at 700 W from ")

@@ -1,5 +1,6 @@
 """The solver's process: whatever it does, there is a plan in time."""
 
+import logging
 import os
 import sys
 import time
@@ -140,3 +141,16 @@ def test_without_the_solver_everything_is_planned_all_the_same() -> None:
         alone = plan_with(solver, house([0.1, 0.2], load(demand(1, 2))))
         assert alone.engine is Engine.EXACT
         assert alone.cost == Decimal("0.1")
+
+
+@pytest.mark.parametrize(("number", "faults"), [("SIGTERM", 0), ("SIGKILL", 1)])
+def test_a_process_that_was_told_to_end_is_no_fault(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, number: str, faults: int
+) -> None:
+    text = (
+        f"import os, signal, sys; sys.stdin.buffer.read(1); os.kill(os.getpid(), signal.{number})"
+    )
+    with SolverClient(script(tmp_path, text), available=lambda: True) as solver:
+        assert plan_with(solver, shop()).devices
+    found = [item for item in caplog.records if item.levelno >= logging.WARNING]
+    assert len(found) == faults

@@ -125,3 +125,16 @@ async def test_german_pages_have_no_english_left(tmp_path: Path) -> None:
             page = (await owner.get(path, params=GERMAN))[1]
             assert '<span lang="en">' not in page, path
             assert "..<" not in page, path
+
+
+async def test_what_a_person_at_the_device_has_overridden_shows_no_plan(tmp_path: Path) -> None:
+    async with running(tmp_path) as house, visitor(house.url) as owner:
+        await owner.claim(house.code())
+        await house.home.say("device/ev/state", {"plugged": True, "power_w": 0}, retain=True)
+        await owner.until("/", "Plan: ", params=GERMAN)
+        revision = (await house.home.until("device/ev/schedule"))["revision"]
+        ack = {"revision": revision, "status_type": "ABORTED", "diagnostic": "user_opt_out"}
+        await house.home.say("device/ev/ack", ack, retain=True)
+        text = await owner.until("/", "Jemand am Gerät bestimmt selbst", params=GERMAN)
+        card = text[text.index('id="device-ev"') : text.index('id="device-boiler"')]
+        assert "Plan: " not in card

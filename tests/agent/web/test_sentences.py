@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import string
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,8 +13,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from agent.contracts.state import KEYS, ReadState
 from agent.energy.rates import Direction
-from agent.energy.sentences import joined, sentence
+from agent.energy.sentences import device_names, joined, sentence
 from agent.energy.text import clean_text
 from agent.errors import Refused
 from agent.home.requests import read_request
@@ -104,6 +106,74 @@ def test_every_sentence_has_its_translation_with_the_same_places(language: str) 
     assert sorted((counted() | recorded()) - known.keys()) == []
 
 
+def told_to_act() -> set[str]:
+    """Who acts on what health says, where that is a text and no sentence."""
+    out = set()
+    for room in ("agent", "integrations"):
+        for path in sorted((ROOT / room).rglob("*.py")):
+            tree = ast.parse(path.read_text())
+            named = {
+                target.id: node.value
+                for node in tree.body
+                if isinstance(node, ast.Assign)
+                for target in node.targets
+                if isinstance(target, ast.Name)
+            }
+            for call in ast.walk(tree):
+                if not (
+                    isinstance(call, ast.Call)
+                    and isinstance(call.func, ast.Attribute)
+                    and call.func.attr in ("degraded", "failed")
+                    and ast.unparse(call.func.value).endswith("health")
+                    and len(call.args) > 2
+                ):
+                    continue
+                who: ast.AST | None = call.args[2]
+                if isinstance(who, ast.Name):
+                    who = named.get(who.id)
+                if isinstance(who, ast.Constant) and who.value:
+                    out.add(str(who.value))
+    return out
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_whoever_acts_is_told_so_in_each_language(language: str) -> None:
+    assert len(told_to_act()) > 3
+    known = sentences(language)
+    assert [text for text in told_to_act() if plain_template(text) not in known] == []
+
+
+@pytest.mark.parametrize("kind", sorted(KEYS))
+@pytest.mark.parametrize("found", ["maybe", 1e9, [1], {"a": 1}, True])
+def test_what_cannot_be_read_reads_in_german(kind: str, found: object) -> None:
+    for item in ReadState(json.dumps({kind: found, "at": found}).encode(), "t").unreadable:
+        said = Words("de", ZONE).said(item.why)
+        assert not any(is_english for _, is_english in said)
+        assert said[0][0].startswith("ist ")
+        assert not re.search(r"\b(is|expected|list|object|number)\b", said[0][0])
+
+
+def test_a_sentence_gets_a_capital_and_a_key_none() -> None:
+    german = Words("de", ZONE)
+    unreadable = sentence("{kind} cannot be read: {why}", kind="plugged", why="x")
+    assert german.begins_with_key(joined([unreadable, "more"]))
+    assert german.begins_with_key("ready_by goes with target_soc_percent")
+    assert not german.begins_with_key(sentence("says {error}", error="E42"))
+    plan = sentence("{mode} at {power} W", mode=sentence("discharge"), power=700)
+    assert not german.begins_with_key(plan)
+    assert not german.begins_with_key("no prices yet")
+
+
+def test_devices_stand_on_pages_by_their_names() -> None:
+    said = sentence(
+        "without the agent {names} will not be charged: all of it would break the limit",
+        names=device_names(["ev", "second_car"]),
+    )
+    assert said.startswith("without the agent ev, second_car will not be charged")
+    for language in LANGUAGES:
+        assert "EV, Second car" in Words(language, ZONE).plain(said)
+
+
 @pytest.mark.parametrize("language", OTHERS)
 def test_no_sentence_stands_twice(language: str) -> None:
     pairs = json.loads((SENTENCES / f"{language}.json").read_text(), object_pairs_hook=list)
@@ -183,10 +253,10 @@ def test_numbers_and_times_in_sentences_are_as_each_language_writes_them() -> No
     german, english = Words("de", ZONE), Words("en", ZONE)
     at = datetime(2026, 1, 16, 17, 0, tzinfo=UTC)
     limit = sentence(
-        "the grid allows {power} W until {at:%H:%M}", power="4200", at=at.astimezone(ZONE)
+        "the grid allows {power:g} kW until {at:%H:%M}", power=4.2, at=at.astimezone(ZONE)
     )
-    assert limit == "the grid allows 4200 W until 18:00"
-    assert german.plain(limit) == "das Netz erlaubt 4200 W bis 18:00"
+    assert limit == "the grid allows 4.2 kW until 18:00"
+    assert german.plain(limit) == "das Netz erlaubt 4,2 kW bis 18:00"
     missing = sentence("{missing:.1f} kWh will be missing", missing=Decimal("7.14"))
     assert (missing, german.plain(missing)) == (
         "7.1 kWh will be missing",

@@ -261,3 +261,36 @@ def test_release_leaves_the_device_to_itself() -> None:
     follower = Follower()
     follower.take(EV.encode_schedule(made)[1].payload.encode(), NOW, 0)
     assert follower.value(made.valid_until, 10) == OWN
+
+
+def says(device: NativeDevice, body: object, *, retain: bool = False) -> object:
+    """What a state says of its error, None where it says nothing."""
+    message = Message("flatpeak/home/device/ev/state", json.dumps(body).encode(), retain)
+    found = [item for item in device.decode(message) if getattr(item, "kind", "") == "error"]
+    assert len(found) <= 1
+    return found[0].value if found and isinstance(found[0], Reading | UntimedReading) else None
+
+
+def test_an_error_that_is_left_out_is_over() -> None:
+    device = NativeDevice("flatpeak/home", "ev")
+    assert says(device, {"plugged": True}) is None
+    assert says(device, {"plugged": True, "error": "E42"}) == "E42"
+    assert says(device, {"plugged": True}) == ""
+    assert says(device, {"plugged": True}) is None
+
+
+def test_a_piece_of_the_state_says_nothing_of_an_error() -> None:
+    device = NativeDevice("flatpeak/home", "ev")
+    assert says(device, {"plugged": True, "power_w": 0, "error": "E42"}) == "E42"
+    assert says(device, {"power_w": 0}) is None
+    assert says(device, {"power_w": 0, "plugged": False, "soc_percent": 40}) == ""
+    # One that tells it alone ends it alone.
+    assert says(device, {"error": "E43"}) == "E43"
+    assert says(device, {"power_w": 0, "plugged": True}) is None
+    assert says(device, {"error": None}) == ""
+
+
+def test_an_error_that_ended_while_the_agent_was_away_is_over() -> None:
+    device = NativeDevice("flatpeak/home", "ev")
+    assert says(device, {"plugged": True}, retain=True) == ""
+    assert says(device, {"plugged": True}, retain=True) is None

@@ -1,6 +1,7 @@
 """What an appliance's entities show of its account and its last request."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from integrations.homeassistant.appliance import state, words
 from integrations.homeassistant.hub import Prices
 from integrations.homeassistant.hub import state as hub_state
 from integrations.homeassistant.names import Names
+from integrations.homeassistant.plan import why
 
 NOW = datetime(2026, 1, 15, 18, tzinfo=UTC)
 NAMES = Names("flatpeak", "home", "homeassistant", "homeassistant/status")
@@ -94,6 +96,20 @@ def test_a_boost_shows_the_minutes_that_are_left_and_a_refusal_its_reason() -> N
     text = str(state(VIEW, NAMES, refused, {}, "It waits.", BERLIN, NOW)["request"])
     assert text.startswith("refused: too much")
     assert len(text) <= 255
+
+
+def test_a_boost_that_waits_for_the_clock_is_not_said_to_run() -> None:
+    said = wish(mode="boost", until="2026-01-15T18:29:30Z")
+    assert state(VIEW, NAMES, said, {}, "", BERLIN, NOW)["state"] == "boosting"
+    waits = state(VIEW, NAMES, said, {}, "", BERLIN, NOW, clock_trusted=False)
+    assert waits["state"] == "waiting"
+    assert "time of day" in why(VIEW, NOW, None, clock_trusted=False).text
+    away = replace(VIEW, plugged=False)
+    assert why(away, NOW, None, clock_trusted=False).text == "It is not plugged in."
+
+
+def test_a_person_at_the_device_is_the_reason() -> None:
+    assert "overridden" in why(replace(VIEW, opted_out=True), NOW, None).text
 
 
 def test_names_are_words_for_people() -> None:

@@ -326,6 +326,34 @@ def test_skip_tonight_pauses_to_the_ready_by_and_moves_it_a_day_on() -> None:
     live(([EV], {}, story))
 
 
+@pytest.mark.parametrize(
+    ("ready_by", "until", "next_ready"),
+    [
+        ({"every_day": "07:00"}, "2026-01-16T06:00:00Z", "2026-01-17T06:00:00Z"),
+        # On Monday only, and this is Thursday: nothing has to be ready any sooner.
+        ({"mon": "07:00"}, "2026-01-16T06:00:00Z", None),
+        ({}, "2026-01-16T06:00:00Z", None),
+    ],
+)
+def test_skip_tonight_means_the_night_before_a_car_that_is_not_here_yet(
+    ready_by: Mapping[str, str], until: str, next_ready: str | None
+) -> None:
+    async def story(home: Home) -> None:
+        await home.clock.sleep(60)
+        said_to(home, f"{BASE}/ha/device/ev/skip/set", b"PRESS")
+        await home.clock.sleep(5)
+        said_to(home, f"{BASE}/ha/device/ev/skip/set", b"PRESS")
+        await home.clock.sleep(5)
+        wish = home.body("device/ev/wish")
+        assert (wish["accepted"], wish["mode"], wish["until"]) == (True, "pause", until)
+        assert wish["ready_by"] == next_ready
+        await plug_in(home)
+        slots: Any = home.body("device/ev/schedule")["slots"]
+        assert all(slot["start"] >= until for slot in slots)
+
+    live(([EV | {"ready_by": ready_by}], {}, story))
+
+
 def test_a_batterys_target_brings_a_time_along() -> None:
     battery = {"id": "one", "type": "battery", **SECTIONS["battery"]}
 
@@ -414,7 +442,7 @@ def test_a_problem_is_one_entity_and_gone_within_a_minute_of_its_cure() -> None:
         said_to(home, f"{BASE}/site/limit", {"import_w": 9000, "until": "2026-01-15T15:20:00Z"})
         await home.clock.sleep(10)
         hub: Any = home.body("ha/hub")["problems"]
-        assert "9000 W until 16:20" in hub["limit_in_force"]["text"]
+        assert "9 kW until 16:20" in hub["limit_in_force"]["text"]
         said_to(home, f"{BASE}/site/limit", {"windows": []})
         await home.clock.sleep(60)
         hub = home.body("ha/hub")["problems"]

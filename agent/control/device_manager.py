@@ -251,9 +251,8 @@ class DeviceManager:
         device = self._by_id[name]
         was_in = device.model.plugged(now)
         matters = device.model.report(item, now, retained=retained)
-        believed = device.model.readings[item.kind]
         if matters and item.kind in PERSISTED_KINDS:
-            device.unsaved[item.kind] = believed
+            device.unsaved[item.kind] = device.model.readings[item.kind]
         self._update_health(name, now)
         plug_changed = item.kind == "plugged" and device.model.plugged(now) != was_in
         if plug_changed:

@@ -14,6 +14,8 @@ LEAST_REST_S = 1800
 # So much earlier a block is told to end: a setpoint is obeyed until 30 s after its end where the
 # agent dies in it, clocks are set, and a gap shorter than a minute would be closed.
 ENDS_EARLY_S = 60
+# What is left of a block after a rest is not worth switching for if it is shorter.
+LEAST_LEFT_S = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,9 @@ def blocked_spans(
             if began is not None and at > ends:
                 began, free_from = None, ends + rule.rest_s
             if began is None:
+                rested = at < free_from
                 at = max(at, free_from)
-                if at >= end:
+                if at >= end or (rested and end - at < LEAST_LEFT_S):
                     break
                 began = at
             until = min(end, began + rule.longest_s)
@@ -61,7 +64,7 @@ def blocked_spans(
             if until >= end:
                 break
             began, free_from = None, ends + rule.rest_s
-            at = free_from
+            at = ends
     return out
 
 

@@ -15,7 +15,6 @@ from agent.cli.common import DATABASE
 from agent.cli.service import UNIT, Service
 from agent.clockmonitor import kernel_synchronised
 from agent.command_line import command_line
-from agent.config.faults import SECRET_KEYS
 from agent.database.problem import (
     MAKE_ROOM,
     READ_ERRORS,
@@ -25,7 +24,6 @@ from agent.database.problem import (
     who_acts_on,
 )
 from agent.store import Store
-from integrations.registry import AgentConfig
 
 FREE_BYTES = 50_000_000
 # With less not even a day's writing finds room.
@@ -41,17 +39,9 @@ def check_service(service: Service, config: Path) -> Iterator[CheckResult]:
             f"sudo cp systemd/{UNIT} /etc/systemd/system/",
         )
     else:
-        read = {n: file for n, file in service.secrets.items() if not _meant_secret(n)}
-        files = [f"{_key(name)} from {file}" for name, file in read.items()]
+        files = [f"{_key(name)} from {file}" for name, file in service.secrets.items()]
         secrets = ", ".join(files) or "no secret files"
         yield passed("service", f"as {service.unit} says: {secrets}")
-    for name in service.secrets:
-        if meant := _meant_secret(name):
-            yield warning(
-                "service",
-                f"the agent reads no secret called {name}",
-                f"did you mean LoadCredential={meant}:...?",
-            )
     if service.ignored:
         yield warning(
             "service",
@@ -85,18 +75,6 @@ def closed_to_others(file: Path) -> Path | None:
 
 def _key(credential: str) -> str:
     return credential.replace("__", ".")
-
-
-def _meant_secret(name: str) -> str:
-    """The name of a key's secret that was meant by one with too few underscores, else empty.
-
-    Others, such as that of a certificate, are read by the paths in the config.
-    """
-    section, _, key = name.lower().partition("_")
-    model = AgentConfig.model_fields.get(section)
-    if model is None or key.startswith("_") or key not in SECRET_KEYS:
-        return ""
-    return f"{section}__{key}"
 
 
 def check_state(folder: Path, service: Service | None) -> CheckResult:

@@ -442,9 +442,10 @@ def test_a_pause_is_blocks_of_two_hours_and_the_plan_knows_that_it_is_off() -> N
     wanted = ask(one, at(one, 20.0), EVENING, pause)
     assert (thermal(wanted).off_since, thermal(wanted).min_off_s) == (NOW, 7200)
     made = told(one, wanted, (0, HOUR, 3000, "boost"))
-    assert [(slot.mode, (slot.end - slot.start) / HOUR) for slot in made.slots] == [
-        ("block", 2),
-        ("block", 2),
+    # Each ends a minute early, and the two minutes that are left then are no block.
+    assert [(slot.mode, slot.end - slot.start) for slot in made.slots] == [
+        ("block", 2 * HOUR - 60),
+        ("block", 2 * HOUR - 60),
     ]
     assert (made.slots[1].start - made.slots[0].end) == 1800
 
@@ -518,12 +519,13 @@ def test_a_block_is_counted_over_revisions_and_restarts() -> None:
     long = (0.0, 6.0 * HOUR, 0.0, "block")
     history = BlockHistory(since=NOW - HOUR)
     first, second, *_ = told(one, wanted, long, blocks=history).slots
-    assert first.end == NOW + HOUR
+    # A minute before its two hours: a setpoint is obeyed half a minute longer.
+    assert first.end == NOW + HOUR - 60
     assert second.start >= first.end + 1800
     rested = told(one, wanted, long, blocks=BlockHistory(ended=NOW - 600)).slots
     assert rested[0].start == NOW + 1200
     short = house(block_max_s=1800)
-    assert told(short, wanted, long).slots[0].end == NOW + 1800
+    assert told(short, wanted, long).slots[0].end == NOW + 1800 - 60
     assert told(house(block_max_s=0), wanted, long).slots == ()
 
 

@@ -43,8 +43,7 @@ def runs_until(
     """Until when the run under way has to last; None where it may end now."""
     if model.on_since is None or (model.traits.has_stays and _has_ended(model, item, now)):
         return None
-    until = to_unix_ceil(model.on_since) + profile.min_on_s
-    return until if until > now else None
+    return _ends_at(model.on_since, profile.min_on_s, now)
 
 
 def rests_until(profile: DeviceProfile, model: DeviceModel, now: int) -> int | None:
@@ -52,8 +51,13 @@ def rests_until(profile: DeviceProfile, model: DeviceModel, now: int) -> int | N
     off = model.off_since
     if off is None or not model.was_seen_to_end or _told_on(model, now) is not None:
         return None
-    until = to_unix_ceil(off) + profile.min_off_s
-    return until if until > now else None
+    return _ends_at(off, profile.min_off_s, now)
+
+
+def _ends_at(since: datetime, least_s: int, now: int) -> int | None:
+    """None where it is over, or began later than now: by a clock that was wrong then or is now."""
+    begun = to_unix_ceil(since)
+    return begun + least_s if begun <= now < begun + least_s else None
 
 
 def waiting(

@@ -489,8 +489,12 @@ async def test_wishes_are_answered_and_refusals_say_why() -> None:
 
         async def ask(device: str, body: object) -> dict[str, Any]:
             before = len(home.watcher.heard)
-            await home.say(f"device/{device}/request", body)
-            return await home.until(f"device/{device}/wish", after=before)
+            if not isinstance(body, dict):
+                await home.say(f"device/{device}/request", body)
+                return await home.until(f"device/{device}/wish", after=before)
+            number = body.get("id", f"number {before}")
+            await home.say(f"device/{device}/request", {**body, "id": number})
+            return await home.until(f"device/{device}/wish", after=before, id=number)
 
         boost = await ask("ev", {"id": "1", "mode": "boost"})
         assert (boost["id"], boost["accepted"], boost["mode"]) == ("1", True, "boost")

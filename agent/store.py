@@ -50,6 +50,8 @@ T = TypeVar("T")
 
 # After this an answer that waits for the disk is given without it.
 WRITE_TIMEOUT_S = 5.0
+# For whoever writes a named value together with other statements, or does not wait for it.
+REPLACE_FACT = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
 # What a parser raises for a row that holds something else than was written.
 UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, OSError)
 
@@ -205,7 +207,7 @@ class Store:
         """Store one named value, where it is another; as `apply` does. Raises sqlite3.Error."""
         if self.get_value(name) == value:
             return
-        answer = self.apply(("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value)))
+        answer = self.apply((REPLACE_FACT, (name, value)))
         if answer is None:
             return
         self._coming[name] = value, self._coming.get(name, ("", 0))[1] + 1

@@ -395,12 +395,13 @@ class Controller:
                 # Asked anew while this was planned: what was done at once for it stands till then.
                 continue
             # Who has got a part of what was planned is given the rest.
-            moves = asked or device in self.dispatcher.waiting_for_headroom
-            if model.opted_out(now) or (model.following.holds_still(now) and not moves):
+            gets_rest = device in self.dispatcher.waiting_for_headroom
+            if model.opted_out(now):
                 continue
-            asked_for = item.override is not None or device in cycle.urgent
-            given_rest = device in self.dispatcher.waiting_for_headroom
-            if model.own_switching.is_left_alone(now) and not (asked_for or given_rest):
+            if model.following.holds_still(now) and not (asked or gets_rest):
+                continue
+            wished = item.override is not None or device in cycle.urgent
+            if model.own_switching.is_left_alone(now) and not (wished or gets_rest):
                 # What it does now it does by itself, and a new revision might end it.
                 continue
             schedule = self._schedules.schedule(

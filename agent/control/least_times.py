@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from agent.dispatch.finish import SHORTEST_S
 from agent.dispatch.limit import piece
 from agent.energy.instants import from_unix, to_unix_ceil, to_unix_floor
 from agent.energy.profile import DeviceProfile
@@ -17,27 +18,24 @@ from agent.energy.sentences import sentence
 from agent.home.model.device_model import DeviceModel
 from agent.home.planning_input import PlanningInput
 
-# Nothing is told for less: the seconds of what is shorter go to its neighbour.
-SHORTEST_S = 60
-
 
 def with_least_times(
     schedule: Schedule, profile: DeviceProfile, model: DeviceModel, item: PlanningInput, now: int
 ) -> Schedule:
     """The schedule, in which the run or the rest under way lasts as long as it has to."""
-    until = runs_until(profile, model, item, now)
+    until = least_run_ends(profile, model, item, now)
     if until is not None:
         until = max(until, now + SHORTEST_S)
         slots = _carried_on(schedule.slots, _told_on(model, now), now, until)
         return replace(schedule, slots=tuple(slots))
-    until = rests_until(profile, model, now)
+    until = least_rest_ends(profile, model, now)
     if until is not None:
         slots = _put_off(schedule.slots, max(until, now + SHORTEST_S))
         return replace(schedule, slots=tuple(slots))
     return schedule
 
 
-def runs_until(
+def least_run_ends(
     profile: DeviceProfile, model: DeviceModel, item: PlanningInput, now: int
 ) -> int | None:
     """Until when the run under way has to last; None where it may end now."""
@@ -46,7 +44,7 @@ def runs_until(
     return _ends_at(model.on_since, profile.min_on_s, now)
 
 
-def rests_until(profile: DeviceProfile, model: DeviceModel, now: int) -> int | None:
+def least_rest_ends(profile: DeviceProfile, model: DeviceModel, now: int) -> int | None:
     """Until when the rest under way has to last; None where a run may begin now."""
     off = model.off_since
     if off is None or not model.was_seen_to_end or _told_on(model, now) is not None:
@@ -74,12 +72,12 @@ def waiting(
         if item.override is None:
             continue
         if item.override.mode == "boost":
-            until = rests_until(profiles[name], models[name], second)
+            until = least_rest_ends(profiles[name], models[name], second)
             if until is not None:
                 at = from_unix(until).astimezone(zone)
                 out[name] = sentence("it rests until {at:%H:%M}: its least time off", at=at)
             continue
-        until = runs_until(profiles[name], models[name], item, second)
+        until = least_run_ends(profiles[name], models[name], item, second)
         if until is not None:
             at = from_unix(until).astimezone(zone)
             out[name] = sentence("it runs until {at:%H:%M}: its least time on", at=at)

@@ -195,8 +195,7 @@ class Client(aiomqtt.Client):
     def _write(self, client: PahoClient) -> None:
         try:
             client.loop_write()
-        except Exception as error:  # noqa: BLE001
-            # Whatever it is, the connection broke (as aiomqtt has it).
+        except Exception as error:  # noqa: BLE001 - whatever it is, the connection broke
             if not self._disconnected.done():
                 self._disconnected.set_exception(error)
 

@@ -16,7 +16,7 @@ from agent.energy.readings import AGE_LIMITS, Reading
 from agent.health import Health
 from agent.records.schedule_store import SCHEDULE, ScheduleStore
 from agent.records.write_queue import GRID, Answer, WriteQueue
-from agent.store import Statement, Store
+from agent.store import REPLACE_FACT, Statement, Store
 
 T = TypeVar("T")
 PLANS_KEPT = timedelta(days=14)
@@ -33,7 +33,6 @@ HOURLY = "hourly_means:"
 HOURLY_DAYS_KEPT = 22
 COMPANION = "companion:"
 PHASES = "told_phases:"
-REPLACE_VALUE = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
 TEXT_KINDS = ("mode", "error", "following")
 # What a stored text that cannot be believed may raise while it is read.
 UNBELIEVABLE = (ValueError, KeyError, TypeError, ArithmeticError, AttributeError, RecursionError)
@@ -83,7 +82,7 @@ class DeviceStore:
         return self.queue.put(
             device,
             "state",
-            (REPLACE_VALUE, (f"tracker:{device}", text)),
+            (REPLACE_FACT, (f"tracker:{device}", text)),
             *(
                 (
                     "INSERT OR REPLACE INTO readings VALUES (?, ?, ?, ?)",
@@ -100,7 +99,7 @@ class DeviceStore:
         return int(text) if text is not None and text.isdecimal() else text
 
     def save_told_phases(self, device: str, phases: int | str | None) -> Answer:
-        return self.queue.put(device, "phases", (REPLACE_VALUE, (f"{PHASES}{device}", str(phases))))
+        return self.queue.put(device, "phases", (REPLACE_FACT, (f"{PHASES}{device}", str(phases))))
 
     # --- wishes ---------------------------------------------------------------------------------
 
@@ -130,14 +129,14 @@ class DeviceStore:
         if when is None:
             return self.queue.put(f"{OWNER_OF}the site", AWAY, (forget, (AWAY,)))
         return self.queue.put(
-            f"{OWNER_OF}the site", AWAY, (REPLACE_VALUE, (AWAY, str(to_unix_floor(when))))
+            f"{OWNER_OF}the site", AWAY, (REPLACE_FACT, (AWAY, str(to_unix_floor(when))))
         )
 
     def grid_limit(self) -> str | None:
         return self._value(GRID_LIMIT)
 
     def save_grid_limit(self, text: str) -> Answer:
-        return self.queue.put(GRID, GRID_LIMIT, (REPLACE_VALUE, (GRID_LIMIT, text)))
+        return self.queue.put(GRID, GRID_LIMIT, (REPLACE_FACT, (GRID_LIMIT, text)))
 
     def newest_limit_w(self) -> float | None:
         """That of the record of limits; None: none, or lifted."""
@@ -155,7 +154,7 @@ class DeviceStore:
         return self.queue.put(
             "site",
             f"{HOURLY}{day}",
-            (REPLACE_VALUE, (f"{HOURLY}{day}", text)),
+            (REPLACE_FACT, (f"{HOURLY}{day}", text)),
             ("DELETE FROM facts WHERE name = ?", (f"{HOURLY}{day - HOURLY_DAYS_KEPT}",)),
         )
 
@@ -220,7 +219,7 @@ class DeviceStore:
         return found[0] if found else None
 
     def _save_value(self, name: str, text: str) -> Answer:
-        return self.queue.submit(AGENT, name, (REPLACE_VALUE, (name, text)))
+        return self.queue.submit(AGENT, name, (REPLACE_FACT, (name, text)))
 
 
 def _or_none(value: float | None) -> float | None:

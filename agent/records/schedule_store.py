@@ -20,14 +20,13 @@ from agent.energy.schedule import (
     ScheduleSlot,
 )
 from agent.records.write_queue import Answer, WriteQueue
-from agent.store import Store
+from agent.store import REPLACE_FACT, Store
 
 SCHEDULE = "schedule"
 REPLACE_REVISION = "INSERT OR REPLACE INTO revisions VALUES (?, ?)"
 # A revision is the time in seconds, or one more than the last: so many last for some minutes.
 RESERVED_REVISIONS = 600
 BLOCK_START = "block_start:"
-REPLACE_FACT = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
 # A block that begins sooner after another one counts as that.
 NOTED_EVERY_S = 900
 

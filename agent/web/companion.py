@@ -15,6 +15,7 @@ from agent.energy.text import clean_text
 from agent.ports import CompanionServices, Message
 from agent.serving.connections import Limits
 from agent.serving.server import Port, serving
+from agent.store import REPLACE_FACT
 from agent.web.claim_code import discard_claim_code, issue_claim_code
 from agent.web.context import make_context
 from agent.web.guard.hosts import is_near
@@ -116,8 +117,7 @@ class WebServer:
                 self.context.security_log.record("config_changed", ", ".join(changed))
         text = json.dumps(found)
         if seen != found:
-            sql = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
-            store.submit((sql, (CONFIG_SEEN, text)))
+            store.submit((REPLACE_FACT, (CONFIG_SEEN, text)))
 
     # --- the port ---------------------------------------------------------------------------------
 

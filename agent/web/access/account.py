@@ -1,6 +1,6 @@
 """The one account of the house: unclaimed, or with a password."""
 
-from agent.store import Store
+from agent.store import REPLACE_FACT, Store
 from agent.web.access.passwords import Passwords
 
 PASSWORD = "web.password"
@@ -19,8 +19,7 @@ class Account:
     async def set_password(self, password: str) -> bool:
         """True where it is on the disk, False where it holds until the next start. Raises Busy."""
         self._stored = await self._passwords.hash(password)
-        replace = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
-        return await self._store.write((replace, (PASSWORD, self._stored)))
+        return await self._store.write((REPLACE_FACT, (PASSWORD, self._stored)))
 
     async def is_right(self, password: str) -> bool:
         """Raises Busy."""

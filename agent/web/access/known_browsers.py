@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import secrets
 
-from agent.store import Store
+from agent.store import REPLACE_FACT, Store
 
 KEY = "web.known_browsers"
 MOST_COOKIE = 120
@@ -24,8 +24,7 @@ class KnownBrowsers:
 
     def forget_all(self) -> None:
         self._key = secrets.token_urlsafe(32)
-        sql = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
-        self._store.submit((sql, (KEY, self._key)))
+        self._store.submit((REPLACE_FACT, (KEY, self._key)))
 
     def issue(self) -> str:
         """A new browser's cookie."""

@@ -4,6 +4,6 @@
 """
 
 from agent.config.document import Config, config_model
-from agent.config.load import load_config
+from agent.config.load import load_config, secrets_in
 
-__all__ = ["Config", "config_model", "load_config"]
+__all__ = ["Config", "config_model", "load_config", "secrets_in"]

@@ -87,6 +87,17 @@ def load_config(
     return config
 
 
+def secrets_in(path: Path, model: type[Section], example: str = "config.example.yaml") -> list[str]:
+    """Dotted keys of the secrets whose values stand in the file itself. Raises ConfigError."""
+    document = read_yaml(path, example)
+    names = (name.split("__") for name in sorted(_secret_names(model)))
+    return [
+        f"{section}.{key}"
+        for section, key in names
+        if isinstance(found := document.get(section), dict) and found.get(key)
+    ]
+
+
 def _speaks_of(fault: Fault, known: Fault) -> bool:
     """Is it of the same key, or of a section that lacks it?"""
     return known.path == fault.path or known.path.startswith(f"{fault.path}.")

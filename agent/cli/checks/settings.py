@@ -1,6 +1,7 @@
 """What the config says, and what in it cannot be meant so."""
 
 import re
+import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import packages_distributions
@@ -13,7 +14,7 @@ from agent.cli.checks.commands import check_commands
 from agent.cli.checks.place import check_place
 from agent.cli.checks.result import CheckResult, failed, passed, warning
 from agent.cli.checks.units import check_units
-from agent.config import Config
+from agent.config import Config, secrets_in
 from agent.config.base import Section
 from agent.config.devices import DeviceSection, EnergyNeed
 from agent.config.site import LimitScope
@@ -21,6 +22,7 @@ from agent.config.yaml_file import cut_texts
 from agent.control.offline_rules import offline_rules
 from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import DeviceType
+from agent.errors import ConfigError
 from agent.home.controllable import allowed_w, dim_allowance_w
 from agent.home.kinds import KINDS
 from agent.home.kinds.ev_charger import EvCharger
@@ -46,6 +48,7 @@ def check_settings(config: Config, path: Path) -> Iterator[CheckResult]:
     zone = config.site.timezone or "the tariff's time zone"
     yield passed("config", f"{path}; topics below {config.base_topic}, in {zone}")
     yield from _check_cut_texts(path)
+    yield from _check_open_secrets(config, path)
     yield from _check_placeholders(config)
     yield from _check_limits(config)
     yield from _check_scope(config)
@@ -81,6 +84,21 @@ def _check_cut_texts(path: Path) -> Iterator[CheckResult]:
     for line, key in found:
         text = f"line {line}: {key} ends before the #, where a comment begins"
         yield warning("config", text, f"if the # belongs to it, {key}: '…' in single quotes")
+
+
+def _check_open_secrets(config: Config, path: Path) -> Iterator[CheckResult]:
+    try:
+        open_to_others = path.stat().st_mode & stat.S_IROTH
+        keys = secrets_in(path, type(config)) if open_to_others else []
+    except (OSError, ConfigError):
+        return
+    if keys and not placeholders(config.tariff):
+        yield warning(
+            "config",
+            f"{', '.join(keys)}: whoever has an account on this machine can read {path.name}",
+            f"chmod o-r {path}; where the service has to read it, keep secrets in files of their "
+            'own: see README, "Start it"',
+        )
 
 
 def check_import_names() -> Iterator[CheckResult]:

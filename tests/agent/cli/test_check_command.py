@@ -63,6 +63,25 @@ async def check(path: Path, *more: str, **env: str) -> tuple[int, dict[str, list
     return code, found
 
 
+async def test_secrets_that_everyone_can_read_are_named(
+    tmp_path: Path, sandbox: FlatPeakSandbox
+) -> None:
+    path = write_config(tmp_path, sandbox, free_port())
+    path.chmod(0o644)
+    _, found = await check(path)
+    (warned,) = [text for text in found["config"] if text.startswith("warning")]
+    assert "tariff.api_key" in warned
+    assert f"chmod o-r {path}" in warned
+    path.chmod(0o640)
+    _, found = await check(path)
+    assert not [text for text in found["config"] if text.startswith("warning")]
+    # What stands in a file of its own is no secret of this one.
+    path.write_text(path.read_text().replace(f", api_key: {sandbox.api_key}", ""))
+    path.chmod(0o644)
+    _, found = await check(path, FLATPEAK_AGENT__TARIFF__API_KEY=sandbox.api_key)
+    assert not [text for text in found["config"] if text.startswith("warning")]
+
+
 async def test_a_device_of_another_maker_shows_what_it_would_be_told(
     tmp_path: Path, sandbox: FlatPeakSandbox
 ) -> None:

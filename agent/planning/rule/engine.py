@@ -4,7 +4,7 @@ Demands and programs are tried in a few orders: by priority, by deadline, by wha
 left; where something is missed, in haste too. Every plan is made of the model's own cells and put
 to the judge; a device whose part of it breaks a rule is left idle, so that there is always a plan.
 Where time runs short, what is left is put into the first place that there is, and after that
-nowhere.
+nowhere; but a house is kept warm for the next days.
 """
 
 from collections.abc import Callable
@@ -29,6 +29,8 @@ from agent.planning.segments import Schedule, Segment
 RULE_SHARE = 0.5
 # Of that, what demands and programs may take: heat and storage come after them.
 SERVED_SHARE = 0.75
+# What a house is heated for when there is no time left: longer than until the next plan.
+SOON_CELLS = 1000
 
 Rank = Callable[[Model], tuple[float, ...]]
 
@@ -102,7 +104,7 @@ TRIES: tuple[tuple[Rank, Callable[[Deadline], Pace]], ...] = (
 def _in_order(
     problem: Problem, rank: Rank, pace: Callable[[Deadline], Pace], deadline: Deadline
 ) -> Schedule:
-    """What there is no time for is idle."""
+    """What there is no time for is idle, heat later than soon too."""
     house = Allocation(problem, pace(deadline.share(SERVED_SHARE)))
     schedule: dict[str, tuple[Segment, ...]] = {}
     reserved = {model.id: idle_segments(problem, model) for model in problem.models}
@@ -110,12 +112,13 @@ def _in_order(
         house.take(own)
 
     def place(model: Model) -> None:
-        if deadline.over():
+        late = deadline.over()
+        if late and not isinstance(model, ScaledThermal):
             schedule[model.id] = reserved[model.id]
             return
         house.give_back(reserved[model.id])
         before = list(house.drawn), list(house.peak)
-        segments = _placed(house, model)
+        segments = _placed(house, model, SOON_CELLS if late else None)
         house.drawn, house.peak = before
         house.take(segments)
         schedule[model.id] = segments
@@ -132,13 +135,13 @@ def _in_order(
     return schedule
 
 
-def _placed(house: Allocation, model: Model) -> tuple[Segment, ...]:
+def _placed(house: Allocation, model: Model, most_cells: int | None) -> tuple[Segment, ...]:
     if isinstance(model, ScaledDevice):
         return place_demands(house, model)
     if isinstance(model, ScaledProgram):
         return place_program(house, model)
     if isinstance(model, ScaledThermal):
-        return place_heat(house, model)
+        return place_heat(house, model, most_cells=most_cells)
     return place_storage(house, model)
 
 

@@ -20,10 +20,15 @@ FORGETS = 1e-9
 
 
 def place_heat(
-    house: Allocation, device: ScaledThermal, planned: Mapping[int, int] = MappingProxyType({})
+    house: Allocation,
+    device: ScaledThermal,
+    planned: Mapping[int, int] = MappingProxyType({}),
+    *,
+    most_cells: int | None = None,
 ) -> tuple[Segment, ...]:
-    """`planned`: power by cell of a plan that is to be kept."""
-    cells = house.cells[: len(device.cells)]
+    """`planned`: power by cell of a plan that is to be kept; `most_cells`: so many are looked at,
+    later ones are left idle."""
+    cells = house.cells[: len(device.cells)][:most_cells]
     most = [_most(house, device, k) for k in range(len(cells))]
     required = _required(house, device, most)
     scale = house.problem.units.power_scale
@@ -88,10 +93,11 @@ def _lasts(house: Allocation, device: ScaledThermal, most: list[int], k: int) ->
     begin = house.cells[k].start
     for n in range(k, len(most)):
         if house.cells[n].start >= begin + device.min_on_s:
-            break
+            return True
         if not most[n]:
             return False
-    return True
+    # Behind the horizon nothing is counted; before it nobody knows.
+    return len(most) == len(device.cells)
 
 
 def _cools_out(
@@ -111,7 +117,7 @@ def _cools_out(
 def _required(house: Allocation, device: ScaledThermal, most: list[int]) -> list[float]:
     """The temperature at the end of each cell from which comfort can be held on."""
     scale = house.problem.units.power_scale
-    least = [FREEZING if cell.min_c is None else cell.min_c for cell in device.cells]
+    least = [FREEZING if cell.min_c is None else cell.min_c for cell in device.cells[: len(most)]]
     if device.hygiene_by is not None:
         by = device.hygiene_by
         ends = [cell.end for cell in house.cells[: len(least)]]

@@ -1,6 +1,7 @@
 """Runs of a heater put beside others: as much energy, a little earlier or later."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import inf
 
 from agent.planning.devices.thermal import HOUR_S, SAME_C, ScaledThermal
 from agent.planning.segments import Segment, energies, joined
@@ -18,45 +19,69 @@ def heat_in_runs(
         if energy
     }
     runs = _runs(sorted(powers))
-    # Hygiene waives the maximum, but not so that a start less makes the store hotter than that.
-    peak = max(_temperatures(room, model, powers)) if model.hygiene_by is not None else None
-    enough = _missed(room, model, powers, peak) + SAME_C
+    comfort = _Comfort(room, model, powers)
     for n, run in enumerate(runs):
         rest = {k: power for k, power in powers.items() if k not in run}
         for behind, before in _places(runs, n, len(run)):
+            if room.deadline.over():
+                return
             target = [*behind, *before]
             if not _fits(room, model, [*run], target, rest):
                 continue
-            moved = rest | {k: powers[old] for k, old in zip(target, run, strict=True)}
+            moved = dict(zip(target, (powers[old] for old in run), strict=True))
             # Looked at here, since most of them are too cold and a judge takes longer.
-            if _missed(room, model, moved, peak) <= enough:
+            if comfort.kept(run, moved):
                 yield joined(
                     Segment(room.cells[k].start, room.cells[k].end, power)
-                    for k, power in moved.items()
+                    for k, power in (rest | moved).items()
                 )
 
 
-def _temperatures(room: Room, model: ScaledThermal, powers: Mapping[int, int]) -> Sequence[float]:
-    """At the start of each cell, and at the end of the last."""
-    watts = [0.0] * len(model.cells)
-    for k, power in powers.items():
-        watts[k] = room.problem.units.watts(power)
-    return model.temperatures(watts)
+class _Comfort:
+    """Degree-hours outside comfort, looked at again from the first cell that changes."""
 
+    def __init__(self, room: Room, model: ScaledThermal, powers: Mapping[int, int]) -> None:
+        self.model, self.of_power = model, room.problem.units.watts
+        self.watts = [0.0] * len(model.cells)
+        for k, power in powers.items():
+            self.watts[k] = self.of_power(power)
+        self.hours = [cell.length / HOUR_S for cell in room.cells[: len(model.cells)]]
+        # At the start of each cell, and at the end of the last.
+        self.temperatures = model.temperatures(self.watts)
+        # Hygiene waives the maximum, but not so that a start less makes the store hotter than that.
+        peak = max(self.temperatures) if model.hygiene_by is not None else None
+        self.bands = [
+            (
+                -inf if cell.min_c is None else cell.min_c,
+                (inf if cell.max_c is None else cell.max_c) if peak is None else peak,
+            )
+            for cell in model.cells
+        ]
+        self.missed = [0.0]
+        for k, at in enumerate(self.temperatures[1:]):
+            self.missed.append(self.missed[-1] + self._missed(k, at))
 
-def _missed(
-    room: Room, model: ScaledThermal, powers: Mapping[int, int], peak: float | None
-) -> float:
-    """Degree-hours outside comfort; where the maximum is waived, up to `peak` is none."""
-    total, temperatures = 0.0, _temperatures(room, model, powers)
-    for k, cell in enumerate(model.cells):
-        at = temperatures[k + 1]
-        most = cell.max_c if peak is None else peak
-        cold = 0.0 if cell.min_c is None else cell.min_c - at
-        hot = 0.0 if most is None else at - most
-        if (missed := max(cold, hot)) > SAME_C:
-            total += missed * room.cells[k].length / HOUR_S
-    return total
+    def _missed(self, k: int, at: float) -> float:
+        low, high = self.bands[k]
+        missed = max(low - at, at - high)
+        return missed * self.hours[k] if missed > SAME_C else 0.0
+
+    def kept(self, left: range, moved: Mapping[int, int]) -> bool:
+        """Whether no more is missed with these powers in other cells and none in those of a run."""
+        first = min(left.start, *moved)
+        at, missed = self.temperatures[first], self.missed[first]
+        enough = self.missed[-1] + SAME_C
+        for k in range(first, len(self.watts)):
+            cell, watts = self.model.cells[k], self.watts[k]
+            if k in moved:
+                watts = self.of_power(moved[k])
+            elif k in left:
+                watts = 0.0
+            at = cell.keep * at + cell.constant + cell.rise_per_w * watts
+            missed += self._missed(k, at)
+            if missed > enough:
+                return False
+        return True
 
 
 def _runs(cells: Sequence[int]) -> list[range]:

@@ -9,6 +9,7 @@ from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.devices.flexible_rules import full_powers
 from agent.planning.devices.program import ScaledProgram
 from agent.planning.devices.storage import ScaledStorage
+from agent.planning.engine import Deadline
 from agent.planning.judge import IMPORTS_W, Judged
 from agent.planning.problem import Model
 from agent.planning.segments import Segment, energies
@@ -40,10 +41,13 @@ class Option:
 
 
 class Room:
-    """`net[k]`: what the site imports in cell k, as energy, below 0 what it exports."""
+    """`net[k]`: what the site imports in cell k, as energy, below 0 what it exports.
 
-    def __init__(self, plan: Judged) -> None:
-        self.problem = plan.problem
+    `deadline`: whoever looks for places in here asks it.
+    """
+
+    def __init__(self, plan: Judged, deadline: Deadline) -> None:
+        self.problem, self.deadline = plan.problem, deadline
         self.pieces = plan.site.pieces
         self.cells = self.pieces.cells
         self.net = [

@@ -100,7 +100,7 @@ class _Tidying:
         own = plan.devices[model.id].segments
         if len(own) < 2:
             return False
-        room = Room(plan)
+        room = Room(plan, self.deadline)
         room.take(model, own, -1)
         dearest = room.cost_of(own) + self.same + self.start_worth * plan.devices[model.id].starts
         for segments in _anew(room, model, own):
@@ -135,7 +135,7 @@ class _Tidying:
     def _placed(self, order: Sequence[ScaledDevice]) -> dict[str, Slots] | None:
         """None where one finds no place."""
         plan = self.best.plan
-        room = Room(plan)
+        room = Room(plan, self.deadline)
         for model in order:
             room.take(model, plan.devices[model.id].segments, -1)
         out: dict[str, Slots] = {}

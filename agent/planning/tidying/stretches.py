@@ -73,6 +73,8 @@ def store_in_stretches(
     """The same of a store, one stretch between two turns after the other. `room` is without it."""
     moved = energies(segments, room.pieces.starts, room.pieces.ends)
     for first, end, sign in _turns(model, moved):
+        if room.deadline.over():
+            return
         mine = {k: abs(moved[k]) for k in range(first, end) if moved.get(k)}
         others = [
             Segment(room.cells[k].start, room.cells[k].end, moved[k] // room.cells[k].length)
@@ -112,6 +114,8 @@ def _chosen(
     ahead = options[first : matters[-1] + 1]
     grain = max(1, room.problem.units.money_scale // GRAINS)
     for price in _prices(ahead, energy, grain):
+        if room.deadline.over():
+            return
         powers = powers_at(ahead, price, grain)
         for on in fewest_runs(ahead, powers, energy, most_runs, rules):
             own = filled(ahead, powers, on, energy, floor)

@@ -78,6 +78,15 @@ def test_heat_comes_before_the_limit_is_taken_by_the_house() -> None:
     assert found.devices["pump"].comfort_c_h < 0.01
 
 
+def test_a_house_is_kept_warm_though_there_is_no_time_to_plan() -> None:
+    problem = problem_of(house([0.3] * HOURS, pump(), car("ev", 8, 6)))
+    proposal = RuleEngine().plan(problem, Deadline.passed(), None)
+    assert proposal is not None
+    found = judge(problem, proposal.schedule)
+    assert not found.faults
+    assert found.devices["pump"].comfort_c_h < 0.01
+
+
 def test_the_car_that_leaves_first_is_charged_first_where_both_fit() -> None:
     site = Site(import_limit_w=Decimal(12000), base_load=spans(*[500] * 12))
     big = Flexible(

@@ -1,5 +1,6 @@
 """Where a price is flat devices go on seldom: nothing is dearer and nothing missed for it."""
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -204,6 +205,18 @@ def test_hygiene_makes_a_tank_no_hotter_for_a_start_less() -> None:
 def test_when_time_is_over_the_plan_is_as_it_was() -> None:
     plan = judged(night_house(), SCATTERED)
     assert tidy(plan, Deadline.passed()) is plan
+
+
+def test_places_that_are_all_too_cold_are_not_looked_at_beyond_the_time() -> None:
+    """Ten days in which each quarter hour of heat is needed where it is: 40,000 pairs of runs."""
+    days, ticks = 10, itertools.count()
+    held = ComfortSpan(NOW, NOW + days * 24 * HOUR, Decimal("49.9"), Decimal("51.1"))
+    drawn = PowerSpan(NOW, NOW + days * 24 * HOUR, Decimal(400))
+    store = tank(min_power_w=Decimal(2000), comfort=(held,), draw=(drawn,))
+    situation = home([0.3] * 24 * days, store, site=site(import_limit_w=Decimal(8000)))
+    plan = judged(situation, {"tank": every(5, 0, days * 24 * 4 // 5, 2000)})
+    assert tidy(plan, Deadline.after(lambda: next(ticks), 500)) is plan
+    assert 500 < next(ticks) < 510
 
 
 def test_the_same_plan_becomes_the_same() -> None:

@@ -51,7 +51,7 @@ class IncumbentEdges:
 
     def has_near(self, at: int) -> bool:
         """Whether any old edge lies so near that one there may stand for it."""
-        return any(near(at, edges) for edges in self.edges.values())
+        return near(at, self.edges[ON]) or near(at, self.edges[OFF])
 
     def is_new(self, at: int, kind: bool) -> bool:
         """Whether an edge at `at`, of a run and a gap that last, costs something."""

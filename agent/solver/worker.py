@@ -1,12 +1,14 @@
 """The solver's process: requests on stdin, answers on what was stdout when it began.
 
-    python -m agent.solver.worker IDLE_S
+    python -m agent.solver.worker IDLE_S [MOST_MB]
 
-It gives way to everything else on the machine, ends when its stdin does, and when nothing was asked
-for `IDLE_S` seconds. HiGHS greets on stdout whatever it is told, so stdout goes nowhere.
+It gives way to everything else on the machine, ends when its stdin does, when nothing was asked for
+`IDLE_S` seconds, and when a plan needs more memory than it may have. HiGHS greets on stdout
+whatever it is told, so stdout goes nowhere.
 """
 
 import os
+import resource
 import select
 import signal
 import sys
@@ -25,10 +27,14 @@ from agent.solver.compiled import Builder
 from agent.solver.frames import LENGTH, Answer, Request, unpacked, write_frame
 
 NICE = 10
+# Of data, more than twice what the largest homes take: a gateway has other things to do.
+MOST_MB = 256
 
 
 def main() -> int:
     idle_s = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
+    most = (int(sys.argv[2]) if len(sys.argv) > 2 else MOST_MB) << 20
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -41,7 +47,12 @@ def main() -> int:
         request = _read(requests)
         if request is None:
             break
-        _serve(request, answers, builder.kernel(), memory)
+        try:
+            _serve(request, answers, builder.kernel(), memory)
+        except MemoryError:
+            # What was found until then has been said; the next one begins with an empty process.
+            write_frame(answers, Answer(request.number, None, last=True))
+            break
     return 0
 
 

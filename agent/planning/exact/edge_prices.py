@@ -118,11 +118,12 @@ class EdgePrices:
             }
             # What stands for an old edge lasts, and is as short as that where it pays.
             for _ in range(LASTING_TOGETHER):
+                beside = {point: old.has_near(point) for point in found}
                 found |= {
                     t
-                    for point in found
+                    for point, is_beside in beside.items()
                     for t in (point - LASTING_S, point + LASTING_S)
-                    if old.has_near(point) or old.has_near(t)
+                    if is_beside or old.has_near(t)
                 }
         return sorted(t for t in found if 0 <= t <= end)
 

@@ -17,6 +17,7 @@ from agent.planning.joint.highs import Highs
 from agent.planning.joint.hygiene import with_holds
 from agent.planning.joint.memory import Memory
 from agent.planning.joint.mending import mended_values
+from agent.planning.joint.milp import TooLarge
 from agent.planning.joint.money import least_money, prove_relaxed, prove_remembered
 from agent.planning.joint.programme import Programme
 from agent.planning.joint.recursion import ArrayKernel, Kernel
@@ -59,16 +60,22 @@ class JointEngine:
         search = Search(problem, deadline, self._kernel, self._memory, self._report)
         if incumbent is not None:
             search.consider(incumbent)
-        if self._at_set_times(search):
-            # What is remembered is of tanks that are like others.
-            search.memory = Memory()
-        if not _without_misses(search):
-            in_order(search)
+        try:
+            self._improve(search)
+        except TooLarge:
+            return search.proposal()
         self._remember(search)
         proposal = search.proposal()
         if proposal is not None:
             self._memory.answered = problem.situation, seconds, proposal
         return proposal
+
+    def _improve(self, search: Search) -> None:
+        if self._at_set_times(search):
+            # What is remembered is of tanks that are like others.
+            search.memory = Memory()
+        if not _without_misses(search):
+            in_order(search)
 
     def _at_set_times(self, search: Search) -> bool:
         """Plans with hygiene at a few set times; False where no tank has to be hot."""

@@ -7,8 +7,16 @@ import numpy.typing as npt
 
 INF = float("inf")
 
+# Entries of all rows: six times what a home of two cars, battery, pump and tank has for two days.
+# What has more takes hundreds of megabytes and is not solved in the time that a plan has.
+MOST_ENTRIES = 150_000
+
 # (column, coefficient); a column may come several times.
 Term = tuple[int, float]
+
+
+class TooLarge(Exception):
+    """A programme with more than `MOST_ENTRIES`."""
 
 
 class Milp:
@@ -49,7 +57,9 @@ class Milp:
         return column
 
     def row(self, lower: float, terms: Iterable[Term], upper: float) -> int:
-        """lower <= sum of the terms <= upper; the index of the row."""
+        """lower <= sum of the terms <= upper; the index of the row. Raises TooLarge."""
+        if len(self.row_columns) > MOST_ENTRIES:
+            raise TooLarge
         summed: dict[int, float] = {}
         for column, value in terms:
             summed[column] = summed.get(column, 0.0) + value

@@ -29,6 +29,7 @@ from agent.energy.situation import (
 )
 from agent.planning import make_plan
 from agent.planning.engine import Deadline
+from agent.planning.joint.engine import JointEngine
 from agent.planning.judge import judge
 from agent.planning.problem import problem_of
 from agent.planning.rule import RuleEngine
@@ -167,6 +168,20 @@ def test_a_crowd_under_a_limit_is_planned_in_time(situation: Situation) -> None:
     limit = situation.site.import_limit_w
     assert limit is not None
     assert all(span.import_w <= limit for span in plan.site)
+
+
+def test_what_would_take_hundreds_of_megabytes_is_left_to_the_other_engines() -> None:
+    """Sixty demands of each of two cars, all in the same day: a million entries."""
+    wanted = Demand(Decimal("0.3"), deadline=NOW + 24 * HOUR)
+    cars = [
+        Flexible(name, Decimal(7000), Decimal(1400), (wanted,) * 60, min_on_s=1800)
+        for name in ("one", "two")
+    ]
+    situation = replace(crowded(0, 0, Decimal(8000)), devices=tuple(cars))
+    work = Work()
+    with work.counted():
+        assert JointEngine().plan(problem_of(situation), Deadline.never(), None) is None
+    assert work.calls < 2_000_000
 
 
 def test_in_haste_what_is_first_is_served_and_what_is_not_is_late() -> None:

@@ -93,6 +93,19 @@ def test_it_ends_by_itself_when_nobody_asks() -> None:
         assert plan_with(solver, shop()).engine is Engine.JOINT
 
 
+@needs_solver
+def test_a_process_that_has_too_little_memory_leaves_the_rules_plan(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    command = (sys.executable, "-m", "agent.solver.worker", "60", "24")
+    with SolverClient(command) as solver, caplog.at_level(logging.INFO):
+        assert plan_with(solver, shop()).engine is Engine.RULE
+        process = solver._process
+        assert process is not None
+        assert process.wait(timeout=PLENTY_S) == 0
+    assert not caplog.records
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -1,7 +1,6 @@
 """Minimum times and a plan in force: never dearer than going on with it, and on a grid the best."""
 
 import random
-import time
 from dataclasses import replace
 from decimal import Decimal
 from functools import cache
@@ -75,8 +74,8 @@ def test_it_is_never_dearer_than_going_on(seed: int) -> None:
     kwh = rng.randrange(4, 20) * 0.25
     device = load(demand(kwh, 12), **rules)
     first = drawn(rng, 12, device)
-    now = later(first, make_plan(first, time.monotonic, 2), rng)
-    plan = make_plan(now, time.monotonic, 2)
+    now = later(first, make_plan(first), rng)
+    plan = make_plan(now)
     assert plan.devices[0].deadline_met
     assert float(plan.objective) <= going_on(now) + 1e-6
 
@@ -143,7 +142,7 @@ def test_on_a_grid_it_is_the_best_and_proved(seed: int) -> None:
     slots = tuple(PowerSpan(NOW + a + 90, NOW + a + 2490, Decimal(1000)) for a in starts)
     planner = replace(COSTS, previous=(PreviousPlan("load", slots),))
     situation = replace(drawn(rng, 10, device), planner=planner)
-    plan = make_plan(situation, time.monotonic, 2)
+    plan = make_plan(situation)
     assert plan.status is Status.OPTIMAL
     assert plan.bound == plan.objective
     known = best(situation, 120, needed, least, pause)

@@ -40,8 +40,21 @@ def test_a_charge_goes_on_as_if_the_clock_had_always_been_right(by: timedelta) -
     say(model, end, 11.0, 0, in_car=False)
     assert model.session_kwh == 0
     assert not model.plugged(end)
-    taken = sum(span.energy_kwh for span in model.pop_booked())
+    spans = model.pop_booked()
+    assert spans == model.pop_unassigned()
+    taken = sum(span.energy_kwh for span in spans)
     assert taken == pytest.approx(11.0, abs=0.2)
+
+
+@pytest.mark.parametrize("by", [timedelta(minutes=20), timedelta(minutes=-20)], ids=str)
+def test_a_stay_that_a_loose_plug_broke_off_moves_once(by: timedelta) -> None:
+    model = DeviceModel("ev", TRAITS)
+    for minute in range(61):
+        in_car = minute != 30
+        say(model, START + timedelta(minutes=minute), 0.0, 0, in_car=in_car)
+    assert model.session.since == START
+    move_with_clock(model, ClockJump(START, START + timedelta(minutes=60), by))
+    assert model.session.since == START + by
 
 
 @pytest.mark.parametrize("by", [DAY, -DAY], ids=str)

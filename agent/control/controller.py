@@ -300,7 +300,7 @@ class Controller:
         self.dispatcher.publish_due_setpoints(self.clock.now())
         self._serve_wake.set()
         self._publish_plan(plan, cycle.situation, changed=bool(issued))
-        stalled = {name for name in self.devices if self.devices.model(name).stalled(now)}
+        stalled = {name for name in self.devices if self.devices.model(name).operation.stalled(now)}
         self._deadlines.look(cycle.inputs, plan, stalled)
 
     async def _plan_changed(self, cycle: _Cycle) -> None:
@@ -401,7 +401,7 @@ class Controller:
             if model.following.holds_still(now) and not (asked or gets_rest):
                 continue
             wished = item.override is not None or device in cycle.urgent
-            if model.own_switching.is_left_alone(now) and not (wished or gets_rest):
+            if model.switching.own.is_left_alone(now) and not (wished or gets_rest):
                 # What it does now it does by itself, and a new revision might end it.
                 continue
             schedule = self._schedules.schedule(

@@ -32,7 +32,8 @@ from agent.home import stored_wishes
 from agent.home.kinds import KINDS
 from agent.home.model import stored
 from agent.home.model.clock_changes import ClockJump, move_with_clock, moved_wish
-from agent.home.model.device_model import PERSISTED_KINDS, DeviceModel
+from agent.home.model.device_model import DeviceModel
+from agent.home.model.latest_readings import PERSISTED_KINDS
 from agent.home.planning_input import PlanningContext, PlanningInput
 from agent.home.wishes import Wish, expired
 from agent.ports import Decoded, UnknownKeys, UntimedReading
@@ -217,17 +218,14 @@ class DeviceManager:
         silent = model.last_seen_at is None or now - model.last_seen_at > SILENCE_BEFORE_TIME
         if isinstance(item, Acknowledgement):
             self._on_ack(name, item, now)
-        elif isinstance(item, Unreadable):
+        elif isinstance(item, Unreadable | UnreadableMessage):
             model.cannot_read(item, now)
-            self._update_health(name, now)
-        elif isinstance(item, UnreadableMessage):
-            model.cannot_read_message(item, now)
             self._update_health(name, now)
         else:
             if not (isinstance(item, UntimedReading) and item.misdated):
-                model.unreadable.pop("at", None)
+                model.readings.unreadable.pop("at", None)
             if isinstance(item, UntimedReading):
-                item = model.untimed_reading(item.kind, item.value, retained=retained, now=now)
+                item = model.readings.untimed(item.kind, item.value, retained=retained, now=now)
             self._on_reading(name, item, now, retained=retained)
         if silent and not retained:
             self.on_reappeared()
@@ -252,7 +250,7 @@ class DeviceManager:
         was_in = device.model.plugged(now)
         matters = device.model.report(item, now, retained=retained)
         if matters and item.kind in PERSISTED_KINDS:
-            device.unsaved[item.kind] = device.model.readings[item.kind]
+            device.unsaved[item.kind] = device.model.readings.by_kind[item.kind]
         self._update_health(name, now)
         plug_changed = item.kind == "plugged" and device.model.plugged(now) != was_in
         if plug_changed:

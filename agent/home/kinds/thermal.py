@@ -260,7 +260,7 @@ class ThermalKind(DeviceKind[T]):
         if full and wish.mode.name == "boost" and wish.mode.open_ended:
             override = None
         pieces, ready_by = self._with_once(section, wish, pieces, now)
-        on, off = model.on_since, model.off_since
+        on, off = model.switching.on_since, model.switching.off_since
         switched = bool(section.min_on_s or section.min_off_s or section.start_cost)
         min_off_s = section.min_off_s
         if override is not None and override.mode == "pause":

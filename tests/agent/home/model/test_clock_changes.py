@@ -123,9 +123,9 @@ def test_what_an_earlier_life_has_stored_stays_where_it_was() -> None:
     """A gateway without a clock of its own begins in 1970."""
     model = DeviceModel("ev", TRAITS)
     stored = Reading("soc_percent", 40.0, START - HOUR)
-    model.readings["soc_percent"] = stored
+    model.readings.by_kind["soc_percent"] = stored
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     say(model, epoch + timedelta(minutes=3), 0.0, 0)
     move_with_clock(model, ClockJump(epoch, epoch + timedelta(minutes=3), START - epoch))
-    assert model.readings["soc_percent"] == stored
-    assert model.readings["plugged"].at == START + timedelta(minutes=3)
+    assert model.readings.by_kind["soc_percent"] == stored
+    assert model.readings.by_kind["plugged"].at == START + timedelta(minutes=3)

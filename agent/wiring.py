@@ -244,7 +244,7 @@ def build(
         on_take_back=lambda device: controller.take_back(device),
         bookkeeper=bookkeeper,
         acknowledges=lambda device: adapters[device].acknowledges,
-        revision_problem=lambda device: dispatcher.revision_problem(device),
+        revision_problem=lambda device: dispatcher.acknowledgements.revision_problem(device),
         on_profile=profiles.__setitem__,
         look_at_clock=monitor.look,
     )
@@ -300,7 +300,9 @@ def build(
 
     def on_schedule_seen(device: str, payload: bytes, retained: bool) -> None:
         now = to_unix_floor(clock.now())
-        if not dispatcher.on_schedule_seen(device, payload, now, retained=retained):
+        if not dispatcher.acknowledgements.on_schedule_seen(
+            device, payload, now, retained=retained
+        ):
             guard.name(topics.device(device, "schedule"))
 
     def on_decoded(device: str, item: Decoded, retained: bool) -> None:
@@ -312,7 +314,7 @@ def build(
         if device not in devices:
             return
         if isinstance(item, Acknowledgement):
-            dispatcher.on_ack(device, item, to_unix_floor(clock.now()))
+            dispatcher.acknowledgements.on_ack(device, item, to_unix_floor(clock.now()))
         if isinstance(item, Presence) and item.online and devices.model(device).online is False:
             dispatcher.setpoints.tell_again(device)
         devices.on_decoded(device, item, retained=retained)

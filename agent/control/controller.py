@@ -214,7 +214,7 @@ class Controller:
     def planned(self, device: str) -> Planned:
         """What was told to the device and why, for people."""
         part, risk = part_of(self._plan, device), self._deadlines.at_risk.get(device)
-        return Planned(self.dispatcher.held(device), part, risk)
+        return Planned(self.dispatcher.holdings.held(device), part, risk)
 
     # --- the two tasks --------------------------------------------------------------------------
 
@@ -294,7 +294,7 @@ class Controller:
             slots = ((slot.start, slot.end, slot.power_w, slot.cost) for slot in part.slots)
             self.bookkeeper.note_plan(part.id, slots)
         issued = self._issue(cycle, plan, self.clock.now())
-        end = self.dispatcher.next_end(self.clock.now())
+        end = self.dispatcher.holdings.next_end(self.clock.now())
         if end is not None and end - LAST_LOOK > self.clock.now():
             self._next_cycle = min(self._next_cycle or end, end - LAST_LOOK)
         self.dispatcher.publish_due_setpoints(self.clock.now())
@@ -331,7 +331,7 @@ class Controller:
         latest = [item.latest for item in inputs.values() if item.latest is not None]
         prices = self.site.prices(now, max([_whole_hour_after(now + PLANNED_AHEAD), *latest]))
         if prices is None or not prices.import_rates:
-            if not self.dispatcher.holds_any and self._awaiting_first_prices():
+            if not self.dispatcher.holdings.any_held and self._awaiting_first_prices():
                 return None
             prices = prices or PriceForecast("", self.site.location().zone.key)
         triggered = frozenset(self._user_triggered | self._still_asking)
@@ -349,7 +349,7 @@ class Controller:
             self.config,
             prices,
             inputs,
-            self._in_force.of(self.dispatcher.held_schedules(), self._plan, to_unix_floor(now)),
+            self._in_force.of(self.dispatcher.holdings.schedules(), self._plan, to_unix_floor(now)),
             now,
             limit=self.limits.for_plan(inputs),
             base_load=self.site.base_load(),
@@ -363,7 +363,7 @@ class Controller:
         self._still_asking |= cycle.user_triggered
         self._urgent |= cycle.urgent
         asking = {name for name, item in cycle.inputs.items() if item.device is not None}
-        served = {name for name in asking if self.dispatcher.held(name) is not None}
+        served = {name for name in asking if self.dispatcher.holdings.held(name) is not None}
         if asking <= served and not cycle.user_triggered:
             return None
         return await self.planner.fallback(cycle.situation)
@@ -429,7 +429,7 @@ class Controller:
         inputs = {name: self.devices.planning_input(name, now) for name in self.devices}
         item = self.limits.within(inputs, now)[device]
         self.devices.note_input(device, item, now)
-        held = self.dispatcher.held(device)
+        held = self.dispatcher.holdings.held(device)
         if held is None and item.override is None:
             return
         if self._plan is None and item.override is None:

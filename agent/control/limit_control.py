@@ -113,8 +113,8 @@ class LimitControl:
 
     def record(self, now: datetime) -> None:
         """What holds now, what was sent for it and what the devices then told."""
-        self.site.judge_limit(now)
-        self.limit_log.in_force(now, self.site.grid_limit_w(now))
+        self.site.grid.judge(now)
+        self.limit_log.in_force(now, self.site.grid.limit_w(now))
         self.limit_log.look(now)
 
     def _powers_w(self, now: datetime) -> tuple[float, float | None]:
@@ -126,7 +126,7 @@ class LimitControl:
 
     def next_record(self, now: datetime) -> datetime | None:
         """When there may be something to record."""
-        moments = [self.limit_log.check_at, self.site.next_grid_limit(now)]
+        moments = [self.limit_log.check_at, self.site.grid.next_change(now)]
         return min((when for when in moments if when is not None), default=None)
 
     def _models(self) -> dict[str, DeviceModel]:

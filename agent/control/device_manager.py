@@ -177,7 +177,7 @@ class DeviceManager:
 
     def powers_w(self, now: datetime) -> list[float]:
         """What each of them takes now; negative: gives."""
-        return [device.model.meter.power_w(now) for device in self._by_id.values()]
+        return [device.model.meter.drawn.power_w(now) for device in self._by_id.values()]
 
     def roof_limited(self, now: datetime) -> bool:
         """Does an inverter give as much as it may?"""

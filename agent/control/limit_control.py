@@ -119,9 +119,9 @@ class LimitControl:
 
     def _powers_w(self, now: datetime) -> tuple[float, float | None]:
         """What was sent, and what was measured where everybody who was sent something measures."""
-        meters = [model.meter for model in self._models().values()]
-        told = [meter.power_w(now) for meter in meters if meter.reports(now)]
-        silent = any(meter.commanded_w(now) > 0 for meter in meters if not meter.reports(now))
+        drawn = [model.meter.drawn for model in self._models().values()]
+        told = [power.power_w(now) for power in drawn if power.reports(now)]
+        silent = any(power.commanded_w(now) > 0 for power in drawn if not power.reports(now))
         return self.dispatcher.holdings.sent_w(now), None if silent or not told else sum(told)
 
     def next_record(self, now: datetime) -> datetime | None:

@@ -303,7 +303,7 @@ def _topping_up(
     soc = model.soc_percent(now)
     if target < HUNDRED or soc is None or soc < FULL_PERCENT or model.operation.takes_no_more(now):
         return None
-    if not model.meter.commanded_w(now):
+    if not model.meter.drawn.commanded_w(now):
         return None
     until = now + TOPPING_UP
     if model.switching.idle_since is not None:
@@ -314,12 +314,12 @@ def _topping_up(
 def _not_worth_a_start(model: DeviceModel, missing: Decimal, power_w: int, now: datetime) -> bool:
     """A rest that metering has left when its run was over: no relay clicks for it."""
     rest_kwh = power_w * WORTH_A_START_S / 3_600_000
-    running = model.meter.commanded_w(now) > 0
+    running = model.meter.drawn.commanded_w(now) > 0
     return not running and float(missing) < rest_kwh < model.session_kwh
 
 
 def _block_has_begun(model: DeviceModel, now: datetime) -> bool:
-    return model.switching.on_since is not None and model.meter.commanded_w(now) > 0
+    return model.switching.on_since is not None and model.meter.drawn.commanded_w(now) > 0
 
 
 def _deadline(

@@ -178,7 +178,11 @@ def _runs(section: ProgramAppliance, model: DeviceModel, started: datetime) -> b
 
 def _takes_more_than_standby(section: ProgramAppliance, model: DeviceModel, now: datetime) -> bool:
     told = model.readings.get("power_w")
-    return told is not None and model.meter.reports(now) and float(told.value) > _standby_w(section)
+    return (
+        told is not None
+        and model.meter.drawn.reports(now)
+        and float(told.value) > _standby_w(section)
+    )
 
 
 def _standby_w(section: ProgramAppliance) -> float:

@@ -212,7 +212,7 @@ class ThermalKind(DeviceKind[T]):
             around,
             model.readings.get("temperature_c"),
             assumed_c=(piece.min_c + piece.max_c) / 2,
-            metered=model.meter.reports(now),
+            metered=model.meter.drawn.reports(now),
         )
         state.thermostat.advance(now, state.store, around, piece.min_c)
         model.doubts.note("temperature_c", doubt, now)

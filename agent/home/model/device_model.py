@@ -279,8 +279,8 @@ class DeviceModel:
             return False
         self.meter.integrate_to(now)
         meter = self.meter
-        total = meter.total_kwh - meter.power_w(at) * (now - at).total_seconds() / 3_600_000
-        measured = meter.reports(now) or bool(meter.counters)
+        total = meter.total_kwh - meter.drawn.power_w(at) * (now - at).total_seconds() / 3_600_000
+        measured = meter.drawn.reports(now) or bool(meter.counters)
         before = self.soc_percent(now)
         believed = self.soc.report(percent, at, total, meter.session_kwh, now, measured=measured)
         # A gauge in steps is not worth a word.
@@ -363,7 +363,7 @@ class DeviceModel:
         """Nothing more is expected of it, and what it no longer takes is no deviation."""
         self.session.end_run(now)
         self.following.begin_session(probe=False)
-        self.meter.takes_nothing = False
+        self.meter.drawn.takes_nothing = False
         self.operation.command(now)
 
     def problems(self, now: datetime) -> list[str]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.home.model.meter import REPORTS_WITHIN
+from agent.home.model.drawn_power import REPORTS_WITHIN
 
 # One that gives so much of its limit is held down by it.
 AT_LIMIT_SHARE = 0.9

@@ -12,9 +12,10 @@ from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.schedule import NOTHING_SHARE, DeviceType, Schedule
 from agent.home.model.commanded import OBEYS_WITHIN, CommandedSpan
 from agent.home.model.counter_watch import MOVES_WITHIN
+from agent.home.model.drawn_power import REPORTS_WITHIN
 from agent.home.model.following import LESS_SHARE, TAPER_FROM_PERCENT, Deviation, Following
 from agent.home.model.held import HeldSchedules
-from agent.home.model.meter import REPORTS_WITHIN, EnergyMeter
+from agent.home.model.meter import EnergyMeter
 from agent.home.model.switching import ON_POWER_FRACTION, Switching
 from agent.home.model.traits import Traits
 
@@ -79,8 +80,8 @@ class Operation:
 
     def follow_commands(self, now: datetime) -> None:
         """A run that it was told to begin counts, where it does not tell its power."""
-        if not self.meter.reports(now) and not self.meter.takes_nothing:
-            self.switching.follow(self.meter.commanded, now)
+        if not self.meter.drawn.reports(now) and not self.meter.drawn.takes_nothing:
+            self.switching.follow(self.meter.drawn.commanded, now)
 
     # --- what it does ---------------------------------------------------------------------------
 
@@ -94,7 +95,7 @@ class Operation:
         if not opted_out:
             least = timedelta(seconds=max(traits.min_on_s, traits.min_off_s))
             self.switching.note_own(
-                self.meter.commanded, at, least, on=on, clock_is_ahead=clock_is_ahead
+                self.meter.drawn.commanded, at, least, on=on, clock_is_ahead=clock_is_ahead
             )
         self.switching.report(at, on=on)
 
@@ -102,9 +103,10 @@ class Operation:
         self, soc_percent: float | None, now: datetime, *, free: bool, opted_out: bool
     ) -> None:
         """See whether it does what it was told."""
+        drawn = self.meter.drawn
         told_w, told_at = None, None
-        if self.meter.power is not None and self.meter.reports(now):
-            told_w, told_at = self.meter.power
+        if drawn.told is not None and drawn.reports(now):
+            told_w, told_at = drawn.told
         asked_w = self._asked_w(now, free=free)
         unasked = self.following.deviation is Deviation.TAKES_UNASKED
         if unasked and asked_w is None and told_w and not opted_out:
@@ -116,11 +118,11 @@ class Operation:
         self.following.observe(
             asked_w, told_w, soc_percent, now, told_at=told_at, measured=shown is None
         )
-        self.meter.takes_nothing = self.following.deviation is Deviation.TAKES_NOTHING
+        drawn.takes_nothing = self.following.deviation is Deviation.TAKES_NOTHING
 
     def _asked_w(self, now: datetime, *, free: bool) -> float | None:
         """What is asked of it now; None where its own logic or a person decides."""
-        asked = self.meter.commanded_w(now)
+        asked = self.meter.drawn.commanded_w(now)
         by_itself = self.schedules.acts_by_itself and not self.schedules.blocked(now)
         return None if free or (by_itself and asked <= 0) else asked
 
@@ -143,7 +145,7 @@ class Operation:
 
     def takes_by_counter(self, now: datetime, *, free: bool) -> bool:
         """Does its counter grow though its power says that it takes nothing?"""
-        told_w = self.meter.power[0] if self.meter.power else None
+        told_w = self.meter.drawn.told[0] if self.meter.drawn.told else None
         shown = self._shown_by_counter(self._asked_w(now, free=free), told_w, now)
         return shown is not None and shown[0] > 0
 
@@ -152,31 +154,34 @@ class Operation:
 
         One that was off may have had nothing to tell: it is given its time from the start.
         """
-        power, on_since = self.meter.power, self.switching.on_since
-        if power is None or on_since is None or self.meter.takes_nothing:
+        drawn = self.meter.drawn
+        power, on_since = drawn.told, self.switching.on_since
+        if power is None or on_since is None or drawn.takes_nothing:
             return False
         stopped = now - max(power[1], on_since) > REPORTS_WITHIN
-        return stopped and self.meter.commanded_w(now) > 0
+        return stopped and drawn.commanded_w(now) > 0
 
     def stalled(self, now: datetime) -> bool:
         """Does it take nothing of what is planned for it?"""
-        return self.meter.takes_nothing or (self.schedules.refused and not self.meter.power_w(now))
+        drawn = self.meter.drawn
+        return drawn.takes_nothing or (self.schedules.refused and not drawn.power_w(now))
 
     def takes_no_more(self, now: datetime) -> bool:
         """Has a car at 100 % taken no more for ten minutes, as far as it tells?"""
-        if not self.meter.reports(now):
+        if not self.meter.drawn.reports(now):
             return True
         idle_since = self.switching.idle_since
         return idle_since is not None and now - idle_since >= FULL_WHEN_IDLE_FOR
 
     def tapering_w(self, soc_percent: float | None, now: datetime) -> float | None:
         """What a nearly full car still takes of what it was told; None where it takes all."""
-        power = self.meter.power
+        drawn = self.meter.drawn
+        power = drawn.told
         nearly_full = soc_percent is not None and soc_percent >= TAPER_FROM_PERCENT
-        if not (self.traits.has_stays and nearly_full and power and self.meter.reports(now)):
+        if not (self.traits.has_stays and nearly_full and power and drawn.reports(now)):
             return None
         # What it told as it was told to take more says nothing of what it can take.
-        asked = self.meter.commanded_w(now), self.meter.commanded_w(power[1] - OBEYS_WITHIN)
-        taken_w, asked_w = self.meter.power_w(now), min(asked)
+        asked = drawn.commanded_w(now), drawn.commanded_w(power[1] - OBEYS_WITHIN)
+        taken_w, asked_w = drawn.power_w(now), min(asked)
         takes = taken_w >= ON_POWER_FRACTION * self.traits.max_power_w
         return taken_w if takes and taken_w < LESS_SHARE * asked_w else None

@@ -70,7 +70,7 @@ def problems_of(model: "DeviceModel", now: datetime) -> list[str]:
 
 def _unit_slip(model: "DeviceModel", now: datetime) -> str | None:
     """A power that would be right in another unit. It is asked about, not guessed."""
-    asked_w, power = model.meter.commanded_w(now), model.meter.power
+    asked_w, power = model.meter.drawn.commanded_w(now), model.meter.drawn.told
     if power is None or asked_w <= 0:
         return None
     takes_nothing = model.following.deviation is Deviation.TAKES_NOTHING

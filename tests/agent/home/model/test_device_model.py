@@ -184,7 +184,7 @@ def test_a_power_in_kilowatts_is_asked_about_and_not_guessed() -> None:
         model.advance(NOW + minute * MINUTE)
     problems = model.problems(NOW + 30 * MINUTE)
     assert "power_w 7.4 while charging at 7400 W: is it in kW?" in problems
-    assert model.meter.power_w(NOW + 25 * MINUTE) == 7.4
+    assert model.meter.drawn.power_w(NOW + 25 * MINUTE) == 7.4
     # The standby of a charger is no such slip.
     say(model, 31, power_w=2.0)
     assert not any("kW?" in line for line in model.problems(NOW + 31 * MINUTE))

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from agent.home.model.drawn_power import REPORTS_WITHIN
 from agent.home.model.generation import Generation
-from agent.home.model.meter import REPORTS_WITHIN
 
 NOW = datetime(2026, 1, 16, 12, tzinfo=UTC)
 

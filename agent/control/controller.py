@@ -22,6 +22,7 @@ from agent.control.boosts import RENEWED_BEFORE_S
 from agent.control.deadlines import DeadlineWatch
 from agent.control.device_manager import DeviceManager
 from agent.control.limit_control import LimitControl
+from agent.control.plan_timing import CYCLE_PERIOD, PlanTiming
 from agent.control.schedule_maker import ScheduleMaker, part_of
 from agent.control.site import Site
 from agent.control.timed_planner import TimedPlanner
@@ -45,7 +46,6 @@ from agent.report.event_queue import EventQueue
 
 log = logging.getLogger(__name__)
 
-CYCLE_PERIOD = timedelta(minutes=5)
 # After a switching the device is given this long to tell what it took.
 REPORT_GRACE = timedelta(seconds=30)
 # A run that has not brought what it should goes on without a gap where it is seen before its end.
@@ -54,8 +54,6 @@ LAST_LOOK = timedelta(seconds=10)
 RENEWED_BEFORE = timedelta(seconds=RENEWED_BEFORE_S)
 # Without any price the first plan waits this long for the first answer of the tariff source.
 FIRST_PRICES_WITHIN_S = 10.0
-# One device causes at most one new plan in this time; what a person asks does not wait.
-PLAN_EVERY = timedelta(seconds=5)
 SITE = "site"
 # Of a house in which each device is planned for itself.
 ALONE = HouseSite()
@@ -112,10 +110,9 @@ class Controller:
     _still_asking: set[str] = field(default_factory=set, init=False)
     _urgent: set[str] = field(default_factory=set, init=False)
     _changed: set[str] = field(default_factory=set, init=False)
-    _triggered_at: dict[str, datetime] = field(default_factory=dict, init=False)
+    _timing: PlanTiming = field(default_factory=PlanTiming, init=False)
     _plan_wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _serve_wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
-    _next_cycle: datetime | None = field(default=None, init=False)
     _began: float = field(default=math.nan, init=False)
 
     def __post_init__(self) -> None:
@@ -159,15 +156,7 @@ class Controller:
         self._plan_again(self._due_after(SITE))
 
     def _due_after(self, who: str) -> datetime:
-        """When whoever has caused a plan may cause the next."""
-        now = self.clock.now()
-        last = self._triggered_at.get(who)
-        waits = last is not None and last <= now < last + PLAN_EVERY
-        if last is not None and last > now:
-            return last if last - now <= PLAN_EVERY else now
-        due = last + PLAN_EVERY if last is not None and waits else now
-        self._triggered_at[who] = due
-        return due
+        return self._timing.due_after(who, self.clock.now())
 
     def on_request(self, device: str) -> None:
         """A person asked: what can be done at once is done at once, then it is planned."""
@@ -198,16 +187,14 @@ class Controller:
             model.following.try_again(self.clock.now())
         else:
             # What comes next may look different once the device has told what it took.
-            soon = self.clock.now() + REPORT_GRACE
-            self._next_cycle = min(self._next_cycle or soon, soon)
+            self._timing.bring_forward(self.clock.now() + REPORT_GRACE)
 
     def take_back(self, device: str) -> None:
         """Its schedule is taken back; the next plan gives it anew."""
         self.dispatcher.withdraw(device)
 
     def _plan_again(self, when: datetime) -> None:
-        if self._next_cycle is None or when < self._next_cycle:
-            self._next_cycle = when
+        self._timing.bring_forward(when)
         self._plan_wake.set()
         self._serve_wake.set()
 
@@ -263,14 +250,14 @@ class Controller:
     def _is_due(self, now: datetime) -> bool:
         moments = [self.dispatcher.increase_due_at, self.dispatcher.retry_at]
         due = any(when is not None and now >= when for when in moments)
-        return due or self._next_cycle is None or now >= self._next_cycle
+        return due or self._timing.is_due(now)
 
     def _next_moment(self) -> datetime:
         now = self.clock.now()
         if not self.clock_trusted():
             return now + CYCLE_PERIOD
         moments = [
-            self._next_cycle or now + CYCLE_PERIOD,
+            self._timing.next_at or now + CYCLE_PERIOD,
             self.dispatcher.increase_due_at,
             self.dispatcher.retry_at,
         ]
@@ -296,7 +283,7 @@ class Controller:
         issued = self._issue(cycle, plan, self.clock.now())
         end = self.dispatcher.holdings.next_end(self.clock.now())
         if end is not None and end - LAST_LOOK > self.clock.now():
-            self._next_cycle = min(self._next_cycle or end, end - LAST_LOOK)
+            self._timing.bring_forward(end - LAST_LOOK)
         self.dispatcher.publish_due_setpoints(self.clock.now())
         self._serve_wake.set()
         self._publish_plan(plan, cycle.situation, changed=bool(issued))
@@ -327,7 +314,7 @@ class Controller:
         self.limits.look(self.devices, now)
         inputs = {device: self.devices.planning_input(device, now) for device in self.devices}
         ready = [from_unix(item.goal.ready_by) for item in inputs.values() if item.goal.ready_by]
-        self._next_cycle = min([now + CYCLE_PERIOD, *(when for when in ready if when > now)])
+        self._timing.begin(now, ready)
         latest = [item.latest for item in inputs.values() if item.latest is not None]
         prices = self.site.prices(now, max([_whole_hour_after(now + PLANNED_AHEAD), *latest]))
         if prices is None or not prices.import_rates:
@@ -342,7 +329,7 @@ class Controller:
         for device, item in inputs.items():
             self.devices.note_input(device, item, now)
             if item.override is not None and now < item.override.until - RENEWED_BEFORE:
-                self._next_cycle = min(self._next_cycle, item.override.until - RENEWED_BEFORE)
+                self._timing.bring_forward(item.override.until - RENEWED_BEFORE)
         self._prices = prices
         self._book(inputs, now, asked_anew=urgent)
         situation = build_situation(

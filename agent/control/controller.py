@@ -22,18 +22,17 @@ from agent.control.boosts import RENEWED_BEFORE_S
 from agent.control.deadlines import DeadlineWatch
 from agent.control.device_manager import DeviceManager
 from agent.control.limit_control import LimitControl
+from agent.control.plan_cycle import PlanCycle
 from agent.control.plan_timing import CYCLE_PERIOD, PlanTiming
 from agent.control.schedule_maker import ScheduleMaker, part_of
 from agent.control.site import Site
 from agent.control.timed_planner import TimedPlanner
 from agent.dispatch.dispatcher import Dispatcher, Wanted
-from agent.dispatch.due import Leeway
 from agent.dispatch.outbox import LARGE, Outbox
 from agent.energy.instants import from_unix, to_unix_ceil, to_unix_floor
 from agent.energy.plan import Plan
 from agent.energy.profile import DeviceProfile
 from agent.energy.rates import Direction, Rates, same_ahead
-from agent.energy.situation import Site as HouseSite
 from agent.energy.situation import Situation
 from agent.energy.view import Planned
 from agent.home.planning_input import PLANNED_AHEAD, PlanningInput, with_assumptions
@@ -55,23 +54,8 @@ RENEWED_BEFORE = timedelta(seconds=RENEWED_BEFORE_S)
 # Without any price the first plan waits this long for the first answer of the tariff source.
 FIRST_PRICES_WITHIN_S = 10.0
 SITE = "site"
-# Of a house in which each device is planned for itself.
-ALONE = HouseSite()
 # Between two plans everything else has its turn, whatever asks for the next one.
 BETWEEN_PLANS_S = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class _Cycle:
-    """What one plan is made from; `changed` are the devices that caused it."""
-
-    now: datetime
-    inputs: Mapping[str, PlanningInput]
-    prices: PriceForecast
-    situation: Situation
-    user_triggered: frozenset[str]
-    urgent: frozenset[str]
-    changed: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -290,10 +274,10 @@ class Controller:
         stalled = {name for name in self.devices if self.devices.model(name).operation.stalled(now)}
         self._deadlines.look(cycle.inputs, plan, stalled)
 
-    async def _plan_changed(self, cycle: _Cycle) -> None:
+    async def _plan_changed(self, cycle: PlanCycle) -> None:
         """Where no device touches another, one that has changed waits for nobody else's plan."""
         situation = cycle.situation
-        if situation.site != ALONE or all(one.id in cycle.changed for one in situation.devices):
+        if cycle.is_shared or all(one.id in cycle.changed for one in situation.devices):
             return
         inputs = {name: item for name, item in cycle.inputs.items() if name in cycle.changed}
         if not inputs:
@@ -307,7 +291,7 @@ class Controller:
             # What was decided is on its way to the device before the processor is taken again.
             await self.clock.sleep(BETWEEN_PLANS_S)
 
-    def _gather(self, now: datetime) -> _Cycle | None:
+    def _gather(self, now: datetime) -> PlanCycle | None:
         """What is known now, as a Situation; None while the first prices may still come."""
         self.devices.advance(now)
         self.site.power.look(now)
@@ -343,9 +327,9 @@ class Controller:
             pv=self.site.power.pv(),
             pv_curtailable=any(profile.produces for profile in self.profiles.values()),
         )
-        return _Cycle(now, inputs, prices, situation, triggered, urgent, changed)
+        return PlanCycle(now, inputs, prices, situation, triggered, urgent, changed)
 
-    async def _without_planner(self, cycle: _Cycle) -> Plan | None:
+    async def _without_planner(self, cycle: PlanCycle) -> Plan | None:
         """Nothing where a plan is in force for everybody who asks, else the rule's."""
         self._still_asking |= cycle.user_triggered
         self._urgent |= cycle.urgent
@@ -368,42 +352,16 @@ class Controller:
 
     # --- schedules ------------------------------------------------------------------------------
 
-    def _issue(self, cycle: _Cycle, plan: Plan, now: datetime) -> list[str]:
-        """Publish what each device should hold by this plan, where that is something new.
-
-        One that a person has overridden keeps the person's choice, one that does not follow keeps
-        its schedule until it is tried again.
-        """
-        wanted = {}
-        shared = cycle.situation.site != ALONE
-        for device, item in cycle.inputs.items():
-            model, asked = self.devices.model(device), device in cycle.user_triggered
-            if device in self._user_triggered:
-                # Asked anew while this was planned: what was done at once for it stands till then.
-                continue
-            # Who has got a part of what was planned is given the rest.
-            gets_rest = device in self.dispatcher.waiting_for_headroom
-            if model.opted_out(now):
-                continue
-            if model.following.holds_still(now) and not (asked or gets_rest):
-                continue
-            wished = item.override is not None or device in cycle.urgent
-            if model.switching.own.is_left_alone(now) and not (wished or gets_rest):
-                # What it does now it does by itself, and a new revision might end it.
-                continue
-            schedule = self._schedules.schedule(
-                device, item, plan, cycle.situation, cycle.prices, now
-            )
-            urgent = device in cycle.urgent
-            # Under a limit the others need to know what it leaves.
-            tapers = not (asked or self.site.limited) and model.tapering_w(now) is not None
-            leeway = Leeway(
-                ignore_drift=not asked,
-                settles=shared,
-                tapers=tapers,
-                by_energy=not self.site.limited,
-            )
-            wanted[device] = Wanted(schedule, urgent=urgent, leeway=leeway)
+    def _issue(self, cycle: PlanCycle, plan: Plan, now: datetime) -> list[str]:
+        """Publish what each device should hold by this plan, where that is something new."""
+        wanted = self._schedules.wanted(
+            cycle,
+            plan,
+            now,
+            # What was done at once for those who asked while this was planned stands till the next.
+            asked_anew=self._user_triggered,
+            waiting=self.dispatcher.waiting_for_headroom,
+        )
         issued = self.dispatcher.issue(
             wanted, to_unix_ceil(now), self.limits.headroom(now), self.limits.beside()
         )

@@ -144,7 +144,7 @@ def _jobs(
 async def _first_schedules(rooms: Rooms) -> None:
     """Until devices have something to follow."""
     await rooms.signals.online.wait()
-    while rooms.config.appliances and not rooms.dispatcher.holds_any:
+    while rooms.config.appliances and not rooms.dispatcher.holdings.any_held:
         await asyncio.sleep(FIRST_SCHEDULES_LOOK_S)
 
 

@@ -12,10 +12,12 @@ from agent.clockmonitor import ClockMonitor
 from agent.config import Config
 from agent.connect_ports import ConnectableSource
 from agent.contracts.topics import Topics
+from agent.control.announcement import Announcement
 from agent.control.companion_services import AgentServices
 from agent.control.controller import Controller
 from agent.control.device_manager import DeviceManager
 from agent.control.house_power import HousePower
+from agent.control.incoming import Incoming
 from agent.control.limit_control import LimitControl
 from agent.control.offline_rules import WHO_LOWERS, offline_rules
 from agent.control.site import Site
@@ -27,17 +29,11 @@ from agent.dispatch.inbox import Inbox
 from agent.dispatch.outbox import (
     COMPANIONS,
     EVENTS,
-    LARGE,
-    STATUS,
     Outbox,
-    in_lanes,
-    is_device_lane,
 )
 from agent.dispatch.topic_guard import TopicGuard
-from agent.energy.instants import to_unix_floor
 from agent.energy.profile import DeviceProfile
 from agent.energy.rates import Direction
-from agent.energy.readings import Acknowledgement, Presence
 from agent.energy.sentences import sentence
 from agent.health import Health
 from agent.home.kinds.meter import Meter
@@ -45,11 +41,8 @@ from agent.home.kinds.pv_inverter import PvInverter
 from agent.liveness import Liveness
 from agent.ports import (
     Companion,
-    Decoded,
     DeviceAdapter,
-    OutgoingMessage,
     TariffSource,
-    UntimedReading,
 )
 from agent.records.bookkeeper import Bookkeeper
 from agent.records.device_store import DeviceStore
@@ -172,7 +165,7 @@ def build(
         health=health,
         subscriptions=lambda: inbox.subscriptions,
         on_message=lambda message: inbox.receive(message),
-        on_connect=lambda: announce(),
+        on_connect=lambda: announcement.announce(),
         on_alive=lambda: liveness.beat(MQTT),
     )
     outbox = Outbox(connection, clock, health, lambda: not monitor.trusted)
@@ -244,7 +237,7 @@ def build(
         on_take_back=lambda device: controller.take_back(device),
         bookkeeper=bookkeeper,
         acknowledges=lambda device: adapters[device].acknowledges,
-        revision_problem=lambda device: dispatcher.revision_problem(device),
+        revision_problem=lambda device: dispatcher.acknowledgements.revision_problem(device),
         on_profile=profiles.__setitem__,
         look_at_clock=monitor.look,
     )
@@ -298,32 +291,20 @@ def build(
     monitor.on_jump = on_clock_jump
     guard = TopicGuard(topics, outbox, health)
 
-    def on_schedule_seen(device: str, payload: bytes, retained: bool) -> None:
-        now = to_unix_floor(clock.now())
-        if not dispatcher.on_schedule_seen(device, payload, now, retained=retained):
-            guard.name(topics.device(device, "schedule"))
-
-    def on_decoded(device: str, item: Decoded, retained: bool) -> None:
-        monitor.look()
-        if isinstance(item, UntimedReading) and item.current:
-            retained = False
-        if device in meters:
-            meters.on_decoded(device, item, clock.now(), retained=retained)
-        if device not in devices:
-            return
-        if isinstance(item, Acknowledgement):
-            dispatcher.on_ack(device, item, to_unix_floor(clock.now()))
-        if isinstance(item, Presence) and item.online and devices.model(device).online is False:
-            dispatcher.setpoints.tell_again(device)
-        devices.on_decoded(device, item, retained=retained)
-        controller.on_heard(device)
-        something_changed()
-
-    async def publish_status() -> None:
-        if signals.online.is_set():
-            outbox.repeat([topics.status])
-            await outbox.drained(in_lanes([STATUS]))
-
+    incoming = Incoming(
+        clock,
+        topics,
+        meters,
+        devices,
+        dispatcher,
+        controller,
+        guard,
+        look_at_clock=monitor.look,
+        on_change=lambda: something_changed(),
+    )
+    announcement = Announcement(
+        topics, outbox, dispatcher.setpoints, publisher.send_time, signals.online
+    )
     services: dict[str, AgentServices] = {}
 
     def services_for(name: str) -> AgentServices:
@@ -340,7 +321,7 @@ def build(
             health,
             store,
             lambda: monitor.trusted,
-            publish_status,
+            announcement.repeat_status,
             connector,
         )
         return services[name]
@@ -359,27 +340,13 @@ def build(
         adapters,
         health,
         site.subscriptions,
-        on_decoded=on_decoded,
+        on_decoded=incoming.on_decoded,
         on_request=devices.on_request,
         on_site=site.receive,
-        on_schedule_seen=on_schedule_seen,
+        on_schedule_seen=incoming.on_schedule_seen,
         on_published=guard.receive,
         companions=others,
     )
-
-    async def announce() -> None:
-        """What is true now, then `online`, then the time: the order that devices rely on."""
-        outbox.connected()
-        dispatcher.setpoints.connected()
-        await outbox.resend_all(is_device_lane)
-        outbox.set(STATUS, OutgoingMessage(topics.status, "online"))
-        await outbox.resend_all(in_lanes([STATUS]))
-        await publisher.send_time()
-        signals.online.set()
-        last = (LARGE, COMPANIONS)
-        await outbox.resend_all(lambda lane: not is_device_lane(lane) and lane not in last)
-        await outbox.resend_all(lambda lane: lane == LARGE)
-        await outbox.resend_all(lambda lane: lane == COMPANIONS)
 
     health.on_change.append(lambda part: publisher.health_changed())
 

@@ -112,6 +112,8 @@ PURE = (
     "agent.dispatch.phases",
     "agent.dispatch.schedules",
     "agent.control.boosts",
+    "agent.control.plan_cycle",
+    "agent.control.plan_timing",
     "agent.records.day_book",
     "agent.records.demand_session",
     "agent.records.device_books",

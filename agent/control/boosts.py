@@ -83,7 +83,8 @@ def unswitchable(
             if model.session.started_at is not None:
                 out.append(name)
             continue
-        ran_s = (now - model.on_since).total_seconds() if model.on_since else profile.min_on_s
+        on_since = model.switching.on_since
+        ran_s = (now - on_since).total_seconds() if on_since else profile.min_on_s
         if ran_s < profile.min_on_s:
             out.append(name)
     return out

@@ -92,13 +92,13 @@ class AgentServices:
 
     def _limit(self) -> Problem | None:
         now = self.clock.now()
-        limit_w = self.place.grid_limit_w(now)
+        limit_w = self.place.grid.limit_w(now)
         if limit_w is None:
             return None
-        until = self.place.next_grid_limit(now)
+        until = self.place.grid.next_change(now)
         if until is not None and until >= from_unix(FOR_EVER):
             until = None
-        said = not self.place.failsafe_holds(now)
+        said = not self.place.grid.failsafe_holds(now)
         waiting = sentence("Appliances share what is allowed and the rest waits.")
         return Problem(limit_text(limit_w, until, now, self.zone, said=said), waiting)
 
@@ -115,7 +115,7 @@ class AgentServices:
     def request(self, device: str | None, payload: bytes) -> str | None:
         if device is not None:
             return self.managed.on_request(device, payload)
-        return self.place.receive_request(payload)
+        return self.place.requests.receive(payload)
 
     def recall(self) -> str | None:
         return self.store.companion_text(self.name)

@@ -22,17 +22,17 @@ from agent.control.boosts import RENEWED_BEFORE_S
 from agent.control.deadlines import DeadlineWatch
 from agent.control.device_manager import DeviceManager
 from agent.control.limit_control import LimitControl
+from agent.control.plan_cycle import PlanCycle
+from agent.control.plan_timing import CYCLE_PERIOD, PlanTiming
 from agent.control.schedule_maker import ScheduleMaker, part_of
 from agent.control.site import Site
 from agent.control.timed_planner import TimedPlanner
 from agent.dispatch.dispatcher import Dispatcher, Wanted
-from agent.dispatch.due import Leeway
 from agent.dispatch.outbox import LARGE, Outbox
 from agent.energy.instants import from_unix, to_unix_ceil, to_unix_floor
 from agent.energy.plan import Plan
 from agent.energy.profile import DeviceProfile
 from agent.energy.rates import Direction, Rates, same_ahead
-from agent.energy.situation import Site as HouseSite
 from agent.energy.situation import Situation
 from agent.energy.view import Planned
 from agent.home.planning_input import PLANNED_AHEAD, PlanningInput, with_assumptions
@@ -45,7 +45,6 @@ from agent.report.event_queue import EventQueue
 
 log = logging.getLogger(__name__)
 
-CYCLE_PERIOD = timedelta(minutes=5)
 # After a switching the device is given this long to tell what it took.
 REPORT_GRACE = timedelta(seconds=30)
 # A run that has not brought what it should goes on without a gap where it is seen before its end.
@@ -54,26 +53,9 @@ LAST_LOOK = timedelta(seconds=10)
 RENEWED_BEFORE = timedelta(seconds=RENEWED_BEFORE_S)
 # Without any price the first plan waits this long for the first answer of the tariff source.
 FIRST_PRICES_WITHIN_S = 10.0
-# One device causes at most one new plan in this time; what a person asks does not wait.
-PLAN_EVERY = timedelta(seconds=5)
 SITE = "site"
-# Of a house in which each device is planned for itself.
-ALONE = HouseSite()
 # Between two plans everything else has its turn, whatever asks for the next one.
 BETWEEN_PLANS_S = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class _Cycle:
-    """What one plan is made from; `changed` are the devices that caused it."""
-
-    now: datetime
-    inputs: Mapping[str, PlanningInput]
-    prices: PriceForecast
-    situation: Situation
-    user_triggered: frozenset[str]
-    urgent: frozenset[str]
-    changed: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -112,10 +94,9 @@ class Controller:
     _still_asking: set[str] = field(default_factory=set, init=False)
     _urgent: set[str] = field(default_factory=set, init=False)
     _changed: set[str] = field(default_factory=set, init=False)
-    _triggered_at: dict[str, datetime] = field(default_factory=dict, init=False)
+    _timing: PlanTiming = field(default_factory=PlanTiming, init=False)
     _plan_wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _serve_wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
-    _next_cycle: datetime | None = field(default=None, init=False)
     _began: float = field(default=math.nan, init=False)
 
     def __post_init__(self) -> None:
@@ -159,15 +140,7 @@ class Controller:
         self._plan_again(self._due_after(SITE))
 
     def _due_after(self, who: str) -> datetime:
-        """When whoever has caused a plan may cause the next."""
-        now = self.clock.now()
-        last = self._triggered_at.get(who)
-        waits = last is not None and last <= now < last + PLAN_EVERY
-        if last is not None and last > now:
-            return last if last - now <= PLAN_EVERY else now
-        due = last + PLAN_EVERY if last is not None and waits else now
-        self._triggered_at[who] = due
-        return due
+        return self._timing.due_after(who, self.clock.now())
 
     def on_request(self, device: str) -> None:
         """A person asked: what can be done at once is done at once, then it is planned."""
@@ -198,23 +171,21 @@ class Controller:
             model.following.try_again(self.clock.now())
         else:
             # What comes next may look different once the device has told what it took.
-            soon = self.clock.now() + REPORT_GRACE
-            self._next_cycle = min(self._next_cycle or soon, soon)
+            self._timing.bring_forward(self.clock.now() + REPORT_GRACE)
 
     def take_back(self, device: str) -> None:
         """Its schedule is taken back; the next plan gives it anew."""
         self.dispatcher.withdraw(device)
 
     def _plan_again(self, when: datetime) -> None:
-        if self._next_cycle is None or when < self._next_cycle:
-            self._next_cycle = when
+        self._timing.bring_forward(when)
         self._plan_wake.set()
         self._serve_wake.set()
 
     def planned(self, device: str) -> Planned:
         """What was told to the device and why, for people."""
         part, risk = part_of(self._plan, device), self._deadlines.at_risk.get(device)
-        return Planned(self.dispatcher.held(device), part, risk)
+        return Planned(self.dispatcher.holdings.held(device), part, risk)
 
     # --- the two tasks --------------------------------------------------------------------------
 
@@ -263,14 +234,14 @@ class Controller:
     def _is_due(self, now: datetime) -> bool:
         moments = [self.dispatcher.increase_due_at, self.dispatcher.retry_at]
         due = any(when is not None and now >= when for when in moments)
-        return due or self._next_cycle is None or now >= self._next_cycle
+        return due or self._timing.is_due(now)
 
     def _next_moment(self) -> datetime:
         now = self.clock.now()
         if not self.clock_trusted():
             return now + CYCLE_PERIOD
         moments = [
-            self._next_cycle or now + CYCLE_PERIOD,
+            self._timing.next_at or now + CYCLE_PERIOD,
             self.dispatcher.increase_due_at,
             self.dispatcher.retry_at,
         ]
@@ -294,19 +265,19 @@ class Controller:
             slots = ((slot.start, slot.end, slot.power_w, slot.cost) for slot in part.slots)
             self.bookkeeper.note_plan(part.id, slots)
         issued = self._issue(cycle, plan, self.clock.now())
-        end = self.dispatcher.next_end(self.clock.now())
+        end = self.dispatcher.holdings.next_end(self.clock.now())
         if end is not None and end - LAST_LOOK > self.clock.now():
-            self._next_cycle = min(self._next_cycle or end, end - LAST_LOOK)
+            self._timing.bring_forward(end - LAST_LOOK)
         self.dispatcher.publish_due_setpoints(self.clock.now())
         self._serve_wake.set()
         self._publish_plan(plan, cycle.situation, changed=bool(issued))
-        stalled = {name for name in self.devices if self.devices.model(name).stalled(now)}
+        stalled = {name for name in self.devices if self.devices.model(name).operation.stalled(now)}
         self._deadlines.look(cycle.inputs, plan, stalled)
 
-    async def _plan_changed(self, cycle: _Cycle) -> None:
+    async def _plan_changed(self, cycle: PlanCycle) -> None:
         """Where no device touches another, one that has changed waits for nobody else's plan."""
         situation = cycle.situation
-        if situation.site != ALONE or all(one.id in cycle.changed for one in situation.devices):
+        if cycle.is_shared or all(one.id in cycle.changed for one in situation.devices):
             return
         inputs = {name: item for name, item in cycle.inputs.items() if name in cycle.changed}
         if not inputs:
@@ -320,18 +291,18 @@ class Controller:
             # What was decided is on its way to the device before the processor is taken again.
             await self.clock.sleep(BETWEEN_PLANS_S)
 
-    def _gather(self, now: datetime) -> _Cycle | None:
+    def _gather(self, now: datetime) -> PlanCycle | None:
         """What is known now, as a Situation; None while the first prices may still come."""
         self.devices.advance(now)
         self.site.power.look(now)
         self.limits.look(self.devices, now)
         inputs = {device: self.devices.planning_input(device, now) for device in self.devices}
         ready = [from_unix(item.goal.ready_by) for item in inputs.values() if item.goal.ready_by]
-        self._next_cycle = min([now + CYCLE_PERIOD, *(when for when in ready if when > now)])
+        self._timing.begin(now, ready)
         latest = [item.latest for item in inputs.values() if item.latest is not None]
         prices = self.site.prices(now, max([_whole_hour_after(now + PLANNED_AHEAD), *latest]))
         if prices is None or not prices.import_rates:
-            if not self.dispatcher.holds_any and self._awaiting_first_prices():
+            if not self.dispatcher.holdings.any_held and self._awaiting_first_prices():
                 return None
             prices = prices or PriceForecast("", self.site.location().zone.key)
         triggered = frozenset(self._user_triggered | self._still_asking)
@@ -342,28 +313,28 @@ class Controller:
         for device, item in inputs.items():
             self.devices.note_input(device, item, now)
             if item.override is not None and now < item.override.until - RENEWED_BEFORE:
-                self._next_cycle = min(self._next_cycle, item.override.until - RENEWED_BEFORE)
+                self._timing.bring_forward(item.override.until - RENEWED_BEFORE)
         self._prices = prices
         self._book(inputs, now, asked_anew=urgent)
         situation = build_situation(
             self.config,
             prices,
             inputs,
-            self._in_force.of(self.dispatcher.held_schedules(), self._plan, to_unix_floor(now)),
+            self._in_force.of(self.dispatcher.holdings.schedules(), self._plan, to_unix_floor(now)),
             now,
             limit=self.limits.for_plan(inputs),
             base_load=self.site.base_load(),
             pv=self.site.power.pv(),
             pv_curtailable=any(profile.produces for profile in self.profiles.values()),
         )
-        return _Cycle(now, inputs, prices, situation, triggered, urgent, changed)
+        return PlanCycle(now, inputs, prices, situation, triggered, urgent, changed)
 
-    async def _without_planner(self, cycle: _Cycle) -> Plan | None:
+    async def _without_planner(self, cycle: PlanCycle) -> Plan | None:
         """Nothing where a plan is in force for everybody who asks, else the rule's."""
         self._still_asking |= cycle.user_triggered
         self._urgent |= cycle.urgent
         asking = {name for name, item in cycle.inputs.items() if item.device is not None}
-        served = {name for name in asking if self.dispatcher.held(name) is not None}
+        served = {name for name in asking if self.dispatcher.holdings.held(name) is not None}
         if asking <= served and not cycle.user_triggered:
             return None
         return await self.planner.fallback(cycle.situation)
@@ -381,42 +352,16 @@ class Controller:
 
     # --- schedules ------------------------------------------------------------------------------
 
-    def _issue(self, cycle: _Cycle, plan: Plan, now: datetime) -> list[str]:
-        """Publish what each device should hold by this plan, where that is something new.
-
-        One that a person has overridden keeps the person's choice, one that does not follow keeps
-        its schedule until it is tried again.
-        """
-        wanted = {}
-        shared = cycle.situation.site != ALONE
-        for device, item in cycle.inputs.items():
-            model, asked = self.devices.model(device), device in cycle.user_triggered
-            if device in self._user_triggered:
-                # Asked anew while this was planned: what was done at once for it stands till then.
-                continue
-            # Who has got a part of what was planned is given the rest.
-            gets_rest = device in self.dispatcher.waiting_for_headroom
-            if model.opted_out(now):
-                continue
-            if model.following.holds_still(now) and not (asked or gets_rest):
-                continue
-            wished = item.override is not None or device in cycle.urgent
-            if model.own_switching.is_left_alone(now) and not (wished or gets_rest):
-                # What it does now it does by itself, and a new revision might end it.
-                continue
-            schedule = self._schedules.schedule(
-                device, item, plan, cycle.situation, cycle.prices, now
-            )
-            urgent = device in cycle.urgent
-            # Under a limit the others need to know what it leaves.
-            tapers = not (asked or self.site.limited) and model.tapering_w(now) is not None
-            leeway = Leeway(
-                ignore_drift=not asked,
-                settles=shared,
-                tapers=tapers,
-                by_energy=not self.site.limited,
-            )
-            wanted[device] = Wanted(schedule, urgent=urgent, leeway=leeway)
+    def _issue(self, cycle: PlanCycle, plan: Plan, now: datetime) -> list[str]:
+        """Publish what each device should hold by this plan, where that is something new."""
+        wanted = self._schedules.wanted(
+            cycle,
+            plan,
+            now,
+            # What was done at once for those who asked while this was planned stands till the next.
+            asked_anew=self._user_triggered,
+            waiting=self.dispatcher.waiting_for_headroom,
+        )
         issued = self.dispatcher.issue(
             wanted, to_unix_ceil(now), self.limits.headroom(now), self.limits.beside()
         )
@@ -429,7 +374,7 @@ class Controller:
         inputs = {name: self.devices.planning_input(name, now) for name in self.devices}
         item = self.limits.within(inputs, now)[device]
         self.devices.note_input(device, item, now)
-        held = self.dispatcher.held(device)
+        held = self.dispatcher.holdings.held(device)
         if held is None and item.override is None:
             return
         if self._plan is None and item.override is None:

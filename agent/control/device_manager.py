@@ -1,6 +1,5 @@
 """Every device as it is known: its model, its wish, its health. Plain calls; nothing here waits."""
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -11,6 +10,7 @@ from agent.config.devices import DeviceSection
 from agent.contracts.topics import Topics
 from agent.control.device_report import DeviceReport
 from agent.control.device_requests import DeviceRequests
+from agent.control.device_states import DeviceStates
 from agent.control.device_view import device_view
 from agent.control.managed_device import ManagedDevice
 from agent.dispatch.outbox import Outbox
@@ -28,20 +28,17 @@ from agent.energy.schedule import Schedule
 from agent.energy.sentences import sentence
 from agent.energy.view import DeviceView, Planned
 from agent.health import Health
-from agent.home import stored_wishes
 from agent.home.kinds import KINDS
-from agent.home.model import stored
 from agent.home.model.clock_changes import ClockJump, move_with_clock, moved_wish
-from agent.home.model.device_model import PERSISTED_KINDS, DeviceModel
+from agent.home.model.device_model import DeviceModel
+from agent.home.model.latest_readings import PERSISTED_KINDS
 from agent.home.planning_input import PlanningContext, PlanningInput
 from agent.home.wishes import Wish, expired
 from agent.ports import Decoded, UnknownKeys, UntimedReading
 from agent.records.bookkeeper import Bookkeeper
-from agent.records.device_store import UNBELIEVABLE, DeviceStore
+from agent.records.device_store import DeviceStore
 from agent.report.event_queue import EventQueue
 
-# The SD card is spared: what came since is counted as told after a power cut, or by a meter.
-STATE_SAVED_EVERY = timedelta(minutes=45)
 # A state after this silence is answered with the time, for devices without a clock.
 SILENCE_BEFORE_TIME = timedelta(seconds=60)
 
@@ -82,7 +79,7 @@ class DeviceManager:
     _by_id: dict[str, ManagedDevice] = field(default_factory=dict, init=False)
     _begun: datetime = field(init=False)
     _configured: Mapping[str, DeviceSection] = field(default_factory=dict, init=False)
-    _saved_at: datetime | None = field(default=None, init=False)
+    _states: DeviceStates = field(init=False)
     _report: DeviceReport = field(init=False)
     _requests: DeviceRequests = field(init=False)
 
@@ -91,6 +88,7 @@ class DeviceManager:
         self._report = DeviceReport(
             self.health, self.events, self.acknowledges, self.revision_problem
         )
+        self._states = DeviceStates(self.store, self.health, self.bookkeeper, self._by_id)
         self._requests = DeviceRequests(
             self.clock,
             self.store,
@@ -103,7 +101,7 @@ class DeviceManager:
             self._by_id,
             self.on_asked,
             self.on_take_back,
-            save_state=lambda name, now: self._save_state(name, now, at_once=True),
+            save_state=lambda name, now: self._states.save(name, now, at_once=True),
         )
         self.store.on_wish_stored = self._requests.publish_wish
 
@@ -113,38 +111,11 @@ class DeviceManager:
         """Take up what an earlier life left: readings, models, wishes."""
         self._configured = sections
         for name, section in sections.items():
-            model = DeviceModel(name, KINDS[section.type].traits(section))
-            model.restore_readings(self.store.readings(name))
-            text = self.store.state(name)
-            if text is not None:
-                try:
-                    stored.restore(model, text)
-                except UNBELIEVABLE:
-                    self.health.count("unreadable_rows")
-                    text = None
-            if (since := self.store.schedules.block_noted(name)) is not None:
-                model.schedules.recall_block(since)
-            device = ManagedDevice(section, profiles[name], model, self._stored_wish(name))
-            # Of a row only what was believed, so that what is compared with it later can be read.
-            device.stored_text = stored.to_text(model) if text is not None else ""
+            device = self._states.restored(name, section, profiles[name])
             self._by_id[name] = device
             self._complete(name, DeviceInfo(phases=self.store.told_phases(name)))
-            traits = model.traits
-            self.bookkeeper.register(
-                name, traits.round_trip_efficiency if traits.gives_back else None
-            )
             self._requests.publish_wish(name, at=device.wish.asked_at)
         self.bookkeeper.restore()
-
-    def _stored_wish(self, name: str) -> Wish:
-        text = self.store.wish(name)
-        if text is None:
-            return Wish()
-        try:
-            return stored_wishes.from_text(text)
-        except UNBELIEVABLE:
-            self.health.count("unreadable_rows")
-            return Wish()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._by_id)
@@ -176,7 +147,7 @@ class DeviceManager:
 
     def powers_w(self, now: datetime) -> list[float]:
         """What each of them takes now; negative: gives."""
-        return [device.model.meter.power_w(now) for device in self._by_id.values()]
+        return [device.model.meter.drawn.power_w(now) for device in self._by_id.values()]
 
     def roof_limited(self, now: datetime) -> bool:
         """Does an inverter give as much as it may?"""
@@ -217,17 +188,14 @@ class DeviceManager:
         silent = model.last_seen_at is None or now - model.last_seen_at > SILENCE_BEFORE_TIME
         if isinstance(item, Acknowledgement):
             self._on_ack(name, item, now)
-        elif isinstance(item, Unreadable):
+        elif isinstance(item, Unreadable | UnreadableMessage):
             model.cannot_read(item, now)
-            self._update_health(name, now)
-        elif isinstance(item, UnreadableMessage):
-            model.cannot_read_message(item, now)
             self._update_health(name, now)
         else:
             if not (isinstance(item, UntimedReading) and item.misdated):
-                model.unreadable.pop("at", None)
+                model.readings.unreadable.pop("at", None)
             if isinstance(item, UntimedReading):
-                item = model.untimed_reading(item.kind, item.value, retained=retained, now=now)
+                item = model.readings.untimed(item.kind, item.value, retained=retained, now=now)
             self._on_reading(name, item, now, retained=retained)
         if silent and not retained:
             self.on_reappeared()
@@ -252,11 +220,11 @@ class DeviceManager:
         was_in = device.model.plugged(now)
         matters = device.model.report(item, now, retained=retained)
         if matters and item.kind in PERSISTED_KINDS:
-            device.unsaved[item.kind] = device.model.readings[item.kind]
+            device.unsaved[item.kind] = device.model.readings.by_kind[item.kind]
         self._update_health(name, now)
         plug_changed = item.kind == "plugged" and device.model.plugged(now) != was_in
         if plug_changed:
-            self._save_state(name, now, at_once=True)
+            self._states.save(name, now, at_once=True)
         if matters or plug_changed:
             self.on_change(name, plug_changed)
         if not retained and device.model.following.asked_in_vain(now):
@@ -308,15 +276,12 @@ class DeviceManager:
     def advance(self, now: datetime) -> None:
         """Carry every device on to now: energy counted, wishes that have ended taken off."""
         context = self.context(now)
-        last = self._saved_at
-        due = last is None or not last <= now < last + STATE_SAVED_EVERY
-        if due:
-            self._saved_at = now
+        due = self._states.comes_due(now)
         for name, device in self._by_id.items():
             kind = KINDS[device.section.type]
             kind.advance(device.section, device.model, device.wish, context)
             self._end_wishes(name, context)
-            self._save_state(name, now, at_once=due)
+            self._states.save(name, now, at_once=due)
             self._update_health(name, now)
 
     def planning_input(self, name: str, now: datetime) -> PlanningInput:
@@ -357,43 +322,11 @@ class DeviceManager:
         """At the end of a life: what was only to be stored later."""
         now = self.clock.now()
         for name in self._by_id:
-            self._save_state(name, now, at_once=True, everything=True)
+            self._states.save(name, now, at_once=True, everything=True)
 
     def book(self, name: str, now: datetime) -> None:
         """Have the ledger book what the device took since it last did."""
-        model = self._by_id[name].model
-        self.bookkeeper.book(name, model.pop_booked(), now, held=model.pop_held())
-
-    def _save_state(
-        self, name: str, now: datetime, *, at_once: bool = False, everything: bool = False
-    ) -> None:
-        """At once where the session changed, else with all the others now and then: an SD card.
-
-        The meter's position and what the ledger booked up to it are one write.
-        """
-        device = self._by_id[name]
-        text = stored.to_text(device.model)
-        same_session = stored.urgent_part(text) == stored.urgent_part(device.stored_text)
-        if same_session and not at_once:
-            return
-        self.book(name, now)
-        same = stored.substance(text) == stored.substance(device.stored_text)
-        worth_saving = self.bookkeeper.worth_saving(name, now, everything=everything)
-        if same and not device.unsaved and not worth_saving:
-            return
-        booked, stored_by = self.bookkeeper.writes(name, now)
-        readings = dict(device.unsaved)
-        answer = self.store.save_state(name, text, list(readings.values()), booked)
-        answer.add_done_callback(stored_by)
-
-        def keep_unsaved(answer: asyncio.Future[bool]) -> None:
-            # What is put next may replace what waits: it has to hold these as well.
-            if not answer.cancelled() and not answer.result():
-                device.unsaved = readings | device.unsaved
-
-        answer.add_done_callback(keep_unsaved)
-        device.unsaved.clear()
-        device.stored_text = text
+        self._states.book(name, now)
 
     def _update_health(self, name: str, now: datetime) -> None:
         self._report.update(name, self._by_id[name], now)

@@ -80,7 +80,7 @@ class DeviceRequests:
         self._take_wish(name, result.wish, now)
         if result.stated_soc_percent is not None:
             device.model.state_soc(result.stated_soc_percent, now)
-            device.unsaved["soc_percent"] = device.model.readings["soc_percent"]
+            device.unsaved["soc_percent"] = device.model.readings.by_kind["soc_percent"]
             self.save_state(name, now)
         in_turn = device.answers.place()
         answer_when_stored(

@@ -56,7 +56,7 @@ def device_view(
         opted_out=model.opted_out(now),
         has_stays=kind.has_stays,
         plugged=not kind.has_stays or model.plugged(now),
-        power_w=model.meter.power_w(now),
+        power_w=model.meter.drawn.power_w(now),
         session_kwh=model.session_kwh,
         soc_percent=soc,
         battery_kwh=model.traits.battery_kwh,

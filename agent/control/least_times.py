@@ -39,15 +39,16 @@ def least_run_ends(
     profile: DeviceProfile, model: DeviceModel, item: PlanningInput, now: int
 ) -> int | None:
     """Until when the run under way has to last; None where it may end now."""
-    if model.on_since is None or (model.traits.has_stays and _has_ended(model, item, now)):
+    on_since = model.switching.on_since
+    if on_since is None or (model.traits.has_stays and _has_ended(model, item, now)):
         return None
-    return _ends_at(model.on_since, profile.min_on_s, now)
+    return _ends_at(on_since, profile.min_on_s, now)
 
 
 def least_rest_ends(profile: DeviceProfile, model: DeviceModel, now: int) -> int | None:
     """Until when the rest under way has to last; None where a run may begin now."""
-    off = model.off_since
-    if off is None or not model.was_seen_to_end or _told_on(model, now) is not None:
+    off = model.switching.off_since
+    if off is None or not model.switching.was_seen_to_end or _told_on(model, now) is not None:
         return None
     return _ends_at(off, profile.min_off_s, now)
 

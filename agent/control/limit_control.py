@@ -40,7 +40,7 @@ class LimitControl:
     def __post_init__(self) -> None:
         self.limit_log.measure = self._powers_w
         self._untold = UntoldLoads(
-            self.profiles, self.dispatcher.told_most, self.dispatcher.told_at
+            self.profiles, self.dispatcher.holdings.told_most, self.dispatcher.holdings.told_at
         )
 
     def headroom(self, now: datetime) -> Steps | None:
@@ -67,7 +67,7 @@ class LimitControl:
             return False
         second, before = to_unix_floor(now), self.beside()
         self._untold.look(self._models(), names, now)
-        self._staying = self.dispatcher.staying()
+        self._staying = self.dispatcher.holdings.staying()
         after = self.beside()
         if any(rises(steps, before.get(name, NOTHING), second) for name, steps in after.items()):
             self.curtail(now)
@@ -113,20 +113,20 @@ class LimitControl:
 
     def record(self, now: datetime) -> None:
         """What holds now, what was sent for it and what the devices then told."""
-        self.site.judge_limit(now)
-        self.limit_log.in_force(now, self.site.grid_limit_w(now))
+        self.site.grid.judge(now)
+        self.limit_log.in_force(now, self.site.grid.limit_w(now))
         self.limit_log.look(now)
 
     def _powers_w(self, now: datetime) -> tuple[float, float | None]:
         """What was sent, and what was measured where everybody who was sent something measures."""
-        meters = [model.meter for model in self._models().values()]
-        told = [meter.power_w(now) for meter in meters if meter.reports(now)]
-        silent = any(meter.commanded_w(now) > 0 for meter in meters if not meter.reports(now))
-        return self.dispatcher.sent_w(now), None if silent or not told else sum(told)
+        drawn = [model.meter.drawn for model in self._models().values()]
+        told = [power.power_w(now) for power in drawn if power.reports(now)]
+        silent = any(power.commanded_w(now) > 0 for power in drawn if not power.reports(now))
+        return self.dispatcher.holdings.sent_w(now), None if silent or not told else sum(told)
 
     def next_record(self, now: datetime) -> datetime | None:
         """When there may be something to record."""
-        moments = [self.limit_log.check_at, self.site.next_grid_limit(now)]
+        moments = [self.limit_log.check_at, self.site.grid.next_change(now)]
         return min((when for when in moments if when is not None), default=None)
 
     def _models(self) -> dict[str, DeviceModel]:

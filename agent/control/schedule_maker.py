@@ -1,14 +1,17 @@
-"""From a plan to what one device should hold."""
+"""From a plan to what devices should hold."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from agent.control.boosts import calm_power
 from agent.control.device_manager import DeviceManager
 from agent.control.least_times import with_least_times
+from agent.control.plan_cycle import PlanCycle
 from agent.control.site import Site
 from agent.dispatch.blocks import BlockHistory
+from agent.dispatch.dispatcher import Wanted
+from agent.dispatch.due import Leeway
 from agent.dispatch.schedules import ScheduleContext, schedule_for
 from agent.energy.instants import to_unix_ceil
 from agent.energy.plan import DevicePlan, Plan
@@ -28,6 +31,47 @@ class ScheduleMaker:
     profiles: Mapping[str, DeviceProfile]
     devices: DeviceManager
     site: Site
+
+    def wanted(
+        self,
+        cycle: PlanCycle,
+        plan: Plan,
+        now: datetime,
+        *,
+        asked_anew: Collection[str],
+        waiting: Collection[str],
+    ) -> dict[str, Wanted]:
+        """What each device should hold by the cycle's plan; nothing of those left as they are.
+
+        One that a person has overridden keeps the person's choice, one that does not follow keeps
+        its schedule until it is tried again, and one that was asked something else since
+        (`asked_anew`) what it was told for that. Who has got a part of what was planned (`waiting`)
+        is given the rest.
+        """
+        out = {}
+        for device, item in cycle.inputs.items():
+            model, asked = self.devices.model(device), device in cycle.user_triggered
+            if device in asked_anew or model.opted_out(now):
+                continue
+            gets_rest = device in waiting
+            if model.following.holds_still(now) and not (asked or gets_rest):
+                continue
+            urgent = device in cycle.urgent
+            wished = item.override is not None or urgent
+            if model.switching.own.is_left_alone(now) and not (wished or gets_rest):
+                # What it does now it does by itself, and a new revision might end it.
+                continue
+            schedule = self.schedule(device, item, plan, cycle.situation, cycle.prices, now)
+            # Under a limit the others need to know what it leaves.
+            tapers = not (asked or self.site.limited) and model.tapering_w(now) is not None
+            leeway = Leeway(
+                ignore_drift=not asked,
+                settles=cycle.is_shared,
+                tapers=tapers,
+                by_energy=not self.site.limited,
+            )
+            out[device] = Wanted(schedule, urgent=urgent, leeway=leeway)
+        return out
 
     def schedule(
         self,

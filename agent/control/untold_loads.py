@@ -49,9 +49,9 @@ class UntoldLoads:
         return {name: Steps.constant(watts) for name, watts in self._watts.items()}
 
     def _drawn_w(self, profile: DeviceProfile, model: DeviceModel, now: datetime) -> float | None:
-        power = model.meter.power
+        power = model.meter.drawn.told
         if model.opted_out(now):
-            reports = power is not None and model.meter.reports(now)
+            reports = power is not None and model.meter.drawn.reports(now)
             return power[0] if power is not None and reports else float(profile.max_power_w)
         if power is None or profile.is_heat or profile.type in FREE:
             return None

@@ -1,4 +1,4 @@
-"""What each device holds: revisions, schedules, the setpoint of the moment, acknowledgements.
+"""What each device is told: its next schedule and the setpoint of the moment.
 
 Plain calls: what is published goes into the outbox, what has to survive into the store, and neither
 is waited for here.
@@ -7,23 +7,22 @@ is waited for here.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import pairwise
 
-from agent.contracts.text import read_member
+from agent.dispatch.acknowledgements import Acknowledgements
 from agent.dispatch.due import EXACTLY, Leeway, needs_publishing
 from agent.dispatch.finish import finished, without_restart
+from agent.dispatch.holdings import Deferred, Holdings
 from agent.dispatch.limit import NO_LOADS, curtailed, granted, takes_less
 from agent.dispatch.limit_proof import LimitProof
 from agent.dispatch.outbid import Outbid
 from agent.dispatch.outbox import Outbox, device_lane
 from agent.dispatch.phases import PhaseHistory, carried_on, with_phases
-from agent.dispatch.published import ANSWERS_WITHIN_S, NOTHING, Published
+from agent.dispatch.published import Published
 from agent.dispatch.revisions import Revisions
 from agent.dispatch.schedules import describe_schedule, setpoint_at
 from agent.dispatch.setpoints import SetpointSender, kept_running
 from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.profile import DeviceProfile
-from agent.energy.readings import Acknowledgement, AckStatus
 from agent.energy.schedule import (
     DeviceType,
     Schedule,
@@ -55,7 +54,7 @@ class Wanted:
 
 @dataclass(slots=True)
 class Dispatcher:
-    """What every device was told, and what it is told next.
+    """What every device is told next; `holdings` is what it holds, `acknowledgements` what it says.
 
     `on_told(device, schedule)` hears what a device holds from now on, `on_switch(device, is_on)`
     when a setpoint turns it on or off, `on_headroom` when what waited may now be raised, or what
@@ -75,100 +74,58 @@ class Dispatcher:
     on_switch: Callable[[str, bool], None]
     on_headroom: Callable[[], None]
     runs_until: Callable[[str, int], int | None] = lambda device, now: None
-    _published: dict[str, Published] = field(default_factory=dict, init=False)
+    holdings: Holdings = field(init=False)
+    acknowledgements: Acknowledgements = field(init=False)
     setpoints: SetpointSender = field(init=False)
     _revisions: Revisions = field(init=False)
-    _unanswered: dict[str, dict[int, int]] = field(default_factory=dict, init=False)
     _last_revision_at: dict[str, int] = field(default_factory=dict, init=False)
     _retry_at: int | None = field(default=None, init=False)
     _waiting: set[str] = field(default_factory=set, init=False)
-    _deferred: dict[str, tuple[Schedule, int]] = field(default_factory=dict, init=False)
-    _answered_early: dict[str, int] = field(default_factory=dict, init=False)
     _proof: LimitProof = field(init=False)
     _outbid: Outbid = field(default_factory=Outbid, init=False)
     _phases: dict[str, tuple[PhaseHistory, int]] = field(default_factory=dict, init=False)
-    # Devices of an earlier config, whose schedules the broker may still hold.
-    _former: set[str] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
-        self._revisions = Revisions(self.store, self.health)
+        self.holdings = Holdings(self.profiles)
         self.setpoints = SetpointSender(self.adapters, self.outbox)
+        self._revisions = Revisions(self.store, self.health)
         self._proof = LimitProof(self.health)
+        self.acknowledgements = Acknowledgements(
+            self.adapters,
+            self.outbox,
+            self.ledger,
+            self.holdings,
+            self._revisions,
+            self._outbid,
+            self._proof,
+            on_news=self.on_headroom,
+            on_room=self._raise_who_waits,
+            on_take_back=self.withdraw,
+        )
 
     def restore(self, now: datetime) -> None:
         """What devices held when an earlier life ended is true until it is changed."""
         for device, schedule in self.store.schedules.stored().items():
             if device not in self.profiles:
-                self._former.add(device)
+                self.acknowledgements.former.add(device)
                 self.store.schedules.forget(device)
                 continue
             if schedule.device_type is not self.profiles[device].type:
                 continue
             if not self.store.schedules.is_last(schedule):
                 # Whatever came after it was not stored: never an older one over it.
-                self._published[device] = Published.unknown(self.profiles[device], schedule)
+                self.holdings.published[device] = Published.unknown(self.profiles[device], schedule)
                 continue
-            self._published[device] = Published(schedule, [], schedule)
+            self.holdings.published[device] = Published(schedule, [], schedule)
             self._revisions.issued(device, schedule.revision)
             self.outbox.set(device_lane(device), *self.adapters[device].encode_schedule(schedule))
             self.on_told(device, schedule)
 
-    @property
-    def holds_any(self) -> bool:
-        return any(item.latest is not None for item in self._published.values())
-
-    def held(self, device: str) -> Schedule | None:
-        """What was published last for the device."""
-        item = self._published.get(device)
-        return item.latest if item else None
-
-    def held_schedules(self) -> dict[str, Schedule]:
-        """What was published last, by device."""
-        return {
-            device: item.latest
-            for device, item in self._published.items()
-            if item.latest is not None
-        }
-
-    def told_most(self, device: str) -> Steps:
-        """The most that the device may be taking of what it was told and has answered."""
-        item = self._published.get(device)
-        return item.most(self.profiles[device]) if item else NOTHING
-
-    def told_at(self, device: str) -> int:
-        """When it was told something else last; 0: never."""
-        held = self.held(device)
-        return held.issued_at if held else 0
-
-    def staying(self) -> dict[str, Steps]:
-        """What those may take that say that they do not take what they are told."""
-        return {
-            device: item.whatever_is_told(self.profiles[device])
-            for device, item in self._published.items()
-            if item.stays
-        }
-
-    def sent_w(self, now: datetime) -> int:
-        """The sum of what devices are told to take now."""
-        second, total = to_unix_floor(now), 0
-        for device, item in self._published.items():
-            if item.latest is not None:
-                slot = item.latest.slot_at(second)
-                profile = self.profiles[device]
-                total += profile.max_draw_w(slot.mode, slot.power_w) if slot else 0
-        return total
-
     def next_change(self) -> datetime | None:
         """When the next setpoint is due or said again, or what had to wait may be published."""
-        moments = [*self.setpoints.next_moments(), *(due for _, due in self._deferred.values())]
+        deferred = self.holdings.deferred.values()
+        moments = [*self.setpoints.next_moments(), *(item.due for item in deferred)]
         return from_unix(min(moments)) if moments else None
-
-    def next_end(self, now: datetime) -> datetime | None:
-        """When the first of the slots under way ends."""
-        at = to_unix_floor(now)
-        slots = (schedule.slot_at(at) for schedule in self.held_schedules().values())
-        ends = [slot.end for slot in slots if slot is not None]
-        return from_unix(min(ends)) if ends else None
 
     @property
     def waiting_for_headroom(self) -> frozenset[str]:
@@ -183,76 +140,10 @@ class Dispatcher:
     @property
     def increase_due_at(self) -> datetime | None:
         """When what waits for an acknowledgement is raised without it."""
-        if not self._waiting:
-            return None
-        times = [item.overdue_at for item in self._published.values()]
-        known = [when for when in times if when is not None]
-        return from_unix(min(known)) if known else None
+        return self.holdings.overdue_at() if self._waiting else None
 
-    # --- what comes in --------------------------------------------------------------------------
-
-    def revision_problem(self, device: str) -> str | None:
-        """What is wrong with the revision that the device says it holds."""
-        return self._revisions.problem(device)
-
-    def on_ack(self, device: str, ack: Acknowledgement, now: int) -> None:
-        if not self._revisions.acknowledged(device, ack.revision, now):
-            refuses = ack.status is AckStatus.REJECTED and self.held(device) is not None
-            if refuses and self._revisions.take_back(device, now):
-                self.withdraw(device)
-                self.on_headroom()
-            return
-        self._look_for_higher(device, ack.revision, now)
-        if ack.status is AckStatus.ACCEPTED:
-            self._count_followed(device, ack.revision)
-        deferred = self._deferred.get(device)
-        if deferred is not None and deferred[0].revision == ack.revision:
-            # It took the setpoint. The schedule on the broker is still the one before.
-            self._answered_early[device] = ack.revision
-            return
-        item = self._published.get(device)
-        if item is not None and _did_not_take(ack) and item.refuse(ack):
-            self.on_headroom()
-        self._on_answer(device, ack.revision)
-
-    def _on_answer(self, device: str, revision: int) -> None:
-        item = self._published.get(device)
-        if item is None:
-            return
-        if item.answer(revision) and self._waiting:
-            self.on_headroom()
-        if item.holds(revision):
-            self._proof.has(device)
-
-    def _count_followed(self, device: str, revision: int) -> None:
-        """That one, and those before it that were replaced sooner than anybody has to answer."""
-        waiting = self._unanswered.get(device, {})
-        if revision not in waiting:
-            return
-        known = [at for at in waiting if at <= revision]
-        replaced = [waiting[later] - waiting[old] for old, later in pairwise(known)]
-        account = self.ledger.of(device)
-        account.schedules_followed += 1 + sum(1 for age in replaced if age < ANSWERS_WITHIN_S)
-        for old in known:
-            del waiting[old]
-
-    def on_schedule_seen(self, device: str, payload: bytes, now: int, *, retained: bool) -> bool:
-        """A schedule on the broker: ours or an earlier life's (True), or another agent's."""
-        if not payload:
-            return True
-        revision = read_member(payload, "revision")
-        if isinstance(revision, bool) or not isinstance(revision, int):
-            return True
-        if device in self.profiles and self._revisions.on_broker(device, revision):
-            self._look_for_higher(device, revision, now)
-        if retained:
-            return device in self.profiles or device in self._former
-        return self._revisions.is_ours(device, revision)
-
-    def _look_for_higher(self, device: str, revision: int, now: int) -> None:
-        """A device takes no lower revision than it holds: then it is given ours anew."""
-        held = self.held(device)
-        if held is not None and self._outbid.seen(device, revision, held.revision, now):
+    def _raise_who_waits(self) -> None:
+        if self._waiting:
             self.on_headroom()
 
     # --- what goes out --------------------------------------------------------------------------
@@ -273,14 +164,16 @@ class Dispatcher:
         self._retry_at = None
         ready = {}
         for device, item in wanted.items():
-            schedule = without_restart(item.schedule, self.held(device), now)
+            schedule = without_restart(item.schedule, self.holdings.held(device), now)
             ready[device] = self._finished(schedule, now, never_more=limited)
         if headroom is not None:
-            self._look_for_overdue(now)
-            self._proof.stay(name for name, item in self._published.items() if item.stays)
-            known = {name: self._published.setdefault(name, Published()) for name in ready}
+            late = self.acknowledgements.overdue(now)
+            if self._waiting:
+                self._proof.misses(late)
+            self._proof.stay(name for name, item in self.holdings.published.items() if item.stays)
+            known = {name: self.holdings.published.setdefault(name, Published()) for name in ready}
             whole = ready
-            published = {**self._published, **known}
+            published = {**self.holdings.published, **known}
             ready, cut = granted(self.profiles, published, ready, headroom, now, beside)
             waited = self._waiting
             # Whose change can wait anyhow waits for nobody.
@@ -298,7 +191,7 @@ class Dispatcher:
             self._proof.is_not_needed()
         issued = []
         for device, schedule in ready.items():
-            item, held = wanted[device], self.held(device)
+            item, held = wanted[device], self.holdings.held(device)
             # The rest of what was planned, and what makes room for who waits, can not wait.
             makes_room = held is not None and takes_less(self.profiles[device], schedule, held, now)
             anyhow = device in rest_due or (bool(self._waiting) and makes_room)
@@ -320,12 +213,12 @@ class Dispatcher:
     def _is_due(self, item: Wanted, schedule: Schedule, now: int, *, anyhow: bool = False) -> bool:
         """Is it another than the device holds? `anyhow`: also where such a change could wait."""
         leeway = EXACTLY if anyhow else item.leeway
-        return needs_publishing(self.held(schedule.device), schedule, now, leeway)
+        return needs_publishing(self.holdings.held(schedule.device), schedule, now, leeway)
 
     def _waits_to(self, device: str, now: int) -> int | None:
         """When the device may have its next revision, where that is not now."""
-        if device in self._deferred:
-            return self._deferred[device][1]
+        if device in self.holdings.deferred:
+            return self.holdings.deferred[device].due
         last = self._last_revision_at.get(device)
         # One of the future was published before the clock was set back.
         if last is None or not last <= now < last + REVISION_EVERY_S:
@@ -335,7 +228,7 @@ class Dispatcher:
     def _finished(self, schedule: Schedule, now: int, *, never_more: bool) -> Schedule:
         """With its last touches, as the device can take it."""
         device = schedule.device
-        schedule = finished(schedule, now, never_more=never_more, held=self.held(device))
+        schedule = finished(schedule, now, never_more=never_more, held=self.holdings.held(device))
         phases = self.profiles[device].phases
         if phases is not None:
             schedule = with_phases(schedule, phases, self._phase_history(device, now), now)
@@ -343,7 +236,7 @@ class Dispatcher:
 
     def _phase_history(self, device: str, now: int) -> PhaseHistory:
         """What it did by what it holds; of an earlier life its last schedule tells enough."""
-        held = self.held(device)
+        held = self.holdings.held(device)
         known = self._phases.get(device)
         history, since = known or (PhaseHistory(), held.issued_at if held else now)
         history = carried_on(history, held, since, now)
@@ -358,7 +251,9 @@ class Dispatcher:
         beside: Mapping[str, Steps] = NO_LOADS,
     ) -> list[str]:
         """A stricter limit holds: in one step, setpoints first, nobody is waited for."""
-        lower = curtailed(self.profiles, self._published, headroom, unswitchable, now, beside)
+        lower = curtailed(
+            self.profiles, self.holdings.published, headroom, unswitchable, now, beside
+        )
         for device, schedule in lower.items():
             schedule = self._finished(schedule, now, never_more=True)
             self._publish(device, replace(schedule, issued_at=now), now, setpoint_first=True)
@@ -366,30 +261,17 @@ class Dispatcher:
 
     def withdraw(self, device: str) -> None:
         """Take everything back: the device is on its own logic."""
-        if device not in self._published or self._published[device].latest is None:
+        if device not in self.holdings.published or self.holdings.published[device].latest is None:
             return
-        self._published[device].withdraw()
-        self._deferred.pop(device, None)
+        self.holdings.published[device].withdraw()
+        self.holdings.deferred.pop(device, None)
         self._outbid.forget(device)
         self._waiting.discard(device)
         self._proof.has(device)
-        self._answered_early.pop(device, None)
         self._last_revision_at.pop(device, None)
         self.store.schedules.forget(device)
         self.setpoints.withdraw(device)
         self.on_told(device, None)
-
-    def _look_for_overdue(self, now: int) -> None:
-        late = [
-            name
-            for name, item in self._published.items()
-            if item.overdue(
-                now, is_out=name not in self._deferred and self.outbox.is_out(device_lane(name))
-            )
-        ]
-        late = [name for name in late if self.adapters[name].acknowledges]
-        if self._waiting:
-            self._proof.misses(late)
 
     def _publish(
         self,
@@ -405,11 +287,10 @@ class Dispatcher:
         `forms_at`: a person asked so soon after another revision that only the setpoint goes at
         once; the schedule follows then, with the revision that the setpoint already carries.
         """
-        waiting = self._deferred.pop(device, None)
-        self._answered_early.pop(device, None)
+        waiting = self.holdings.deferred.pop(device, None)
         revision = self._revisions.next(device, now)
         if waiting is not None and self._outbid.due_at(device) is None:
-            revision = waiting[0].revision
+            revision = waiting.schedule.revision
         schedule = replace(schedule, revision=revision)
         stored = self.store.schedules.issue(schedule)
         self._revisions.issued(device, revision)
@@ -417,12 +298,12 @@ class Dispatcher:
         if waiting is None:
             self._last_revision_at[device] = now
             self.ledger.of(device).schedules += 1
-        self._unanswered.setdefault(device, {}).setdefault(revision, now)
-        self._published.setdefault(device, Published()).publish(schedule, now)
+        self.acknowledgements.expect(device, revision, now)
+        self.holdings.published.setdefault(device, Published()).publish(schedule, now)
         if setpoint_first or forms_at is not None:
             self._publish_setpoint(device, schedule, now)
         if forms_at is not None and not setpoint_first:
-            self._deferred[device] = schedule, forms_at
+            self.holdings.deferred[device] = Deferred(schedule, forms_at)
         else:
             forms = self.adapters[device].encode_schedule(schedule)
             # A revision ahead of the clock is only known not to be used twice once it is stored.
@@ -438,15 +319,15 @@ class Dispatcher:
         What a device wants to hear again is said again.
         """
         second = to_unix_floor(now)
-        for device, (deferred, due) in list(self._deferred.items()):
-            if second >= due:
-                del self._deferred[device]
+        for device, deferred in list(self.holdings.deferred.items()):
+            if second >= deferred.due:
+                del self.holdings.deferred[device]
                 self._last_revision_at[device] = second
-                forms = self.adapters[device].encode_schedule(deferred)
+                forms = self.adapters[device].encode_schedule(deferred.schedule)
                 self.outbox.set(device_lane(device), *forms)
-                if (revision := self._answered_early.pop(device, None)) is not None:
-                    self._on_answer(device, revision)
-        for device, item in self._published.items():
+                if deferred.is_answered:
+                    self.acknowledgements.holds(device, deferred.schedule.revision)
+        for device, item in self.holdings.published.items():
             schedule, old = item.latest, self.setpoints.current(device)
             if schedule is None:
                 continue
@@ -477,9 +358,3 @@ class Dispatcher:
             # A program runs on when nothing tells it to start any more.
             text = sentence("now {mode}", mode=sentence(setpoint.mode))
             self.events.event("window_ended", profile.id, text)
-
-
-def _did_not_take(ack: Acknowledgement) -> bool:
-    """Does it say that it holds something else than it was told last, or nothing?"""
-    gone = ack.status is AckStatus.ABORTED and ack.revision == 0
-    return gone or ack.status in (AckStatus.REJECTED, AckStatus.REVOKED)

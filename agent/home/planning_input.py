@@ -152,7 +152,7 @@ def with_minimum_times(
     tells by itself that it has begun.
     """
     lasts = min_on_s or min_off_s or device.start_cost
-    on, off = model.on_since, model.off_since
+    on, off = model.switching.on_since, model.switching.off_since
     if not lasts and any(demand.contiguous for demand in device.demands):
         return device
     return replace(

@@ -18,7 +18,9 @@ from agent.energy.schedule import DefaultCommand, DeviceType, Goal, OfflineRule
 from agent.energy.sentences import sentence
 from agent.energy.situation import ZERO, Flexible
 from agent.home.kinds.kind import DeviceKind
-from agent.home.model.device_model import FULL_PERCENT, FULL_WHEN_IDLE_FOR, DeviceModel
+from agent.home.model.device_model import DeviceModel
+from agent.home.model.operation import FULL_WHEN_IDLE_FOR
+from agent.home.model.soc import FULL_PERCENT
 from agent.home.model.traits import Traits
 from agent.home.planning_input import (
     SATISFIED_TOLERANCE_KWH,
@@ -299,25 +301,25 @@ def _topping_up(
 ) -> Override | None:
     """At a target of 100 the charge ends when the car takes no more, not at the first 100."""
     soc = model.soc_percent(now)
-    if target < HUNDRED or soc is None or soc < FULL_PERCENT or model.is_full_at_100(now):
+    if target < HUNDRED or soc is None or soc < FULL_PERCENT or model.operation.takes_no_more(now):
         return None
-    if not model.meter.commanded_w(now):
+    if not model.meter.drawn.commanded_w(now):
         return None
     until = now + TOPPING_UP
-    if model.idle_since is not None:
-        until = model.idle_since + FULL_WHEN_IDLE_FOR
+    if model.switching.idle_since is not None:
+        until = model.switching.idle_since + FULL_WHEN_IDLE_FOR
     return Override("boost", whole_second(until), "topping_up", section.max_power_w)
 
 
 def _not_worth_a_start(model: DeviceModel, missing: Decimal, power_w: int, now: datetime) -> bool:
     """A rest that metering has left when its run was over: no relay clicks for it."""
     rest_kwh = power_w * WORTH_A_START_S / 3_600_000
-    running = model.meter.commanded_w(now) > 0
+    running = model.meter.drawn.commanded_w(now) > 0
     return not running and float(missing) < rest_kwh < model.session_kwh
 
 
 def _block_has_begun(model: DeviceModel, now: datetime) -> bool:
-    return model.on_since is not None and model.meter.commanded_w(now) > 0
+    return model.switching.on_since is not None and model.meter.drawn.commanded_w(now) > 0
 
 
 def _deadline(

@@ -85,12 +85,12 @@ class ProgramKind(DeviceKind[ProgramAppliance]):
         if model.session.started_at is None and _began_by_itself(model, wish):
             # Started at the machine, and it runs once what was loaded: nothing starts it again.
             model.begin_run(now)
-            model.confirm_run()
+            model.session.confirm_run()
         started = model.session.started_at
         if started is not None:
-            model.expect(_spans(section, started), now)
+            model.operation.expect(_spans(section, started), now)
             if _runs(section, model, started):
-                model.confirm_run()
+                model.session.confirm_run()
         model.advance(now)
         model.pop_unassigned()
         if started is not None and (now >= started + section.duration or _ended_early(model)):
@@ -178,7 +178,11 @@ def _runs(section: ProgramAppliance, model: DeviceModel, started: datetime) -> b
 
 def _takes_more_than_standby(section: ProgramAppliance, model: DeviceModel, now: datetime) -> bool:
     told = model.readings.get("power_w")
-    return told is not None and model.meter.reports(now) and float(told.value) > _standby_w(section)
+    return (
+        told is not None
+        and model.meter.drawn.reports(now)
+        and float(told.value) > _standby_w(section)
+    )
 
 
 def _standby_w(section: ProgramAppliance) -> float:

@@ -221,7 +221,7 @@ def _less_boost(missing: Decimal, boosted: Decimal) -> tuple[Decimal, Decimal]:
 
 
 def _is_running(model: DeviceModel, now: datetime) -> bool:
-    return model.on_since is not None and model.meter.commanded_w(now) > 0
+    return model.switching.on_since is not None and model.meter.drawn.commanded_w(now) > 0
 
 
 def _taken_kwh(model: DeviceModel, start: datetime, index: int) -> Decimal:

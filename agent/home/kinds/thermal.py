@@ -212,7 +212,7 @@ class ThermalKind(DeviceKind[T]):
             around,
             model.readings.get("temperature_c"),
             assumed_c=(piece.min_c + piece.max_c) / 2,
-            metered=model.meter.reports(now),
+            metered=model.meter.drawn.reports(now),
         )
         state.thermostat.advance(now, state.store, around, piece.min_c)
         model.doubts.note("temperature_c", doubt, now)
@@ -260,7 +260,7 @@ class ThermalKind(DeviceKind[T]):
         if full and wish.mode.name == "boost" and wish.mode.open_ended:
             override = None
         pieces, ready_by = self._with_once(section, wish, pieces, now)
-        on, off = model.on_since, model.off_since
+        on, off = model.switching.on_since, model.switching.off_since
         switched = bool(section.min_on_s or section.min_off_s or section.start_cost)
         min_off_s = section.min_off_s
         if override is not None and override.mode == "pause":

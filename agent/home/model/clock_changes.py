@@ -39,7 +39,7 @@ class ClockJump:
 
 def move_with_clock(model: DeviceModel, jump: ClockJump) -> None:
     """Everything that the device has been seen to do; a boost is given anew, an hour ahead."""
-    _moved(model, jump.moved)
+    _moved(model, jump.moved, set())
     model.boost_until = None
     for retries in (model.following.retries, model.following.refusals):
         if retries.retry_at is not None:
@@ -75,28 +75,41 @@ def moved_wish(wish: Wish, jump: ClockJump, zone: ZoneInfo) -> Wish:
     )
 
 
-def _moved(value: object, move: Callable[[datetime], datetime]) -> object:
-    """The value itself where nothing in it moves; what can be changed is changed in place."""
+def _moved(value: object, move: Callable[[datetime], datetime], seen: set[int]) -> object:
+    """The value itself where nothing in it moves; what can be changed is changed in place.
+
+    `seen` are the parts that have moved (their ids): what two of them share moves once.
+    """
     if isinstance(value, datetime):
         return move(value)
     if isinstance(value, KEPT):
         return value
     if isinstance(value, tuple):
-        items = tuple(_moved(item, move) for item in value)
+        items = tuple(_moved(item, move, seen) for item in value)
         same = all(new is old for new, old in zip(items, value, strict=True))
         return value if same else items
+    if id(value) in seen:
+        return value
+    if _can_change(value):
+        seen.add(id(value))
     if isinstance(value, list):
-        value[:] = [_moved(item, move) for item in value]
+        value[:] = [_moved(item, move, seen) for item in value]
     elif isinstance(value, dict):
-        value.update({key: _moved(item, move) for key, item in value.items()})
+        value.update({key: _moved(item, move, seen) for key, item in value.items()})
     elif is_dataclass(value) and not isinstance(value, type):
-        return _moved_parts(value, move)
+        return _moved_parts(value, move, seen)
     return value
 
 
-def _moved_parts(value: Any, move: Callable[[datetime], datetime]) -> object:
+def _can_change(value: object) -> bool:
+    """What cannot is made anew wherever it stands."""
+    parameters = getattr(value, "__dataclass_params__", None)
+    return isinstance(value, list | dict) or (parameters is not None and not parameters.frozen)
+
+
+def _moved_parts(value: Any, move: Callable[[datetime], datetime], seen: set[int]) -> object:
     parts = {item.name: getattr(value, item.name) for item in fields(value)}
-    moved = {name: _moved(part, move) for name, part in parts.items()}
+    moved = {name: _moved(part, move, seen) for name, part in parts.items()}
     changed = {name: new for name, new in moved.items() if new is not parts[name]}
     if changed and value.__dataclass_params__.frozen:
         return replace(value, **changed)

@@ -8,14 +8,12 @@ what was asked; a value that cannot be is not believed. Pure: all calls are give
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import pairwise
 
 from agent.energy.sentences import sentence
-from agent.home.model.commanded import Commanded, CommandedSpan
+from agent.home.model.commanded import CommandedSpan
 from agent.home.model.counter_watch import NOTHING_SHARE, SLACK_SHARE, CounterWatch, Verdict
+from agent.home.model.drawn_power import REPORTS_WITHIN, DrawnPower, hours_between
 
-# Values that stop coming for so long are no longer counted on.
-REPORTS_WITHIN = timedelta(minutes=15)
 # The first value of a session may come a minute or two before what was counted up to it.
 FIRST_SLACK_KWH = 0.5
 # Of a session whose beginning nobody saw, more than this is not the counter of one session.
@@ -48,12 +46,11 @@ class EnergyMeter:
     """`total_kwh` grows for ever, `session_kwh` since the session began.
 
     `between_sessions`: nothing is plugged in; `before_session` is where the counter of a session
-    stood then, for not every charger sets it to 0. `takes_nothing`: it said so and has said nothing
-    else since, so its silence is no sign that it does what it was told. `since_counter_kwh` was
-    counted since the counter that counts stood as it does here. `counts_since`: nothing before it
-    is in the count; None where an earlier life has counted. `is_resumed`: that life stored its
-    count, and nothing has been counted since. `intervals` are what was counted since they were last
-    taken away, for the ledger.
+    stood then, for not every charger sets it to 0. `since_counter_kwh` was counted since the
+    counter that counts stood as it does here. `counts_since`: nothing before it is in the count;
+    None where an earlier life has counted. `is_resumed`: that life stored its count, and nothing
+    has been counted since. `intervals` are what was counted since they were last taken away, for
+    the ledger.
     """
 
     max_power_w: float
@@ -63,14 +60,12 @@ class EnergyMeter:
     integrated_to: datetime | None = None
     counts_since: datetime | None = None
     is_resumed: bool = False
-    power: tuple[float, datetime] | None = None
     counters: dict[str, Counter] = field(default_factory=dict)
     intervals: list[MeteredInterval] = field(default_factory=list)
     between_sessions: bool = False
     before_session: Counter | None = None
-    takes_nothing: bool = False
     since_counter_kwh: float = 0.0
-    commanded: Commanded = field(default_factory=Commanded)
+    drawn: DrawnPower = field(init=False)
     _watches: dict[str, CounterWatch] = field(default_factory=dict)
     _frozen: dict[str, float] = field(default_factory=dict)
     _leaps: dict[str, list[datetime]] = field(default_factory=dict)
@@ -79,6 +74,9 @@ class EnergyMeter:
     _total_beside: float = 0.0
     _possible_kwh: float = 0.0
 
+    def __post_init__(self) -> None:
+        self.drawn = DrawnPower(self.max_power_w)
+
     # --- what is told to the device, and what it tells ------------------------------------------
 
     def command(
@@ -86,7 +84,7 @@ class EnergyMeter:
     ) -> None:
         """From `now` on the device is taken to do this where it does not tell its power."""
         self.integrate_to(now)
-        self.commanded.tell(spans, now, free_outside=free_outside)
+        self.drawn.commanded.tell(spans, now, free_outside=free_outside)
 
     def catch_up(
         self, spans: Sequence[CommandedSpan], now: datetime, *, free_outside: bool
@@ -94,7 +92,7 @@ class EnergyMeter:
         """Count what came since an earlier life stored its count, by what was told then."""
         position = self.integrated_to
         if position is not None and position < now:
-            self.commanded.tell(spans, position, free_outside=free_outside)
+            self.drawn.commanded.tell(spans, position, free_outside=free_outside)
             self.integrate_to(now)
 
     def report_power(self, power_w: float, at: datetime, now: datetime) -> None:
@@ -104,25 +102,25 @@ class EnergyMeter:
         knows for how long it was so.
         """
         at = min(at, now)
-        if self.power is not None and at < self.power[1]:
+        if self.drawn.told is not None and at < self.drawn.told[1]:
             return
         if now - at > REPORTS_WITHIN:
             self.integrate_to(now)
-            self.power = power_w, at
+            self.drawn.told = power_w, at
             return
         self.integrate_to(at)
         counted_to = self.integrated_to
         if counted_to is not None and at < counted_to:
-            wrong = self._power_at(at)
-            self._add((power_w - wrong) * _hours(at, counted_to) / 1000, at, counted_to)
+            wrong = self.drawn.power_w(at)
+            self._add((power_w - wrong) * hours_between(at, counted_to) / 1000, at, counted_to)
         elif counted_to is None:
             self.integrated_to = at
-        self.power = power_w, at
+        self.drawn.told = power_w, at
 
     def forget_power(self, now: datetime) -> None:
         """What it told last holds no more, and nothing believable came instead."""
         self.integrate_to(now)
-        self.power = None
+        self.drawn.told = None
 
     def report_counter(self, kind: str, kwh: float, at: datetime, now: datetime) -> str | None:
         """Take a counter's value in; what is wrong with it, or None where it is believed."""
@@ -226,21 +224,17 @@ class EnergyMeter:
         if now <= start:
             return
         self.is_resumed = False
-        for begin, end in self._pieces(start, now):
-            hours = _hours(begin, end)
-            self._add(self._power_at(begin) * hours / 1000, begin, end)
-            self._possible_kwh += self._most_w(begin) * hours / 1000
+        for begin, end in self.drawn.pieces(start, now):
+            hours = hours_between(begin, end)
+            self._add(self.drawn.power_w(begin) * hours / 1000, begin, end)
+            self._possible_kwh += self.drawn.most_w(begin) * hours / 1000
             for watch in self._watches.values():
-                watch.may_kwh += self._may_w(begin) * hours / 1000
-                if self.commanded_w(begin) > 0:
-                    watch.asked_kwh += self.commanded_w(begin) * hours / 1000
-                    if self.reports(begin):
-                        watch.by_power_kwh += self._power_at(begin) * hours / 1000
+                watch.may_kwh += self.drawn.may_w(begin) * hours / 1000
+                if self.drawn.commanded_w(begin) > 0:
+                    watch.asked_kwh += self.drawn.commanded_w(begin) * hours / 1000
+                    if self.drawn.reports(begin):
+                        watch.by_power_kwh += self.drawn.power_w(begin) * hours / 1000
         self.integrated_to = now
-
-    def reports(self, now: datetime) -> bool:
-        """Does it tell what it takes, and did so lately?"""
-        return self.power is not None and now - self.power[1] <= REPORTS_WITHIN
 
     def counter_moved_at(self, now: datetime) -> datetime | None:
         """When the counter that counts last grew; None where none was told lately."""
@@ -252,33 +246,9 @@ class EnergyMeter:
         watch = self._counting_watch(now)
         return watch is not None and watch.stands(watch.asked_kwh, now)
 
-    def commanded_w(self, when: datetime) -> float:
-        return self.commanded.power_w(when)
-
-    def power_w(self, now: datetime) -> float:
-        """What it is taken to draw now."""
-        return self._power_at(now)
-
     def pop_intervals(self) -> list[MeteredInterval]:
         intervals, self.intervals = self.intervals, []
         return intervals
-
-    def _power_at(self, when: datetime) -> float:
-        commanded = min(self.commanded_w(when), self.max_power_w)
-        if self.power is None or when < self.power[1] or when - self.power[1] > REPORTS_WITHIN:
-            return 0.0 if self.takes_nothing else commanded
-        told, told_at = self.power
-        free = self.commanded.free_outside and commanded <= 0
-        overruled = self.commanded.overrules(told_at, when)
-        return _at_most(told, commanded) if overruled and not free else told
-
-    def _pieces(self, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
-        """`[start, end)` cut where the power that counts may change."""
-        edges = {start, end, *self.commanded.instants()}
-        if self.power is not None:
-            edges |= {self.power[1], self.power[1] + REPORTS_WITHIN + timedelta(microseconds=1)}
-        inside = sorted(edge for edge in edges if start <= edge <= end)
-        return list(pairwise(inside))
 
     def _add(self, kwh: float, start: datetime, end: datetime) -> None:
         if not kwh:
@@ -319,18 +289,6 @@ class EnergyMeter:
         self.counters[kind] = Counter(kwh, at)
         self.since_counter_kwh = self._counted_after(at)
 
-    def _most_w(self, when: datetime) -> float:
-        """The most it may take then: on its own logic all that it can."""
-        commanded = min(self.commanded_w(when), self.max_power_w)
-        if self.commanded.free_outside and commanded <= 0:
-            return self.max_power_w
-        return max(commanded, self._power_at(when))
-
-    def _may_w(self, when: datetime) -> float:
-        """What may go through a counter then: all it can where the device may run at all."""
-        may_run = self.commanded_w(when) > 0 or self._most_w(when) >= self.max_power_w
-        return self.max_power_w if may_run else max(0.0, self._power_at(when))
-
     def _watch(self, kind: str, last: Counter) -> CounterWatch:
         if kind not in self._watches:
             self._watches[kind] = CounterWatch.begin(last.kwh, last.at)
@@ -353,7 +311,7 @@ class EnergyMeter:
         if total - self._total_beside > NOTHING_SHARE * (kwh - beside.kwh):
             return False
         watch = self._watch(TOTAL, self.counters[TOTAL])
-        most = self.max_power_w * _hours(beside.at, at) / 1000
+        most = self.max_power_w * hours_between(beside.at, at) / 1000
         possible = kwh - beside.kwh <= SLACK_SHARE * most + FIRST_SLACK_KWH
         if not (possible and watch.stands(kwh - beside.kwh, at)):
             return False
@@ -378,8 +336,7 @@ class EnergyMeter:
         start, end = max(at, self.counts_since or at), self.integrated_to
         if end is None or end <= start:
             return 0.0
-        pieces = self._pieces(start, end)
-        return sum(self._power_at(begin) * _hours(begin, until) / 1000 for begin, until in pieces)
+        return self.drawn.energy_kwh(start, end)
 
 
 def _too_much_text(kind: str, kwh: float, *, in_wh: bool = False) -> str:
@@ -401,14 +358,3 @@ def _frozen_text(kind: str, kwh: float) -> str:
         kind=kind,
         told=f"{kwh:g}",
     )
-
-
-def _at_most(told_w: float, commanded_w: float) -> float:
-    """Never more than was asked, in the direction that was asked."""
-    if commanded_w < 0:
-        return min(0.0, max(told_w, commanded_w))
-    return max(0.0, min(told_w, commanded_w))
-
-
-def _hours(start: datetime, end: datetime) -> float:
-    return (end - start).total_seconds() / 3600

@@ -18,26 +18,26 @@ KILOWATTS = 0.7 / 1000, 1.1 / 1000
 def problems_of(model: "DeviceModel", now: datetime) -> list[str]:
     """In sentences; empty where all is well."""
     out: list[str] = []
-    if error := model.value("error", now):
+    if error := model.readings.value("error", now):
         out.append(sentence("says {error}", error=error))
     out += [
         sentence("{kind} cannot be read: {why}", kind=kind, why=why)
-        for kind, why in sorted(model.unreadable.items())
+        for kind, why in sorted(model.readings.unreadable.items())
     ]
     out += [
         sentence("what it says on {topic} cannot be read; the log says more", topic=topic)
-        for topic in sorted(model.unreadable_topics)
+        for topic in sorted(model.readings.unreadable_topics)
     ]
     out += model.doubts.texts()
-    if model.clock.lag:
-        behind = round(model.clock.lag.total_seconds() / 60)
+    if model.readings.clock.lag:
+        behind = round(model.readings.clock.lag.total_seconds() / 60)
         out.append(
             sentence(
                 "its clock is {behind} min behind; what it tells counts as it comes", behind=behind
             )
         )
-    if model.clock.lead:
-        ahead = round(model.clock.lead.total_seconds() / 60)
+    if model.readings.clock.lead:
+        ahead = round(model.readings.clock.lead.total_seconds() / 60)
         out.append(
             sentence(
                 "its clock is {ahead} min ahead of the gateway's; what it tells counts as it "
@@ -45,9 +45,9 @@ def problems_of(model: "DeviceModel", now: datetime) -> list[str]:
                 ahead=ahead,
             )
         )
-    elif model.own_switching.is_odd(now):
+    elif model.switching.own.is_odd(now):
         out.append(sentence("switches at other times than it is told: is its clock right?"))
-    if (dated := model.clock.dated_long_ago) is not None:
+    if (dated := model.readings.clock.dated_long_ago) is not None:
         at = format_instant(dated)
         out.append(sentence("dates what it tells {at}: is its clock set?", at=at))
     if model.plug.flickers(now):
@@ -63,14 +63,14 @@ def problems_of(model: "DeviceModel", now: datetime) -> list[str]:
         out.append(str(model.following.deviation))
     if (slip := _unit_slip(model, now)) is not None:
         out.append(slip)
-    if model.counts_as_told(now):
+    if model.operation.counts_as_told(now):
         out.append(sentence("tells its power no more; it counts as doing what it was told"))
     return out
 
 
 def _unit_slip(model: "DeviceModel", now: datetime) -> str | None:
     """A power that would be right in another unit. It is asked about, not guessed."""
-    asked_w, power = model.meter.commanded_w(now), model.meter.power
+    asked_w, power = model.meter.drawn.commanded_w(now), model.meter.drawn.told
     if power is None or asked_w <= 0:
         return None
     takes_nothing = model.following.deviation is Deviation.TAKES_NOTHING

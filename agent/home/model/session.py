@@ -1,9 +1,12 @@
 """A stay of a car or a run of a program. Pure."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from agent.energy.readings import Acknowledgement, AckStatus
 from agent.home.model.soc import SocEstimate
+
+OPT_OUT_LASTS = timedelta(hours=24)
 
 
 @dataclass(slots=True)
@@ -23,6 +26,40 @@ class Session:
     deviated_at: datetime | None = None
     confirmed: bool = False
 
+    def opted_out(self, now: datetime) -> bool:
+        """A person at the device has overridden it; for 24 hours at most."""
+        since = self.opted_out_at
+        return since is not None and now - since < OPT_OUT_LASTS
+
+    def is_ended_by(self, ack: Acknowledgement) -> bool:
+        """Does it say that the run under way is over?"""
+        over = ack.status in (AckStatus.SUCCEEDED, AckStatus.ABORTED) and not _opts_out(ack)
+        return over and self.started_at is not None
+
+    def answer(self, ack: Acknowledgement, now: datetime) -> bool:
+        """Take an acknowledgement in that ends no run. True where it is news."""
+        if _opts_out(ack):
+            is_news = self.opted_out_at is None
+            self.opted_out_at = self.opted_out_at or now
+            return is_news
+        if ack.status is AckStatus.ACCEPTED and self.opted_out_at is not None:
+            self.opted_out_at = None
+            return True
+        if ack.status is AckStatus.STARTED and not self.confirmed:
+            self.started_at = self.started_at or now
+            self.confirmed = True
+            return True
+        return False
+
+    def confirm_run(self) -> None:
+        """It says that it runs, as it was told to."""
+        self.confirmed = self.confirmed or self.started_at is not None
+
+    def end_run(self, now: datetime) -> None:
+        """Nothing more is expected of it."""
+        self.started_at, self.confirmed = None, False
+        self.satisfied_at = now
+
 
 @dataclass(frozen=True, slots=True)
 class Stay:
@@ -31,3 +68,7 @@ class Stay:
     session: Session
     soc: SocEstimate
     taken_kwh: float
+
+
+def _opts_out(ack: Acknowledgement) -> bool:
+    return ack.status is AckStatus.ABORTED and ack.diagnostic == "user_opt_out"

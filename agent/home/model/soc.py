@@ -11,6 +11,8 @@ next stays: it is believed again when it moves.
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+# As good as full: what it takes from here on may be nothing.
+FULL_PERCENT = 99.0
 STANDS_FOR = timedelta(minutes=10)
 FASTER_THAN_POWER = 2.0
 ROUNDING_PERCENT = 1.5

@@ -70,8 +70,8 @@ def to_text(model: DeviceModel) -> str:
         "counters": {kind: [round(c.kwh, 6), _text(c.at)] for kind, c in meter.counters.items()},
         "soc": soc and [round(soc.percent, 1), _text(soc.at), round(model.soc.anchor_total_kwh, 2)],
         "soc_stuck_at": model.soc.stuck_at,
-        "on_since": _text(model.on_since),
-        "off_since": _text(model.off_since),
+        "on_since": _text(model.switching.on_since),
+        "off_since": _text(model.switching.off_since),
         "thermal": None if model.thermal is None else _thermal_record(model.thermal),
     }
     return json.dumps(
@@ -157,8 +157,7 @@ def restore(model: DeviceModel, text: str) -> None:
     model.soc.anchor, model.soc.anchor_total_kwh = anchor, anchor_total
     model.soc.stuck_at = stuck_at
     model.following.learned_power_w = learned
-    model.on_since, model.off_since = times["on_since"], times["off_since"]
-    model.was_seen_to_end = model.off_since is not None
+    model.switching.restore(times["on_since"], times["off_since"])
 
 
 def _thermal_record(state: ThermalState) -> dict[str, Any]:

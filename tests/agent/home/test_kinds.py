@@ -18,6 +18,7 @@ from agent.home.planning_input import PlanningContext, PlanningInput, with_assum
 from agent.home.windows import SiteLocation
 from agent.home.wishes import ModeWish, Wish, WishValues
 from agent.planning import make_plan
+from tests.fakes.device_models import schedule
 
 LONDON = SiteLocation(ZoneInfo("Europe/London"), 51.5, -0.1)
 EVENING = datetime(2026, 1, 16, 18, tzinfo=UTC)
@@ -199,8 +200,6 @@ def test_at_a_target_of_100_it_goes_on_while_the_car_still_takes_power() -> None
 
 
 def _charging(start: datetime) -> Any:
-    from tests.agent.home.model.test_device_model import schedule
-
     shift = int((start - datetime(2026, 1, 16, 20, tzinfo=UTC)).total_seconds() // 60)
     return schedule((shift, shift + 600, 7200))
 

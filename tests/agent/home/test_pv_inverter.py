@@ -220,7 +220,7 @@ def test_what_it_gives_is_neither_a_load_nor_booked() -> None:
         model.report(Reading("power_w", 480.0, now), now)
         model.report(Reading("energy_total_kwh", 1000.0 + minute, now), now)
         model.advance(now)
-    assert (model.meter.power_w(now), model.pop_booked()) == (0.0, [])
+    assert (model.meter.drawn.power_w(now), model.pop_booked()) == (0.0, [])
 
 
 @pytest.mark.parametrize(("gives_w", "held_down"), [(100, False), (449, False), (470, True)])

@@ -40,8 +40,21 @@ def test_a_charge_goes_on_as_if_the_clock_had_always_been_right(by: timedelta) -
     say(model, end, 11.0, 0, in_car=False)
     assert model.session_kwh == 0
     assert not model.plugged(end)
-    taken = sum(span.energy_kwh for span in model.pop_booked())
+    spans = model.pop_booked()
+    assert spans == model.pop_unassigned()
+    taken = sum(span.energy_kwh for span in spans)
     assert taken == pytest.approx(11.0, abs=0.2)
+
+
+@pytest.mark.parametrize("by", [timedelta(minutes=20), timedelta(minutes=-20)], ids=str)
+def test_a_stay_that_a_loose_plug_broke_off_moves_once(by: timedelta) -> None:
+    model = DeviceModel("ev", TRAITS)
+    for minute in range(61):
+        in_car = minute != 30
+        say(model, START + timedelta(minutes=minute), 0.0, 0, in_car=in_car)
+    assert model.session.since == START
+    move_with_clock(model, ClockJump(START, START + timedelta(minutes=60), by))
+    assert model.session.since == START + by
 
 
 @pytest.mark.parametrize("by", [DAY, -DAY], ids=str)
@@ -110,9 +123,9 @@ def test_what_an_earlier_life_has_stored_stays_where_it_was() -> None:
     """A gateway without a clock of its own begins in 1970."""
     model = DeviceModel("ev", TRAITS)
     stored = Reading("soc_percent", 40.0, START - HOUR)
-    model.readings["soc_percent"] = stored
+    model.readings.by_kind["soc_percent"] = stored
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     say(model, epoch + timedelta(minutes=3), 0.0, 0)
     move_with_clock(model, ClockJump(epoch, epoch + timedelta(minutes=3), START - epoch))
-    assert model.readings["soc_percent"] == stored
-    assert model.readings["plugged"].at == START + timedelta(minutes=3)
+    assert model.readings.by_kind["soc_percent"] == stored
+    assert model.readings.by_kind["plugged"].at == START + timedelta(minutes=3)

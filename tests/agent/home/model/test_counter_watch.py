@@ -38,7 +38,7 @@ class Charger:
     ) -> None:
         end = self.now + timedelta(minutes=minutes)
         while self.now < end:
-            taken_w = self.meter.commanded_w(self.now) if obeys else 0.0
+            taken_w = self.meter.drawn.commanded_w(self.now) if obeys else 0.0
             self.now += EVERY
             self.taken_kwh += taken_w * EVERY.total_seconds() / 3_600_000
             if power:

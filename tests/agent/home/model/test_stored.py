@@ -36,7 +36,7 @@ def models(draw: st.DrawFn) -> DeviceModel:
             lambda found: {stored.progress_key(*key): kwh for key, kwh in found.items()}
         )
     )
-    model.on_since, model.off_since = draw(MAYBE), draw(MAYBE)
+    model.switching.restore(draw(MAYBE), draw(MAYBE))
     model.schedules.block_since, model.schedules.block_ended = draw(BLOCK), draw(BLOCK)
     model.following.learned_power_w = draw(st.none() | st.integers(1, 7400).map(float))
     meter = model.meter
@@ -60,7 +60,7 @@ def test_what_was_stored_comes_back(model: DeviceModel) -> None:
     stored.restore(again, stored.to_text(model))
     assert again.session == model.session
     assert again.progress == model.progress
-    assert (again.on_since, again.off_since) == (model.on_since, model.off_since)
+    assert again.switching == model.switching
     assert (again.schedules.block_since, again.schedules.block_ended) == (
         model.schedules.block_since,
         model.schedules.block_ended,

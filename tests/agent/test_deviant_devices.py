@@ -81,7 +81,10 @@ RELAY = {
     "power_w": 2000,
     "needs": [{"hours": 3, "window": {"start": "22:00", "end": "06:00"}}],
 }
-HEAT_PUMP = next(device for device in DEVICES if device["id"] == "heat_pump")
+HEAT_PUMP = {
+    **next(device for device in DEVICES if device["id"] == "heat_pump"),
+    "needs": [{"hours": 3, "window": {"start": "22:00", "end": "06:00"}}],
+}
 IDLE = Command("idle", 0)
 
 

@@ -104,7 +104,7 @@ def pattern_of(plan: Plan, scale: int) -> tuple[bool, ...]:
 common = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 
 
-@settings(common, max_examples=2500)
+@settings(common, max_examples=1200)
 @given(tinies())
 def test_no_pattern_is_better(tiny: Tiny) -> None:
     plan = make_plan(situation_of(tiny, 1))
@@ -115,7 +115,7 @@ def test_no_pattern_is_better(tiny: Tiny) -> None:
     assert abs(plan.objective - _decimal(mine[5]) / 1000) < Decimal("1e-8")
 
 
-@settings(common, max_examples=1500)
+@settings(common, max_examples=700)
 @given(tinies())
 def test_nor_where_each_step_is_long_and_the_search_has_to_find_the_instants(tiny: Tiny) -> None:
     """Steps of 997 s: no pattern of steps is better, and seconds between them only help."""
@@ -156,7 +156,7 @@ def fine(draw: st.DrawFn) -> Tiny:
     )
 
 
-@settings(common, max_examples=400)
+@settings(common, max_examples=200)
 @given(fine())
 def test_nor_where_edges_hang_between_prices(tiny: Tiny) -> None:
     """The search as over whole days: named instants, chains of minimum times, a free chain."""
@@ -172,7 +172,7 @@ def test_nor_where_edges_hang_between_prices(tiny: Tiny) -> None:
     assert mine == best(tiny, 11)
 
 
-@settings(common, max_examples=500)
+@settings(common, max_examples=200)
 @given(tinies())
 def test_a_saved_situation_gives_the_same_plan(tiny: Tiny) -> None:
     situation = situation_of(tiny, 60)

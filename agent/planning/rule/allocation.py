@@ -3,19 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.engine import Deadline
 from agent.planning.problem import Problem
 from agent.planning.segments import Segment, clipped
 
 # What is left in haste takes the rest of the time.
 CAREFUL_SHARE = 0.3
+# Cells times demands: in so few, as a home has, a place for each is found in a hundredth of a
+# second, so that nobody goes without for want of time.
+SOON_FOUND = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How long whoever places something that is to be served may look for a good place.
 
-    In haste it takes the first place that the limit leaves; when time is over, none.
+    In haste it takes the first place that the limit leaves; when time is over, none, where there
+    are more demands than a home has.
     """
 
     careful: Deadline
@@ -40,7 +45,8 @@ class Allocation:
     """`drawn[k]` is the mean power of the devices so far in cell k, `peak[k]` their highest."""
 
     def __init__(self, problem: Problem, pace: Pace) -> None:
-        self.problem, self.pace = problem, pace
+        self.problem = problem
+        self.pace = Pace(pace.careful, Deadline.never()) if _is_small(problem) else pace
         self.cells = problem.grid.cells
         self.drawn = [0] * len(self.cells)
         self.peak = [0] * len(self.cells)
@@ -81,3 +87,11 @@ class Allocation:
 
     def give_back(self, segments: Sequence[Segment]) -> None:
         self.take([one._replace(power=-one.power) for one in segments])
+
+
+def _is_small(problem: Problem) -> bool:
+    demands = sum(
+        max(1, len(model.demands)) if isinstance(model, ScaledDevice) else 1
+        for model in problem.models
+    )
+    return len(problem.grid.cells) * demands <= SOON_FOUND

@@ -3,8 +3,8 @@
 Demands and programs are tried in a few orders: by priority, by deadline, by what little time is
 left; where something is missed, in haste too. Every plan is made of the model's own cells and put
 to the judge; a device whose part of it breaks a rule is left idle, so that there is always a plan.
-Where time runs short, what is left is put into the first place that there is, and after that
-nowhere; but a house is kept warm for the next days.
+Where time runs short, what is left is put into the first place that there is. After that, in what
+is larger than a home, nowhere; but a house is kept warm for the next days.
 """
 
 from collections.abc import Callable
@@ -104,7 +104,7 @@ TRIES: tuple[tuple[Rank, Callable[[Deadline], Pace]], ...] = (
 def _in_order(
     problem: Problem, rank: Rank, pace: Callable[[Deadline], Pace], deadline: Deadline
 ) -> Schedule:
-    """What there is no time for is idle, heat later than soon too."""
+    """What there is no time for is idle, heat later than soon too; in a home there is time."""
     house = Allocation(problem, pace(deadline.share(SERVED_SHARE)))
     schedule: dict[str, tuple[Segment, ...]] = {}
     reserved = {model.id: idle_segments(problem, model) for model in problem.models}
@@ -112,7 +112,7 @@ def _in_order(
         house.take(own)
 
     def place(model: Model) -> None:
-        late = deadline.over()
+        late = house.pace.over() and deadline.over()
         if late and not isinstance(model, ScaledThermal):
             schedule[model.id] = reserved[model.id]
             return

@@ -78,13 +78,31 @@ def test_heat_comes_before_the_limit_is_taken_by_the_house() -> None:
     assert found.devices["pump"].comfort_c_h < 0.01
 
 
-def test_a_house_is_kept_warm_though_there_is_no_time_to_plan() -> None:
+def test_a_home_is_planned_though_there_is_no_time() -> None:
     problem = problem_of(house([0.3] * HOURS, pump(), car("ev", 8, 6)))
     proposal = RuleEngine().plan(problem, Deadline.passed(), None)
     assert proposal is not None
     found = judge(problem, proposal.schedule)
     assert not found.faults
+    assert not any(found.aims[:4])
     assert found.devices["pump"].comfort_c_h < 0.01
+
+
+def test_of_years_a_house_is_kept_warm_for_days_though_there_is_no_time() -> None:
+    days = 200
+    held = replace(
+        pump(),
+        comfort=(ComfortSpan(NOW, NOW + days * 24 * HOUR, Decimal(19), Decimal(23)),),
+        outdoor=(TemperatureSpan(NOW, NOW + days * 24 * HOUR, Decimal(3)),),
+    )
+    cars = [car(f"ev{k}", 8, 6) for k in range(3)]
+    problem = problem_of(house([0.3] * 24 * days, held, *cars))
+    proposal = RuleEngine().plan(problem, Deadline.passed(), None)
+    assert proposal is not None
+    assert not judge(problem, proposal.schedule).faults
+    # As warm as it must be until then; after that nobody has looked.
+    last = max(one.end for one in proposal.schedule["pump"])
+    assert 9 * 24 * HOUR < last < 12 * 24 * HOUR
 
 
 def test_the_car_that_leaves_first_is_charged_first_where_both_fit() -> None:

@@ -1,11 +1,13 @@
 """Heat by rule: as late as comfort lets it, so early as the limit makes it.
 
 Backwards over the cells: how warm the store must be for the powers that are left to hold comfort
-from then on. Forwards: just so much power that this holds, minimum times kept; where a plan is to
-be kept, its powers too as long as they make nothing too hot.
+from then on, and how warm it may be for comfort to hold without any. Forwards: just so much power
+that this holds, minimum times kept; where a plan is to be kept, its powers too as long as they make
+nothing too hot, then or later.
 """
 
 from collections.abc import Mapping
+from math import inf
 from types import MappingProxyType
 
 from agent.planning.devices.thermal import ScaledThermal
@@ -31,6 +33,7 @@ def place_heat(
     cells = house.cells[: len(device.cells)][:most_cells]
     most = [_most(house, device, k) for k in range(len(cells))]
     required = _required(house, device, most)
+    allowed = _allowed(device) if planned else []
     scale = house.problem.units.power_scale
     own: list[Segment] = []
     temperature = device.temperature_c
@@ -46,7 +49,11 @@ def place_heat(
         on = since is not None
         must = since is not None and cell.start < since + device.min_on_s
         barred = not on and (cell.start < off_since + device.min_off_s)
-        kept = _kept(device, k, idle, planned.get(k, 0), scale)
+        kept = 0
+        if planned.get(k, 0) > 0:
+            kept = _kept(device, k, idle, planned[k], allowed[k], scale)
+        if kept and not on and _overheats(house, device, allowed, k, temperature):
+            kept = 0
         power = 0
         if (
             wanted > 0
@@ -73,13 +80,14 @@ def place_heat(
     return joined(own)
 
 
-def _kept(device: ScaledThermal, k: int, idle_c: float, planned: int, scale: int) -> int:
-    """The planned power in cell k, or as much less as its comfort maximum asks for."""
-    heat = device.cells[k]
-    if planned <= 0 or heat.max_c is None or heat.rise_per_w <= 0 or device.hygiene_by is not None:
-        return max(0, min(planned, device.power))
-    most = int((heat.max_c - idle_c) / heat.rise_per_w * scale)
-    power = min(planned, device.power, most)
+def _kept(
+    device: ScaledThermal, k: int, idle_c: float, planned: int, allowed_c: float, scale: int
+) -> int:
+    """The planned power in cell k, or as much less as comfort asks for."""
+    rise = device.cells[k].rise_per_w
+    if allowed_c == inf or rise <= 0:
+        return min(planned, device.power)
+    power = min(planned, device.power, int((allowed_c - idle_c) / rise * scale))
     return power if power >= device.min_power else 0
 
 
@@ -112,6 +120,38 @@ def _cools_out(
         if temperature < required[n]:
             return True
     return False
+
+
+def _overheats(
+    house: Allocation, device: ScaledThermal, allowed: list[float], k: int, temperature: float
+) -> bool:
+    """Whether the store would be too hot before it may be off again, were it on from cell k."""
+    least_w = device.min_power / house.problem.units.power_scale
+    begin = house.cells[k].start
+    for n in range(k, len(allowed)):
+        if house.cells[n].start >= begin + device.min_on_s:
+            return False
+        heat = device.cells[n]
+        temperature = heat.keep * temperature + heat.constant + heat.rise_per_w * least_w
+        if temperature > allowed[n]:
+            return True
+    return False
+
+
+def _allowed(device: ScaledThermal) -> list[float]:
+    """The temperature at the end of each cell up to which no later one is too hot without power.
+
+    Where hygiene waives the maximum, none is known here.
+    """
+    most = [
+        inf if cell.max_c is None or device.hygiene_by is not None else cell.max_c
+        for cell in device.cells
+    ]
+    for k in range(len(most) - 1, 0, -1):
+        heat = device.cells[k]
+        if heat.keep >= FORGETS:
+            most[k - 1] = min(most[k - 1], (most[k] - heat.constant) / heat.keep)
+    return most
 
 
 def _required(house: Allocation, device: ScaledThermal, most: list[int]) -> list[float]:

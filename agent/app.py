@@ -19,6 +19,7 @@ from agent.energy.sentences import sentence
 from agent.energy.situation import Situation
 from agent.mqtt.connection import MqttConnection
 from agent.planning import make_plan, make_rule_plan
+from agent.planning.calm import OF_EACH_DEVICE
 from agent.planning.portfolio import ENGINES, Entry
 from agent.ports import TariffSource
 from agent.records.ledger import Ledger
@@ -47,7 +48,9 @@ async def plan_in_thread(
     """Plan beside the event loop, so that a long search delays no message."""
     began = perf_counter()
     engines = ENGINES if solver is None else (*ENGINES, Entry(Engine.JOINT, solver))
-    plan = await asyncio.to_thread(make_plan, situation, perf_counter, time_limit_s, engines)
+    plan = await asyncio.to_thread(
+        make_plan, situation, perf_counter, time_limit_s, engines, OF_EACH_DEVICE
+    )
     return dataclasses.replace(plan, took_ms=int((perf_counter() - began) * 1000))
 
 

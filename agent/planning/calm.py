@@ -5,8 +5,12 @@ another one the best. What storage does and how much a car takes has no edges th
 so change costs alone do not hold it.
 """
 
+from dataclasses import dataclass
+
+from agent.planning.devices.storage import ScaledStorage
 from agent.planning.engine import Deadline
 from agent.planning.judge import Judged, judge
+from agent.planning.problem import Model
 from agent.planning.rule.keeping import kept_plan
 from agent.planning.segments import Segment
 
@@ -14,8 +18,24 @@ from agent.planning.segments import Segment
 EDGES_OF_A_RUN = 2
 
 
-def calmest(best: Judged, kept: Judged | None, deadline: Deadline) -> Judged:
-    """The plan in force, where a better one saves less than moving one run costs: two edges.
+@dataclass(frozen=True, slots=True)
+class Savings:
+    """What another plan has to save: so many changes for each device that would do something new,
+    `EDGES_OF_A_RUN` in all at least. Storage has no edges that a change cost counts."""
+
+    of_appliance: int = 0
+    of_storage: int = 0
+
+
+OF_ONE_RUN = Savings()
+# For those who tell devices what to do: each revision is one more that may be missed.
+OF_EACH_DEVICE = Savings(EDGES_OF_A_RUN, 2 * EDGES_OF_A_RUN)
+
+
+def calmest(
+    best: Judged, kept: Judged | None, deadline: Deadline, savings: Savings = OF_ONE_RUN
+) -> Judged:
+    """The plan in force, where a better one saves less than it has to.
 
     Where it saves more, as few devices as possible do something new: one after the other is given
     what the best plan has for it, that helps most, until the others are not worth moving.
@@ -24,28 +44,31 @@ def calmest(best: Judged, kept: Judged | None, deadline: Deadline) -> Judged:
     cost = problem.units.money(problem.situation.planner.change_cost)
     if kept is None or not cost or not problem.coupled:
         return best
-    enough = best.objective + EDGES_OF_A_RUN * cost
+    moved = [m for m in problem.models if kept.schedule.get(m.id) != best.schedule.get(m.id)]
 
     def is_enough(plan: Judged) -> bool:
+        edges = sum(
+            savings.of_storage if isinstance(one, ScaledStorage) else savings.of_appliance
+            for one in moved
+        )
+        enough = best.objective + max(EDGES_OF_A_RUN, edges) * cost
         return plan.objective < enough and plan.misses_more(best.aims) <= 0
 
     if is_enough(kept):
         return kept
-    moved = [m.id for m in problem.models if kept.schedule.get(m.id) != best.schedule.get(m.id)]
     anew: dict[str, tuple[Segment, ...]] = {}
     while len(moved) > 1 and not deadline.over():
-        nearest: tuple[str, Judged] | None = None
-        for id in moved:
-            plan = judge(
-                problem, kept_plan(problem, deadline, {**anew, id: best.schedule.get(id, ())})
-            )
+        nearest: tuple[Model, Judged] | None = None
+        for one in moved:
+            schedule = {**anew, one.id: best.schedule.get(one.id, ())}
+            plan = judge(problem, kept_plan(problem, deadline, schedule))
             if not plan.faults and (nearest is None or plan.beats(nearest[1])):
-                nearest = id, plan
+                nearest = one, plan
         if nearest is None:
             break
-        id, plan = nearest
+        one, plan = nearest
+        anew[one.id] = best.schedule.get(one.id, ())
+        moved.remove(one)
         if is_enough(plan):
             return plan
-        anew[id] = best.schedule.get(id, ())
-        moved.remove(id)
     return best

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from agent.energy.plan import Plan
 from agent.energy.situation import Situation
+from agent.planning.calm import OF_ONE_RUN, Savings
 from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.engine import Deadline
 from agent.planning.portfolio import ENGINES, Entry, plan_parts, whole
@@ -22,17 +23,18 @@ def make_plan(
     clock: Callable[[], float] | None = None,
     time_limit_s: float = 2.0,
     engines: Sequence[Entry] = ENGINES,
+    savings: Savings = OF_ONE_RUN,
 ) -> Plan:
     """The best plan that is found in time. Raises nothing; `took_ms` is 0, the caller knows it.
 
     `clock` gives monotonic seconds; without one searches end by their size alone. `engines` are
-    asked in their order, the rule first.
+    asked in their order, the rule first. `savings`: what a plan saves that is not the one in force.
     """
     whole_time = Deadline.never() if clock is None else Deadline.after(clock, time_limit_s)
     words = whole_time.share(WORDS_SHARE)
     problem = problem_of(situation)
     deadline = whole_time.until(time_limit_s * (1 - _search_share(problem)))
-    verdicts = plan_parts(problem, deadline, engines)
+    verdicts = plan_parts(problem, deadline, engines, savings)
     return plan_of(whole(problem, verdicts), verdicts, words)
 
 

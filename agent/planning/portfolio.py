@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from agent.energy.plan import Engine as EngineName
 from agent.energy.plan import Status
 from agent.planning.aims import Aims
-from agent.planning.calm import calmest
+from agent.planning.calm import OF_ONE_RUN, Savings, calmest
 from agent.planning.candidates import clipped_incumbent, plain_candidates
 from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.engine import Deadline, Engine, Proposal
@@ -66,7 +66,10 @@ class Verdict:
 
 
 def plan_parts(
-    problem: Problem, deadline: Deadline, engines: Sequence[Entry] = ENGINES
+    problem: Problem,
+    deadline: Deadline,
+    engines: Sequence[Entry] = ENGINES,
+    savings: Savings = OF_ONE_RUN,
 ) -> list[Verdict]:
     """The best plan of each part of the problem, within the time that is left."""
     # What is soon done comes first, and leaves its time to what is not.
@@ -74,7 +77,7 @@ def plan_parts(
     verdicts = []
     for k, part in enumerate(parts):
         share = deadline.share(1 / (len(parts) - k))
-        verdicts.append(best_plan(part, share, engines))
+        verdicts.append(best_plan(part, share, engines, savings))
     return verdicts
 
 
@@ -103,7 +106,12 @@ def whole(problem: Problem, verdicts: Sequence[Verdict]) -> Judged:
     return judge(replace(problem, models=models_in_order), schedule)
 
 
-def best_plan(problem: Problem, deadline: Deadline, engines: Sequence[Entry] = ENGINES) -> Verdict:
+def best_plan(
+    problem: Problem,
+    deadline: Deadline,
+    engines: Sequence[Entry] = ENGINES,
+    savings: Savings = OF_ONE_RUN,
+) -> Verdict:
     """Plain candidates first, then each engine with the best plan so far as its incumbent."""
     problem = with_allowances(problem, deadline.share(ALLOWANCE_SHARE))
     found = _Race(problem)
@@ -126,7 +134,7 @@ def best_plan(problem: Problem, deadline: Deadline, engines: Sequence[Entry] = E
             continue
         if proposal is not None:
             found.enter(entry.name, proposal)
-    return found.verdict(deadline)
+    return found.verdict(deadline, savings)
 
 
 def _might_serve_more(plan: Judged) -> bool:
@@ -171,14 +179,14 @@ class _Race:
         if judged is not None and proposal.aims_proved:
             self.proved_aims = judged.aims
 
-    def verdict(self, deadline: Deadline) -> Verdict:
+    def verdict(self, deadline: Deadline, savings: Savings) -> Verdict:
         known = self.best
         if known is None:
             # Sizes that no home has, or rules that contradict each other: nothing but what must be.
             idle = {model.id: idle_segments(self.problem, model) for model in self.problem.models}
             known = judge(self.problem, idle)
         bound = self.bound
-        best = self._tidied(calmest(known, self.kept, deadline), deadline)
+        best = self._tidied(calmest(known, self.kept, deadline, savings), deadline)
         if bound is not None:
             bound = min(bound, best.objective)
         unproved = self.proved_aims is None or best.misses_more(self.proved_aims) > 0

@@ -14,6 +14,7 @@ from agent.clock import SteppedClock
 from agent.energy.plan import Engine, Plan
 from agent.energy.situation import Situation
 from agent.planning import make_plan
+from agent.planning.calm import OF_EACH_DEVICE
 from agent.planning.joint.engine import JointEngine
 from agent.planning.portfolio import ENGINES, Entry
 from integrations.sandbox.household import HOUSEHOLDS
@@ -37,7 +38,7 @@ def test_a_full_house_changes_its_mind_seldom() -> None:
     made: Counter[Engine] = Counter()
 
     async def plan(situation: Situation) -> Plan:
-        found = make_plan(situation, time.process_time, LIMIT_S, engines)
+        found = make_plan(situation, time.process_time, LIMIT_S, engines, OF_EACH_DEVICE)
         made[found.engine] += 1
         return found
 

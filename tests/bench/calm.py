@@ -14,6 +14,7 @@ from agent.clock import SteppedClock
 from agent.energy.plan import Engine, Plan
 from agent.energy.situation import Situation
 from agent.planning import make_plan
+from agent.planning.calm import OF_EACH_DEVICE
 from agent.planning.joint.engine import JointEngine
 from agent.planning.portfolio import ENGINES, Entry
 from integrations.sandbox.household import HOUSEHOLDS
@@ -50,7 +51,7 @@ def lived(days: float, *, noisy: bool) -> Lived:
     engines = (*ENGINES, Entry(Engine.JOINT, JointEngine()))
 
     async def plan(situation: Situation) -> Plan:
-        return make_plan(situation, time.process_time, LIMIT_S, engines)
+        return make_plan(situation, time.process_time, LIMIT_S, engines, OF_EACH_DEVICE)
 
     async def live(clock: SteppedClock) -> Home:
         async with FlatPeakSandbox(clock) as sandbox:

@@ -17,6 +17,7 @@ from agent.control.timed_planner import MakePlan
 from agent.energy.plan import Plan
 from agent.energy.situation import Situation
 from agent.planning import make_plan
+from agent.planning.calm import OF_EACH_DEVICE
 from agent.records.ledger import Ledger
 from agent.store import Store
 from integrations.registry import AgentConfig, tariff_source
@@ -28,7 +29,7 @@ BASE = "flatpeak/home"
 
 
 async def plan_at_once(situation: Situation) -> Plan:
-    return make_plan(situation)
+    return make_plan(situation, savings=OF_EACH_DEVICE)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What is left of the plan in force keeps comfort, however readings differ from what was thought."""
+"""What is left of the plan in force keeps comfort, whatever readings say of what was thought."""
 
 from dataclasses import replace
 from decimal import Decimal

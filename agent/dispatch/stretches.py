@@ -22,15 +22,17 @@ class Counts:
     """`by_energy`: another power counts with what it amounts to, else as if it were all.
 
     `block`: what a block counts that was not there; it keeps an appliance only from what its own
-    logic might do.
+    logic might do. `self_use`: what a battery's own logic counts, whatever it is told instead: it
+    takes and gives what the house has and lacks, of which a battery's power is a multiple.
     """
 
     by_energy: bool
     block: float
+    self_use: float
 
 
-BY_POWER = Counts(by_energy=False, block=1.0)
-BY_ENERGY = Counts(by_energy=True, block=1 / 6)
+BY_POWER = Counts(by_energy=False, block=1.0, self_use=1.0)
+BY_ENERGY = Counts(by_energy=True, block=1 / 12, self_use=1 / 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,11 @@ def _share(old: Command, new: Command, full_w: int, held: Schedule, counts: Coun
     if alike and by_w <= (STORAGE_DRIFT_W if stores else LOAD_DRIFT_W):
         return 0.0
     of_a_power = alike or {old.mode, new.mode} <= OF_A_POWER
-    return by_w / full_w if counts.by_energy and of_a_power else 1.0
+    if counts.by_energy and of_a_power:
+        return by_w / full_w
+    if held.device_type is DeviceType.BATTERY:
+        return max(counts.self_use, by_w / full_w)
+    return 1.0
 
 
 def _phases(command: Command) -> int | None:

@@ -202,7 +202,7 @@ def test_what_a_store_takes_too_long_it_need_not_take_later() -> None:
 def test_a_block_that_the_plan_no_longer_needs_stands_a_long_one_that_it_needs_is_told() -> None:
     heats = 3 * HOUR, 4 * HOUR, "boost", 3000
     without = told(PUMP, heats)
-    for length_s, due in ((1800, False), (2400, True)):
+    for length_s, due in ((3600, False), (4500, True)):
         with_block = told(PUMP, (0, length_s, "block", 0), heats)
         assert not needs_publishing(with_block, without, NOW, BY_ENERGY)
         assert needs_publishing(without, with_block, NOW, BY_ENERGY) is due
@@ -229,3 +229,24 @@ def test_a_battery_that_holds_is_told_when_it_may_give() -> None:
     held = told(BATTERY, (0, 2 * HOUR, "hold", 0))
     assert needs_publishing(held, told(BATTERY), NOW, BY_ENERGY)
     assert not needs_publishing(held, told(BATTERY, (0, 7000, "hold", 0)), NOW, BY_ENERGY)
+
+
+@pytest.mark.parametrize(
+    ("slot", "seconds", "due"),
+    [
+        # what a house has and lacks is a part of what a battery can
+        (("hold", 0), 900, False),
+        (("hold", 0), 1800, True),
+        (("charge", 800), 900, False),
+        (("charge", 5000), 900, True),
+        (("discharge", -2500), 900, True),
+    ],
+)
+def test_minutes_in_which_a_battery_may_do_what_it_likes_are_no_revision(
+    slot: tuple[str, int], seconds: int, due: bool
+) -> None:
+    later = (3 * HOUR, 4 * HOUR, "charge", 5000)
+    without, told_more = told(BATTERY, later), told(BATTERY, (0, seconds, *slot), later)
+    for held, wanted in ((without, told_more), (told_more, without)):
+        assert needs_publishing(held, wanted, NOW, BY_ENERGY) is due
+        assert needs_publishing(held, wanted, NOW, BY_POWER)

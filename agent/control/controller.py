@@ -326,6 +326,7 @@ class Controller:
             base_load=self.site.base_load(),
             pv=self.site.power.pv(),
             pv_curtailable=any(profile.produces for profile in self.profiles.values()),
+            exactly=triggered,
         )
         return PlanCycle(now, inputs, prices, situation, triggered, urgent, changed)
 

@@ -78,6 +78,7 @@ class PlanningInput:
 
     `running`: a program says that it runs, so nothing may start it again. `notes` say what was
     assumed, for health and the plan's reasons; `beliefs` what is believed of it where all is well.
+    `unfelt_c`: so far beyond its comfort the plan in force may be left as it is.
     """
 
     device: Flexible | Program | Storage | Thermal | None
@@ -89,6 +90,7 @@ class PlanningInput:
     running: bool = False
     notes: tuple[str, ...] = ()
     beliefs: tuple[str, ...] = ()
+    unfelt_c: float = 0.0
 
 
 def override_of(wish: Wish, model: DeviceModel, power_w: int, now: datetime) -> Override | None:

@@ -1,6 +1,6 @@
 """Config, rates and what devices ask for, as one Situation. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +22,7 @@ from agent.energy.situation import (
     Thermal,
 )
 from agent.energy.steps import Steps, combined
+from agent.home.comfort_slack import with_slack
 from agent.home.grid_limit import UNLIMITED_W, pieces
 from agent.home.planning_input import PlanningInput
 
@@ -47,13 +48,15 @@ def build_situation(
     base_load: Steps | None = None,
     pv: Steps | None = None,
     pv_curtailable: bool = False,
+    exactly: Collection[str] = (),
 ) -> Situation:
     """The snapshot that a plan is made from.
 
     `limit` is what the house may import, `base_load` what everything else draws, `pv` what the
-    roof gives, W; `pv_curtailable`: it can be told to give less. The site stands in it where
-    devices touch each other by it: under a limit, with a battery, a heated store or a roof. Then
-    what a person has asked for at once is a load like any other.
+    roof gives, W; `pv_curtailable`: it can be told to give less; `exactly`: whose comfort has no
+    slack for what is in force, since something was asked. The site stands in it where devices touch
+    each other by it: under a limit, with a battery, a heated store or a roof. Then what a person
+    has asked for at once is a load like any other.
     """
     start = to_unix_ceil(now)
     horizon = max((to_unix_floor(rate.end) for rate in prices.import_rates), default=start)
@@ -62,6 +65,8 @@ def build_situation(
     site = Site()
     shared = limit is not None or pv is not None or _with_store(inputs)
     change_cost = config.planner.change_cost
+    if not change_cost:
+        previous = ()
     if not shared:
         # Minimum times keep a device calm that is planned for itself, and are enough to prove.
         calm = {id for id, item in inputs.items() if _has_minimum_times(item.device)}
@@ -89,10 +94,25 @@ def build_situation(
         planner=Planner(
             estimate_margin_per_kwh=Decimal(repr(config.planner.estimate_margin_per_kwh)),
             change_cost=Decimal(repr(change_cost)),
-            previous=tuple(previous) if change_cost else (),
+            previous=tuple(previous),
         ),
-        devices=tuple(item.device for item in inputs.values() if item.device is not None),
+        devices=tuple(
+            _at_ease(item, previous, start, horizon) if id not in exactly else item.device
+            for id, item in inputs.items()
+            if item.device is not None
+        ),
     )
+
+
+def _at_ease(
+    item: PlanningInput, previous: Sequence[PreviousPlan], start: int, horizon: int
+) -> Device:
+    device = item.device
+    assert device is not None
+    plan = next((plan.slots for plan in previous if plan.id == device.id), None)
+    if plan is None or not isinstance(device, Thermal) or item.override is not None:
+        return device
+    return with_slack(device, plan, start, item.unfelt_c, horizon)
 
 
 def _exactly(power_w: int | None) -> Decimal | None:

@@ -82,6 +82,7 @@ class HotWaterTankKind(ThermalKind[HotWaterTank]):
     section = HotWaterTank
     device_type = DeviceType.WATER_HEATING
     lowest_wish_c = 10.0
+    unfelt_c = 0.5
 
     def thermal_traits(self, section: HotWaterTank) -> ThermalTraits:
         hottest = max([*(band.max_c for band in section.bands), section.hygiene.temp_c])

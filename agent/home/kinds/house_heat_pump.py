@@ -75,6 +75,7 @@ class HouseHeatPumpKind(ThermalKind[HouseHeatPump]):
     section = HouseHeatPump
     device_type = DeviceType.SPACE_HEATING
     lowest_wish_c = LOWEST_ROOM_C
+    unfelt_c = 0.2
 
     def thermal_traits(self, section: HouseHeatPump) -> ThermalTraits:
         house = section.house

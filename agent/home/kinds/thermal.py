@@ -65,6 +65,8 @@ class ThermalKind(DeviceKind[T]):
     device_type: ClassVar[DeviceType]
     # What a person may ask for in °C.
     lowest_wish_c: ClassVar[float]
+    # What nobody feels.
+    unfelt_c: ClassVar[float]
     assumed_action = "owner: connect its thermometer; the device publishes temperature_c on state"
 
     @abstractmethod
@@ -301,6 +303,7 @@ class ThermalKind(DeviceKind[T]):
             full=full,
             notes=_notes(state, temperature, now),
             beliefs=self.beliefs(section, state, context),
+            unfelt_c=self.unfelt_c,
         )
 
     def _with_once(

@@ -205,7 +205,7 @@ def measure_thermal(
     temperatures = device.temperatures(watts)
     out.levels = tuple(temperatures)
     ends = pieces.ends[: len(device.cells)]
-    waived, out.hygiene_c = _hygiene(device, temperatures, ends)
+    waived, out.hygiene_c = hygiene_held(device, temperatures, ends)
     for k, cell in enumerate(device.cells[: len(watts)]):
         hours = pieces.cells[k].length / HOUR_S
         at = temperatures[k + 1]
@@ -227,7 +227,7 @@ def hygiene_reach(device: ScaledThermal, ends: Sequence[int]) -> float:
     return min(top, device.hygiene_c)
 
 
-def _hygiene(
+def hygiene_held(
     device: ScaledThermal, temperatures: Sequence[float], ends: Sequence[int]
 ) -> tuple[set[int], float]:
     """Cells whose comfort maximum is waived, and how far hygiene is missed.

@@ -6,11 +6,11 @@ that this holds, minimum times kept; where a plan is to be kept, its powers too 
 nothing too hot, then or later.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from math import inf
 from types import MappingProxyType
 
-from agent.planning.devices.thermal import ScaledThermal
+from agent.planning.devices.thermal import ScaledThermal, hygiene_held
 from agent.planning.rule.allocation import Allocation
 from agent.planning.segments import Segment, joined
 
@@ -33,10 +33,31 @@ def place_heat(
     cells = house.cells[: len(device.cells)][:most_cells]
     most = [_most(house, device, k) for k in range(len(cells))]
     required = _required(house, device, most)
-    allowed = _allowed(device) if planned else []
+    if not planned:
+        return _placed(house, device, planned, most, required, [])[0]
+    waived: Container[int] = ()
+    if device.hygiene_by is not None:
+        # It waives the maximum where the plan that is kept holds it.
+        anywhere = [inf] * len(device.cells)
+        temperatures = _placed(house, device, planned, most, required, anywhere)[1]
+        waived = hygiene_held(device, temperatures, [cell.end for cell in cells])[0]
+    return _placed(house, device, planned, most, required, _allowed(device, waived))[0]
+
+
+def _placed(
+    house: Allocation,
+    device: ScaledThermal,
+    planned: Mapping[int, int],
+    most: list[int],
+    required: list[float],
+    allowed: list[float],
+) -> tuple[tuple[Segment, ...], list[float]]:
+    """Its segments, and the temperatures at now and at cell ends."""
+    cells = house.cells[: len(most)]
     scale = house.problem.units.power_scale
     own: list[Segment] = []
     temperature = device.temperature_c
+    temperatures = [temperature]
     since = device.on_since if device.running else None
     off_since = device.off_since if device.off_since is not None else -(1 << 40)
     for k, cell in enumerate(cells):
@@ -77,7 +98,8 @@ def place_heat(
         if power:
             own.append(Segment(cell.start, cell.end, power))
         temperature = idle + heat.rise_per_w * power / scale
-    return joined(own)
+        temperatures.append(temperature)
+    return joined(own), temperatures
 
 
 def _kept(
@@ -138,14 +160,11 @@ def _overheats(
     return False
 
 
-def _allowed(device: ScaledThermal) -> list[float]:
-    """The temperature at the end of each cell up to which no later one is too hot without power.
-
-    Where hygiene waives the maximum, none is known here.
-    """
+def _allowed(device: ScaledThermal, waived: Container[int]) -> list[float]:
+    """The temperature at the end of each cell up to which no later one is too hot without power."""
     most = [
-        inf if cell.max_c is None or device.hygiene_by is not None else cell.max_c
-        for cell in device.cells
+        inf if cell.max_c is None or k in waived else cell.max_c
+        for k, cell in enumerate(device.cells)
     ]
     for k in range(len(most) - 1, 0, -1):
         heat = device.cells[k]

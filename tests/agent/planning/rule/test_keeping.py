@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from agent.energy.situation import ComfortSpan, Planner, PreviousPlan, Thermal
+from agent.energy.situation import ComfortSpan, Hygiene, Planner, PreviousPlan, Thermal
 from agent.planning.engine import Deadline
 from agent.planning.judge import Judged, judge
 from agent.planning.problem import problem_of
@@ -54,3 +54,18 @@ def test_a_run_that_would_be_too_long_for_what_is_left_is_not_begun(celsius: flo
     assert plan.devices["tank"].comfort_c_h == 0
     assert not plan.faults
     assert bool(plan.devices["tank"].energy) is (celsius == 53)
+
+
+@pytest.mark.parametrize("celsius", [51.8, 52])
+def test_hygiene_waives_the_maximum_where_it_is_held_and_nowhere_else(celsius: float) -> None:
+    """Hot once after three hours, soon used; later it would be heated to two degrees too much."""
+    store = tank(
+        celsius,
+        comfort=band(*[54] * 6, 52, 52),
+        hygiene=Hygiene(NOW + 3 * HOUR, Decimal(60), 0),
+        draw=spans(0, 0, 0, 3.5, 0.6, 0, 0, 0),
+    )
+    plan = kept(store, 0, 2, 2, 0, 0, 1)
+    assert plan.devices["tank"].hygiene_c == 0
+    assert plan.devices["tank"].comfort_c_h == 0
+    assert not plan.faults

@@ -77,7 +77,8 @@ def open_database(path: Path, now: datetime) -> OpenDatabase:
     """
     lock = moved_to = problem = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        # When somebody is at home is nobody else's to read.
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = _lock(path.parent)
         try:
             connection, lost = _checked(path)

@@ -43,7 +43,7 @@ def issue_claim_code(folder: Path, now_s: float | None = None) -> str:
     salt = secrets.token_hex(16)
     issued = time.monotonic() if now_s is None else now_s
     document = {"salt": salt, "hash": _hash(salt, text), "issued_s": issued}
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = folder / f".{FILE}.{secrets.token_hex(8)}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     with os.fdopen(os.open(temporary, flags, 0o600), "w") as file:

@@ -179,6 +179,11 @@ def test_a_card_that_dies_is_not_filled_with_damaged_files(path: Path) -> None:
     assert kept[-1].endswith("2026-01-21T100000Z")
 
 
+def test_a_folder_that_it_makes_is_for_nobody_else(path: Path) -> None:
+    hold_one_value(path)
+    assert path.parent.stat().st_mode & 0o077 == 0
+
+
 def test_a_second_agent_on_the_same_folder_is_turned_away(path: Path) -> None:
     with opened(path), pytest.raises(StoreInUse, match=str(path.parent)):
         Store.open(path, NOW)

@@ -74,8 +74,8 @@ class Window(Section):
 class EnergyNeed(Section):
     """Energy that a load takes once in each window: `hours` at full power, or `energy_kwh`.
 
-    `late`: what is missing at the window's end is made good after it; left out, only where no edge
-    of the window follows the sun.
+    `late`: what is missing at the window's end is made good after it, until the next one begins;
+    left out, only where no edge of the window follows the sun.
     """
 
     EXAMPLE = '{hours: 3, window: {start: "22:00", end: "06:00"}}'

@@ -310,7 +310,14 @@ class DeviceManager:
             model.session.satisfied_at = now
         over = kind.session_over(device.section, model, device.wish, context)
         plugged = model.plugged(now) if kind.has_stays else True
-        wish = expired(device.wish, now, plugged=plugged, session_over=over, full=wanted.full)
+        wish = expired(
+            device.wish,
+            now,
+            plugged=plugged,
+            session_over=over,
+            full=wanted.full,
+            owed=kind.owes(device.section, model, device.wish, context),
+        )
         if wish != device.wish:
             device.wish, device.why_less = wish, ""
             self._requests.save_wish(name)

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 
 MODE_KEYS = frozenset({"mode", "until", "for_s"})
@@ -52,6 +52,8 @@ VALUE_KEYS = (
 COMFORT_KEYS = frozenset({"comfort_min_c", "comfort_max_c"})
 COMFORT_FIELDS = ("comfort_min_c", "comfort_max_c", "comfort_until")
 NO_VALUES = WishValues()
+# What was asked once and has not come in its time is made good within a day.
+ONCE_LATE = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +107,19 @@ def _only_comfort(once: WishValues) -> WishValues:
     return WishValues(**{key: getattr(once, key) for key in COMFORT_FIELDS})
 
 
-def expired(wish: Wish, now: datetime, *, plugged: bool, session_over: bool, full: bool) -> Wish:
+def expired(
+    wish: Wish,
+    now: datetime,
+    *,
+    plugged: bool,
+    session_over: bool,
+    full: bool,
+    owed: bool = False,
+) -> Wish:
     """The wish without what has ended by now.
 
     `session_over`: a stay has ended, or the program has run. `full`: the car has what was asked.
+    `owed`: energy asked once has not come yet.
     """
     out = wish
     if out.pending and plugged:
@@ -120,7 +131,8 @@ def expired(wish: Wish, now: datetime, *, plugged: bool, session_over: bool, ful
         or (mode.open_ended and not out.pending and (ended or full))
     ):
         out = dataclasses.replace(out, mode=ModeWish())
-    over = ended or (out.once_until is not None and now >= out.once_until)
+    late = ONCE_LATE if owed else timedelta(0)
+    over = ended or (out.once_until is not None and now >= out.once_until + late)
     if over:
         once = NO_VALUES if ended else _only_comfort(out.once)
         out = dataclasses.replace(out, once=once, once_until=None)

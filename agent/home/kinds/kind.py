@@ -101,6 +101,10 @@ class DeviceKind(ABC, Generic[S]):
         """Has what the wish was made for come to its end?"""
         return False
 
+    def owes(self, section: S, model: DeviceModel, wish: Wish, context: PlanningContext) -> bool:
+        """Has what was asked once not come yet, and is it to come after its time too?"""
+        return False
+
     def slots(
         self, profile: DeviceProfile, plan: DevicePlan, *, most_w: int | None = None
     ) -> Sequence[ScheduleSlot]:

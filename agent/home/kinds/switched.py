@@ -14,9 +14,9 @@ from agent.energy.instants import format_instant, to_unix_floor
 from agent.energy.schedule import Goal
 from agent.energy.sentences import sentence
 from agent.energy.situation import ZERO, Demand, Flexible
+from agent.home.claims import PROGRESS_KEPT, Claim, Claims
 from agent.home.kinds.kind import DeviceKind
 from agent.home.model.device_model import DeviceModel
-from agent.home.model.meter import MeteredInterval
 from agent.home.model.stored import progress_key
 from agent.home.planning_input import (
     PLANNED_AHEAD,
@@ -34,7 +34,6 @@ from agent.home.wishes import Wish
 
 # A window just over is still looked at, so that it can be settled.
 SETTLE_GRACE = timedelta(minutes=10)
-PROGRESS_KEPT = timedelta(days=2)
 # What is not made good after its window is worth this much per kWh within it: more than any price.
 WITHIN_WINDOW_VALUE = Decimal(1000)
 
@@ -92,13 +91,20 @@ class SwitchedKind(DeviceKind[W]):
 
     def advance(self, section: W, model: DeviceModel, wish: Wish, context: PlanningContext) -> None:
         model.advance(context.now)
-        for interval in model.pop_unassigned():
-            _assign(section, model, interval, context)
+        claims = self._claims(section, model, wish, context)
+        claims.promise()
+        claims.assign(model.pop_unassigned())
         if not model.was_led:
             _credit_the_unknown(section, model, context)
         limit = format_instant(context.now - PROGRESS_KEPT)
         for key in [key for key in model.progress if key < limit]:
             del model.progress[key]
+
+    def _claims(
+        self, section: W, model: DeviceModel, wish: Wish, context: PlanningContext
+    ) -> Claims:
+        needs = [(need, section.kwh_of(need)) for need in section.needs]
+        return Claims(needs, section.power_w, self.rests_while_away, model, wish, context)
 
     def planning_input(
         self, section: W, model: DeviceModel, wish: Wish, context: PlanningContext
@@ -109,26 +115,23 @@ class SwitchedKind(DeviceKind[W]):
         boosted = boosted_kwh(override, now)
         values = wish.values
         cap = values.price_cap if values.price_cap is not None else section.price_cap
+        claims = self._claims(section, model, wish, context)
         demands: list[Demand] = []
         still, ready_by = ZERO, None
-        for index, need in enumerate(section.needs):
-            for start, end in occurrences(need.window, context.location, now, now + PLANNED_AHEAD):
-                missing = section.kwh_of(need) - _taken_kwh(model, start, index)
-                if start <= now:
-                    missing, boosted = _less_boost(missing, boosted)
-                if missing < SATISFIED_TOLERANCE_KWH or self._is_away(end, context):
-                    continue
-                if max(start, begin) < end:
-                    running = need.contiguous and start <= now and _is_running(model, now)
-                    demands.append(
-                        _of_need(need, missing, max(start, begin), end, now, cap, running=running)
-                    )
-                if ready_by is None or end < ready_by:
-                    still, ready_by = missing, end
-        if (once := self._once(section, model, wish, begin, now)) is not None:
-            demands.append(once)
+        found = claims.within(now, now + PLANNED_AHEAD, begin)
+        for claim in claims.in_order(found, now):
+            missing = claims.missing_kwh(claim)
+            if claim.start <= now:
+                missing, boosted = _less_boost(missing, boosted)
+            if missing < SATISFIED_TOLERANCE_KWH or claim.waived:
+                continue
+            demand = _demand(claim, missing, begin, model, now, cap)
+            if demand is not None:
+                demands.append(demand)
+            if claim.need is not None and (ready_by is None or claim.end < ready_by):
+                still, ready_by = missing, claim.end
         goal = Goal(still, None, to_unix_floor(ready_by) if ready_by else None)
-        needs = self._active_needs(section, model, context)
+        needs = _active_needs(claims, now)
         if not demands:
             return PlanningInput(None, goal, override, full=False, needs=needs)
         demands.sort(key=lambda demand: (demand.deadline or 0, demand.earliest or 0))
@@ -151,42 +154,47 @@ class SwitchedKind(DeviceKind[W]):
             needs=needs,
         )
 
-    def _is_away(self, end: datetime, context: PlanningContext) -> bool:
-        """While people are away no heat is made in advance."""
-        away = context.away_until
-        return self.rests_while_away and away is not None and end <= away
+    def owes(self, section: W, model: DeviceModel, wish: Wish, context: PlanningContext) -> bool:
+        claims = self._claims(section, model, wish, context)
+        once = claims.once()
+        return once is not None and claims.missing_kwh(once) >= SATISFIED_TOLERANCE_KWH
 
-    def _once(
-        self, section: W, model: DeviceModel, wish: Wish, begin: datetime, now: datetime
-    ) -> Demand | None:
-        """More of it, asked for once: at full power counted from when it was asked."""
-        values = wish.values
-        amount = values.energy_kwh
-        if values.hours is not None:
-            amount = Decimal(section.power_w) * values.hours / 1000
-        if amount is None or wish.asked_at is None:
-            return None
-        taken = Decimal(repr(round(model.meter.total_kwh, 6))) - (values.counter_start_kwh or ZERO)
-        missing = amount - max(ZERO, taken)
-        deadline = values.ready_by or wish.once_until or now + PLANNED_AHEAD
-        if missing < SATISFIED_TOLERANCE_KWH or deadline <= begin:
-            return None
-        return demand_of(missing, begin, deadline, now, None, contiguous=False)
 
-    def _active_needs(
-        self, section: W, model: DeviceModel, context: PlanningContext
-    ) -> tuple[ActiveNeed, ...]:
-        """Windows that have begun; those just over too, so that they can be settled."""
-        out, now = [], context.now
-        for index, need in enumerate(section.needs):
-            for start, end in occurrences(need.window, context.location, now - SETTLE_GRACE, now):
-                if not self._is_away(end, context):
-                    missing = max(ZERO, section.kwh_of(need) - _taken_kwh(model, start, index))
-                    key = progress_key(start, index)
-                    out.append(
-                        ActiveNeed(key, missing, section.power_w, end, contiguous=need.contiguous)
-                    )
-        return tuple(out)
+def _active_needs(claims: Claims, now: datetime) -> tuple[ActiveNeed, ...]:
+    """Windows that have begun and are not over or made good; those just over, to be settled."""
+    out = []
+    for claim in claims.within(now - SETTLE_GRACE, now, now):
+        if claim.need is None or claim.waived or claim.start > now:
+            continue
+        missing = max(ZERO, claims.missing_kwh(claim))
+        if now - SETTLE_GRACE >= claim.end and (
+            now >= claim.late_until or missing < SATISFIED_TOLERANCE_KWH
+        ):
+            continue
+        contiguous = claim.need.contiguous
+        out.append(ActiveNeed(claim.key, missing, claims.power_w, claim.end, contiguous=contiguous))
+    return tuple(out)
+
+
+def _demand(
+    claim: Claim,
+    missing: Decimal,
+    begin: datetime,
+    model: DeviceModel,
+    now: datetime,
+    cap: Decimal | None,
+) -> Demand | None:
+    """What a claim asks of the planner from `begin` on; None where its time is over by then."""
+    begin, end = max(claim.start, begin), claim.end
+    if begin >= claim.late_until:
+        return None
+    if end <= begin and begin > now:
+        # Late, and not before then: a deadline as near to that as it can be.
+        end = begin + timedelta(seconds=1)
+    if claim.need is None:
+        return demand_of(missing, begin, end, now, None, contiguous=False)
+    running = claim.need.contiguous and claim.start <= now and _is_running(model, now)
+    return _of_need(claim.need, missing, begin, end, now, cap, running=running)
 
 
 def _of_need(
@@ -224,10 +232,6 @@ def _is_running(model: DeviceModel, now: datetime) -> bool:
     return model.switching.on_since is not None and model.meter.drawn.commanded_w(now) > 0
 
 
-def _taken_kwh(model: DeviceModel, start: datetime, index: int) -> Decimal:
-    return Decimal(repr(round(model.progress.get(progress_key(start, index), 0.0), 6)))
-
-
 def _credit_the_unknown(section: Switched, model: DeviceModel, context: PlanningContext) -> None:
     """Of a window that began before the agent led the device, only its rest is promised.
 
@@ -235,39 +239,11 @@ def _credit_the_unknown(section: Switched, model: DeviceModel, context: Planning
     """
     now = context.now
     for index, need in enumerate(section.needs):
-        for start, end in occurrences(need.window, context.location, now, now):
-            still_kwh = section.power_w * (end - now).total_seconds() / 3_600_000
+        for start, end in occurrences(need.window, context.location, now - PROGRESS_KEPT, now):
             key = progress_key(start, index)
+            if end <= now and key not in model.promised:
+                continue
+            still_kwh = section.power_w * max(0.0, (end - now).total_seconds()) / 3_600_000
             credited_kwh = float(section.kwh_of(need)) - still_kwh
             if credited_kwh > model.progress.get(key, 0.0):
                 model.progress[key] = credited_kwh
-
-
-def _assign(
-    section: Switched, model: DeviceModel, interval: MeteredInterval, context: PlanningContext
-) -> None:
-    """Energy goes to the window that ends first and still needs it; each kWh serves one."""
-    left = interval.energy_kwh
-    length = (interval.end - interval.start).total_seconds()
-    windows = sorted(
-        (end, start, index, float(section.kwh_of(need)))
-        for index, need in enumerate(section.needs)
-        for start, end in occurrences(
-            need.window, context.location, interval.start, max(interval.end, interval.start)
-        )
-    )
-    for place, (end, start, index, needed) in enumerate(windows):
-        inside = (min(end, interval.end) - max(start, interval.start)).total_seconds()
-        share = interval.energy_kwh if length <= 0 else interval.energy_kwh * inside / length
-        if inside < 0 or (length > 0 and inside == 0):
-            continue
-        key = progress_key(start, index)
-        taken = model.progress.get(key, 0.0)
-        amount = min(left, share) if share > 0 else share
-        last = place == len(windows) - 1
-        if amount > 0 and not last:
-            amount = min(amount, max(0.0, needed - taken))
-        model.progress[key] = max(0.0, taken + amount)
-        left -= amount
-        if abs(left) < 1e-9:
-            return

@@ -23,6 +23,7 @@ from agent.home.model.generation import Generation
 from agent.home.model.held import HeldSchedules
 from agent.home.model.latest_readings import UNTIMED_RETAINED_AGE, LatestReadings, differs
 from agent.home.model.meter import SESSION, TOTAL, EnergyMeter, MeteredInterval
+from agent.home.model.once import OnceTaken
 from agent.home.model.operation import Operation
 from agent.home.model.plug import PlugContact
 from agent.home.model.problems import problems_of
@@ -39,7 +40,8 @@ OUT_OF_RANGE = "temperature_c that cannot be"
 
 @dataclass(slots=True)
 class DeviceModel:
-    """`progress` is kWh taken by window (its start as text).
+    """`progress` is kWh taken by window (its start as text), `promised` the windows that were to
+    be served to their end, `once` what came of what was last asked for once.
 
     `was_led`: it has been told a schedule in this life or an earlier one; what it did before that,
     nobody knows. `operation` is over the schedules, the meter and the switching that stand here.
@@ -51,6 +53,8 @@ class DeviceModel:
     doubts: Doubts = field(default_factory=Doubts)
     session: Session = field(default_factory=Session)
     progress: dict[str, float] = field(default_factory=dict)
+    promised: set[str] = field(default_factory=set)
+    once: OnceTaken | None = None
     last_seen_at: datetime | None = None
     online: bool | None = None
     boost_until: datetime | None = None

@@ -14,6 +14,7 @@ from agent.energy.instants import format_instant, parse_instant, to_unix_floor
 from agent.home.estimates.heat_loss import believable
 from agent.home.model.device_model import DeviceModel
 from agent.home.model.meter import Counter
+from agent.home.model.once import OnceTaken
 from agent.home.model.session import Session
 from agent.home.model.soc import Told
 from agent.home.model.thermal import ThermalState
@@ -60,6 +61,8 @@ def to_text(model: DeviceModel) -> str:
         "block_since": model.schedules.block_since,
         "block_ended": model.schedules.block_ended,
         "progress": {key: round(kwh, 2) for key, kwh in model.progress.items()},
+        "promised": sorted(model.promised) or None,
+        "once": model.once and [model.once.asked_at_kwh, round(model.once.kwh, 2)],
         "total_kwh": round(meter.total_kwh, 6),
         "session_kwh": round(meter.session_kwh, 6),
         "since_counter_kwh": round(meter.since_counter_kwh, 6) or None,
@@ -114,6 +117,11 @@ def restore(model: DeviceModel, text: str) -> None:
         confirmed=bool(raw.get("confirmed")),
     )
     progress = {_progress_key(key): _kwh(kwh) for key, kwh in raw.get("progress", {}).items()}
+    promised = {_progress_key(key) for key in raw.get("promised", ())}
+    once = None
+    if raw.get("once") is not None:
+        asked_at_kwh, kwh = raw["once"]
+        once = OnceTaken(_kwh(asked_at_kwh), _kwh(kwh))
     counters = {
         str(kind): Counter(_kwh(kwh), parse_instant(at))
         for kind, (kwh, at) in raw.get("counters", {}).items()
@@ -147,6 +155,7 @@ def restore(model: DeviceModel, text: str) -> None:
         _restore_thermal(model.thermal, thermal)
     model.schedules.block_since, model.schedules.block_ended = blocks
     model.session, model.progress = session, progress
+    model.promised, model.once = promised, once
     model.was_led = raw.get("was_led") is True
     meter = model.meter
     meter.total_kwh, meter.session_kwh, meter.counters = total, in_session, counters

@@ -293,7 +293,7 @@ class DeviceModel:
         if far:
             told = f"{percent:g}"
             doubt = sentence("soc_percent {told} changed faster than it can", told=told)
-        if believed or percent == self.soc.stuck_at:
+        if believed or percent in (self.soc.stuck_at, self.soc.overruled_at):
             doubt = None
         self.doubts.note("soc_percent", doubt, now)
         if self.traits.gives_back and before is not None:

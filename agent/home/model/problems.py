@@ -59,6 +59,17 @@ def problems_of(model: "DeviceModel", now: datetime) -> list[str]:
                 stuck=f"{stuck:g}",
             )
         )
+    if (overruled := model.soc.overruled_at) is not None:
+        out.append(
+            sentence(
+                "tells soc_percent {told}; what a person stated counts until that moves",
+                told=f"{overruled:g}",
+            )
+        )
+    if model.soc.seems_a_share:
+        out.append(
+            sentence("soc_percent stays at 1 or less while energy flows: is it a share of 1?")
+        )
     if model.following.deviation is not None:
         out.append(str(model.following.deviation))
     if (slip := _unit_slip(model, now)) is not None:

@@ -5,7 +5,8 @@ this stay's; one that moves faster than twice the power allows must stand for te
 What a gauge shows is coarse, late, noisy or stuck, so the energy taken carries the estimate, and
 what is told draws it to itself: at once where it is clearly another, else little by little.
 A gauge that stands still while the car takes a good part of its battery is stuck, also over the
-next stays: it is believed again when it moves.
+next stays: it is believed again when it moves. So is, within the stay, one that showed something
+else than a person stated.
 """
 
 from dataclasses import dataclass, replace
@@ -26,6 +27,8 @@ STEP_PERCENT = 15.0
 # One at full has no step to come: what a car takes there in one go is not inside.
 FULL_STEP_PERCENT = 10.0
 STUCK_AFTER = timedelta(minutes=30)
+# A gauge that shows no more than this while a good part of the battery flows tells a share of 1.
+SHARE_AT_MOST = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,9 @@ class SocEstimate:
     """`anchor` is what is believed to have held where the meter's total was `anchor_total_kwh`;
 
     `shown` is what the gauge showed last, since the meter's total was `shown_total_kwh` and again
-    when it was `repeated_total_kwh`; `stuck_at` is where it stood still while the car charged.
+    when it was `repeated_total_kwh`; `stuck_at` is where it stood still while the car charged,
+    `overruled_at` what it showed when a person stated something else. `low_kwh` is what has flowed
+    while it showed more than 0 and no more than 1, `low_since_kwh` the meter's total at the first.
     `discharge_efficiency` is of a battery that gives back too, None where energy only goes in.
     """
 
@@ -58,9 +63,13 @@ class SocEstimate:
     shown_total_kwh: float = 0.0
     repeated_total_kwh: float = 0.0
     stuck_at: float | None = None
+    overruled_at: float | None = None
+    low_since_kwh: float | None = None
+    low_kwh: float = 0.0
 
     def begin_session(self) -> None:
-        self.anchor = self.doubted = self.shown = None
+        self.anchor = self.doubted = self.shown = self.overruled_at = None
+        self._note_low(100.0, 0.0)
 
     def percent(self, total_kwh: float, session_kwh: float) -> float | None:
         """What the car holds by now; None where it told nothing believable in this stay."""
@@ -87,9 +96,12 @@ class SocEstimate:
 
         `measured`: the energy is what the device told, not what it was told to take.
         """
-        if percent == self.stuck_at:
+        self._note_low(percent, total_kwh)
+        if percent in (self.stuck_at, self.overruled_at):
             return False
-        self.stuck_at = None
+        # What a person stated is no longer what the gauge has to have risen from.
+        overruled = self.overruled_at is not None
+        self.stuck_at = self.overruled_at = None
         believed = self.percent(total_kwh, session_kwh)
         if self.anchor is None or believed is None:
             self._show(percent, at, total_kwh)
@@ -103,7 +115,8 @@ class SocEstimate:
             # Nothing new: a gauge that stands still does not say that nothing arrived.
             return True
         one_way = self.discharge_efficiency is None
-        if measured and one_way and percent >= before.percent and self.doubted is None:
+        rises = percent >= before.percent and self.doubted is None
+        if measured and one_way and rises and not overruled:
             # It rises, but shows less than what has certainly arrived: it is late.
             gained = CERTAINLY_INSIDE * self._gain(total_kwh - self.anchor_total_kwh)
             percent = min(100.0, max(percent, self.anchor.percent + gained))
@@ -144,8 +157,21 @@ class SocEstimate:
                 self.anchor = self.doubted = None
 
     def state(self, percent: float, at: datetime, total_kwh: float) -> None:
-        """A person who can read the car has said so."""
+        """A person who can read the car has said so.
+
+        A gauge that shows something else meanwhile has to move before it counts again.
+        """
+        shown = self.shown
+        told = self.overruled_at if shown is None else shown.percent
+        self.overruled_at = (
+            told if told is not None and abs(told - percent) > NOISE_PERCENT else None
+        )
         self._believe(percent, at, total_kwh)
+
+    @property
+    def seems_a_share(self) -> bool:
+        """Has it shown 1 or less, told anew, while far more than that has flowed?"""
+        return CERTAINLY_INSIDE * abs(self._gain(self.low_kwh)) > STEP_PERCENT
 
     def settle(self, now: datetime) -> bool:
         """Believe a doubted value that has stood long enough; whether that happened."""
@@ -153,6 +179,14 @@ class SocEstimate:
             return False
         self._believe(self.doubted.percent, self.doubted.at, self.doubted_total_kwh)
         return True
+
+    def _note_low(self, percent: float, total_kwh: float) -> None:
+        if percent > SHARE_AT_MOST:
+            self.low_since_kwh, self.low_kwh = None, 0.0
+        elif percent > 0:
+            if self.low_since_kwh is None:
+                self.low_since_kwh = total_kwh
+            self.low_kwh = total_kwh - self.low_since_kwh
 
     def _show(self, percent: float, at: datetime, total_kwh: float) -> None:
         if self.shown is not None and self.shown.percent == percent:

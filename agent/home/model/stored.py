@@ -73,6 +73,7 @@ def to_text(model: DeviceModel) -> str:
         "counters": {kind: [round(c.kwh, 6), _text(c.at)] for kind, c in meter.counters.items()},
         "soc": soc and [round(soc.percent, 1), _text(soc.at), round(model.soc.anchor_total_kwh, 2)],
         "soc_stuck_at": model.soc.stuck_at,
+        "soc_overruled_at": model.soc.overruled_at,
         "on_since": _text(model.switching.on_since),
         "off_since": _text(model.switching.off_since),
         "thermal": None if model.thermal is None else _thermal_record(model.thermal),
@@ -138,9 +139,10 @@ def restore(model: DeviceModel, text: str) -> None:
         if not 0 <= percent <= 100:
             raise ValueError(f"a state of charge of {percent}")
         anchor, anchor_total = Told(percent, parse_instant(at), parse_instant(at)), _kwh(kwh)
-    stuck_at = raw.get("soc_stuck_at")
-    if stuck_at is not None and not 0 <= stuck_at <= 100:
-        raise ValueError(f"a state of charge of {stuck_at}")
+    stuck_at, overruled_at = raw.get("soc_stuck_at"), raw.get("soc_overruled_at")
+    for percent in (stuck_at, overruled_at):
+        if percent is not None and not 0 <= percent <= 100:
+            raise ValueError(f"a state of charge of {percent}")
     learned = raw.get("learned_power_w")
     if learned is not None and not 0 < learned <= model.traits.max_power_w:
         raise ValueError(f"a learned power of {learned}")
@@ -164,7 +166,7 @@ def restore(model: DeviceModel, text: str) -> None:
     meter.session_since, meter.integrated_to = times["session_since"], times["integrated_to"]
     meter.is_resumed = meter.integrated_to is not None
     model.soc.anchor, model.soc.anchor_total_kwh = anchor, anchor_total
-    model.soc.stuck_at = stuck_at
+    model.soc.stuck_at, model.soc.overruled_at = stuck_at, overruled_at
     model.following.learned_power_w = learned
     model.switching.restore(times["on_since"], times["off_since"])
 

@@ -10,7 +10,7 @@ from agent.energy.readings import Acknowledgement, AckStatus, Reading, Unreadabl
 from agent.home.model import stored
 from agent.home.model.device_model import DeviceModel
 from agent.home.model.traits import Traits
-from tests.fakes.device_models import MINUTE, NOW, car, say, schedule
+from tests.fakes.device_models import MINUTE, NOW, car, restarted, say, schedule
 
 
 def test_a_soc_from_before_the_drive_is_not_this_stays() -> None:
@@ -205,3 +205,20 @@ def test_a_gauge_stuck_at_full_is_named_and_the_next_life_knows_it() -> None:
     say(again, 95, soc_percent=100.0)
     assert again.soc_percent(now) is None
     assert named in again.problems(now)
+
+
+def test_a_person_who_corrects_the_car_is_told_until_when_that_counts() -> None:
+    model = car()
+    say(model, 0, plugged=True, soc_percent=40.0)
+    model.state_soc(70.0, NOW + MINUTE)
+    say(model, 12, soc_percent=40.0)
+    after = restarted(model)
+    say(after, 30, soc_percent=40.0)
+    after.advance(NOW + 45 * MINUTE)
+    assert after.soc_percent(NOW + 45 * MINUTE) == 70
+    [problem] = after.problems(NOW + 45 * MINUTE)
+    assert "soc_percent 40" in problem
+    say(after, 50, soc_percent=41.0)
+    say(after, 61, soc_percent=41.0)
+    assert after.soc_percent(NOW + 61 * MINUTE) == 41
+    assert after.problems(NOW + 61 * MINUTE) == []

@@ -1,5 +1,6 @@
 """A car's state of charge: believed, carried on, doubted."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -145,3 +146,55 @@ def test_a_gauge_that_is_an_hour_late_does_not_fill_the_car_beyond_its_target() 
     shown = {m: 40 + GAINED * max(0, m - 60) / 120 for m in range(0, 121, 5)}
     # 85 % of what was measured has certainly arrived.
     assert charge(late, shown, 120) >= 40 + 0.85 * GAINED - 0.5
+
+
+def _charge(estimate: SocEstimate, told: Callable[[float], float], minutes: int = 120) -> float:
+    """What is believed at the end, charging 7.2 kW from minute 60, told `told(kWh)`."""
+    kwh = 0.0
+    for minute in range(2, minutes, 2):
+        kwh = 7.2 * max(0, minute - 60) / 60
+        estimate.report(told(kwh), at(minute), kwh, kwh, at(minute), measured=True)
+        estimate.settle(at(minute))
+    believed = estimate.percent(kwh, kwh)
+    assert believed is not None
+    return believed
+
+
+def _gained(kwh: float, one: SocEstimate) -> float:
+    assert one.battery_kwh
+    return kwh * one.efficiency / one.battery_kwh * 100
+
+
+def test_a_person_counts_against_a_gauge_until_that_moves() -> None:
+    slip = car()
+    slip.state(70.0, at(1), 0.0)
+    # Ten hours of 40 would not do: it is what the person has corrected.
+    assert _charge(slip, lambda kwh: 40.0, minutes=60) == 70
+    slip = car()
+    slip.state(70.0, at(1), 0.0)
+    moves = _charge(slip, lambda kwh: float(int(40 + _gained(kwh, slip))))
+    assert moves == pytest.approx(40 + _gained(7.2 * 58 / 60, slip), abs=2.5)
+
+
+def test_a_gauge_that_never_moves_leaves_what_a_person_stated() -> None:
+    frozen = car()
+    frozen.state(70.0, at(1), 0.0)
+    believed = _charge(frozen, lambda kwh: 40.0)
+    assert believed == pytest.approx(70 + _gained(7.2 * 58 / 60, frozen), abs=1)
+
+
+def test_a_new_stay_believes_the_gauge_again() -> None:
+    frozen = car()
+    frozen.state(70.0, at(1), 0.0)
+    frozen.begin_session()
+    assert frozen.report(40.0, at(2), 0.0, 0.0, at(2))
+    assert frozen.percent(0.0, 0.0) == 40
+
+
+@pytest.mark.parametrize(("told", "is_one"), [(0.42, True), (0.0, False), (3.0, False)])
+def test_a_share_of_one_is_noticed_when_energy_flows(told: float, is_one: bool) -> None:
+    one = car(told)
+    _charge(one, lambda kwh: told + 0.01 * _gained(kwh, one) * (told > 0), minutes=240)
+    assert one.seems_a_share is is_one
+    one.report(55.0, at(241), 21.6, 21.6, at(241))
+    assert not one.seems_a_share

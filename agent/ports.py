@@ -164,12 +164,18 @@ class UnknownKeys:
     keys: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """The device shows that it has gone back to a state that nobody chooses, as by a restart."""
+
+
 Decoded = (
     Reading
     | UntimedReading
     | Unreadable
     | UnreadableMessage
     | UnknownKeys
+    | Forgotten
     | Acknowledgement
     | DeviceInfo
     | Presence

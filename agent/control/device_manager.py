@@ -34,7 +34,7 @@ from agent.home.model.device_model import DeviceModel
 from agent.home.model.latest_readings import PERSISTED_KINDS
 from agent.home.planning_input import PlanningContext, PlanningInput
 from agent.home.wishes import Wish, expired
-from agent.ports import Decoded, UnknownKeys, UntimedReading
+from agent.ports import Decoded, Forgotten, UnknownKeys, UntimedReading
 from agent.records.bookkeeper import Bookkeeper
 from agent.records.device_store import DeviceStore
 from agent.report.event_queue import EventQueue
@@ -50,8 +50,8 @@ class DeviceManager:
     `on_change(device, user_triggered)`: something matters for the plan; user-triggered where a
     person did something, so that even small changes are published. `on_asked(device)`: a person has
     asked for something by a request. `on_reappeared` comes after a silence, `on_unheard(device)`
-    where it shows that what it was told has not reached it, `on_take_back(device)` when its
-    schedule is to be taken back before it is given anew. `acknowledges(device)`: it is
+    where it shows that what it was told has not reached it or is forgotten, `on_take_back(device)`
+    when its schedule is to be taken back before it is given anew. `acknowledges(device)`: it is
     expected to confirm what it is told; `revision_problem(device)`: what is wrong with the revision
     that it says it holds. `on_profile(device, profile)` hears what it is where the config leaves
     that to it to say. `look_at_clock()` notices a clock that was set, before anything is noted by
@@ -174,6 +174,10 @@ class DeviceManager:
         model = device.model
         if isinstance(item, UnknownKeys):
             self._report.unknown_keys(name, device, item)
+            return
+        if isinstance(item, Forgotten):
+            if not retained and model.following.forgets(now):
+                self.on_unheard(name)
             return
         if isinstance(item, DeviceInfo):
             device.info = item

@@ -127,9 +127,10 @@ class Profile(Section):
 
     `controls` is what a device switches, by the parameter that names it, written alike in every
     family that can name it: no two devices switch the same. `release` names the mode that leaves
-    the device to itself. Every `refresh_s` seconds it is asked by `queries`, and told again where
-    its mode is one of `repeat`. `retained_is_current`: the family takes back what is no longer
-    true, so what the broker kept is true now.
+    the device to itself. `neutral` is how it stands after a restart and where nobody has chosen
+    anything: back there, it is told again. Every `refresh_s` seconds it is asked by `queries`, and
+    told again where its mode is one of `repeat`. `retained_is_current`: the family takes back what
+    is no longer true, so what the broker kept is true now.
     """
 
     family: Name
@@ -143,6 +144,7 @@ class Profile(Section):
     controls: dict[str, str] = Field(default_factory=dict)
     modes: dict[str, Steps] = Field(default_factory=dict)
     release: str | None = None
+    neutral: Condition | None = None
     refresh_s: int | None = Field(default=None, ge=5, le=3600)
     repeat: tuple[str, ...] = ()
     retained_is_current: bool = False
@@ -155,6 +157,7 @@ class Profile(Section):
             raise ValueError(f"no such value: {', '.join(sorted(unknown))}")
         read = {item.name for item in self.reads}
         asked = {item.read for step in self._all_steps() for item in _conditions(step)}
+        asked |= {self.neutral.read} if self.neutral is not None else set()
         if asked - read:
             raise ValueError(f"no such reading: {', '.join(sorted(asked - read))}")
         if idle := read - asked - set(KEYS):
@@ -181,6 +184,8 @@ class Profile(Section):
         places += self.controls.values()
         for step in self._all_steps():
             places += [step.topic, step.payload, *(item.equals for item in _conditions(step))]
+        if self.neutral is not None:
+            places.append(self.neutral.equals)
         for place in places:
             yield from names_in(place)
 

@@ -15,7 +15,7 @@ from agent.contracts.text import UNREADABLE
 from agent.energy.readings import Presence
 from agent.energy.schedule import Schedule, Setpoint
 from agent.errors import Malformed
-from agent.ports import Decoded, Message, OutgoingMessage, UntimedReading
+from agent.ports import Decoded, Forgotten, Message, OutgoingMessage, UntimedReading
 from integrations.devices.payloads import (
     ABSENT,
     Scalar,
@@ -111,10 +111,19 @@ class TemplateDevice:
                 return [unreadable(read.name, shown(raw), error)]
         if value is None:
             return []
+        forgotten = self._goes_neutral(read, value)
         self._last[read.name] = value
         if read.name not in KEYS:
-            return []
+            return [Forgotten()] if forgotten else []
         return [UntimedReading(read.name, value, current=self._profile.retained_is_current)]
+
+    def _goes_neutral(self, read: Read, value: Scalar) -> bool:
+        """Is it back, by no command of ours, in the state that nobody chooses?"""
+        neutral, last = self._profile.neutral, self._last.get(read.name)
+        if neutral is None or neutral.read != read.name or last is None:
+            return False
+        wanted = render(neutral.equals, self._given)
+        return wanted is not None and same(value, wanted) and not same(last, wanted)
 
     # --- what it is told ------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agent.clock import SteppedClock
+from agent.ports import Message
 from integrations.registry import AgentConfig
 from integrations.sandbox.server import FlatPeakSandbox
 from tests.fakes.evcc import TOPIC, Evcc
@@ -82,6 +83,40 @@ def test_a_command_that_is_lost_is_given_again() -> None:
     assert not evcc.misses
     assert 79.5 <= evcc.soc < 85
     assert abs(float(home.ledger.of("ev").energy_kwh) - evcc.session_kwh) < 0.5
+
+
+def test_a_charger_that_has_forgotten_what_it_was_told_is_told_again_at_once() -> None:
+    """A go-e that restarts is neutral: it would charge through the dear evening."""
+    topic = "go-eCharger/1"
+    car = {**CAR, "adapter": {"family": "go-e", "topic": topic}}
+    said: list[tuple[float, bytes]] = []
+
+    async def charger(home: Home) -> None:
+        def tell(frc: str) -> None:
+            for key, value in (("car", "4"), ("nrg", "[0,0,0,0,0,0,0,0,0,0,0,0]"), ("frc", frc)):
+                home.broker.publish(f"{topic}/{key}", value, retain=False)
+
+        def receive(message: Message) -> None:
+            said.append(((home.clock.now() - START).total_seconds(), message.payload))
+            tell(message.payload.decode())
+
+        home.broker.subscribe([f"{topic}/frc/set"], receive)
+        for minutes, frc in ((1, "0"), (30, "0"), (50, "2")):
+            await home.clock.sleep_until(START + timedelta(minutes=minutes))
+            tell(frc)
+
+    async def run(clock: SteppedClock) -> None:
+        async with FlatPeakSandbox(clock) as sandbox:
+            home = Home(clock, sandbox)
+            job = asyncio.create_task(charger(home))
+            await home.run(home.config([car]), START + timedelta(hours=1))
+            job.cancel()
+
+    run_virtual(run, START)
+    again = [payload for second, payload in said if 1800 <= second < 1810]
+    assert again == [b"1"]
+    # Forced on it is somebody's choice; at the end it is let go.
+    assert [payload for second, payload in said if second >= 1810] == [b"0"]
 
 
 def test_a_battery_mode_never_lapses_while_the_agent_lives() -> None:

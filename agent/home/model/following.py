@@ -24,6 +24,8 @@ ASKED_AGAIN_AFTER = (
     timedelta(minutes=15),
     timedelta(hours=1),
 )
+# One that goes back to nobody's choice as often as this is sent back by somebody.
+FORGETS_AT_MOST, FORGETS_WITHIN = 3, timedelta(hours=1)
 # What an inverter gives above its limit is less than this where it keeps it.
 ABOVE_LIMIT_SHARE, ABOVE_LIMIT_W = 0.05, 100.0
 # Near full a car takes less and less: that says nothing of what it can take.
@@ -78,6 +80,7 @@ class Following:
     _asked: bool = False
     _obeyed: bool = False
     _asked_again: int = 0
+    _forgot_at: list[datetime] = field(default_factory=list)
     _less_since: datetime | None = None
     _most_taken_w: float = 0.0
 
@@ -193,6 +196,16 @@ class Following:
         if now - self.asked_since < ASKED_AGAIN_AFTER[number] + more:
             return False
         self._asked_again += 1
+        return True
+
+    def forgets(self, now: datetime) -> bool:
+        """It has gone back to a state that nobody chooses. True where it is to be told again."""
+        self._forgot_at = [when for when in self._forgot_at if now - when < FORGETS_WITHIN]
+        if len(self._forgot_at) >= FORGETS_AT_MOST:
+            return False
+        self._forgot_at.append(now)
+        # As if it had never heard what it is asked.
+        self._obeyed, self.asked_since, self._asked_again = False, now, 0
         return True
 
     def refuses(self, now: datetime) -> None:

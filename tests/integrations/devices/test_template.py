@@ -1,7 +1,9 @@
 """What a template device remembers: enough to spare a charger's flash, never to leave it wrong."""
 
+from collections.abc import Sequence
+
 from agent.energy.schedule import DefaultCommand, OfflineRule, Setpoint
-from agent.ports import DeviceAdapter, Message
+from agent.ports import Decoded, DeviceAdapter, Forgotten, Message
 from integrations.registry import AgentConfig, device_adapter
 
 CAR = {
@@ -27,8 +29,8 @@ def told(adapter: DeviceAdapter, mode: str, current_a: int | None = None) -> dic
     return {message.topic.removeprefix("go-eCharger/1/"): message.payload for message in said}
 
 
-def says(adapter: DeviceAdapter, key: str, value: str) -> None:
-    adapter.decode(Message(f"go-eCharger/1/{key}", value.encode()))
+def says(adapter: DeviceAdapter, key: str, value: str) -> Sequence[Decoded]:
+    return adapter.decode(Message(f"go-eCharger/1/{key}", value.encode()))
 
 
 def test_what_it_is_already_is_not_written_again() -> None:
@@ -46,3 +48,20 @@ def test_a_command_that_follows_before_the_last_was_read_back_is_said() -> None:
     assert told(adapter, "charge", 16)["frc/set"] == "2"
     # It last said 1, but was told 2 since.
     assert told(adapter, "idle") == {"frc/set": "1"}
+
+
+def test_neutral_by_itself_is_a_restart_and_by_a_command_it_is_not() -> None:
+    adapter = charger()
+    assert says(adapter, "frc", "0") == []
+    told(adapter, "idle")
+    # What it says before it has heard that is no news.
+    assert says(adapter, "frc", "0") == []
+    assert says(adapter, "frc", "1") == []
+    assert says(adapter, "frc", "0") == [Forgotten()]
+    assert says(adapter, "frc", "0") == []
+    assert told(adapter, "idle") == {"frc/set": "1"}
+    # A person forces it on, or off: that is somebody's choice.
+    says(adapter, "frc", "1")
+    assert says(adapter, "frc", "2") == []
+    told(adapter, "release")
+    assert says(adapter, "frc", "0") == []

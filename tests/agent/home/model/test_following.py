@@ -140,3 +140,18 @@ def test_who_did_as_asked_and_then_something_else_has_heard() -> None:
     watch(relay, 3, 60, 2000, asked_w=0)
     assert relay.deviation is Deviation.TAKES_UNASKED
     assert not relay.asked_in_vain(at(60))
+
+
+def test_who_forgets_is_told_again_but_not_against_somebody_who_insists() -> None:
+    car = Following(11_000.0, learns=True)
+    watch(car, 0, 42, 0, asked_w=0)
+    assert car.forgets(at(42))
+    # And again where that has not arrived either.
+    again = []
+    for minute in range(43, 80):
+        car.observe(0, 11_000, 50.0, at(minute))
+        if car.asked_in_vain(at(minute)):
+            again.append(minute - 42)
+    assert again == [1, 5, 15]
+    assert [car.forgets(at(80 + minute)) for minute in range(4)] == [True, True, False, False]
+    assert car.forgets(at(150))

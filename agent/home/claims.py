@@ -48,12 +48,14 @@ class Claim:
 class Claims:
     """The claims on a load of `power_w`; `needs` with the kWh that each of them takes a window.
 
-    `rests_while_away`: a window that is over before people are back is waived.
+    `rests_while_away`: a window that is over before people are back is waived. `capped`: a price
+    cap holds, and what that has a window miss is not made good.
     """
 
     needs: Sequence[tuple[EnergyNeed, Decimal]]
     power_w: int
     rests_while_away: bool
+    capped: bool
     model: DeviceModel
     wish: Wish
     context: PlanningContext
@@ -85,7 +87,7 @@ class Claims:
         for start, end in occurrences(need.window, place, after, until):
             key, late_until = progress_key(start, index), end
             owed = key in self.model.promised or end > self.context.now
-            if need.serves_late and owed and end <= at:
+            if need.serves_late and owed and end <= at and not self.capped:
                 late_until = self._made_good_until(need, start, end)
             waived = self.rests_while_away and away is not None and end <= away
             yield Claim(key, start, end, late_until, kwh, need, waived)

@@ -1,7 +1,7 @@
 """Wishes of the owner: what holds beyond the config, and when it ends. Pure."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from decimal import Decimal
@@ -50,6 +50,7 @@ VALUE_KEYS = (
     "comfort_max_c",
 )
 COMFORT_KEYS = frozenset({"comfort_min_c", "comfort_max_c"})
+ENERGY_FIELDS = ("energy_kwh", "hours", "counter_start_kwh", "ready_by", "ready_by_clock")
 COMFORT_FIELDS = ("comfort_min_c", "comfort_max_c", "comfort_until")
 NO_VALUES = WishValues()
 # What was asked once and has not come in its time is made good within a day.
@@ -102,9 +103,8 @@ class Wish:
         return self.mode.name != "auto" or self.values != NO_VALUES or self.loaded_at is not None
 
 
-def _only_comfort(once: WishValues) -> WishValues:
-    """What is asked of comfort has an end of its own."""
-    return WishValues(**{key: getattr(once, key) for key in COMFORT_FIELDS})
+def _only(once: WishValues, fields: Sequence[str]) -> WishValues:
+    return WishValues(**{key: getattr(once, key) for key in fields})
 
 
 def expired(
@@ -131,11 +131,14 @@ def expired(
         or (mode.open_ended and not out.pending and (ended or full))
     ):
         out = dataclasses.replace(out, mode=ModeWish())
-    late = ONCE_LATE if owed else timedelta(0)
-    over = ended or (out.once_until is not None and now >= out.once_until + late)
-    if over:
-        once = NO_VALUES if ended else _only_comfort(out.once)
-        out = dataclasses.replace(out, once=once, once_until=None)
+    # What is asked of comfort has an end of its own, and energy that is owed comes late.
+    if ended:
+        out = dataclasses.replace(out, once=NO_VALUES, once_until=None)
+    elif out.once_until is not None and now >= out.once_until:
+        late = owed and now < out.once_until + ONCE_LATE
+        stays = (*ENERGY_FIELDS, *COMFORT_FIELDS) if late else COMFORT_FIELDS
+        until = out.once_until if late else None
+        out = dataclasses.replace(out, once=_only(out.once, stays), once_until=until)
     if out.once.comfort_until is not None and out.once.comfort_until <= now:
         once = dataclasses.replace(out.once, **dict.fromkeys(COMFORT_FIELDS))
         out = dataclasses.replace(out, once=once)

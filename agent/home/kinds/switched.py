@@ -104,7 +104,8 @@ class SwitchedKind(DeviceKind[W]):
         self, section: W, model: DeviceModel, wish: Wish, context: PlanningContext
     ) -> Claims:
         needs = [(need, section.kwh_of(need)) for need in section.needs]
-        return Claims(needs, section.power_w, self.rests_while_away, model, wish, context)
+        capped = _cap(section, wish) is not None
+        return Claims(needs, section.power_w, self.rests_while_away, capped, model, wish, context)
 
     def planning_input(
         self, section: W, model: DeviceModel, wish: Wish, context: PlanningContext
@@ -113,8 +114,7 @@ class SwitchedKind(DeviceKind[W]):
         override = override_of(wish, model, section.power_w, now)
         begin = max(now, override.until) if override else now
         boosted = boosted_kwh(override, now)
-        values = wish.values
-        cap = values.price_cap if values.price_cap is not None else section.price_cap
+        cap = _cap(section, wish)
         claims = self._claims(section, model, wish, context)
         demands: list[Demand] = []
         still, ready_by = ZERO, None
@@ -158,6 +158,11 @@ class SwitchedKind(DeviceKind[W]):
         claims = self._claims(section, model, wish, context)
         once = claims.once()
         return once is not None and claims.missing_kwh(once) >= SATISFIED_TOLERANCE_KWH
+
+
+def _cap(section: Switched, wish: Wish) -> Decimal | None:
+    asked = wish.values.price_cap
+    return asked if asked is not None else section.price_cap
 
 
 def _active_needs(claims: Claims, now: datetime) -> tuple[ActiveNeed, ...]:

@@ -222,6 +222,23 @@ def test_what_is_not_to_be_late_is_not() -> None:
     assert load.kwh(at(6, 16), at(22, 16)) == 0
 
 
+def test_what_a_price_cap_has_it_miss_is_not_made_good_below_it() -> None:
+    assert Load(section(price_cap=0.15)).go_on(at(22, 16)).ran == []
+
+
+def test_what_is_late_leaves_the_next_window_of_another_need_its_own() -> None:
+    needs = [
+        {"hours": 2, "window": {"start": "20:00", "end": "22:00"}},
+        {"hours": 3, "window": {"start": "22:00", "end": "02:00"}},
+    ]
+    load = Load(section(needs=needs), can_run=lambda now: not at(19) <= now < at(22))
+    load.go_on(at(2, 16))
+    key = "2026-01-15T22:00:00Z/1"
+    assert load.model.progress[key] >= 5.4
+    load.go_on(at(18, 16))
+    assert load.kwh(at(22), at(18, 16)) == pytest.approx(10, abs=0.6)
+
+
 def test_nights_that_nobody_was_there_for_are_not_made_good() -> None:
     load = Load(away_until=at(7, 16)).go_on(at(7, 16))
     load.away_until = None

@@ -10,16 +10,37 @@ from agent.planning.rule.runs import RunPlacer
 from agent.planning.segments import Segment, joined
 
 
-def place_demands(house: Allocation, device: ScaledDevice) -> tuple[Segment, ...]:
-    """Segments of the device, those of a run that must go on among them."""
+class CellPlacer:
+    """Of a device whose seconds do not depend on each other."""
+
+    def __init__(self, house: Allocation, device: ScaledDevice) -> None:
+        self.house, self.device = house, device
+        self.own: list[Segment] = []
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        return joined(self.own)
+
+    def place(self, index: int) -> None:
+        self.own += _cell_by_cell(self.house, self.device, index, self.own)
+
+
+def placer_of(house: Allocation, device: ScaledDevice) -> CellPlacer | RunPlacer:
+    """What places its demands one by one; a run that must go on it has placed already."""
     in_runs = device.coupled_in_time or device.grid_s or device.running
     if in_runs or any(demand.contiguous for demand in device.demands):
-        return RunPlacer(house, device).place()
-    own: list[Segment] = []
-    order = sorted(range(len(device.demands)), key=lambda i: device.demands[i].deadline)
-    for i in order:
-        own += _cell_by_cell(house, device, i, own)
-    return joined(own)
+        return RunPlacer(house, device)
+    return CellPlacer(house, device)
+
+
+def place_demands(house: Allocation, device: ScaledDevice) -> tuple[Segment, ...]:
+    """Segments of the device, those of a run that must go on among them."""
+    placer, demands = placer_of(house, device), device.demands
+    for i in sorted(
+        range(len(demands)), key=lambda i: (not demands[i].under_way, demands[i].deadline)
+    ):
+        placer.place(i)
+    return placer.segments
 
 
 def usable_power(house: Allocation, device: ScaledDevice, demand: ScaledDemand, k: int) -> int:

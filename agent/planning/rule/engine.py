@@ -1,13 +1,15 @@
 """The rule: what must run, then demands and programs, then heat, then storage.
 
-Demands and programs are tried in a few orders: by priority, by deadline, by what little time is
-left; where something is missed, in haste too. Every plan is made of the model's own cells and put
-to the judge; a device whose part of it breaks a rule is left idle, so that there is always a plan.
-Where time runs short, what is left is put into the first place that there is. After that, in what
-is larger than a home, nowhere; but a house is kept warm for the next days.
+Demands and programs are tried in a few orders, one by one, whichever device they are of: by
+priority, by deadline, by what little time is left; where something is missed, in haste too. Every
+plan is made of the model's own cells and put to the judge; a device whose part of it breaks a rule
+is left idle, so that there is always a plan. Where time runs short, what is left is put into the
+first place that there is. After that, in what is larger than a home, nowhere; but a house is kept
+warm for the next days.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.devices.program import ScaledProgram
@@ -19,9 +21,10 @@ from agent.planning.judge import Judged, judge
 from agent.planning.problem import Model, Problem
 from agent.planning.rule.allocation import Allocation, Pace
 from agent.planning.rule.bound import lowest_objective
-from agent.planning.rule.demands import place_demands
+from agent.planning.rule.demands import CellPlacer, placer_of
 from agent.planning.rule.heat import place_heat
 from agent.planning.rule.programs import place_program
+from agent.planning.rule.runs import RunPlacer
 from agent.planning.rule.store import place_storage
 from agent.planning.segments import Schedule, Segment
 
@@ -32,7 +35,7 @@ SERVED_SHARE = 0.75
 # What a house is heated for when there is no time left: longer than until the next plan.
 SOON_CELLS = 1000
 
-Rank = Callable[[Model], tuple[float, ...]]
+Rank = Callable[["_Task"], tuple[float, ...]]
 
 
 class RuleEngine:
@@ -71,33 +74,50 @@ def _at_once(problem: Problem, model: Model) -> tuple[Segment, ...]:
     return idle_segments(problem, model)
 
 
-def _priority(model: Model) -> int:
-    return 0 if isinstance(model, ScaledStorage) else model.priority
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One demand of a device, or a program."""
+
+    model: ScaledDevice | ScaledProgram
+    index: int = 0
+
+    @property
+    def first(self) -> tuple[bool, bool]:
+        """What goes on comes before what begins, what must be before what is worth something."""
+        if isinstance(self.model, ScaledProgram):
+            return True, False
+        demand = self.model.demands[self.index]
+        return not demand.under_way, not demand.hard
+
+    @property
+    def deadline(self) -> int:
+        if isinstance(self.model, ScaledProgram):
+            return self.model.deadline
+        return self.model.demands[self.index].deadline
+
+    @property
+    def latest_start(self) -> int:
+        if isinstance(self.model, ScaledProgram):
+            return self.model.deadline - self.model.length
+        return self.deadline - self.model.demands[self.index].needed_s
 
 
-def _deadline(model: Model) -> int:
-    if isinstance(model, ScaledProgram):
-        return model.deadline
-    if isinstance(model, ScaledDevice):
-        return min((one.deadline for one in model.demands if one.needed_s), default=1 << 40)
-    return 1 << 40
-
-
-def _latest_start(model: Model) -> int:
-    if isinstance(model, ScaledProgram):
-        return model.deadline - model.length
-    if isinstance(model, ScaledDevice):
-        starts = (one.deadline - one.needed_s for one in model.demands if one.needed_s)
-        return min(starts, default=1 << 40)
-    return 1 << 40
+def _tasks(problem: Problem) -> Iterator[_Task]:
+    for model in problem.models:
+        if isinstance(model, ScaledProgram):
+            yield _Task(model)
+        elif isinstance(model, ScaledDevice):
+            for index, demand in enumerate(model.demands):
+                if demand.needed_s:
+                    yield _Task(model, index)
 
 
 TRIES: tuple[tuple[Rank, Callable[[Deadline], Pace]], ...] = (
-    (lambda model: (-_priority(model), _deadline(model)), Pace.within),
-    (lambda model: (_deadline(model), -_priority(model)), Pace.within),
-    (lambda model: (_latest_start(model), -_priority(model)), Pace.within),
+    (lambda task: (-task.model.priority, task.deadline), Pace.within),
+    (lambda task: (task.deadline, -task.model.priority), Pace.within),
+    (lambda task: (task.latest_start, -task.model.priority), Pace.within),
     # Who takes the first place leaves room behind it; the cheapest may be in the way of others.
-    (lambda model: (-_priority(model), _deadline(model)), Pace.hasty),
+    (lambda task: (-task.model.priority, task.deadline), Pace.hasty),
 )
 
 
@@ -111,38 +131,43 @@ def _in_order(
     for own in reserved.values():
         house.take(own)
 
-    def place(model: Model) -> None:
+    placers: dict[str, CellPlacer | RunPlacer] = {}
+    for task in sorted(_tasks(problem), key=lambda one: (one.first, rank(one))):
+        model = task.model
+        if house.pace.over() and deadline.over():
+            break
+        if isinstance(model, ScaledProgram):
+            house.give_back(reserved[model.id])
+            schedule[model.id] = place_program(house, model)
+            house.take(schedule[model.id])
+            continue
+        if model.id not in placers:
+            house.give_back(reserved[model.id])
+            placers[model.id] = placer_of(house, model)
+        placers[model.id].place(task.index)
+        schedule[model.id] = placers[model.id].segments
+    for heater in _heat(problem):
         late = house.pace.over() and deadline.over()
-        if late and not isinstance(model, ScaledThermal):
-            schedule[model.id] = reserved[model.id]
-            return
-        house.give_back(reserved[model.id])
-        before = list(house.drawn), list(house.peak)
-        segments = _placed(house, model, SOON_CELLS if late else None)
-        house.drawn, house.peak = before
-        house.take(segments)
-        schedule[model.id] = segments
-
-    served = [m for m in problem.models if isinstance(m, (ScaledDevice, ScaledProgram))]
-    heat = [m for m in problem.models if isinstance(m, ScaledThermal)]
-    stores = [m for m in problem.models if isinstance(m, ScaledStorage)]
-    for model in (
-        *sorted(served, key=rank),
-        *sorted(heat, key=lambda one: -one.priority),
-        *sorted(stores, key=lambda one: not one.targets),
-    ):
-        place(model)
-    return schedule
+        house.give_back(reserved[heater.id])
+        schedule[heater.id] = place_heat(house, heater, most_cells=SOON_CELLS if late else None)
+        house.take(schedule[heater.id])
+    for store in _stores(problem):
+        if house.pace.over() and deadline.over():
+            break
+        house.give_back(reserved[store.id])
+        schedule[store.id] = place_storage(house, store)
+        house.take(schedule[store.id])
+    return reserved | schedule
 
 
-def _placed(house: Allocation, model: Model, most_cells: int | None) -> tuple[Segment, ...]:
-    if isinstance(model, ScaledDevice):
-        return place_demands(house, model)
-    if isinstance(model, ScaledProgram):
-        return place_program(house, model)
-    if isinstance(model, ScaledThermal):
-        return place_heat(house, model, most_cells=most_cells)
-    return place_storage(house, model)
+def _heat(problem: Problem) -> list[ScaledThermal]:
+    heat = [model for model in problem.models if isinstance(model, ScaledThermal)]
+    return sorted(heat, key=lambda one: -one.priority)
+
+
+def _stores(problem: Problem) -> list[ScaledStorage]:
+    stores = [model for model in problem.models if isinstance(model, ScaledStorage)]
+    return sorted(stores, key=lambda one: not one.targets)
 
 
 def _without_faults(problem: Problem, judged: Judged) -> Judged:

@@ -23,6 +23,8 @@ class Placed:
 
 
 class RunPlacer:
+    """Of a device that runs for a while; a run that must go on is placed at once."""
+
     def __init__(self, house: Allocation, device: ScaledDevice) -> None:
         self.house = house
         self.device = device
@@ -32,23 +34,23 @@ class RunPlacer:
         self.begins: list[int] = []
         self.ends: list[int] = []
 
-    def place(self) -> tuple[Segment, ...]:
         self._goes_on()
-        order = sorted(
-            range(len(self.left)),
-            key=lambda i: (not self.device.demands[i].under_way, self.device.demands[i].deadline),
-        )
-        for i in order:
-            demand = self.device.demands[i]
-            for _ in range(1 if demand.contiguous else MOST_RUNS):
-                if self.left[i] <= 0 or (self.house.pace.over() and not demand.under_way):
-                    break
-                best = self._best_run(i)
-                if best is None:
-                    break
-                self._add(best.segments)
-                self.left[i] -= best.served
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
         return joined(self.own)
+
+    def place(self, index: int) -> None:
+        """One demand, in as many runs as it takes; what finds no place is not served."""
+        demand = self.device.demands[index]
+        for _ in range(1 if demand.contiguous else MOST_RUNS):
+            if self.left[index] <= 0 or (self.house.pace.over() and not demand.under_way):
+                break
+            best = self._best_run(index)
+            if best is None:
+                break
+            self._add(best.segments)
+            self.left[index] -= best.served
 
     def _add(self, segments: tuple[Segment, ...]) -> None:
         self.own += segments

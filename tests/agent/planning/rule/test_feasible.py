@@ -122,12 +122,13 @@ def test_the_car_that_leaves_first_is_charged_first_where_both_fit() -> None:
 def test_a_demand_of_the_day_after_does_not_come_before_a_near_deadline() -> None:
     """Of a device that has a demand due even sooner, under a limit that carries one of both."""
     today, tomorrow = (
-        Demand(Decimal(10), earliest=NOW + a * HOUR, deadline=NOW + b * HOUR)
-        for a, b in ((0, 4), (4, 28))
+        Demand(Decimal(kwh), earliest=NOW + a * HOUR, deadline=NOW + b * HOUR)
+        for kwh, a, b in ((10, 0, 4), (30, 4, 28))
     )
     heater = Flexible("heater", Decimal(5000), Decimal(5000), (today, tomorrow))
+    vehicle = replace(car("ev", 30, 11), min_power_w=Decimal(4140))
     prices = [0.4] * 4 + [0.2] * 7 + [0.3] * 21
-    situation = house(prices, heater, car("ev", 30, 11), site=Site(import_limit_w=Decimal(7500)))
+    situation = house(prices, heater, vehicle, site=Site(import_limit_w=Decimal(7500)))
     problem = problem_of(situation)
     proposal = RuleEngine().plan(problem, Deadline.passed(), None)
     assert proposal is not None

@@ -29,7 +29,10 @@ MAX_REVISION = 2**32 - 1
 AN_INSTANT = "2026-01-16T10:00:00Z"
 SWITCHED = "switched"
 YES, NO = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
-NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{1,15})?([eE][+-]?\d{1,2})?")
+# A float needs up to 17 decimals, and a sum of decimal fractions more, to be written exactly.
+NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{1,64})?([eE][+-]?\d{1,2})?")
+# What devices send as the number or the word of their error where there is none.
+NO_ERROR = ("0", "0.0", "false", "none", "ok")
 
 
 def _number(least: float, most: float) -> Callable[[object], float]:
@@ -63,6 +66,14 @@ def _text(value: object) -> str:
     raise ValueError(sentence("expected text"))
 
 
+def _error(value: object) -> str:
+    """Empty where the device says that there is none."""
+    if value is False:
+        return ""
+    text = _text(value)
+    return "" if text.strip().lower() in NO_ERROR else text
+
+
 KEYS: dict[str, Callable[[object], Value]] = {
     "plugged": _truth,
     "soc_percent": _number(0, 100),
@@ -71,7 +82,7 @@ KEYS: dict[str, Callable[[object], Value]] = {
     "energy_total_kwh": _number(0, 1_000_000_000),
     "temperature_c": _number(-100, 200),
     "mode": _text,
-    "error": _text,
+    "error": _error,
     "following": _text,
 }
 # Keys of which an empty text means that there is nothing to tell.

@@ -165,8 +165,7 @@ class Controller:
 
     def on_switch(self, device: str, is_on: bool) -> None:
         model = self.devices.model(device)
-        if is_on and self.devices.section(device).type == "program":
-            model.begin_run(self.clock.now())
+        self.devices.on_switch(device, is_on)
         if is_on:
             model.following.try_again(self.clock.now())
         else:

@@ -29,6 +29,7 @@ from agent.energy.sentences import sentence
 from agent.energy.view import DeviceView, Planned
 from agent.health import Health
 from agent.home.kinds import KINDS
+from agent.home.model import program_run
 from agent.home.model.clock_changes import ClockJump, move_with_clock, moved_wish
 from agent.home.model.device_model import DeviceModel
 from agent.home.model.latest_readings import PERSISTED_KINDS
@@ -52,7 +53,8 @@ class DeviceManager:
     asked for something by a request. `on_reappeared` comes after a silence, `on_unheard(device)`
     where it shows that what it was told has not reached it or is forgotten, `on_take_back(device)`
     when its schedule is to be taken back before it is given anew. `acknowledges(device)`: it is
-    expected to confirm what it is told; `revision_problem(device)`: what is wrong with the revision
+    expected to confirm what it is told; `holds_schedule(device)`: it goes on by its schedule when
+    the agent is gone; `revision_problem(device)`: what is wrong with the revision
     that it says it holds. `on_profile(device, profile)` hears what it is where the config leaves
     that to it to say. `look_at_clock()` notices a clock that was set, before anything is noted by
     it.
@@ -73,6 +75,7 @@ class DeviceManager:
     on_take_back: Callable[[str], None]
     bookkeeper: Bookkeeper
     acknowledges: Callable[[str], bool] = lambda device: True
+    holds_schedule: Callable[[str], bool] = lambda device: True
     revision_problem: Callable[[str], str | None] = lambda device: None
     on_profile: Callable[[str, DeviceProfile], None] = lambda device, profile: None
     look_at_clock: Callable[[], None] = lambda: None
@@ -266,10 +269,28 @@ class DeviceManager:
 
     # --- what is told to it ---------------------------------------------------------------------
 
+    def on_restored(self, name: str, schedule: Schedule) -> None:
+        """It was told that in an earlier life, and is told nothing else yet."""
+        if name in self._by_id and self.holds_schedule(name):
+            self._by_id[name].model.schedules.followed_alone = schedule
+        self.on_told(name, schedule)
+
     def on_told(self, name: str, schedule: Schedule | None) -> None:
-        device = self._by_id.get(name)
-        if device is not None:
-            device.model.told(schedule, self.clock.now())
+        device, now = self._by_id.get(name), self.clock.now()
+        if device is None:
+            return
+        device.model.told(schedule, now)
+        self._look_at_run(device, now)
+
+    def on_switch(self, name: str, is_on: bool) -> None:
+        """A setpoint turns it on or off."""
+        device, now = self._by_id[name], self.clock.now()
+        device.model.told_to_run_since = now if is_on else None
+        self._look_at_run(device, now)
+
+    def _look_at_run(self, device: ManagedDevice, now: datetime) -> None:
+        if device.model.traits.run_parts:
+            program_run.look(device.model, device.wish.loaded_at, now)
 
     def say_less(self, name: str, why: str) -> None:
         """What a person asked for gets less, or waits: said on its wish."""

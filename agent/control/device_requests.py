@@ -16,6 +16,7 @@ from agent.errors import Refused
 from agent.health import Health
 from agent.home import stored_wishes
 from agent.home.kinds import KINDS
+from agent.home.model import program_run
 from agent.home.planning_input import PlanningContext
 from agent.home.requests import RequestContext, apply_request, echoed_id, read_request
 from agent.home.wishes import Wish
@@ -104,15 +105,16 @@ class DeviceRequests:
             counter_kwh=model.session_kwh if kind.has_stays else model.meter.total_kwh,
             has_stays=kind.has_stays,
             plugged=model.plugged(now) if kind.has_stays else True,
-            running=model.session.confirmed,
+            running=program_run.is_under_way(model, now),
         )
 
     def _take_wish(self, name: str, wish: Wish, now: datetime) -> None:
         device = self.devices[name]
         model = device.model
+        goes_on = model.session.confirmed and program_run.is_under_way(model, now)
         # One that says that it runs goes on, whatever is wished.
-        if wish.loaded_at != device.wish.loaded_at and not model.session.confirmed:
-            model.session.started_at, model.session.confirmed = None, False
+        if wish.loaded_at != device.wish.loaded_at and model.session.started_at and not goes_on:
+            model.drop_run(now)
         device.wish, model.boost_until = wish, None
         device.why_less = ""
         if model.opted_out(now):

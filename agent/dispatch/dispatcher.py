@@ -56,7 +56,8 @@ class Wanted:
 class Dispatcher:
     """What every device is told next; `holdings` is what it holds, `acknowledgements` what it says.
 
-    `on_told(device, schedule)` hears what a device holds from now on, `on_switch(device, is_on)`
+    `on_told(device, schedule)` hears what a device holds from now on, `on_restored(device,
+    schedule)` what it has held since an earlier life; `on_switch(device, is_on)`
     when a setpoint turns it on or off, `on_headroom` when what waited may now be raised, or what
     was taken back or refused be given anew. `runs_until(device, now)`: before then a run under way
     must not be cut, whatever its schedule says.
@@ -71,6 +72,7 @@ class Dispatcher:
     ledger: Ledger
     location: Callable[[], SiteLocation]
     on_told: Callable[[str, Schedule | None], None]
+    on_restored: Callable[[str, Schedule], None]
     on_switch: Callable[[str, bool], None]
     on_headroom: Callable[[], None]
     runs_until: Callable[[str, int], int | None] = lambda device, now: None
@@ -119,7 +121,7 @@ class Dispatcher:
             self.holdings.published[device] = Published(schedule, [], schedule)
             self._revisions.issued(device, schedule.revision)
             self.outbox.set(device_lane(device), *self.adapters[device].encode_schedule(schedule))
-            self.on_told(device, schedule)
+            self.on_restored(device, schedule)
 
     def next_change(self) -> datetime | None:
         """When the next setpoint is due or said again, or what had to wait may be published."""

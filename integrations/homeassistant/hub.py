@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from agent import __version__
 from agent.energy.instants import format_instant, parse_instant
+from agent.energy.localtime import local_instant
 from agent.energy.rates import Rate
 from agent.energy.readings import DeviceInfo
 from agent.energy.text import clean_text
@@ -257,7 +258,9 @@ def away_request(text_: str, zone: ZoneInfo) -> dict[str, object]:
         return {"away_until": None}
     try:
         when = datetime.fromisoformat(text_)
-        instant = format_instant(when if when.tzinfo else when.replace(tzinfo=zone))
+        if when.tzinfo is None:
+            when = local_instant(when.date(), when.time(), zone)
+        instant = format_instant(when)
     except (ValueError, OverflowError):
         return {"away_until": text_}
     return {"away_until": instant}

@@ -51,6 +51,11 @@ def schedules(home: Home) -> list[list[Any]]:
     return [body["slots"] for body in said]
 
 
+def runs_told(home: Home) -> set[int]:
+    """The revisions that contain `run`."""
+    return {body["revision"] for body in home.bodies("device/dishes/schedule") if body["slots"]}
+
+
 async def load(home: Home) -> None:
     await home.clock.sleep(60)
     say(home, "state", {"mode": "idle", "power_w": 0})
@@ -95,6 +100,72 @@ def test_a_second_start_while_it_runs_is_refused_and_changes_nothing() -> None:
 
     home = live(story)
     assert schedules(home)[-1] == []
+
+
+def test_start_pressed_twice_is_one_run_of_one_that_tells_nothing() -> None:
+    async def story(home: Home) -> None:
+        await home.clock.sleep(60)
+        by = (START + timedelta(minutes=90)).isoformat()
+        say(home, "request", {"start": True, "ready_by": by})
+        await home.clock.sleep(10)
+        [slot] = schedules(home)[-1]
+        await home.clock.sleep_until(datetime.fromisoformat(slot["start"]))
+        for wait_s in (3, 600):
+            await home.clock.sleep(wait_s)
+            say(home, "request", {"start": True, "id": f"after {wait_s}"})
+            await home.clock.sleep(2)
+            wish = home.body("device/dishes/wish")
+            assert (wish["id"], wish["accepted"]) == (f"after {wait_s}", False)
+            assert wish["reason"] == "start: dishes is running; ask again when it has ended"
+        await home.clock.sleep_until(datetime.fromisoformat(slot["end"]))
+        revisions = len(schedules(home))
+        await home.clock.sleep(3600)
+        assert home.body("device/dishes/wish")["loaded"] is False
+        assert len(schedules(home)) == revisions
+        assert home.body("device/dishes/setpoint")["mode"] == "idle"
+        assert round(float(home.ledger.of("dishes").energy_kwh), 2) == 1.5
+
+    live(story, hours=4)
+
+
+def test_one_that_is_started_at_the_machine_tells_it_by_its_power() -> None:
+    async def story(home: Home) -> None:
+        await load(home)
+        [slot] = schedules(home)[-1]
+        for _ in range(RUN_S // 60):
+            say(home, "state", {"power_w": 1500})
+            await home.clock.sleep(60)
+        while home.clock.now() < datetime.fromisoformat(slot["start"]) + timedelta(minutes=30):
+            say(home, "state", {"power_w": 2})
+            await home.clock.sleep(300)
+        assert home.body("device/dishes/wish")["loaded"] is False
+        assert home.body("device/dishes/setpoint")["mode"] == "idle"
+
+    home = live(story, hours=14)
+    assert schedules(home)[-1] == []
+    assert events(home, "not_following") == []
+    assert events(home, "deadline_at_risk") == []
+
+
+def test_a_run_that_was_due_while_the_agent_was_gone_is_not_told_again() -> None:
+    """It holds its schedule, so it has run by that: nobody loads it again without a start."""
+
+    async def run(clock: SteppedClock) -> None:
+        async with FlatPeakSandbox(clock) as sandbox:
+            home = Home(clock, sandbox)
+            telling = asyncio.ensure_future(load(home))
+            await home.run(home.config([DISHES]), START + timedelta(minutes=30))
+            await telling
+            [slot] = schedules(home)[-1]
+            await clock.sleep_until(datetime.fromisoformat(slot["end"]) + timedelta(minutes=30))
+            told = runs_told(home)
+            await home.run(home.config([DISHES]), clock.now() + timedelta(minutes=20))
+            assert home.body("device/dishes/wish")["loaded"] is False
+            # What it holds is published again at a start, and is over.
+            assert runs_told(home) == told
+            assert round(float(home.ledger.of("dishes").energy_kwh), 2) == 1.5
+
+    run_virtual(run, START)
 
 
 def test_a_few_watts_of_standby_are_no_run() -> None:

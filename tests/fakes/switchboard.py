@@ -106,6 +106,7 @@ async def switchboard(clock: SteppedClock, *, limited: bool, store: Store) -> Sw
         Ledger(),
         lambda: SiteLocation(ZoneInfo("Europe/Berlin")),
         on_told=lambda device, schedule: None,
+        on_restored=lambda device, schedule: None,
         on_switch=lambda device, is_on: None,
         on_headroom=lambda: headroom.append("headroom"),
     )

@@ -1,6 +1,7 @@
 """A dishwasher or the like: starts once a person has loaded it, and runs through. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
@@ -15,9 +16,9 @@ from agent.energy.schedule import DefaultCommand, DeviceType, Goal, OfflineRule,
 from agent.energy.sentences import sentence
 from agent.energy.situation import ZERO, ProfileSegment, Program
 from agent.home.kinds.kind import DeviceKind, one_slot
-from agent.home.model.commanded import CommandedSpan
+from agent.home.model import program_run
 from agent.home.model.device_model import DeviceModel
-from agent.home.model.following import Deviation
+from agent.home.model.traits import Traits
 from agent.home.planning_input import (
     WITHOUT_DEADLINE,
     ActiveNeed,
@@ -67,6 +68,14 @@ class ProgramKind(DeviceKind[ProgramAppliance]):
             run_parts=tuple((part.duration_s, part.power_w) for part in section.profile),
         )
 
+    def traits(self, section: ProgramAppliance) -> Traits:
+        most_w = max(part.power_w for part in section.profile)
+        return replace(
+            super().traits(section),
+            run_parts=tuple((part.duration_s, part.power_w) for part in section.profile),
+            standby_w=max(STANDBY_W, STANDBY_SHARE * most_w),
+        )
+
     def wish_keys(self, section: ProgramAppliance) -> frozenset[str]:
         return frozenset({"start", "ready_by"})
 
@@ -81,21 +90,8 @@ class ProgramKind(DeviceKind[ProgramAppliance]):
         wish: Wish,
         context: PlanningContext,
     ) -> None:
-        now = context.now
-        if model.session.started_at is None and _began_by_itself(model, wish):
-            # Started at the machine, and it runs once what was loaded: nothing starts it again.
-            model.begin_run(now)
-            model.session.confirm_run()
-        started = model.session.started_at
-        if started is not None:
-            model.operation.expect(_spans(section, started), now)
-            if _runs(section, model, started):
-                model.session.confirm_run()
-        model.advance(now)
+        program_run.carry_on(model, wish.loaded_at, context.now)
         model.pop_unassigned()
-        if started is not None and (now >= started + section.duration or _ended_early(model)):
-            # One that does not tell its end has ended when its time is over.
-            model.end_run(now)
 
     def runs_until(
         self, section: ProgramAppliance, model: DeviceModel, now: datetime
@@ -104,7 +100,8 @@ class ProgramKind(DeviceKind[ProgramAppliance]):
         if started is not None and now < started + section.duration:
             return started + section.duration
         # A profile is an estimate: what takes more than a waiting machine is not through.
-        return now + LOOKED_AT_AGAIN if _takes_more_than_standby(section, model, now) else None
+        takes_more = program_run.takes_more_than_standby(model, now)
+        return now + LOOKED_AT_AGAIN if takes_more else None
 
     def session_over(
         self,
@@ -168,50 +165,6 @@ class ProgramKind(DeviceKind[ProgramAppliance]):
             ),
             running=model.session.confirmed,
         )
-
-
-def _runs(section: ProgramAppliance, model: DeviceModel, started: datetime) -> bool:
-    """Does its power say that it has begun? A plug tells a few watts of any machine at rest."""
-    told = model.readings.get("power_w")
-    return told is not None and told.at >= started and float(told.value) > _standby_w(section)
-
-
-def _takes_more_than_standby(section: ProgramAppliance, model: DeviceModel, now: datetime) -> bool:
-    told = model.readings.get("power_w")
-    return (
-        told is not None
-        and model.meter.drawn.reports(now)
-        and float(told.value) > _standby_w(section)
-    )
-
-
-def _standby_w(section: ProgramAppliance) -> float:
-    return max(STANDBY_W, STANDBY_SHARE * max(part.power_w for part in section.profile))
-
-
-def _began_by_itself(model: DeviceModel, wish: Wish) -> bool:
-    """Has it said since it was loaded that it runs?
-
-    What it said of a run that has ended since says nothing: an end is told before the state.
-    """
-    mode, loaded, done = model.readings.get("mode"), wish.loaded_at, model.session.satisfied_at
-    if mode is None or loaded is None or (done is not None and done >= loaded):
-        return False
-    return mode.value == "run" and mode.at >= loaded
-
-
-def _ended_early(model: DeviceModel) -> bool:
-    """Has one that ran stopped taking anything? Profiles are estimates: it was done before."""
-    return model.session.confirmed and model.following.deviation is Deviation.TAKES_NOTHING
-
-
-def _spans(section: ProgramAppliance, started: datetime) -> list[CommandedSpan]:
-    out, at = [], started
-    for part in section.profile:
-        end = at + timedelta(seconds=part.duration_s)
-        out.append(CommandedSpan(at, end, float(part.power_w)))
-        at = end
-    return out
 
 
 def _remaining_parts(section: ProgramAppliance, ran_s: float) -> list[tuple[ProfilePart, float]]:

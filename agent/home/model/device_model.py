@@ -18,7 +18,7 @@ from agent.energy.schedule import Schedule
 from agent.energy.sentences import sentence
 from agent.home.model.believed_power import believed_power
 from agent.home.model.doubts import Doubts
-from agent.home.model.following import Following
+from agent.home.model.following import LASTS, Following
 from agent.home.model.generation import Generation
 from agent.home.model.held import HeldSchedules
 from agent.home.model.latest_readings import UNTIMED_RETAINED_AGE, LatestReadings, differs
@@ -27,6 +27,7 @@ from agent.home.model.once import OnceTaken
 from agent.home.model.operation import Operation
 from agent.home.model.plug import PlugContact
 from agent.home.model.problems import problems_of
+from agent.home.model.program_run import RUN, followed_alone_since, spans_from
 from agent.home.model.session import Session, Stay
 from agent.home.model.soc import FULL_PERCENT, STEP_PERCENT, SocEstimate
 from agent.home.model.switching import Switching
@@ -44,7 +45,8 @@ class DeviceModel:
     be served to their end, `once` what came of what was last asked for once.
 
     `was_led`: it has been told a schedule in this life or an earlier one; what it did before that,
-    nobody knows. `operation` is over the schedules, the meter and the switching that stand here.
+    nobody knows. `told_to_run_since`: since when the setpoint of a program says `run`, None where
+    it does not. `operation` is over the schedules, the meter and the switching that stand here.
     """
 
     device: str
@@ -59,6 +61,7 @@ class DeviceModel:
     online: bool | None = None
     boost_until: datetime | None = None
     was_led: bool = False
+    told_to_run_since: datetime | None = None
     schedules: HeldSchedules = field(default_factory=HeldSchedules)
     switching: Switching = field(default_factory=Switching)
     meter: EnergyMeter = field(init=False)
@@ -136,15 +139,32 @@ class DeviceModel:
         return self.session.opted_out(now)
 
     def _is_free(self, now: datetime) -> bool:
-        """Is what it takes not for us to say? A full car takes no more, or a person decides."""
-        return self.opted_out(now) or (self.soc_percent(now) or 0.0) >= FULL_PERCENT
+        """Is what it takes not for us to say?
+
+        A full car takes no more, a program under way what it needs, or a person decides.
+        """
+        runs = bool(self.traits.run_parts) and self.session.confirmed
+        return runs or self.opted_out(now) or (self.soc_percent(now) or 0.0) >= FULL_PERCENT
 
     # --- what it was told -----------------------------------------------------------------------
 
     def told(self, schedule: Schedule | None, now: datetime) -> None:
         """It holds this schedule from now on; None: none, it is on its own logic."""
         self.was_led = self.was_led or schedule is not None
+        if self.traits.run_parts:
+            self._take_up_run(schedule, now)
         self.operation.tell(schedule, now, free=self._is_free(now))
+
+    def _take_up_run(self, schedule: Schedule | None, now: datetime) -> None:
+        """What it takes of a run that goes on, or has begun while nobody was there."""
+        started = self.session.started_at
+        if started is None:
+            began = followed_alone_since(self, schedule, now)
+            if began is not None:
+                self.begin_run(began, now)
+        elif self.operation.run is None:
+            run, resumed = spans_from(self.traits.run_parts, started), self.meter.is_resumed
+            self.operation.expect(run, now, catches_up=resumed)
 
     def block_history(self, now: datetime) -> tuple[int | None, int | None]:
         """Since when it has been blocked, or when its last block ended, Unix seconds."""
@@ -166,6 +186,8 @@ class DeviceModel:
         if reading.kind == "power_w":
             self._power(float(reading.value), reading.at, now)
             return False
+        if reading.kind == "mode" and self.traits.run_parts:
+            self.session.note_mode(reading.at, runs=reading.value == RUN)
         if reading.kind in (SESSION, TOTAL) and (self.traits.gives_back or self.traits.produces):
             # A counter of one direction says nothing of what is left.
             return False
@@ -211,7 +233,18 @@ class DeviceModel:
         if self.session.is_ended_by(ack):
             self.end_run(now)
             return True
+        if ack.status is AckStatus.STARTED and self.traits.run_parts:
+            if latest is not None and not named and self._has_run_since(ack.revision):
+                # The broker kept what it said of a run that has ended.
+                return False
+            if self.session.started_at is None:
+                self.begin_run(now, now)
         return self.session.answer(ack, now)
+
+    def _has_run_since(self, revision: int) -> bool:
+        """Has a run ended since that revision was given? It is the time at which it was."""
+        ended = self.session.satisfied_at
+        return ended is not None and revision <= ended.timestamp()
 
     def _contact(self, old: Reading | None, reading: Reading, now: datetime) -> bool:
         """What the plug contact says: a loose one flickers, and no car has left by that."""
@@ -269,6 +302,8 @@ class DeviceModel:
         elif self.traits.produces:
             self.generation.latest = believed_w, at
         else:
+            if self.traits.run_parts:
+                self.session.note_power(at, at_rest=believed_w <= self.traits.standby_w)
             self.operation.report_power(
                 believed_w,
                 at,
@@ -324,6 +359,7 @@ class DeviceModel:
         self.operation.compare(
             self.soc_percent(now), now, free=self._is_free(now), opted_out=self.opted_out(now)
         )
+        self.meter.drawn.rests = self.session.has_rested(now, LASTS)
 
     def pop_unassigned(self) -> list[MeteredInterval]:
         """What was counted since the last call, for whoever keeps count of windows."""
@@ -357,18 +393,33 @@ class DeviceModel:
 
     # --- runs of a program ----------------------------------------------------------------------
 
-    def begin_run(self, now: datetime) -> None:
-        """A program was told to run."""
-        if self.session.started_at is None:
-            self.session.started_at = now
-            self.meter.begin_session(now, now)
+    def begin_run(self, at: datetime, now: datetime) -> None:
+        """A program has begun to run then, as it was told or as it says."""
+        self.session.started_at = at
+        self.meter.begin_session(at, now)
+        run = spans_from(self.traits.run_parts, at)
+        self.operation.expect(run, now, catches_up=True)
+
+    def confirm_run(self) -> None:
+        """It says that it runs."""
+        self.session.confirm_run()
+        self.following.begin_session(probe=False)
+        self.meter.drawn.takes_nothing = False
+
+    def drop_run(self, now: datetime) -> None:
+        """A person says that it does not run, or is to run anew."""
+        self.session.drop_run()
+        self._expect_no_run(now)
 
     def end_run(self, now: datetime) -> None:
         """Nothing more is expected of it, and what it no longer takes is no deviation."""
         self.session.end_run(now)
+        self._expect_no_run(now)
+
+    def _expect_no_run(self, now: datetime) -> None:
         self.following.begin_session(probe=False)
-        self.meter.drawn.takes_nothing = False
-        self.operation.command(now)
+        self.meter.drawn.takes_nothing = self.meter.drawn.rests = False
+        self.operation.expect(None, now, catches_up=False)
 
     def problems(self, now: datetime) -> list[str]:
         """What a person should know of the device, in sentences; empty where all is well."""

@@ -15,12 +15,13 @@ class DrawnPower:
     """`told` is the power that it told last, W, and since when it holds.
 
     `takes_nothing`: it said so and has said nothing else since, so its silence is no sign that it
-    does what it was told.
+    does what it was told. `rests`: the same of one that needs nothing more of what it was told.
     """
 
     max_power_w: float
     told: tuple[float, datetime] | None = None
     takes_nothing: bool = False
+    rests: bool = False
     commanded: Commanded = field(default_factory=Commanded)
 
     def reports(self, now: datetime) -> bool:
@@ -35,7 +36,7 @@ class DrawnPower:
         """What it is taken to draw then."""
         commanded = min(self.commanded_w(when), self.max_power_w)
         if self.told is None or when < self.told[1] or when - self.told[1] > REPORTS_WITHIN:
-            return 0.0 if self.takes_nothing else commanded
+            return 0.0 if self.takes_nothing or self.rests else commanded
         told, told_at = self.told
         free = self.commanded.free_outside and commanded <= 0
         overruled = self.commanded.overrules(told_at, when)

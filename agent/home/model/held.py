@@ -20,11 +20,13 @@ class HeldSchedules:
     """`latest` was told last; what it rejected it does not hold.
 
     `unanswered_since`: it has not acknowledged what it was told then, nor anything since.
+    `followed_alone` was told by an earlier life, and followed while nobody was there.
     `block_since`, `block_ended` (Unix seconds): the block under way, and the end of the last one.
     """
 
     latest: Schedule | None = None
     unanswered_since: datetime | None = None
+    followed_alone: Schedule | None = None
     block_since: int | None = None
     block_ended: int | None = None
     _held: list[Schedule] = field(default_factory=list)

@@ -4,7 +4,6 @@ Where it does not tell its power it is taken to have switched and taken what it 
 `free`: what it does is not for us to say, for it is full or a person has overridden it.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -32,6 +31,8 @@ class Operation:
     meter: EnergyMeter
     switching: Switching
     following: Following
+    # What a program under way takes, whatever its schedule says; None where none is under way.
+    run: tuple[CommandedSpan, ...] | None = None
 
     # --- what it was told -----------------------------------------------------------------------
 
@@ -48,6 +49,7 @@ class Operation:
         if held is None or counted_to is None or self.traits.produces:
             return
         if held.device_type is DeviceType.PROGRAM or self.meter.between_sessions:
+            # A program takes what its run takes.
             return
         if to_unix_floor(now) >= held.valid_until:
             # So long after all that it was told nobody knows; or the clock is ahead.
@@ -70,13 +72,21 @@ class Operation:
             return
         self.follow_commands(now)
         schedules = self.schedules
-        self.meter.command(schedules.spans(), now, free_outside=schedules.free_outside)
+        spans = schedules.spans() if self.run is None else self.run
+        self.meter.command(spans, now, free_outside=schedules.free_outside)
         self.follow_commands(now)
 
-    def expect(self, spans: Iterable[CommandedSpan], now: datetime) -> None:
-        """What it takes where its schedule does not say so: the profile of a program under way."""
-        self.meter.command(tuple(spans), now)
-        self.follow_commands(now)
+    def expect(
+        self, run: tuple[CommandedSpan, ...] | None, now: datetime, *, catches_up: bool
+    ) -> None:
+        """What a program under way takes; None: none is.
+
+        `catches_up`: it has taken that already in the time that nobody has counted yet.
+        """
+        self.run = run
+        if run is not None and catches_up:
+            self.meter.catch_up(run, now, free_outside=False)
+        self.command(now)
 
     def follow_commands(self, now: datetime) -> None:
         """A run that it was told to begin counts, where it does not tell its power."""

@@ -14,7 +14,9 @@ class Session:
     """A stay of a car or a run of a program: since when, when its need was last met.
 
     `heard_at` is when a stay was first heard of that had begun long before: deadlines count from
-    then. `started_at` is when a program was told to run, `confirmed` whether it said that it does;
+    then. `started_at` is when a program began to run by what it was told or said, `confirmed`
+    whether it said so; by its mode it runs since `says_run_since` and has stopped at
+    `says_stopped_at`, by its power it is at rest since `rests_since`;
     `deviated_at` is when it was last told to people that it does something else than told.
     """
 
@@ -25,6 +27,9 @@ class Session:
     started_at: datetime | None = None
     deviated_at: datetime | None = None
     confirmed: bool = False
+    says_run_since: datetime | None = None
+    says_stopped_at: datetime | None = None
+    rests_since: datetime | None = None
 
     def opted_out(self, now: datetime) -> bool:
         """A person at the device has overridden it; for 24 hours at most."""
@@ -55,9 +60,31 @@ class Session:
         """It says that it runs, as it was told to."""
         self.confirmed = self.confirmed or self.started_at is not None
 
+    def note_mode(self, at: datetime, *, runs: bool) -> None:
+        """A program says by its mode that it runs, or that it does not."""
+        if runs:
+            self.says_run_since = self.says_run_since or at
+        elif self.says_run_since is not None:
+            self.says_run_since, self.says_stopped_at = None, at
+
+    def note_power(self, at: datetime, *, at_rest: bool) -> None:
+        """A program tells a power, which may be that of a machine at rest."""
+        self.rests_since = self.rests_since or at if at_rest else None
+
+    def has_rested(self, now: datetime, least: timedelta) -> bool:
+        """Has it come to rest in the run under way, and been at rest for so long?"""
+        since, started = self.rests_since, self.started_at
+        if since is None or started is None or since < started:
+            return False
+        return now - since >= least
+
+    def drop_run(self) -> None:
+        """The run under way is none."""
+        self.started_at, self.confirmed = None, False
+
     def end_run(self, now: datetime) -> None:
         """Nothing more is expected of it."""
-        self.started_at, self.confirmed = None, False
+        self.drop_run()
         self.satisfied_at = now
 
 

@@ -29,6 +29,8 @@ SESSION_INSTANTS = (
     "opted_out_at",
     "started_at",
     "deviated_at",
+    "says_run_since",
+    "says_stopped_at",
 )
 # These change seldom, and a restart must not forget them.
 URGENT = ("confirmed", "soc_known", "learned_power_w", "block_since", "block_ended")

@@ -13,7 +13,8 @@ class Traits:
     `max_discharge_w` above 0: it gives back too, and its power and energy carry a sign.
     `produces`: it gives only, as an inverter; its power is what it gives, and nobody pays for it.
     `thermal`: it heats a store whose temperature is followed. `min_on_s` and `min_off_s` are the
-    least times that a run and a pause last.
+    least times that a run and a pause last. `run_parts`: it is a program, whose run takes these
+    seconds and W one after the other; one at rest takes `standby_w` at most.
     """
 
     max_power_w: float
@@ -26,6 +27,8 @@ class Traits:
     produces: bool = False
     min_on_s: int = 0
     min_off_s: int = 0
+    run_parts: tuple[tuple[int, int], ...] = ()
+    standby_w: float = 0.0
 
     @property
     def gives_back(self) -> bool:

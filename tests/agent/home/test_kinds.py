@@ -336,7 +336,7 @@ def test_a_program_waits_until_it_is_loaded_and_then_runs_by_its_deadline() -> N
     assert isinstance(wanted.device, Program)
     assert wanted.device.deadline == to_unix_floor(MORNING)
     assert not wanted.running
-    model.begin_run(EVENING)
+    model.begin_run(EVENING, EVENING)
     model.report(Reading("power_w", 1900.0, EVENING + MINUTE), EVENING + MINUTE)
     running = ask(dishes, model, EVENING + 10 * MINUTE, wish)
     assert running.running

@@ -6,13 +6,15 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from agent.energy.profile import DeviceProfile
 from agent.energy.readings import DeviceInfo
 from agent.energy.schedule import DefaultCommand, DeviceType, OfflineRule
 from agent.energy.view import DeviceView, Planned, SiteView
 from agent.ports import OutgoingMessage
 from integrations.homeassistant.appliance import state, words
-from integrations.homeassistant.hub import Prices
+from integrations.homeassistant.hub import Prices, away_request
 from integrations.homeassistant.hub import state as hub_state
 from integrations.homeassistant.names import Names
 from integrations.homeassistant.plan import why
@@ -119,3 +121,17 @@ def test_names_are_words_for_people() -> None:
         "PV meter",
         "EV 2",
     ]
+
+
+@pytest.mark.parametrize(
+    ("local", "instant"),
+    [
+        ("2026-03-29 01:59", "2026-03-29T00:59:00Z"),
+        ("2026-03-29 02:30", "2026-03-29T01:00:00Z"),
+        ("2026-10-25 02:30", "2026-10-25T00:30:00Z"),
+        ("2026-10-25T02:30:00+01:00", "2026-10-25T01:30:00Z"),
+    ],
+)
+def test_away_until_by_a_clock_that_changes(local: str, instant: str) -> None:
+    """A local time that is skipped means the end of the gap, one that comes twice the first."""
+    assert away_request(local, BERLIN) == {"away_until": instant}

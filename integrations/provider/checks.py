@@ -13,7 +13,7 @@ from integrations.provider.database import Database
 from integrations.provider.flatpeak_client import FlatPeakClient
 from integrations.provider.schema import CONTRACT, CUSTOMER, PRICE, TARIFF
 from integrations.provider.serving import customer_system, open_database, tls
-from integrations.provider.settings import ProviderConfig
+from integrations.provider.settings import ProviderConfig, placeholders
 
 # A token that nobody has: an answer to it shows that the credentials were taken.
 NO_SESSION = "cot_000000000000000000000000"
@@ -28,7 +28,7 @@ class Result:
 
 async def check(config: ProviderConfig, now: datetime) -> list[Result]:
     """One result for each thing tried; none of them raises."""
-    out = [await _http(config), await _flatpeak(config)]
+    out = [await _http(config), *_secrets(config), await _flatpeak(config)]
     database = open_database(config)
     try:
         version = await database.version()
@@ -45,6 +45,12 @@ async def check(config: ProviderConfig, now: datetime) -> list[Result]:
     finally:
         await database.close()
     return out
+
+
+def _secrets(config: ProviderConfig) -> list[Result]:
+    keys = placeholders(config)
+    found = f"{', '.join(keys)}: still as in the example, where everybody reads it; choose your own"
+    return [Result("secrets", False, found)] if keys else []
 
 
 async def _http(config: ProviderConfig) -> Result:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -67,6 +68,10 @@ class Database:
 
         Raises Refused where a newer program has written the database.
         """
+        if self._file_is_missing():
+            # Seeds of second factors are nobody else's to read. Why it cannot be made SQLite says.
+            with contextlib.suppress(OSError):
+                os.close(os.open(self._file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         async with self.writing() as connection:
             if not self.is_sqlite:
                 await connection.execute(
@@ -85,7 +90,11 @@ class Database:
             return await connection.run_sync(_version) or None
 
     def _file_is_missing(self) -> bool:
-        return self.is_sqlite and not Path(self._engine.url.database or "").exists()
+        return self.is_sqlite and bool(self._file.name) and not self._file.exists()
+
+    @property
+    def _file(self) -> Path:
+        return Path(self._engine.url.database or "")
 
     @property
     def address(self) -> str:

@@ -216,6 +216,19 @@ def config_path(given: Path | None, environ: Mapping[str, str] = os.environ) -> 
     return Path(folder) / "provider.yaml"
 
 
+# Secrets as they stand in the example.
+PLACEHOLDERS = frozenset({"change-me-change-me", "from-onboarding"})
+
+
+def placeholders(config: ProviderConfig) -> list[str]:
+    """Dotted keys of secrets that are still the example's."""
+    secrets = {
+        "flatpeak.password": config.flatpeak.password,
+        "oauth.client_secret": config.oauth.client_secret,
+    }
+    return [key for key, one in secrets.items() if one.get_secret_value() in PLACEHOLDERS]
+
+
 def read_settings(path: Path, environ: Mapping[str, str] = os.environ) -> ProviderConfig:
     """Raises ConfigError with every fault."""
     return load_config(path, ProviderConfig, environ=environ, prefix=PREFIX, example=EXAMPLE)

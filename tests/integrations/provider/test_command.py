@@ -262,6 +262,24 @@ async def test_check_tries_what_run_needs_and_writes_nothing(tmp_path: Path) -> 
     assert f"http.certificate, http.key: {config} and {config} are no certificate" in done.stderr
 
 
+def test_secrets_of_the_example_are_named_by_check(tmp_path: Path) -> None:
+    config = write_config(tmp_path, f"sqlite:///{tmp_path}/p.sqlite", "http://127.0.0.1:9")
+    assert "  secrets: " not in provider("check", config).stdout
+    config.write_text(config.read_text().replace(SECRET, "change-me-change-me"))
+    done = provider("check", config)
+    assert "FAIL  secrets: oauth.client_secret: still as in the example" in done.stdout
+    assert done.returncode == 69
+
+
+def test_the_database_can_be_read_by_nobody_else(tmp_path: Path) -> None:
+    database = tmp_path / "p.sqlite"
+    config = write_config(tmp_path, f"sqlite:///{database}", "http://127.0.0.1:9")
+    done = provider("load", config, *FILES)
+    assert done.returncode == 0, done.stderr
+    for file in tmp_path.glob("p.sqlite*"):
+        assert file.stat().st_mode & 0o077 == 0, file
+
+
 OWN_SYSTEM = """
 from integrations.provider.customers import Customer
 

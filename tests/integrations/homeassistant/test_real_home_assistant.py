@@ -15,6 +15,7 @@ import pytest
 
 from agent.store import Store
 from integrations.homeassistant.appliance import words
+from integrations.sandbox.appliances.ev import Ev
 from integrations.sandbox.broker import HOST
 from integrations.sandbox.household import FULL_DEVICES, FULL_SITE
 from tests.fakes.command import command
@@ -124,6 +125,10 @@ def heat_is_planned(states: Mapping[str, dict[str, Any]]) -> bool:
 
 
 async def controls_echo(hass: HomeAssistantProcess, home: RealHome) -> None:
+    # So that the car itself says the same, which it does from time to time.
+    for car in home.appliances:
+        if isinstance(car, Ev):
+            car.plugged, car.soc_percent = True, 50.0
     await home.say("device/ev/state", {"plugged": True, "soc_percent": 50}, retain=True)
     await hass.until_state("binary_sensor.ev_plugged_in", "on")
     await hass.call("select/select_option", "select.ev_mode", option="boost")

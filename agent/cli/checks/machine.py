@@ -42,6 +42,13 @@ def check_service(service: Service, config: Path) -> Iterator[CheckResult]:
         files = [f"{_key(name)} from {file}" for name, file in service.secrets.items()]
         secrets = ", ".join(files) or "no secret files"
         yield passed("service", f"as {service.unit} says: {secrets}")
+    readable = [str(file) for file in service.secrets.values() if _is_open(file)]
+    if readable:
+        yield warning(
+            "service",
+            f"{', '.join(readable)}: whoever has an account on this machine can read it",
+            f"sudo chmod 600 {' '.join(readable)}; systemd reads it as root",
+        )
     if service.ignored:
         yield warning(
             "service",
@@ -71,6 +78,13 @@ def closed_to_others(file: Path) -> Path | None:
         if not place.stat().st_mode & needed:
             return place
     return None
+
+
+def _is_open(file: Path) -> bool:
+    try:
+        return bool(file.stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False
 
 
 def _key(credential: str) -> str:

@@ -459,6 +459,7 @@ def test_as_service_it_reads_what_the_service_reads(tmp_path: Path) -> None:
         chmod 600 /etc/flatpeak-agent/config.yaml
         {sys.executable} -m agent check --as-service || true
         chmod 644 /etc/flatpeak-agent/config.yaml
+        chmod 600 /etc/flatpeak-agent/api_key
         FLATPEAK_AGENT__MQTT__HOST=a.lan {sys.executable} -m agent check --as-service
     """
     folder = Path("/etc/flatpeak-agent")
@@ -484,6 +485,8 @@ def test_as_service_it_reads_what_the_service_reads(tmp_path: Path) -> None:
     assert "/etc/x: nobody reads a secret of this name; did you mean mqtt__password?" in done.stderr
     shell = "FLATPEAK_AGENT__MQTT__HOST: set in this shell alone, the service does not see it; "
     assert done.stdout.count(shell) == 1
+    # In the run that read it before it was closed.
+    assert done.stdout.count("api_key: whoever has an account on this machine can read it") == 1
     closed = "failed   service      /etc/flatpeak-agent/config.yaml may not be read by others"
     assert done.stdout.count(closed) == 1
 

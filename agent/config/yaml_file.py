@@ -22,6 +22,11 @@ from agent.errors import ConfigError, Fault
 MOST_BYTES = 500_000
 # What the YAML library says and what people have done.
 YAML_HINTS = (
+    (
+        "could not determine a constructor for the tag",
+        "!secret and !include are Home Assistant's: write the value here, or a secret into a file "
+        "of its own (see config.example.yaml)",
+    ),
     ("found character '\\t'", "there is a tab here: use spaces"),
     ("that cannot start any token", "text that begins with this sign stands in quotes"),
     (

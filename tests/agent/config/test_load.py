@@ -359,6 +359,7 @@ def test_all_faults_come_at_once(tmp_path: Path) -> None:
         ("1: 2", "no sections"),
         ("site: {id: a}\nsite: {id: b}\n", "line 2, column 1: not valid YAML: found duplicate key"),
         ("a: \x01", "not valid YAML"),
+        ("mqtt: {password: !secret mqtt}\n", "secret into a file of its own"),
         ("site:\n\tid: x\n", "line 2, column 1: not valid YAML: found character '\\t'"),
         ("site:\n\tid: x\n", "use spaces"),
         ("site:\n  id: x\n   base_load_w: 1\n", "check the indentation"),

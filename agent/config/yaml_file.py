@@ -21,12 +21,12 @@ from agent.errors import ConfigError, Fault
 # No house needs more, and a slow gateway reads no more within a minute.
 MOST_BYTES = 500_000
 # What the YAML library says and what people have done.
+FOREIGN_TAG = re.compile(r"constructor for the tag '!(secret|include)")
+FOREIGN = (
+    "!secret and !include are Home Assistant's: write the value here, or a secret into a file of "
+    "its own (see config.example.yaml)"
+)
 YAML_HINTS = (
-    (
-        "could not determine a constructor for the tag",
-        "!secret and !include are Home Assistant's: write the value here, or a secret into a file "
-        "of its own (see config.example.yaml)",
-    ),
     ("found character '\\t'", "there is a tab here: use spaces"),
     ("that cannot start any token", "text that begins with this sign stands in quotes"),
     (
@@ -127,6 +127,8 @@ def _explained(error: MarkedYAMLError, lines: Sequence[str]) -> Fault:
     mark = error.problem_mark
     if mark is None:
         return Fault("", f"not valid YAML: {error.problem}")
+    if FOREIGN_TAG.search(error.problem or ""):
+        return Fault("", f"line {mark.line + 1}: {FOREIGN}")
     for number, key, value in _texts(lines[: mark.line + 1]):
         if _is_open(value) or (number == mark.line + 1 and _means_something(value)):
             return _quotes_missing(number, key)

@@ -26,6 +26,7 @@ COMMANDS = {
     "limits": "what the grid operator allowed and what came of it, also as CSV",
     "schema": "write JSON Schemas and AsyncAPI of all topics, and OpenAPI of the local pages' API",
     "dashboard": "a dashboard and the blueprints for Home Assistant, made for the config",
+    "uninstall": "before the agent is removed: free every device, leave nothing on the broker",
     "uninstall-discovery": "take back from Home Assistant all that was ever announced",
     "provider": "the energy supplier's side: customers connect their tariff, FlatPeak reads it",
     "sandbox": "a FlatPeak that lives on this machine, with real prices",

@@ -1,9 +1,7 @@
 """`flatpeak-agent uninstall-discovery`: what was announced to Home Assistant is taken back."""
 
 import asyncio
-import secrets
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from agent.cli.arguments import CommandParser
@@ -15,19 +13,16 @@ from agent.cli.common import (
     EX_UNAVAILABLE,
 )
 from agent.cli.config_options import add_config_options, read_chosen
+from agent.cli.emptying import empty_topics
 from agent.clock import SystemClock
 from agent.config import Config
 from agent.database.opening import StoreInUse
 from agent.database.problem import READ_ERRORS, Damaged, NewerSchema
 from agent.health import Health
-from agent.mqtt.connection import MqttConnection
 from agent.records.device_store import DeviceStore
 from agent.store import Store
-from agent.tasks import cancel_all
 from integrations.homeassistant import uninstall
 
-ANSWER_TIMEOUT_S = 20.0
-DISCONNECT_TIMEOUT_S = 1.0
 NAME = "homeassistant"
 
 
@@ -69,9 +64,9 @@ async def _uninstall(config: Config, path: Path) -> int:
         if not topics:
             print("nothing was announced to Home Assistant")
             return EX_OK
-        if not await _empty(config, topics):
+        if (why := await empty_topics(config, topics)) is not None:
             host = f"{config.mqtt.host}:{config.mqtt.port}"
-            print(f"{host} does not take it; nothing was changed here", file=sys.stderr)
+            print(f"{host}: {why}; nothing was changed here", file=sys.stderr)
             return EX_UNAVAILABLE
         if not running:
             known = memory.companion_text(NAME)
@@ -84,34 +79,3 @@ async def _uninstall(config: Config, path: Path) -> int:
         return EX_OK
     finally:
         store.close()
-
-
-async def _empty(config: Config, topics: Sequence[str]) -> bool:
-    """Has the broker confirmed an empty payload on each topic?"""
-    done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-
-    async def on_connect() -> None:
-        taken = [await connection.publish(topic, "") for topic in topics]
-        if not done.done():
-            done.set_result(all(taken))
-
-    settings = config.mqtt
-    connection = MqttConnection(
-        settings,
-        f"{config.base_topic}/uninstall",
-        f"flatpeak-uninstall-{secrets.token_hex(4)}"[:23],
-        Health(SystemClock()),
-        list,
-        lambda message: None,
-        on_connect,
-    )
-    running = asyncio.create_task(connection.run())
-    try:
-        async with asyncio.timeout(ANSWER_TIMEOUT_S):
-            return await done
-    except TimeoutError:
-        return False
-    finally:
-        # Leaves nothing behind, not even a last will.
-        await connection.publish_offline("", DISCONNECT_TIMEOUT_S)
-        await cancel_all([running])

@@ -22,11 +22,15 @@ AGE_LIMITS = {
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One value of one kind (the keys of AGE_LIMITS), true at `at` (aware UTC)."""
+    """One value of one kind (the keys of AGE_LIMITS), true at `at` (aware UTC).
+
+    `at_is_guessed`: nobody said when; it is no older than that.
+    """
 
     kind: str
     value: Value
     at: datetime
+    at_is_guessed: bool = False
 
     def holds(self, now: datetime) -> bool:
         return now - self.at <= AGE_LIMITS[self.kind]

@@ -283,7 +283,8 @@ class DeviceModel:
         self.doubts.clear()
         self.switching.begin_session()
         self.session = Session(since=reading.at if reading.value else None)
-        if old is None and now - reading.at >= UNTIMED_RETAINED_AGE:
+        first_heard = old is None and now - reading.at >= UNTIMED_RETAINED_AGE
+        if reading.value and (first_heard or reading.at_is_guessed):
             self.session.heard_at = now
         soc = self.readings.get("soc_percent")
         if reading.value and soc is not None and soc.at >= reading.at:

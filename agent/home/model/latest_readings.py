@@ -47,7 +47,7 @@ class LatestReadings:
         old = self.by_kind.get(kind)
         if old is not None and old.value == value:
             return old
-        return Reading(kind, value, now - UNTIMED_RETAINED_AGE)
+        return Reading(kind, value, now - UNTIMED_RETAINED_AGE, at_is_guessed=True)
 
     def take(self, reading: Reading, now: datetime, *, retained: bool) -> Reading | None:
         """The reading with the time that is believed; None where it says nothing new."""

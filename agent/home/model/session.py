@@ -13,11 +13,11 @@ OPT_OUT_LASTS = timedelta(hours=24)
 class Session:
     """A stay of a car or a run of a program: since when, when its need was last met.
 
-    `heard_at` is when a stay was first heard of that had begun long before: deadlines count from
-    then. `started_at` is when a program began to run by what it was told or said, `confirmed`
-    whether it said so; by its mode it runs since `says_run_since` and has stopped at
-    `says_stopped_at`, by its power it is at rest since `rests_since`;
-    `deviated_at` is when it was last told to people that it does something else than told.
+    `heard_at` is when a stay was first heard of that had begun long before, or nobody knows when:
+    deadlines count from then. `started_at` is when a program began to run by what it was told or
+    said, `confirmed` whether it said so; by its mode it runs since `says_run_since` and has stopped
+    at `says_stopped_at`, by its power it is at rest since `rests_since`; `deviated_at` is when it
+    was last told to people that it does something else than told.
     """
 
     since: datetime | None = None

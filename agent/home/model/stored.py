@@ -13,6 +13,7 @@ from typing import Any
 from agent.energy.instants import format_instant, parse_instant, to_unix_floor
 from agent.home.estimates.heat_loss import believable
 from agent.home.model.device_model import DeviceModel
+from agent.home.model.latest_readings import UNTIMED_RETAINED_AGE
 from agent.home.model.meter import Counter
 from agent.home.model.once import OnceTaken
 from agent.home.model.session import Session
@@ -56,6 +57,7 @@ def to_text(model: DeviceModel) -> str:
     meter, soc, learned = model.meter, model.soc.anchor, model.following.learned_power_w
     stored: dict[str, Any] = {
         "session": session,
+        "begin_judged": True,
         "confirmed": model.session.confirmed,
         "was_led": model.was_led or None,
         "soc_known": soc is not None,
@@ -158,6 +160,8 @@ def restore(model: DeviceModel, text: str) -> None:
     if model.thermal is not None and (thermal := raw.get("thermal")):
         _restore_thermal(model.thermal, thermal)
     model.schedules.block_since, model.schedules.block_ended = blocks
+    if model.traits.has_stays and raw.get("begin_judged") is not True:
+        _judge_begin(session, times["session_since"], times["integrated_to"])
     model.session, model.progress = session, progress
     model.promised, model.once = promised, once
     model.was_led = raw.get("was_led") is True
@@ -171,6 +175,19 @@ def restore(model: DeviceModel, text: str) -> None:
     model.soc.stuck_at, model.soc.overruled_at = stuck_at, overruled_at
     model.following.learned_power_w = learned
     model.switching.restore(times["on_since"], times["off_since"])
+
+
+def _judge_begin(
+    session: Session, counts_from: datetime | None, counted_to: datetime | None
+) -> None:
+    """Earlier versions kept no note of a begin that was only a guess, always as old: of a stay that
+    was under way when the device was first heard, so that nothing counts from its begin.
+    """
+    if session.since is None or session.heard_at is not None or counts_from is not None:
+        return
+    first_heard = session.since + UNTIMED_RETAINED_AGE
+    if counted_to is not None and counted_to >= first_heard:
+        session.heard_at = first_heard
 
 
 def _thermal_record(state: ThermalState) -> dict[str, Any]:

@@ -64,7 +64,9 @@ def test_a_file_to_read_that_is_not_there_ends_with_66(
     assert "No such file or directory" in said
 
 
-@pytest.mark.parametrize("name", ["check", "claim", "connect", "dashboard", "uninstall-discovery"])
+@pytest.mark.parametrize(
+    "name", ["check", "claim", "connect", "dashboard", "uninstall", "uninstall-discovery"]
+)
 def test_without_a_config_the_services_one_is_pointed_to(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,5 +1,6 @@
 """What devices ask for: a car, loads with windows, a program."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -24,6 +25,7 @@ LONDON = SiteLocation(ZoneInfo("Europe/London"), 51.5, -0.1)
 EVENING = datetime(2026, 1, 16, 18, tzinfo=UTC)
 MORNING = datetime(2026, 1, 17, 7, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
 
 
 def section(**values: Any) -> DeviceSection:
@@ -343,3 +345,60 @@ def test_a_program_waits_until_it_is_loaded_and_then_runs_by_its_deadline() -> N
     assert running.needs[0].missing_kwh == Decimal(2000) * 1200 / 3_600_000
     ask(dishes, model, EVENING + 31 * MINUTE, wish)
     assert model.session.started_at is None
+
+
+def heard_after(guess: Reading, before: bool | None) -> DeviceModel:
+    """The car of which nobody says since when it is there; `before`: what was known of the plug."""
+    model = model_of(EV)
+    if before is not None:
+        model.restore_readings({"plugged": Reading("plugged", before, guess.at - 48 * HOUR)})
+    model.report(guess, EVENING, retained=True)
+    model.report(Reading("soc_percent", 50.0, guess.at), EVENING, retained=True)
+    return model
+
+
+@pytest.mark.parametrize("before", [None, False])
+def test_a_begin_that_is_only_a_guess_makes_no_car_late(before: bool | None) -> None:
+    guess = model_of(EV).readings.untimed("plugged", True, retained=True, now=EVENING)
+    model = heard_after(guess, before)
+    assert ask(EV, model, EVENING).latest == MORNING
+    # Once that is over it is late like any other.
+    assert ask(EV, model, MORNING + 5 * HOUR).latest == MORNING
+
+
+def test_a_guessed_begin_that_an_older_version_stored_makes_no_car_late() -> None:
+    guess = model_of(EV).readings.untimed("plugged", True, retained=True, now=EVENING)
+    model = heard_after(guess, None)
+    model.advance(EVENING + MINUTE)
+    again = restored_from_older(model)
+    assert again.session.heard_at == EVENING
+    assert ask(EV, again, EVENING + 5 * MINUTE).latest == MORNING
+    # What was judged once is not judged again.
+    third = model_of(EV)
+    restore(third, to_text(again))
+    assert third.session == again.session
+
+
+@pytest.mark.parametrize("first_heard", [EVENING, EVENING + 2 * HOUR])
+def test_a_ready_by_that_an_older_version_missed_stays_missed(first_heard: datetime) -> None:
+    """The car has told when it came, or was seen to come; neither begin is a guess."""
+    model = model_of(EV)
+    if first_heard == EVENING:
+        model.restore_readings({"plugged": Reading("plugged", False, EVENING - HOUR)})
+    model.report(Reading("plugged", True, EVENING), first_heard)
+    model.report(Reading("soc_percent", 50.0, EVENING), first_heard)
+    model.advance(MORNING + HOUR)
+    again = restored_from_older(model)
+    assert again.session == model.session
+    assert ask(EV, again, MORNING + HOUR).latest == MORNING
+
+
+def restored_from_older(model: DeviceModel) -> DeviceModel:
+    """As from a version that did not note whether a begin was a guess."""
+    raw = json.loads(to_text(model))
+    raw.pop("begin_judged", None)
+    raw["session"].pop("heard_at", None)
+    again = model_of(EV)
+    again.restore_readings(model.readings.by_kind)
+    restore(again, json.dumps(raw))
+    return again

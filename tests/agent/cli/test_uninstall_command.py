@@ -1,0 +1,154 @@
+"""`flatpeak-agent uninstall` at a real broker: nothing of ours is left, devices are freed first."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from agent.cli.uninstall import in_order, main
+from agent.clock import SystemClock
+from agent.health import Health
+from agent.records.device_store import DeviceStore
+from agent.store import Store
+from integrations.sandbox.broker import HOST
+from tests.fakes.brokers import Mosquitto, Watcher, watching
+from tests.fakes.command import command
+
+BASE = "flatpeak/home"
+TANK = f"{BASE}/device/tank"
+FORMS = [f"{TANK}/schedule", f"{TANK}/schedule/compact", f"{TANK}/setpoint"]
+HEALTH = f"{BASE}/health"
+CONFIG = """
+tariff: {{source: fixed, timezone: Europe/Berlin, currency: EUR, import: 0.3}}
+mqtt: {{host: {host}, port: {port}}}
+state: {{directory: {folder}}}
+devices:
+  - {{id: tank, type: water_heater, power_w: 2000, needs: [{{energy_kwh: 4}}]}}
+"""
+FOREIGN = {"flatpeak/home/device/tank/state": b'{"power_w": 0}', "flatpeak/cottage/plan": b"{}"}
+
+
+def config_file(folder: Path, port: int) -> Path:
+    path = folder / "config.yaml"
+    path.write_text(CONFIG.format(host=HOST, port=port, folder=folder / "state"))
+    return path
+
+
+class Uninstall:
+    """The command, in this process; each call gives its exit code, stdout and stderr."""
+
+    def __init__(self, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self._path, self._capsys = path, capsys
+
+    async def __call__(self) -> tuple[int, str, str]:
+        self._capsys.readouterr()
+        code = await asyncio.to_thread(main, ["--config", str(self._path)])
+        return code, *self._capsys.readouterr()
+
+
+@contextlib.asynccontextmanager
+async def agent(path: Path, other: Watcher) -> AsyncIterator[None]:
+    """One life of the agent, until what it says of its device is out."""
+    heard = len(other.heard)
+    wanted = {f"{BASE}/status", HEALTH, f"{BASE}/ha/device/tank"}
+    async with command("run", "--config", path) as running:
+        await other.until(
+            lambda all_of_it: wanted <= {item.topic for item in all_of_it[heard:] if item.payload}
+        )
+        yield
+        code, _, err, _ = await running.stopped_by(signal.SIGTERM)
+        assert code == 0, err
+
+
+async def led(path: Path, other: Watcher) -> None:
+    """As a life leaves it whose clock was confirmed: the tank holds a schedule of ours."""
+    clock = SystemClock()
+    store = Store.open(path.parent / "state" / "agent.sqlite", clock.now())
+    memory = DeviceStore(store, Health(clock), clock)
+    await memory.save_published_topics(memory.published_topics() | set(FORMS))
+    store.close()
+    for topic in FORMS:
+        await other.client.publish(topic, b"{}", qos=1, retain=True)
+
+
+async def retained(port: int) -> set[str]:
+    async with watching(port, "#", name="late") as late:
+        await late.client.publish("end", b"", qos=1)
+        await late.until_heard("end")
+        return {item.topic for item in late.heard if item.payload}
+
+
+async def test_nothing_of_ours_is_left_and_only_of_ours(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with Mosquitto(tmp_path) as broker, watching(broker.port, "#") as other:
+        path = config_file(tmp_path, broker.port)
+        uninstall = Uninstall(path, capsys)
+        for topic, payload in FOREIGN.items():
+            await other.client.publish(topic, payload, qos=1, retain=True)
+        async with agent(path, other):
+            code, out, err = await uninstall()
+            assert (code, out) == (69, "")
+            assert "another agent uses the state folder" in err
+            assert "stop it first" in err
+            assert HEALTH in await retained(broker.port)
+        await led(path, other)
+        before = len(other.heard)
+        code, out, err = await uninstall()
+        assert (code, err) == (0, "")
+        assert "1 device(s) freed, on their own logic now: tank\n" in out
+        assert await retained(broker.port) == set(FOREIGN)
+        emptied = [item.topic for item in other.heard[before:] if not item.payload]
+        assert emptied[:3] == FORMS
+        assert {HEALTH, f"{BASE}/status"} <= set(emptied)
+        assert (await uninstall())[:2] == (
+            0,
+            "nothing that the agent published is left on the broker\n",
+        )
+
+
+async def test_what_the_broker_does_not_take_is_not_forgotten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with Mosquitto(tmp_path) as broker, watching(broker.port, "#") as other:
+        path = config_file(tmp_path, broker.port)
+        uninstall = Uninstall(path, capsys)
+        code, _, err = await uninstall()
+        assert code == 66
+        assert "agent.sqlite" in err
+        await led(path, other)
+    rules = tmp_path / "rules.acl"
+    rules.write_text(f"topic read #\ntopic write {BASE}/plan\n")
+    async with Mosquitto(tmp_path, [f"acl_file {rules}"], broker.port):
+        code, out, err = await uninstall()
+        assert (code, out) == (69, "")
+        assert "the broker refuses" in err
+        assert "it can be given again" in err
+    async with Mosquitto(tmp_path, port=broker.port):
+        assert "1 device(s) freed" in (await uninstall())[1]
+
+
+def test_devices_are_freed_first_each_as_it_was_told_and_status_is_last() -> None:
+    topics = [
+        "p/h/status",
+        "p/h/plan",
+        "homeassistant/device/x/ev/config",
+        "p/h/device/ev/wish",
+        "p/h/device/ev/setpoint",
+        "p/h/device/tank/schedule",
+        "p/h/device/ev/schedule/compact",
+        "p/h/device/ev/schedule",
+    ]
+    assert in_order(topics) == [
+        "p/h/device/ev/schedule",
+        "p/h/device/ev/schedule/compact",
+        "p/h/device/ev/setpoint",
+        "p/h/device/tank/schedule",
+        "homeassistant/device/x/ev/config",
+        "p/h/device/ev/wish",
+        "p/h/plan",
+        "p/h/status",
+    ]

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from agent.dispatch.group_limit import GroupHeadroom
 from agent.energy.instants import from_unix, to_unix_floor
 from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import DeviceType, ScheduleSlot
@@ -21,6 +22,32 @@ RENEWED_BEFORE_S = 60
 NOTHING = Steps.constant(0)
 
 
+def allocated_in_both(
+    inputs: Mapping[str, PlanningInput],
+    profiles: Mapping[str, DeviceProfile],
+    models: Mapping[str, DeviceModel],
+    headroom: Steps,
+    now: datetime,
+    group: GroupHeadroom | None = None,
+) -> tuple[dict[str, PlanningInput], dict[str, str]]:
+    """`allocated` below the limit of a group, and then below that of the whole house."""
+    out = dict(inputs)
+    if group is not None:
+        some, _ = allocated(group.among(inputs), profiles, group.among(models), group.power_w, now)
+        out.update(some)
+    out, _ = allocated(out, profiles, models, headroom, now)
+    return out, {name: _less_than_asked(inputs[name], out[name]) for name in inputs}
+
+
+def _less_than_asked(asked: PlanningInput, given: PlanningInput) -> str:
+    if not boosts(asked) or asked.override is None or given.override is None:
+        return ""
+    power_w, asked_w = given.override.power_w, asked.override.power_w
+    if power_w >= asked_w:
+        return ""
+    return f"the limit leaves {power_w} W of the {asked_w} W that were asked"
+
+
 def allocated(
     inputs: Mapping[str, PlanningInput],
     profiles: Mapping[str, DeviceProfile],
@@ -30,7 +57,6 @@ def allocated(
 ) -> tuple[dict[str, PlanningInput], dict[str, str]]:
     """The inputs with the power that each boost gets, and why one gets less than it asked."""
     out = dict(inputs)
-    less: dict[str, str] = {}
     start = to_unix_floor(now)
     fixed = set(unswitchable(profiles, models, now))
     taken = sum(profiles[name].max_power_w for name in fixed if not boosts(inputs.get(name)))
@@ -54,14 +80,10 @@ def allocated(
         taken -= kept[name]
         asked = item.override.power_w
         power = profile.allowed_w(min(asked, max(0, rooms[name] - taken)))
-        if power < asked:
-            less[name] = f"the limit leaves {power} W of the {asked} W that were asked"
         until = min(item.override.until, from_unix(ends[name]))
         out[name] = replace(item, override=replace(item.override, power_w=power, until=until))
         taken += power
-    for name in inputs:
-        less.setdefault(name, "")
-    return out, less
+    return out, {name: _less_than_asked(inputs[name], out[name]) for name in inputs}
 
 
 def _end(headroom: Steps, start: int, until: int) -> int:

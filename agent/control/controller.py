@@ -8,7 +8,7 @@ stays in force. What is published goes through the outbox, so a lost broker stop
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -33,8 +33,10 @@ from agent.energy.instants import from_unix, to_unix_ceil, to_unix_floor
 from agent.energy.plan import Plan
 from agent.energy.profile import DeviceProfile
 from agent.energy.rates import Direction, Rates, same_ahead
-from agent.energy.situation import Situation
+from agent.energy.situation import PreviousPlan, Situation
+from agent.energy.steps import Steps, combined
 from agent.energy.view import Planned
+from agent.home.joined_plans import drawn_w, joined_plan
 from agent.home.planning_input import PLANNED_AHEAD, PlanningInput, with_assumptions
 from agent.home.plans_in_force import PlansInForce
 from agent.home.situation import PriceForecast, build_situation
@@ -54,6 +56,7 @@ RENEWED_BEFORE = timedelta(seconds=RENEWED_BEFORE_S)
 # Without any price the first plan waits this long for the first answer of the tariff source.
 FIRST_PRICES_WITHIN_S = 10.0
 SITE = "site"
+NOTHING = Steps.constant(0)
 # Between two plans everything else has its turn, whatever asks for the next one.
 BETWEEN_PLANS_S = 0.05
 
@@ -252,12 +255,16 @@ class Controller:
         cycle = self._gather(now)
         if cycle is None:
             return
+        made = await self._plan_first(cycle)
+        if made is None:
+            return
+        cycle, before = made
         await self._plan_changed(cycle)
-        plan = await self.planner.plan(cycle.situation)
-        if plan is None:
-            plan = await self._without_planner(cycle)
+        plan = await self._plan_or_fallback(cycle)
         if plan is None:
             return
+        if before is not None:
+            plan = joined_plan(before, plan)
         plan = with_assumptions(plan, cycle.inputs)
         self._plan, self._situation = plan, cycle.situation
         for part in plan.devices:
@@ -272,6 +279,36 @@ class Controller:
         self._publish_plan(plan, cycle.situation, changed=bool(issued))
         stalled = {name for name in self.devices if self.devices.model(name).operation.stalled(now)}
         self._deadlines.look(cycle.inputs, plan, stalled)
+
+    async def _plan_first(self, cycle: PlanCycle) -> tuple[PlanCycle, Plan | None] | None:
+        """The plan of devices that the grid's limit does not bind, and the cycle with what it draws
+        as a load of the house; None where there is no such plan and none is to be made."""
+        names = self.limits.planned_before(cycle.inputs)
+        if not names:
+            return cycle, None
+        now, inputs = cycle.now, cycle.inputs
+        own = self._part_of(cycle, names, self.limits.for_plan(inputs, now, unbound=True), NOTHING)
+        plan = await self._plan_or_fallback(own)
+        if plan is None:
+            return None
+        others = [one.id for one in cycle.situation.devices if one.id not in names]
+        load = drawn_w(plan)
+        return self._part_of(cycle, others, self.limits.for_plan(inputs, now, load), load), plan
+
+    def _part_of(
+        self, cycle: PlanCycle, names: Collection[str], limit: Steps | None, load: Steps
+    ) -> PlanCycle:
+        """The cycle with the Situation of some of its devices beside that load."""
+        previous = cycle.situation.planner.previous
+        situation = self._situation_of(
+            cycle.inputs, cycle.prices, previous, cycle.now, limit, load, cycle.user_triggered
+        )
+        devices = tuple(one for one in situation.devices if one.id in names)
+        return replace(cycle, situation=replace(situation, devices=devices))
+
+    async def _plan_or_fallback(self, cycle: PlanCycle) -> Plan | None:
+        plan = await self.planner.plan(cycle.situation)
+        return plan if plan is not None else await self._without_planner(cycle)
 
     async def _plan_changed(self, cycle: PlanCycle) -> None:
         """Where no device touches another, one that has changed waits for nobody else's plan."""
@@ -315,19 +352,35 @@ class Controller:
                 self._timing.bring_forward(item.override.until - RENEWED_BEFORE)
         self._prices = prices
         self._book(inputs, now, asked_anew=urgent)
-        situation = build_situation(
+        held = self.dispatcher.holdings.schedules()
+        previous = self._in_force.of(held, self._plan, to_unix_floor(now))
+        limit = self.limits.for_plan(inputs, now)
+        situation = self._situation_of(inputs, prices, previous, now, limit, NOTHING, triggered)
+        return PlanCycle(now, inputs, prices, situation, triggered, urgent, changed)
+
+    def _situation_of(
+        self,
+        inputs: Mapping[str, PlanningInput],
+        prices: PriceForecast,
+        previous: Sequence[PreviousPlan],
+        now: datetime,
+        limit: Steps | None,
+        load: Steps,
+        triggered: Collection[str],
+    ) -> Situation:
+        """`load` is what devices draw that are planned already."""
+        return build_situation(
             self.config,
             prices,
             inputs,
-            self._in_force.of(self.dispatcher.holdings.schedules(), self._plan, to_unix_floor(now)),
+            previous,
             now,
-            limit=self.limits.for_plan(inputs),
-            base_load=self.site.base_load(),
+            limit=limit,
+            base_load=combined([self.site.base_load(), load], sum),
             pv=self.site.power.pv(),
             pv_curtailable=any(profile.produces for profile in self.profiles.values()),
             exactly=triggered,
         )
-        return PlanCycle(now, inputs, prices, situation, triggered, urgent, changed)
 
     async def _without_planner(self, cycle: PlanCycle) -> Plan | None:
         """Nothing where a plan is in force for everybody who asks, else the rule's."""
@@ -363,7 +416,11 @@ class Controller:
             waiting=self.dispatcher.waiting_for_headroom,
         )
         issued = self.dispatcher.issue(
-            wanted, to_unix_ceil(now), self.limits.headroom(now), self.limits.beside()
+            wanted,
+            to_unix_ceil(now),
+            self.limits.headroom(now),
+            self.limits.beside(),
+            self.limits.group(now),
         )
         # What a person asked for is still urgent when the others have made room.
         self._urgent |= cycle.urgent & self.dispatcher.waiting_for_headroom
@@ -384,7 +441,8 @@ class Controller:
         )
         wanted = {device: Wanted(schedule, urgent=True)}
         headroom, beside = self.limits.headroom(now), self.limits.beside()
-        if self.dispatcher.issue(wanted, to_unix_ceil(now), headroom, beside):
+        group = self.limits.group(now)
+        if self.dispatcher.issue(wanted, to_unix_ceil(now), headroom, beside, group):
             self.dispatcher.publish_due_setpoints(now)
         self._serve_wake.set()
 

@@ -4,24 +4,27 @@ The rules are those of the wire contract's sections 2 ("Under a site limit") and
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from agent.control.boosts import allocated, boosts, running_programs, unswitchable
+from agent.control.boosts import allocated_in_both, boosts, running_programs, unswitchable
 from agent.control.device_manager import DeviceManager
 from agent.control.least_times import waiting
 from agent.control.site import Site
 from agent.control.untold_loads import UntoldLoads
 from agent.dispatch.dispatcher import Dispatcher
+from agent.dispatch.group_limit import GroupHeadroom
 from agent.dispatch.limit import rises
 from agent.dispatch.published import NOTHING
-from agent.energy.instants import to_unix_floor
+from agent.energy.instants import to_unix_ceil, to_unix_floor
 from agent.energy.profile import DeviceProfile
 from agent.energy.sentences import joined
+from agent.energy.situation import Storage
 from agent.energy.steps import Steps, combined
 from agent.home.grid_limit import UNLIMITED_W
 from agent.home.model.device_model import DeviceModel
 from agent.home.planning_input import PlanningInput
+from agent.home.situation import boosted
 from agent.records.limit_log import LimitLog
 
 
@@ -51,6 +54,14 @@ class LimitControl:
         loads = running_programs(self.profiles, self._models(), now)
         return combined([headroom, loads], lambda pair: max(0.0, pair[0] - pair[1]))
 
+    def group(self, now: datetime) -> GroupHeadroom | None:
+        """What schedules of devices that the grid's limit alone binds may add up to."""
+        group = self.site.group_headroom()
+        if group is None:
+            return None
+        profiles, models = group.among(self.profiles), group.among(self._models())
+        return _beside(group, [running_programs(profiles, models, now)])
+
     def beside(self) -> dict[str, Steps]:
         """What devices draw whatever they are told, as it was looked at last."""
         out = self._untold.steps()
@@ -73,15 +84,49 @@ class LimitControl:
             self.curtail(now)
         return after != before
 
-    def for_plan(self, inputs: Mapping[str, PlanningInput]) -> Steps | None:
-        """What the house may import beside those who draw what nobody plans."""
-        limit = self.site.limit()
-        unplanned = [
-            steps
+    def planned_before(self, inputs: Mapping[str, PlanningInput]) -> list[str]:
+        """Whose draw has to be known before the others are planned: the grid's limit, which a
+        Situation can only say of all devices together, does not bind them.
+
+        Those that give power are planned with the others.
+        """
+        group = self.site.group_headroom()
+        if group is None:
+            return []
+        return [
+            name
+            for name, item in inputs.items()
+            if name not in group.devices
+            and item.device is not None
+            and not isinstance(item.device, Storage)
+        ]
+
+    def for_plan(
+        self,
+        inputs: Mapping[str, PlanningInput],
+        now: datetime,
+        others: Steps = NOTHING,
+        *,
+        unbound: bool = False,
+    ) -> Steps | None:
+        """What the house may import beside those who draw what nobody plans.
+
+        `others` is what devices take that the grid's limit does not bind; `unbound`: the plan is
+        theirs, so that only the limit of the whole house counts.
+        """
+        unplanned = {
+            name: steps
             for name, steps in self.beside().items()
             if (item := inputs.get(name)) is None or (item.device is None and not boosts(item))
-        ]
-        return None if limit is None else _less(limit, unplanned)
+        }
+        house, group = self.site.house_limit(), self.site.group_headroom()
+        limits = [] if house is None else [_less(house, list(unplanned.values()))]
+        if group is not None and not unbound:
+            free = {name: item for name, item in inputs.items() if name not in group.devices}
+            load = combined([others, boosted(free, to_unix_ceil(now))], sum)
+            bound = self.site.import_for_group(group, load)
+            limits.append(_less(bound, list(group.among(unplanned).values())))
+        return combined(limits, min) if limits else None
 
     def within(
         self, inputs: Mapping[str, PlanningInput], now: datetime
@@ -91,13 +136,15 @@ class LimitControl:
         out, less = dict(inputs), dict.fromkeys(inputs, "")
         if headroom is not None:
             counted = set(unswitchable(self.profiles, models, now))
-            others = [
-                steps
+            others = {
+                name: steps
                 for name, steps in self.beside().items()
                 if name not in counted and not boosts(inputs.get(name))
-            ]
-            headroom = _less(headroom, others)
-            out, less = allocated(inputs, self.profiles, models, headroom, now)
+            }
+            headroom, group = _less(headroom, list(others.values())), self.site.group_headroom()
+            if group is not None:
+                group = _beside(group, list(group.among(others).values()))
+            out, less = allocated_in_both(inputs, self.profiles, models, headroom, now, group)
         waits = waiting(inputs, self.profiles, models, self.site.location().zone, now)
         for device, why in less.items():
             self.devices.say_less(device, joined((waits[device], why)) if waits[device] else why)
@@ -109,7 +156,8 @@ class LimitControl:
         if headroom is None:
             return
         fixed = unswitchable(self.profiles, self._models(), now)
-        self.dispatcher.curtail(headroom, fixed, to_unix_floor(now), self.beside())
+        second, group = to_unix_floor(now), self.group(now)
+        self.dispatcher.curtail(headroom, fixed, second, self.beside(), group)
 
     def record(self, now: datetime) -> None:
         """What holds now, what was sent for it and what the devices then told."""
@@ -119,10 +167,14 @@ class LimitControl:
 
     def _powers_w(self, now: datetime) -> tuple[float, float | None]:
         """What was sent, and what was measured where everybody who was sent something measures."""
-        drawn = [model.meter.drawn for model in self._models().values()]
+        models, group = self._models(), self.site.group_headroom()
+        if group is not None:
+            models = group.among(models)
+        drawn = [model.meter.drawn for model in models.values()]
         told = [power.power_w(now) for power in drawn if power.reports(now)]
         silent = any(power.commanded_w(now) > 0 for power in drawn if not power.reports(now))
-        return self.dispatcher.holdings.sent_w(now), None if silent or not told else sum(told)
+        sent_w = self.dispatcher.holdings.sent_w(now, models)
+        return sent_w, None if silent or not told else sum(told)
 
     def next_record(self, now: datetime) -> datetime | None:
         """When there may be something to record."""
@@ -131,6 +183,10 @@ class LimitControl:
 
     def _models(self) -> dict[str, DeviceModel]:
         return {name: self.devices.model(name) for name in self.devices}
+
+
+def _beside(group: GroupHeadroom, loads: Sequence[Steps]) -> GroupHeadroom:
+    return replace(group, power_w=_less(group.power_w, loads))
 
 
 def _less(limit: Steps, loads: Sequence[Steps]) -> Steps:

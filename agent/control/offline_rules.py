@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agent.config import Config
-from agent.config.site import LimitScope, SiteSection
+from agent.config.site import SiteSection
 from agent.dispatch.limit import fit_offline_rules
 from agent.energy.profile import DeviceProfile
 from agent.energy.sentences import Sentence, device_names, sentence
-from agent.home.controllable import allowed_w, dim_allowance_w
+from agent.home.controllable import allowed_w, dim_allowance_w, limit_group
 from agent.home.kinds import profile_of
 
 WHO_LOWERS = "owner: lower offline_power_w, or accept it"
@@ -30,8 +30,10 @@ def offline_rules(config: Config, base_load_w: float) -> OfflineRules:
     """Of every appliance; `base_load_w` is the most that the rest of the house takes."""
     fitted = {item.id: profile_of(item, config) for item in config.appliances}
     reduced: list[str] = []
-    for limit_w, rest_w in _lasting_limits(config.site, fitted.values(), base_load_w):
-        fitted, more = fit_offline_rules(list(fitted.values()), limit_w, rest_w)
+    for limit in _lasting_limits(config.site, fitted.values(), base_load_w):
+        bound = [item for name, item in fitted.items() if limit.binds(name)]
+        less, more = fit_offline_rules(bound, limit.power_w, limit.rest_w)
+        fitted.update(less)
         reduced += more
     if not reduced:
         return OfflineRules(fitted, None)
@@ -42,15 +44,27 @@ def offline_rules(config: Config, base_load_w: float) -> OfflineRules:
     return OfflineRules(fitted, why)
 
 
+@dataclass(frozen=True, slots=True)
+class _LastingLimit:
+    """`rest_w` is what the house takes of it beside its devices; `devices` None: it binds all."""
+
+    power_w: float
+    rest_w: float
+    devices: frozenset[str] | None = None
+
+    def binds(self, device: str) -> bool:
+        return self.devices is None or device in self.devices
+
+
 def _lasting_limits(
     site: SiteSection, profiles: Iterable[DeviceProfile], base_load_w: float
-) -> list[tuple[float, float]]:
-    """The limits that hold when nobody says more, each with what the house takes of it, W."""
+) -> list[_LastingLimit]:
+    """The limits that hold when nobody says more."""
     out = []
     if site.import_limit_w is not None:
-        out.append((float(site.import_limit_w), base_load_w))
+        out.append(_LastingLimit(float(site.import_limit_w), base_load_w))
     if site.failsafe_limit_w is not None:
-        whole_house = site.limit_scope is LimitScope.HOUSE
+        group = limit_group(site, profiles)
         failsafe_w = allowed_w(site.failsafe_limit_w, dim_allowance_w(site, profiles))
-        out.append((failsafe_w, base_load_w if whole_house else 0.0))
+        out.append(_LastingLimit(failsafe_w, base_load_w if group is None else 0.0, group))
     return out

@@ -15,12 +15,14 @@ from agent.control.grid_allowance import GridAllowance
 from agent.control.house_power import HousePower
 from agent.control.outdoor import Outdoor
 from agent.control.site_requests import SiteRequests
+from agent.dispatch.group_limit import GroupHeadroom
 from agent.dispatch.outbox import Outbox
 from agent.energy.instants import to_unix_floor
 from agent.energy.rates import Direction, Rate
 from agent.energy.steps import Steps, combined
 from agent.health import Health
-from agent.home.controllable import dim_allowance_w
+from agent.home.controllable import dim_allowance_w, limit_group
+from agent.home.grid_limit import UNLIMITED_W
 from agent.home.kinds import KINDS
 from agent.home.planning_input import PlanningContext
 from agent.home.situation import PriceForecast
@@ -62,11 +64,13 @@ class Site:
     outdoor: Outdoor = field(init=False)
     grid: GridAllowance = field(init=False)
     requests: SiteRequests = field(init=False)
+    _group: frozenset[str] | None = field(init=False)
 
     def __post_init__(self) -> None:
         site = self.config.site
         self.outdoor = Outdoor(site, self.clock)
         profiles = [KINDS[item.type].profile(item) for item in self.config.appliances]
+        self._group = limit_group(site, profiles)
         self.grid = GridAllowance(
             self.clock,
             self.health,
@@ -137,20 +141,8 @@ class Site:
     def limited(self) -> bool:
         return self.config.site.import_limit_w is not None or self.grid.limits
 
-    def limit(self) -> Steps | None:
-        """What the house may import at each instant, None where nothing limits it."""
-        house, devices = self._house_limit(), self._device_limit()
-        if devices is None:
-            return house
-        # What the roof gives beyond the rest of the house comes on top: it is not drawn.
-        rest = combined(
-            [self.base_load(), self.power.pv() or NOTHING], lambda p: max(0, p[0] - p[1])
-        )
-        limit = combined([devices, rest], sum)
-        return limit if house is None else combined([house, limit], min)
-
-    def _house_limit(self) -> Steps | None:
-        """Of all that the house imports."""
+    def house_limit(self) -> Steps | None:
+        """What the house may import at each instant, None where nothing limits all of it."""
         parts = []
         if self.config.site.import_limit_w is not None:
             parts.append(Steps.constant(self.config.site.import_limit_w))
@@ -158,22 +150,34 @@ class Site:
             parts.append(self.grid.steps())
         return combined(parts, min) if parts else None
 
-    def _device_limit(self) -> Steps | None:
-        """Of what the devices alone draw, whatever the rest of the house takes."""
-        own = self.config.site.limit_scope is LimitScope.CONTROLLABLE and self.grid.limits
-        return self.grid.steps() if own else None
+    def group_headroom(self) -> GroupHeadroom | None:
+        """What the controllable devices alone may draw together, whatever the rest takes."""
+        if self._group is None or not self.grid.limits:
+            return None
+        return GroupHeadroom(self.grid.steps(), self._group)
+
+    def import_for_group(self, group: GroupHeadroom, others: Steps) -> Steps:
+        """What the house may import for what the controllable devices may draw.
+
+        `others` is what devices take that are not under that limit.
+        """
+        # What the roof gives beyond the rest of the house comes on top: it is not drawn.
+        rest = combined(
+            [self.base_load(), others, self.power.pv() or NOTHING],
+            lambda p: max(0, p[0] + p[1] - p[2]),
+        )
+        return combined([group.power_w, rest], sum)
 
     def base_load(self) -> Steps:
         """What everything else draws while devices run."""
         return self.power.base_load(limited=self.limited)
 
     def headroom(self) -> Steps | None:
-        """What devices may draw together."""
-        house, devices = self._house_limit(), self._device_limit()
+        """What all devices may draw together; None where nothing limits anything."""
+        house = self.house_limit()
         if house is None:
-            return devices
-        left = combined([house, self.base_load()], lambda pair: max(0.0, pair[0] - pair[1]))
-        return left if devices is None else combined([left, devices], min)
+            return Steps.constant(UNLIMITED_W) if self.limited else None
+        return combined([house, self.base_load()], lambda pair: max(0.0, pair[0] - pair[1]))
 
     def _receive_forecast(self, message: Message) -> None:
         name = message.topic.rpartition("/")[2]

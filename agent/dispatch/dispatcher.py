@@ -11,8 +11,9 @@ from datetime import datetime
 from agent.dispatch.acknowledgements import Acknowledgements
 from agent.dispatch.due import EXACTLY, Leeway, needs_publishing
 from agent.dispatch.finish import finished, without_restart
+from agent.dispatch.group_limit import GroupHeadroom, curtailed_in_both, granted_in_both
 from agent.dispatch.holdings import Deferred, Holdings
-from agent.dispatch.limit import NO_LOADS, curtailed, granted, takes_less
+from agent.dispatch.limit import NO_LOADS, takes_less
 from agent.dispatch.limit_proof import LimitProof
 from agent.dispatch.outbid import Outbid
 from agent.dispatch.outbox import Outbox, device_lane
@@ -156,11 +157,12 @@ class Dispatcher:
         now: int,
         headroom: Steps | None = None,
         beside: Mapping[str, Steps] = NO_LOADS,
+        group: GroupHeadroom | None = None,
     ) -> list[str]:
         """Publish those schedules that are due; the devices whose schedule is new.
 
         `headroom` is what devices may draw together at each instant, None without a limit; `beside`
-        what some of them draw whatever they are told.
+        what some of them draw whatever they are told, `group` a limit that binds only some.
         """
         limited = headroom is not None
         self._retry_at = None
@@ -176,7 +178,9 @@ class Dispatcher:
             known = {name: self.holdings.published.setdefault(name, Published()) for name in ready}
             whole = ready
             published = {**self.holdings.published, **known}
-            ready, cut = granted(self.profiles, published, ready, headroom, now, beside)
+            ready, cut = granted_in_both(
+                self.profiles, published, ready, headroom, now, beside, group
+            )
             waited = self._waiting
             # Whose change can wait anyhow waits for nobody.
             waiting = {
@@ -251,10 +255,11 @@ class Dispatcher:
         unswitchable: Iterable[str],
         now: int,
         beside: Mapping[str, Steps] = NO_LOADS,
+        group: GroupHeadroom | None = None,
     ) -> list[str]:
         """A stricter limit holds: in one step, setpoints first, nobody is waited for."""
-        lower = curtailed(
-            self.profiles, self.holdings.published, headroom, unswitchable, now, beside
+        lower = curtailed_in_both(
+            self.profiles, self.holdings.published, headroom, unswitchable, now, beside, group
         )
         for device, schedule in lower.items():
             schedule = self._finished(schedule, now, never_more=True)

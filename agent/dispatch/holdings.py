@@ -1,6 +1,6 @@
 """What every device was told, and what it may be following by what it answered. Plain calls."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -66,10 +66,12 @@ class Holdings:
             if item.stays
         }
 
-    def sent_w(self, now: datetime) -> int:
-        """The sum of what devices are told to take now."""
+    def sent_w(self, now: datetime, devices: Collection[str]) -> int:
+        """The sum of what those devices are told to take now."""
         second, total = to_unix_floor(now), 0
         for device, schedule in self.schedules().items():
+            if device not in devices:
+                continue
             slot = schedule.slot_at(second)
             profile = self.profiles[device]
             total += profile.max_draw_w(slot.mode, slot.power_w) if slot else 0

@@ -25,6 +25,13 @@ def controllable(site: SiteSection, profiles: Iterable[DeviceProfile]) -> list[D
     return [item for item in profiles if item.type in KINDS and item.max_power_w > DIM_W]
 
 
+def limit_group(site: SiteSection, profiles: Iterable[DeviceProfile]) -> frozenset[str] | None:
+    """The devices that a limit of the grid binds together; None: all that the house imports."""
+    if site.limit_scope is not LimitScope.CONTROLLABLE:
+        return None
+    return frozenset(profile.id for profile in controllable(site, profiles))
+
+
 def allowed_w(limit_w: float, dim_allowance_w: float) -> float:
     """What a limit that came allows: another than that of 4.2 kW is taken at its word."""
     return dim_allowance_w if limit_w == DIM_W else limit_w

@@ -72,7 +72,7 @@ def build_situation(
         calm = {id for id, item in inputs.items() if _has_minimum_times(item.device)}
         previous = [plan for plan in previous if plan.id not in calm]
     if shared:
-        boosts = _boosts(inputs, start)
+        boosts = boosted(inputs, start)
         loads = combined([base_load or Steps.constant(0), boosts], sum)
         if limit is not None and pv is not None:
             # A boost is given what the limit leaves without the sun: so much the others yield.
@@ -132,7 +132,7 @@ def _without_sun(at: Sequence[float]) -> float:
     return max(0.0, limit_w - pv_w) if boosts_w and limit_w < UNLIMITED_W else limit_w
 
 
-def _boosts(inputs: Mapping[str, PlanningInput], start: int) -> Steps:
+def boosted(inputs: Mapping[str, PlanningInput], start: int) -> Steps:
     """What is taken because a person asked for it at once."""
     boosts = [
         Steps.of_spans([(start, to_unix_floor(item.override.until), item.override.power_w)], 0)

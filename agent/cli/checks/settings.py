@@ -23,7 +23,7 @@ from agent.control.offline_rules import offline_rules
 from agent.energy.profile import DeviceProfile
 from agent.energy.schedule import DeviceType
 from agent.errors import ConfigError
-from agent.home.controllable import allowed_w, dim_allowance_w
+from agent.home.controllable import allowed_w, controllable, dim_allowance_w, limit_group
 from agent.home.kinds import KINDS
 from agent.home.kinds.ev_charger import EvCharger
 from agent.home.kinds.meter import Meter
@@ -158,17 +158,18 @@ def _check_limits(config: Config) -> Iterator[CheckResult]:
             "let the breaker or the charger's own load guard protect the house",
         )
     limits = {"import_limit_w": site.import_limit_w, "failsafe_limit_w": site.failsafe_limit_w}
+    profiles = [KINDS[device.type].profile(device) for device in config.appliances]
     for name, limit in limits.items():
         if limit is None:
             continue
         left: float = limit - site.base_load_w
-        if name == "failsafe_limit_w" and site.limit_scope is LimitScope.CONTROLLABLE:
-            profiles = [KINDS[device.type].profile(device) for device in config.appliances]
+        group = limit_group(site, profiles) if name == "failsafe_limit_w" else None
+        if group is not None:
             left = allowed_w(limit, dim_allowance_w(site, profiles))
         too_big = [
             f"{device.id} ({least} W)"
             for device in config.appliances
-            if (least := _least_power_w(device)) > left
+            if (group is None or device.id in group) and (least := _least_power_w(device)) > left
         ]
         if too_big:
             yield warning(
@@ -186,6 +187,13 @@ def _check_scope(config: Config) -> Iterator[CheckResult]:
             "limit",
             "site.limit_scope: controllable does nothing: no limit of the grid is expected",
             "give site.failsafe_limit_w, such as 4200",
+        )
+    profiles = [KINDS[device.type].profile(device) for device in config.appliances]
+    if scoped and site.failsafe_limit_w is not None and not controllable(site, profiles):
+        yield warning(
+            "limit",
+            "site.limit_scope: controllable binds no device: none is controllable",
+            "name them in site.controllable_devices",
         )
     if site.controllable_devices is not None and not scoped:
         yield warning(

@@ -394,6 +394,19 @@ async def test_an_offline_rule_that_a_lasting_limit_takes_away_is_told_before_th
     assert "when nobody answers: charge at 3680 W" in room["ev"][0]
 
 
+async def test_devices_that_are_not_controllable_have_their_room_and_take_none_of_the_limit(
+    tmp_path: Path, sandbox: FlatPeakSandbox
+) -> None:
+    car = "{id: ev, type: ev_charger, max_power_w: 11000, phases: 3, energy_kwh: 10}"
+    site = "{failsafe_limit_w: 4200, limit_scope: controllable, controllable_devices: [ev]}"
+    for power_w in (3000, 5000):
+        pump = f"{{id: hp, type: heat_pump, power_w: {power_w}, needs: [{{hours: 3}}]}}"
+        more = {"tariff": FIXED, "devices": f"[{car}, {pump}]"}
+        _, found = await check(write_config(tmp_path, sandbox, free_port(), site=site, **more))
+        assert "limit" not in found
+        assert "when nobody answers: charge at 4140 W" in found["ev"][0]
+
+
 async def test_prices_of_countries_with_small_crowns_are_no_fault(
     tmp_path: Path, sandbox: FlatPeakSandbox
 ) -> None:
@@ -565,6 +578,13 @@ def test_as_service_it_reads_what_the_service_reads(tmp_path: Path) -> None:
             "limit",
             "warning: site.limit_scope: controllable does nothing: no limit of the grid is "
             "expected; give site.failsafe_limit_w, such as 4200",
+        ),
+        (
+            "site",
+            "{failsafe_limit_w: 4200, limit_scope: controllable, controllable_devices: []}",
+            "limit",
+            "warning: site.limit_scope: controllable binds no device: none is controllable; name "
+            "them in site.controllable_devices",
         ),
         (
             "site",

@@ -1,4 +1,4 @@
-"""Four days around each clock change, real prices, through the whole agent.
+"""Two days around each clock change, real prices, through the whole agent.
 
 An EV, a heat pump and a dishwasher. Judged from outside: by what was said on MQTT and by the prices
 in the file, never by the agent's own figures.
@@ -28,7 +28,7 @@ from tests.fakes.virtual_loop import run_virtual
 
 PACKAGED = Path("integrations/sandbox/prices/prices_DE-LU_EUR_PT1H_2024_day-ahead.csv.gz")
 HALF_HOURS = "prices_GB-A_GBP_PT30M_2020_agile-import.csv.gz"
-DAYS = 4
+DAYS = 2
 TARGET_SOC = 80.0
 
 

@@ -272,7 +272,7 @@ FULL = pytest.mark.full
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (ChargerThatCountsWholeKwh, ""),
+        pytest.param(ChargerThatCountsWholeKwh, "", marks=FULL),
         pytest.param(ChargerWhoseCounterFlickers, "", marks=FULL),
         (ChargerWhoseMeterFroze, "stands at 777.7"),
         pytest.param(ChargerWithAFrozenMeterAndASession, "stands at 777.7", marks=FULL),
@@ -338,7 +338,9 @@ def test_a_relay_without_a_meter_gets_its_hours_and_no_more() -> None:
     assert nights.kwh == [near(6), near(6)]
 
 
-@pytest.mark.parametrize("make", [CarWithACoarseGauge, CarThatTellsItsSocOnce])
+@pytest.mark.parametrize(
+    "make", [pytest.param(CarWithACoarseGauge, marks=FULL), CarThatTellsItsSocOnce]
+)
 def test_a_gauge_that_shows_little_is_carried_on_by_what_the_car_took(make: Make) -> None:
     nights = live({**CAR, **WITH_SOC}, make)
     assert nights.plan_stands()

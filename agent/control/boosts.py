@@ -30,12 +30,13 @@ def allocated_in_both(
     now: datetime,
     group: GroupHeadroom | None = None,
 ) -> tuple[dict[str, PlanningInput], dict[str, str]]:
-    """`allocated` below the limit of a group, and then below that of the whole house."""
+    """`allocated` below the limit of a group, and then below that of the whole house; and by
+    device why it gets less than it asked, empty where it does not."""
     out = dict(inputs)
     if group is not None:
-        some, _ = allocated(group.among(inputs), profiles, group.among(models), group.power_w, now)
-        out.update(some)
-    out, _ = allocated(out, profiles, models, headroom, now)
+        models_of_it = group.among(models)
+        out |= allocated(group.among(inputs), profiles, models_of_it, group.power_w, now)
+    out = allocated(out, profiles, models, headroom, now)
     return out, {name: _less_than_asked(inputs[name], out[name]) for name in inputs}
 
 
@@ -54,8 +55,8 @@ def allocated(
     models: Mapping[str, DeviceModel],
     headroom: Steps,
     now: datetime,
-) -> tuple[dict[str, PlanningInput], dict[str, str]]:
-    """The inputs with the power that each boost gets, and why one gets less than it asked."""
+) -> dict[str, PlanningInput]:
+    """The inputs with the power that each boost gets."""
     out = dict(inputs)
     start = to_unix_floor(now)
     fixed = set(unswitchable(profiles, models, now))
@@ -83,7 +84,7 @@ def allocated(
         until = min(item.override.until, from_unix(ends[name]))
         out[name] = replace(item, override=replace(item.override, power_w=power, until=until))
         taken += power
-    return out, {name: _less_than_asked(inputs[name], out[name]) for name in inputs}
+    return out
 
 
 def _end(headroom: Steps, start: int, until: int) -> int:

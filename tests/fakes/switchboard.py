@@ -15,6 +15,7 @@ from agent.energy.readings import Acknowledgement, AckStatus
 from agent.energy.schedule import Schedule, ScheduleSlot
 from agent.energy.steps import Steps
 from agent.health import Health
+from agent.home.kinds import KINDS
 from agent.home.windows import SiteLocation
 from agent.ports import Message
 from agent.records.device_store import DeviceStore
@@ -22,13 +23,17 @@ from agent.records.ledger import Ledger
 from agent.report.event_queue import EventQueue
 from agent.store import Store
 from integrations.devices.native import NativeDevice
-from tests.agent.dispatch.test_limit import profile
 from tests.fakes.memory_broker import MemoryBroker, MemoryConnection
 
 START = datetime(2026, 1, 16, tzinfo=UTC)
 NOW = to_unix_floor(START)
+CHARGER = KINDS["ev_charger"]
 PROFILES = {
-    name: profile("ev_charger", id=name, max_power_w=7400, battery_kwh=50)
+    name: CHARGER.profile(
+        CHARGER.section.model_validate(
+            {"type": "ev_charger", "id": name, "max_power_w": 7400, "battery_kwh": 50}
+        )
+    )
     for name in ("ev1", "ev2")
 }
 

@@ -33,7 +33,7 @@ def given(headroom: Steps, now: datetime = NOW) -> dict[str, Override]:
         name: PlanningInput(None, override=Override("boost", NOW + HOUR, "boost", watts))
         for name, watts in (("ev", 11000), ("ev2", 7400))
     }
-    out, _ = allocated(asked, profiles(), {}, headroom, now)
+    out = allocated(asked, profiles(), {}, headroom, now)
     return {name: item.override for name, item in out.items() if item.override is not None}
 
 

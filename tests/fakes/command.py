@@ -7,9 +7,11 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.fakes.brokers import Watcher
 
 ROOT = Path(__file__).parents[2]
 # Everything waited for is an event; this only ends a test that hangs, however busy the machine is.
@@ -96,3 +98,16 @@ class NotifySocket:
 
     def close(self) -> None:
         self._socket.close()
+
+
+@contextlib.asynccontextmanager
+async def agent_life(config: Path, other: Watcher, wanted: Set[str]) -> AsyncIterator[None]:
+    """One life of `run`: from when those topics have something on them to SIGTERM, well ended."""
+    heard = len(other.heard)
+    async with command("run", "--config", config) as running:
+        await other.until(
+            lambda all_of_it: wanted <= {item.topic for item in all_of_it[heard:] if item.payload}
+        )
+        yield
+        code, _, err, _ = await running.stopped_by(signal.SIGTERM)
+        assert code == 0, err

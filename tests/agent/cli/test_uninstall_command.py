@@ -1,9 +1,7 @@
 """`flatpeak-agent uninstall` at a real broker: nothing of ours is left, devices are freed first."""
 
 import asyncio
-import contextlib
-import signal
-from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,7 @@ from agent.records.device_store import DeviceStore
 from agent.store import Store
 from integrations.sandbox.broker import HOST
 from tests.fakes.brokers import Mosquitto, Watcher, watching
-from tests.fakes.command import command
+from tests.fakes.command import agent_life
 
 BASE = "flatpeak/home"
 TANK = f"{BASE}/device/tank"
@@ -49,18 +47,9 @@ class Uninstall:
         return code, *self._capsys.readouterr()
 
 
-@contextlib.asynccontextmanager
-async def agent(path: Path, other: Watcher) -> AsyncIterator[None]:
+def agent(path: Path, other: Watcher) -> AbstractAsyncContextManager[None]:
     """One life of the agent, until what it says of its device is out."""
-    heard = len(other.heard)
-    wanted = {f"{BASE}/status", HEALTH, f"{BASE}/ha/device/tank"}
-    async with command("run", "--config", path) as running:
-        await other.until(
-            lambda all_of_it: wanted <= {item.topic for item in all_of_it[heard:] if item.payload}
-        )
-        yield
-        code, _, err, _ = await running.stopped_by(signal.SIGTERM)
-        assert code == 0, err
+    return agent_life(path, other, {f"{BASE}/status", HEALTH, f"{BASE}/ha/device/tank"})
 
 
 async def led(path: Path, other: Watcher) -> None:

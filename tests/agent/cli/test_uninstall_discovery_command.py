@@ -1,14 +1,12 @@
 """`flatpeak-agent uninstall-discovery`, with the agent running and after it has stopped."""
 
 import asyncio
-import contextlib
-import signal
-from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from integrations.sandbox.broker import HOST
 from tests.fakes.brokers import Mosquitto, Watcher, watching
-from tests.fakes.command import PATIENCE_S, command
+from tests.fakes.command import PATIENCE_S, agent_life, command
 
 STATUS = "flatpeak/home/status"
 TANK = "homeassistant/device/flatpeak_home/tank/config"
@@ -34,19 +32,13 @@ async def uninstall(path: Path) -> tuple[int, str, str]:
     return code, out, err
 
 
-@contextlib.asynccontextmanager
-async def agent(path: Path, other: Watcher, *, announces: bool = True) -> AsyncIterator[None]:
+def agent(
+    path: Path, other: Watcher, *, announces: bool = True
+) -> AbstractAsyncContextManager[None]:
     """One life of the agent, until what it says of prices and devices is out."""
-    heard = len(other.heard)
     # What is announced comes before what is shown there.
     wanted = {"flatpeak/home/ha/device/tank", *((TANK, HUB) if announces else ())}
-    async with command("run", "--config", path) as running:
-        await other.until(
-            lambda all_of_it: wanted <= {item.topic for item in all_of_it[heard:] if item.payload}
-        )
-        yield
-        code, _, err, _ = await running.stopped_by(signal.SIGTERM)
-        assert code == 0, err
+    return agent_life(path, other, wanted)
 
 
 async def left(port: int) -> set[str]:

@@ -8,7 +8,7 @@ stays in force. What is published goes through the outbox, so a lost broker stop
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -26,6 +26,7 @@ from agent.control.plan_cycle import PlanCycle
 from agent.control.plan_timing import CYCLE_PERIOD, PlanTiming
 from agent.control.schedule_maker import ScheduleMaker, part_of
 from agent.control.site import Site
+from agent.control.situation_maker import SituationMaker
 from agent.control.timed_planner import TimedPlanner
 from agent.dispatch.dispatcher import Dispatcher, Wanted
 from agent.dispatch.outbox import LARGE, Outbox
@@ -33,13 +34,12 @@ from agent.energy.instants import from_unix, to_unix_ceil, to_unix_floor
 from agent.energy.plan import Plan
 from agent.energy.profile import DeviceProfile
 from agent.energy.rates import Direction, Rates, same_ahead
-from agent.energy.situation import PreviousPlan, Situation
-from agent.energy.steps import Steps, combined
+from agent.energy.situation import Situation
 from agent.energy.view import Planned
-from agent.home.joined_plans import drawn_w, joined_plan
+from agent.home.joined_plans import joined_plan
 from agent.home.planning_input import PLANNED_AHEAD, PlanningInput, with_assumptions
 from agent.home.plans_in_force import PlansInForce
-from agent.home.situation import PriceForecast, build_situation
+from agent.home.situation import PriceForecast
 from agent.ports import OutgoingMessage
 from agent.records.bookkeeper import Bookkeeper
 from agent.records.device_store import DeviceStore
@@ -56,7 +56,6 @@ RENEWED_BEFORE = timedelta(seconds=RENEWED_BEFORE_S)
 # Without any price the first plan waits this long for the first answer of the tariff source.
 FIRST_PRICES_WITHIN_S = 10.0
 SITE = "site"
-NOTHING = Steps.constant(0)
 # Between two plans everything else has its turn, whatever asks for the next one.
 BETWEEN_PLANS_S = 0.05
 
@@ -92,6 +91,7 @@ class Controller:
     _plan_published: bool = field(default=False, init=False)
     _deadlines: DeadlineWatch = field(init=False)
     _schedules: ScheduleMaker = field(init=False)
+    _situations: SituationMaker = field(init=False)
     _user_triggered: set[str] = field(default_factory=set, init=False)
     # Whose request has no plan of the planner yet, only of its fallback.
     _still_asking: set[str] = field(default_factory=set, init=False)
@@ -105,6 +105,7 @@ class Controller:
     def __post_init__(self) -> None:
         self._deadlines = DeadlineWatch(self.events)
         self._schedules = ScheduleMaker(self.profiles, self.devices, self.site)
+        self._situations = SituationMaker(self.config, self.profiles, self.site, self.limits)
         self.planner.on_late = self.plan_now
 
     # --- what calls in: plain and quick ---------------------------------------------------------
@@ -255,10 +256,12 @@ class Controller:
         cycle = self._gather(now)
         if cycle is None:
             return
-        made = await self._plan_first(cycle)
-        if made is None:
-            return
-        cycle, before = made
+        before = None
+        if (first := self._situations.outside_group(cycle)) is not None:
+            before = await self._plan_or_fallback(first)
+            if before is None:
+                return
+            cycle = self._situations.inside_group(cycle, before)
         await self._plan_changed(cycle)
         plan = await self._plan_or_fallback(cycle)
         if plan is None:
@@ -279,32 +282,6 @@ class Controller:
         self._publish_plan(plan, cycle.situation, changed=bool(issued))
         stalled = {name for name in self.devices if self.devices.model(name).operation.stalled(now)}
         self._deadlines.look(cycle.inputs, plan, stalled)
-
-    async def _plan_first(self, cycle: PlanCycle) -> tuple[PlanCycle, Plan | None] | None:
-        """The plan of devices that the grid's limit does not bind, and the cycle with what it draws
-        as a load of the house; None where there is no such plan and none is to be made."""
-        names = self.limits.planned_before(cycle.inputs)
-        if not names:
-            return cycle, None
-        now, inputs = cycle.now, cycle.inputs
-        own = self._part_of(cycle, names, self.limits.for_plan(inputs, now, unbound=True), NOTHING)
-        plan = await self._plan_or_fallback(own)
-        if plan is None:
-            return None
-        others = [one.id for one in cycle.situation.devices if one.id not in names]
-        load = drawn_w(plan)
-        return self._part_of(cycle, others, self.limits.for_plan(inputs, now, load), load), plan
-
-    def _part_of(
-        self, cycle: PlanCycle, names: Collection[str], limit: Steps | None, load: Steps
-    ) -> PlanCycle:
-        """The cycle with the Situation of some of its devices beside that load."""
-        previous = cycle.situation.planner.previous
-        situation = self._situation_of(
-            cycle.inputs, cycle.prices, previous, cycle.now, limit, load, cycle.user_triggered
-        )
-        devices = tuple(one for one in situation.devices if one.id in names)
-        return replace(cycle, situation=replace(situation, devices=devices))
 
     async def _plan_or_fallback(self, cycle: PlanCycle) -> Plan | None:
         plan = await self.planner.plan(cycle.situation)
@@ -354,33 +331,8 @@ class Controller:
         self._book(inputs, now, asked_anew=urgent)
         held = self.dispatcher.holdings.schedules()
         previous = self._in_force.of(held, self._plan, to_unix_floor(now))
-        limit = self.limits.for_plan(inputs, now)
-        situation = self._situation_of(inputs, prices, previous, now, limit, NOTHING, triggered)
+        situation = self._situations.of_all(inputs, prices, previous, now, triggered)
         return PlanCycle(now, inputs, prices, situation, triggered, urgent, changed)
-
-    def _situation_of(
-        self,
-        inputs: Mapping[str, PlanningInput],
-        prices: PriceForecast,
-        previous: Sequence[PreviousPlan],
-        now: datetime,
-        limit: Steps | None,
-        load: Steps,
-        triggered: Collection[str],
-    ) -> Situation:
-        """`load` is what devices draw that are planned already."""
-        return build_situation(
-            self.config,
-            prices,
-            inputs,
-            previous,
-            now,
-            limit=limit,
-            base_load=combined([self.site.base_load(), load], sum),
-            pv=self.site.power.pv(),
-            pv_curtailable=any(profile.produces for profile in self.profiles.values()),
-            exactly=triggered,
-        )
 
     async def _without_planner(self, cycle: PlanCycle) -> Plan | None:
         """Nothing where a plan is in force for everybody who asks, else the rule's."""

@@ -36,8 +36,11 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 
+# One process more than there are cores: some tests wait for a broker, a browser or a timeout.
+TESTERS = $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
+
 test: lint
-	$(BIN)/python -m pytest -m 'not full' --numprocesses auto --maxprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest -m 'not full' --numprocesses $(TESTERS) --maxprocesses 4 --dist worksteal
 
 # Without a Home Assistant its tests are skipped, with the reason that was said here.
 test-full: lint

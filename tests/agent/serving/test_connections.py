@@ -84,7 +84,7 @@ async def test_who_never_finishes_a_request_is_cut_off(said: bytes) -> None:
 
 
 async def test_who_does_not_read_the_answer_is_cut_off() -> None:
-    async with guarded(head_timeout_s=0.5) as (port, connections):
+    async with guarded(request_timeout_s=0.5) as (port, connections):
         _, writer = await asyncio.open_connection(HOST, port, limit=1024)
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         await until(lambda: bool(connections.open))

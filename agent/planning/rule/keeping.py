@@ -121,8 +121,8 @@ def _flexible(
             for k in range(len(house.cells))
             if k not in own and (power := usable_power(house, device, demand, k))
         }
-        planned = [k for k in usable if powers.get(k, 0) > 0]
-        first = {k: min(usable[k], max(device.min_power, powers[k])) for k in planned}
+        planned = {k: powers[k] for k in usable if powers.get(k, 0) > 0}
+        first = {k: min(usable[k], max(device.min_power, power)) for k, power in planned.items()}
         for k, power in first.items():
             if left[index] > 0:
                 own[k] = fill_cell(house, device, index, k, power, left[index])
@@ -157,7 +157,7 @@ def _take_back(device: ScaledDevice, own: dict[int, Segment], index: int, above:
 
 
 def _rank_of(
-    house: Allocation, demand: ScaledDemand, usable: Powers, planned: Sequence[int]
+    house: Allocation, demand: ScaledDemand, usable: Powers, planned: Powers
 ) -> Callable[[int], tuple[float, ...]]:
     """Where more is served first: in time, where it was planned, beside that, cheaply."""
 

@@ -1,6 +1,7 @@
 """Runs of one device under a limit: minimum times, grids, blocks, a run that must go on."""
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.planning.devices.flexible import ScaledDemand, ScaledDevice
@@ -10,13 +11,18 @@ from agent.planning.segments import Segment, joined, runs_of
 # No demand is cut into more runs than this.
 MOST_RUNS = 6
 
+# Cell, end and power of each piece of a run; it begins with its cell. Of the many runs that are
+# looked at only the best one becomes segments.
+Pieces = Sequence[tuple[int, int, int]]
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """One run: its segments and what it serves, its cost per energy, and how late it ends."""
+    """One run: what it serves in all and in time, its cost per energy, and how late it ends."""
 
-    segments: tuple[Segment, ...]
+    pieces: Pieces
     served: int
+    in_time: int
     cost: float
     unknown: int
     late: int
@@ -33,6 +39,9 @@ class RunPlacer:
         # Runs of `own`, in time order: where each begins and ends.
         self.begins: list[int] = []
         self.ends: list[int] = []
+        # By demand and cell, until something is taken: each is asked for by many runs.
+        self._powers: dict[tuple[int, int], int] = {}
+        self._prices: dict[tuple[int, int], float] = {}
 
         self._goes_on()
 
@@ -49,7 +58,10 @@ class RunPlacer:
             best = self._best_run(index)
             if best is None:
                 break
-            self._add(best.segments)
+            cells = self.house.cells
+            self._add(
+                tuple(Segment(cells[k].start, b, power, index) for k, b, power in best.pieces)
+            )
             self.left[index] -= best.served
 
     def _add(self, segments: tuple[Segment, ...]) -> None:
@@ -57,6 +69,8 @@ class RunPlacer:
         runs = runs_of(joined(self.own))
         self.begins, self.ends = [a for a, _ in runs], [b for _, b in runs]
         self.house.take(segments)
+        self._powers.clear()
+        self._prices.clear()
 
     def _goes_on(self) -> None:
         """The run under way at its least power, for a split demand where one may have it."""
@@ -110,6 +124,18 @@ class RunPlacer:
             power = min(power, roof) if not demand.contiguous else power if power <= roof else 0
         return power if power >= max(1, device.min_power) else 0
 
+    def _power_in(self, index: int, k: int) -> int:
+        power = self._powers.get((index, k))
+        if power is None:
+            power = self._powers[index, k] = self._power(self.device.demands[index], k)
+        return power
+
+    def _price_in(self, k: int, power: int) -> float:
+        price = self._prices.get((k, power))
+        if price is None:
+            price = self._prices[k, power] = self.house.price(k, power)
+        return price
+
     def _best_run(self, index: int) -> Placed | None:
         """In time and cheap; else the one that serves most in time; else the first one late.
 
@@ -143,12 +169,9 @@ class RunPlacer:
         return placed.cost < demand.value * placed.served
 
     def _rank(self, demand: ScaledDemand, index: int, placed: Placed) -> tuple[float, ...]:
-        in_time = sum(
-            one.power * max(0, min(one.end, demand.deadline) - one.start) for one in placed.segments
-        )
-        lacking = max(0, self.left[index] - in_time)
         if not demand.hard:
             return (placed.cost - demand.value * placed.served,)
+        lacking = max(0, self.left[index] - placed.in_time)
         return (lacking, placed.late, placed.unknown, placed.cost)
 
     def _may_start(self, index: int, start: int) -> bool:
@@ -187,7 +210,7 @@ class RunPlacer:
         k = first
         while k < len(house.cells):
             cell = house.cells[k]
-            power = self._power(demand, k)
+            power = self._power_in(index, k)
             if not power or (cell.end > following - device.min_off_s and cell.end != following):
                 break
             powers.append((k, power))
@@ -209,8 +232,7 @@ class RunPlacer:
             if device.on_grid(end, index):
                 if end - cells[powers[0][0]].start < least:
                     return None
-                segments = [Segment(cells[k].start, cells[k].end, p, index) for k, p in powers]
-                return self._placed(index, segments)
+                return self._placed(index, [(k, cells[k].end, power) for k, power in powers])
             powers.pop()
         return None
 
@@ -224,7 +246,7 @@ class RunPlacer:
         device, cells = self.device, self.house.cells
         demand = device.demands[index]
         start = cells[powers[0][0]].start
-        segments: list[Segment] = []
+        pieces: list[tuple[int, int, int]] = []
         left = wanted
         after = [0] * (len(powers) + 1)
         for n in range(len(powers) - 1, -1, -1):
@@ -240,7 +262,7 @@ class RunPlacer:
                 if device.grid_s:
                     seconds += -(seconds + cell.start - demand.anchor) % device.grid_s
                 end = min(cell.end, cell.start + max(1, seconds))
-                segments.append(Segment(cell.start, end, power, index))
+                pieces.append((k, end, power))
                 left -= power * (end - cell.start)
                 continue
             # What follows takes its least at least: leave that much for it.
@@ -248,23 +270,29 @@ class RunPlacer:
             if last and not device.grid_s and left < device.min_power * cell.length:
                 seconds = max(1, -(-left // device.min_power), least - (cell.start - start))
                 end = min(cell.end, cell.start + seconds)
-                segments.append(Segment(cell.start, end, device.min_power, index))
+                pieces.append((k, end, device.min_power))
                 left -= device.min_power * (end - cell.start)
                 continue
-            segments.append(Segment(cell.start, cell.end, level, index))
+            pieces.append((k, cell.end, level))
             left -= level * cell.length
-        return self._placed(index, segments)
+        return self._placed(index, pieces)
 
-    def _placed(self, index: int, segments: list[Segment]) -> Placed:
-        house, demand = self.house, self.device.demands[index]
-        cost = served = 0.0
-        unknown = late = 0
-        for one in segments:
-            k = house.problem.grid.index(one.start)
-            energy = one.power * (one.end - one.start)
+    def _placed(self, index: int, pieces: Pieces) -> Placed:
+        cells, deadline = self.house.cells, self.device.demands[index].deadline
+        cost = 0.0
+        served = in_time = unknown = late = 0
+        for k, end, power in pieces:
+            cell = cells[k]
+            energy = power * (end - cell.start)
             served += energy
-            cost += energy * house.price(k, one.power)
-            unknown += energy if house.cells[k].unknown else 0
-            late = max(late, one.end - demand.deadline)
-        cost += 0 if self._goes_on_at(segments[0].start) else self.device.start_cost
-        return Placed(tuple(segments), int(served), cost, unknown, max(0, late))
+            cost += energy * self._price_in(k, power)
+            if cell.unknown:
+                unknown += energy
+            if end <= deadline:
+                in_time += energy
+            else:
+                in_time += power * max(0, deadline - cell.start)
+                late = max(late, end - deadline)
+        start = cells[pieces[0][0]].start
+        cost += 0 if self._goes_on_at(start) else self.device.start_cost
+        return Placed(pieces, served, in_time, cost, unknown, late)

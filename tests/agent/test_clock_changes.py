@@ -1,4 +1,4 @@
-"""Two days around each clock change, real prices, through the whole agent.
+"""The night of each clock change, or days around it, with real prices, through the whole agent.
 
 An EV, a heat pump and a dishwasher. Judged from outside: by what was said on MQTT and by the prices
 in the file, never by the agent's own figures.
@@ -28,7 +28,6 @@ from tests.fakes.virtual_loop import run_virtual
 
 PACKAGED = Path("integrations/sandbox/prices/prices_DE-LU_EUR_PT1H_2024_day-ahead.csv.gz")
 HALF_HOURS = "prices_GB-A_GBP_PT30M_2020_agile-import.csv.gz"
-DAYS = 2
 TARGET_SOC = 80.0
 
 
@@ -53,25 +52,29 @@ def markets() -> Iterator[Market]:
         yield Market(PACKAGED, "Europe/London", (date(2024, 3, 31), date(2024, 10, 27)))
 
 
-# One change of each kind in the usual run, all four in the long one.
+# The night of one change of each kind in the usual run; all four in the long one.
 USUAL = (("Europe/Berlin", 3), ("Europe/London", 10))
 CASES = [
     pytest.param(
         market,
         change,
-        id=f"{market.zone}-{change}",
-        marks=() if (market.zone, change.month) in USUAL else pytest.mark.full,
+        days,
+        id=f"{market.zone}-{change}-{days}",
+        marks=() if days == 1 and (market.zone, change.month) in USUAL else pytest.mark.full,
     )
     for market in markets()
     for change in market.changes
+    for days in (1, 3)
 ]
 
 
-@pytest.mark.parametrize(("market", "change"), CASES)
-def test_no_deadline_is_missed_and_no_slot_is_wrong(market: Market, change: date) -> None:
+@pytest.mark.parametrize(("market", "change", "days"), CASES)
+def test_no_deadline_is_missed_and_no_slot_is_wrong(
+    market: Market, change: date, days: int
+) -> None:
     zone = ZoneInfo(market.zone)
-    start = local_instant(change - timedelta(days=DAYS // 2), time(16), zone)
-    end = start + timedelta(days=DAYS)
+    start = local_instant(change - timedelta(days=(days + 1) // 2), time(16), zone)
+    end = start + timedelta(days=days)
     location = from_file(market.file, market.zone)
 
     async def live(clock: SteppedClock) -> Home:
@@ -94,7 +97,7 @@ def test_no_deadline_is_missed_and_no_slot_is_wrong(market: Market, change: date
             return home
 
     home = run_virtual(live, start)
-    judge = Judge(home, start, end, location)
+    judge = Judge(home, start, end, days, location)
     judge.car_was_ready_every_morning()
     judge.dishes_were_done_every_morning()
     judge.heat_pump_ran_its_hours()
@@ -106,8 +109,11 @@ def test_no_deadline_is_missed_and_no_slot_is_wrong(market: Market, change: date
 class Judge:
     """What a stranger with a clock, a power meter and the price list would check."""
 
-    def __init__(self, home: Home, start: datetime, end: datetime, location: Location) -> None:
+    def __init__(
+        self, home: Home, start: datetime, end: datetime, days: int, location: Location
+    ) -> None:
         self.home, self.start, self.end, self.zone = home, start, end, location.zone
+        self.days = days
         self.prices = location.series["IMPORT"]
         self.log = home.broker.log
 
@@ -134,21 +140,21 @@ class Judge:
     def car_was_ready_every_morning(self) -> None:
         ev = self._appliance(Ev)
         assert isinstance(ev, Ev)
-        assert len(ev.departures) == DAYS
+        assert len(ev.departures) == self.days
         for when, soc in ev.departures:
             assert TARGET_SOC - 0.1 <= soc <= TARGET_SOC + 0.5, (when, soc)
 
     def dishes_were_done_every_morning(self) -> None:
         washer = self._appliance(Dishwasher)
         assert isinstance(washer, Dishwasher)
-        assert len(washer.finished) == DAYS
+        assert len(washer.finished) == self.days
         for when in washer.finished:
             local = when.astimezone(self.zone)
             assert local.time() <= time(6, 45) or local.time() > time(20), when
 
     def heat_pump_ran_its_hours(self) -> None:
         first = self.start.astimezone(self.zone).date()
-        for number in range(1, DAYS):
+        for number in range(1, self.days + 1):
             day = first + timedelta(days=number)
             evening = local_instant(day - timedelta(days=1), time(22), self.zone)
             six = local_instant(day, time(6), self.zone)
@@ -208,7 +214,7 @@ class Judge:
     def the_car_was_charged_at_the_cheapest_times(self) -> None:
         """The real cost of each night against the cheapest seconds of its stay, by sorting."""
         stays = self._stays()
-        assert len(stays) == DAYS
+        assert len(stays) == self.days
         power = self._power("ev")
         for came, ready in stays:
             runs = [

@@ -35,6 +35,8 @@ from tests.fakes.virtual_loop import run_virtual
 # A Tuesday in the winter of the sandbox's prices.
 START = datetime(2026, 1, 13, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+# Of the processor's time.
+PLAN_WITHIN_S = 1.0
 BERLIN = ZoneInfo("Europe/Berlin")
 SITE = {**PLACE, "outdoor_topic": OUTDOOR_TOPIC}
 NORMAL = Command("normal", 0)
@@ -75,7 +77,7 @@ class SparsePlanner:
     async def __call__(self, situation: Situation) -> Plan:
         last = self._last
         if last is None or situation.now - last.made_at >= self.every_s:
-            self._last = last = make_plan(situation, time.process_time, 10.0, self.engines)
+            self._last = last = make_plan(situation, time.process_time, PLAN_WITHIN_S, self.engines)
             self.seen.append(situation)
         return last
 
@@ -275,8 +277,8 @@ def test_a_week_of_a_house_is_warm_and_cheaper_than_its_thermostat() -> None:
     assert account.schedules == account.schedules_followed > 0
 
 
-def test_a_tank_is_ready_each_morning_and_hot_for_hygiene_in_time() -> None:
-    days = 7
+@pytest.mark.parametrize("days", [4, pytest.param(7, marks=pytest.mark.full)])
+def test_a_tank_is_ready_each_morning_and_hot_for_hygiene_in_time(days: int) -> None:
     lived = live([START + timedelta(days=days)], [TANK], plan=SparsePlanner(1800))
     tank = lived.tank
     for day in range(1, days):

@@ -54,18 +54,18 @@ def main(argv: Sequence[str]) -> int:
     except SystemExit as ended:
         return int(ended.code or 0)
     with SolverClient() as solver:
-        return _planned(options, (*ENGINES, Entry(Engine.JOINT, solver)))
+        return _planned(options, _Planner(options.time_limit, solver))
 
 
-def _planned(options: Namespace, engines: Sequence[Entry]) -> int:
+def _planned(options: Namespace, planner: "_Planner") -> int:
     if options.jsonl:
-        return _lines(options.time_limit, engines)
+        return _lines(planner)
     try:
         text = _read(options.situation)
     except OSError as error:
         print(f"flatpeak-agent plan: {options.situation}: {error.strerror}", file=sys.stderr)
         return EX_NOINPUT
-    return _one(text, options.situation, options.time_limit, engines, as_json=options.json)
+    return _one(text, options.situation, planner, as_json=options.json)
 
 
 def _read(source: str) -> bytes:
@@ -77,20 +77,29 @@ def _standard_input() -> BinaryIO:
     return io.BytesIO() if sys.stdin is None else sys.stdin.buffer
 
 
-def timed_plan(
-    situation: Situation,
-    time_limit_s: float = TIME_LIMIT_S,
-    engines: Sequence[Entry] = ENGINES,
-) -> Plan:
-    """The plan with the time it took."""
-    begun = time.monotonic()
-    plan = make_plan(situation, time.monotonic, time_limit_s, engines)
-    return replace(plan, took_ms=round((time.monotonic() - begun) * 1000))
+class _Planner:
+    """Plans with the time they took; that in which the solver's process starts is not of it."""
+
+    def __init__(self, time_limit_s: float, solver: SolverClient) -> None:
+        self._time_limit_s = time_limit_s
+        self._solver = solver
+        self._engines = (*ENGINES, Entry(Engine.JOINT, solver))
+        self._starts = True
+
+    def plan(self, situation: Situation) -> Plan:
+        plan = self._timed(situation)
+        if self._starts and self._solver.starting:
+            self._starts = self._solver.wait_until_ready()
+            plan = self._timed(situation) if self._starts else plan
+        return plan
+
+    def _timed(self, situation: Situation) -> Plan:
+        begun = time.monotonic()
+        plan = make_plan(situation, time.monotonic, self._time_limit_s, self._engines)
+        return replace(plan, took_ms=round((time.monotonic() - begun) * 1000))
 
 
-def _one(
-    text: bytes, source: str, time_limit_s: float, engines: Sequence[Entry], *, as_json: bool
-) -> int:
+def _one(text: bytes, source: str, planner: _Planner, *, as_json: bool) -> int:
     try:
         situation = parse_situation(text)
     except Refusal as refusal:
@@ -99,7 +108,7 @@ def _one(
         for fault in refusal.faults:
             print(f"flatpeak-agent plan: {source}: {fault}", file=sys.stderr)
         return EX_DATA
-    plan = timed_plan(situation, time_limit_s, engines)
+    plan = planner.plan(situation)
     if as_json:
         print(json.dumps(plan_document(plan)))
     else:
@@ -116,14 +125,14 @@ def refused(refusal: Refusal) -> dict[str, Any]:
     }
 
 
-def _lines(time_limit_s: float, engines: Sequence[Entry]) -> int:
+def _lines(planner: _Planner) -> int:
     code = 0
     for line in _standard_input():
         try:
             situation = parse_situation(line)
             # While it is planned its text is not needed.
             del line
-            answer = plan_document(timed_plan(situation, time_limit_s, engines))
+            answer = plan_document(planner.plan(situation))
         except Refusal as refusal:
             answer = refused(refusal)
             code = EX_DATA

@@ -1,7 +1,8 @@
 """The joint engine as the portfolio sees it: a process that is asked, and not waited for too long.
 
 The process starts with the first coupled problem, lives from plan to plan while they follow each
-other, and is killed when it overruns. Whatever happens to it, the best that it said in time counts,
+other, and is killed when it overruns. While it starts, which takes longer than a plan may on a slow
+gateway, plans are made without it. Whatever happens to it, the best that it said in time counts,
 and else nothing: other engines have a plan.
 """
 
@@ -20,7 +21,7 @@ from types import TracebackType
 from agent.planning.engine import Deadline, Proposal
 from agent.planning.problem import Problem
 from agent.planning.segments import Schedule
-from agent.solver.frames import LENGTH, Answer, Request, unpacked, write_frame
+from agent.solver.frames import LENGTH, Answer, Ready, Request, unpacked, write_frame
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,8 @@ IDLE_S = 60.0
 # Cells times devices: of more than so many nothing is known in time, per second that is left, and
 # telling the solver takes more memory than a gateway has to spare.
 MOST_SIZE, SIZE_IN_A_SECOND = 6000, 2000
+# One that is not ready for so long never will be.
+STARTS_WITHIN_S = 60.0
 # With less time left nobody is asked.
 LEAST_S = 0.05
 # What judging and writing the plan take after the answer, and how late an answer may be.
@@ -59,6 +62,8 @@ class SolverClient:
         self._available = available
         self._usable: bool | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._began = 0.0
+        self._ready = False
         self._number = 0
         self._closed = False
         self._lock = Lock()
@@ -79,6 +84,17 @@ class SolverClient:
         """Of the process, None while there is none."""
         process = self._process
         return process.pid if process is not None and process.poll() is None else None
+
+    @property
+    def starting(self) -> bool:
+        """Was a plan made without the process, as it was not ready yet?"""
+        return self.pid is not None and not self._ready
+
+    def wait_until_ready(self) -> bool:
+        """For whoever may wait for it: False where it is not ready within STARTS_WITHIN_S."""
+        with self._lock:
+            process = self._process
+            return process is not None and self._is_ready(process, self._began + STARTS_WITHIN_S)
 
     def close(self) -> None:
         """End the process, also in the middle of an answer; nobody is asked any more."""
@@ -113,14 +129,16 @@ class SolverClient:
 
     def _ask(self, problem: Problem, ends: float, incumbent: Schedule | None) -> Proposal | None:
         process = self._running()
+        if not self._is_ready(process, ends):
+            return None
         assert process.stdin is not None
         self._number += 1
         request = Request(self._number, problem.situation, ends, incumbent)
         write_frame(process.stdin, request)
         best: Proposal | None = None
         while True:
-            answer = self._answer(process, ends + GRACE_S)
-            if answer is None:
+            answer = self._message(process, ends + GRACE_S)
+            if not isinstance(answer, Answer):
                 self._kill()
                 return best
             if answer.number != self._number:
@@ -133,6 +151,7 @@ class SolverClient:
         if self._process is not None and self._process.poll() is not None:
             self._kill()
         if self._process is None:
+            self._began = time.monotonic()
             self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
@@ -145,14 +164,31 @@ class SolverClient:
             )
         return self._process
 
-    def _answer(self, process: subprocess.Popen[bytes], ends: float) -> Answer | None:
+    def _is_ready(self, process: subprocess.Popen[bytes], ends: float) -> bool:
+        """Whether it has said so by then; one that needs longer goes on starting."""
+        if self._ready:
+            return True
+        assert process.stdout is not None
+        left = max(0.0, ends - time.monotonic())
+        if not select.select([process.stdout], [], [], left)[0]:
+            if time.monotonic() < self._began + STARTS_WITHIN_S:
+                log.info("the solver's process is still starting: this plan is made without it")
+            else:
+                log.warning("the solver's process did not start within %g s", STARTS_WITHIN_S)
+                self._kill()
+            return False
+        self._ready = isinstance(self._message(process, time.monotonic() + GRACE_S), Ready)
+        if not self._ready:
+            self._kill()
+        return self._ready
+
+    def _message(self, process: subprocess.Popen[bytes], ends: float) -> object:
         """None where the process died, wrote nonsense or was too late."""
         head = self._exactly(process, LENGTH.size, ends)
         if head is None or LENGTH.unpack(head)[0] > MOST_BYTES:
             return None
         data = self._exactly(process, LENGTH.unpack(head)[0], ends)
-        message = None if data is None else unpacked(data)
-        return message if isinstance(message, Answer) else None
+        return None if data is None else unpacked(data)
 
     def _exactly(self, process: subprocess.Popen[bytes], count: int, ends: float) -> bytes | None:
         assert process.stdout is not None
@@ -174,7 +210,7 @@ class SolverClient:
         return data
 
     def _kill(self) -> None:
-        process, self._process = self._process, None
+        process, self._process, self._ready = self._process, None, False
         if process is None:
             return
         process.kill()

@@ -34,6 +34,11 @@ class Answer:
     last: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The process has read its own code and waits for requests."""
+
+
 def write_frame(stream: IO[bytes], message: object) -> None:
     data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
     stream.write(LENGTH.pack(len(data)) + data)

@@ -2,9 +2,9 @@
 
     python -m agent.solver.worker IDLE_S [MOST_MB]
 
-It gives way to everything else on the machine, ends when its stdin does, when nothing was asked for
-`IDLE_S` seconds, and when a plan needs more memory than it may have. HiGHS greets on stdout
-whatever it is told, so stdout goes nowhere.
+It says when it is ready and gives way to everything else on the machine. It ends when its stdin
+does, when nothing was asked for `IDLE_S` seconds, and when a plan needs more memory than it may
+have. HiGHS greets on stdout whatever it is told, so stdout goes nowhere.
 """
 
 import os
@@ -24,11 +24,14 @@ from agent.planning.joint.memory import Memory
 from agent.planning.joint.recursion import Kernel
 from agent.planning.problem import problem_of
 from agent.solver.compiled import Builder
-from agent.solver.frames import LENGTH, Answer, Request, unpacked, write_frame
+from agent.solver.frames import LENGTH, Answer, Ready, Request, unpacked, write_frame
 
 NICE = 10
 # Of data, more than twice what the largest homes take: a gateway has other things to do.
 MOST_MB = 256
+# One that took so much of the processor to start is on a gateway where plans would find it cold for
+# ever: it waits so many times as long, and so does each one for its first request.
+SLOW_START_S, PATIENT = 2.0, 10
 
 
 def main() -> int:
@@ -43,7 +46,12 @@ def main() -> int:
         os.nice(NICE)
     requests = os.fdopen(0, "rb", buffering=0)
     builder, memory = Builder(cache_directory()), Memory()
-    while select.select([requests], [], [], idle_s)[0]:
+    patient_s = idle_s * PATIENT
+    write_frame(answers, Ready())
+    usual_s = patient_s if time.process_time() > SLOW_START_S else idle_s
+    wait_s = patient_s
+    while select.select([requests], [], [], wait_s)[0]:
+        wait_s = usual_s
         request = _read(requests)
         if request is None:
             break

@@ -36,9 +36,16 @@ def plan_with(solver: SolverClient, situation: Situation, limit_s: float = PLENT
     return make_plan(situation, time.monotonic, limit_s, engines)
 
 
-def script(tmp_path: Path, text: str) -> list[str]:
+READY = """
+import sys
+from agent.solver.frames import Ready, write_frame
+write_frame(sys.stdout.buffer, Ready())
+"""
+
+
+def script(tmp_path: Path, text: str, *, ready: str = READY) -> list[str]:
     path = tmp_path / "solver.py"
-    path.write_text(text)
+    path.write_text(ready + text)
     return [sys.executable, str(path)]
 
 
@@ -123,10 +130,40 @@ def test_a_process_that_fails_leaves_the_rules_plan(tmp_path: Path, text: str) -
         assert solver.pid is None
 
 
+@needs_solver
+def test_one_that_starts_slowly_is_kept_and_plans_when_it_is_ready(tmp_path: Path) -> None:
+    """As on a slow gateway, where reading its code takes longer than a plan may."""
+    go = tmp_path / "go"
+    os.mkfifo(go)
+    slow = ["sh", "-c", f"read line < {go}; exec {sys.executable} -m agent.solver.worker 60"]
+    with SolverClient(slow) as solver:
+        assert plan_with(solver, shop(), 0.5).engine is Engine.RULE
+        first = solver.pid
+        assert first is not None
+        assert solver.starting
+        assert plan_with(solver, shop(), 0.5).engine is Engine.RULE
+        go.write_text("go\n")
+        assert solver.wait_until_ready()
+        assert not solver.starting
+        assert plan_with(solver, shop()).engine is Engine.JOINT
+        assert solver.pid == first
+
+
+def test_one_that_dies_while_it_starts_is_not_waited_for(tmp_path: Path) -> None:
+    command = script(tmp_path, "raise SystemExit(3)", ready="")
+    with SolverClient(command, available=lambda: True) as solver:
+        assert plan_with(solver, shop()).engine is Engine.RULE
+        assert not solver.starting
+        assert not solver.wait_until_ready()
+
+
 def test_a_process_that_overruns_is_killed_and_the_rules_plan_is_there(tmp_path: Path) -> None:
     stuck = script(tmp_path, "import time\nwhile True: time.sleep(1)")
     with SolverClient(stuck, available=lambda: True) as solver:
-        assert plan_with(solver, shop(), 0.5).engine is Engine.RULE
+        assert plan_with(solver, shop(), 1.0).engine is Engine.RULE
+        if solver.starting:
+            assert solver.wait_until_ready()
+            assert plan_with(solver, shop(), 1.0).engine is Engine.RULE
         assert solver.pid is None
 
 

@@ -282,6 +282,7 @@ class DeviceModel:
         self.following.begin_session(probe=False)
         self.doubts.clear()
         self.switching.begin_session()
+        self.operation.unheard = None
         self.session = Session(since=reading.at if reading.value else None)
         first_heard = old is None and now - reading.at >= UNTIMED_RETAINED_AGE
         if reading.value and (first_heard or reading.at_is_guessed):

@@ -102,7 +102,7 @@ class EnergyMeter:
         knows for how long it was so.
         """
         at = min(at, now)
-        if self.drawn.told is not None and at < self.drawn.told[1]:
+        if self.drawn.told is not None and at < self.drawn.told[1] <= now:
             return
         if now - at > REPORTS_WITHIN:
             self.integrate_to(now)
@@ -116,6 +116,22 @@ class EnergyMeter:
         elif counted_to is None:
             self.integrated_to = at
         self.drawn.told = power_w, at
+
+    def fill(
+        self,
+        power_w: float,
+        start: datetime,
+        end: datetime,
+        total_kwh: float,
+        counted_until: datetime,
+    ) -> None:
+        """It took that all through `[start, end]`, W; the count stood at `total_kwh` at its start.
+
+        What is missing came after `counted_until`.
+        """
+        counted = self.total_kwh - total_kwh - self._counted_after(end)
+        missing = power_w * hours_between(start, end) / 1000 - counted
+        self._add(max(0.0, missing), min(end, max(start, counted_until)), end)
 
     def forget_power(self, now: datetime) -> None:
         """What it told last holds no more, and nothing believable came instead."""

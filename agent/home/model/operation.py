@@ -17,6 +17,7 @@ from agent.home.model.held import HeldSchedules
 from agent.home.model.meter import EnergyMeter
 from agent.home.model.switching import ON_POWER_FRACTION, Switching
 from agent.home.model.traits import Traits
+from agent.home.model.unheard_run import UnheardRun
 
 # At a target of 100 a charge ends when the car has taken no more for so long.
 FULL_WHEN_IDLE_FOR = timedelta(minutes=10)
@@ -33,15 +34,30 @@ class Operation:
     following: Following
     # What a program under way takes, whatever its schedule says; None where none is under way.
     run: tuple[CommandedSpan, ...] | None = None
+    # What an earlier life saw it do unasked, until it is heard again.
+    unheard: UnheardRun | None = None
 
     # --- what it was told -----------------------------------------------------------------------
 
     def tell(self, schedule: Schedule | None, now: datetime, *, free: bool) -> None:
         """It holds this schedule from now on; None: none, it is on its own logic."""
         self.schedules.tell(schedule, now)
+        if self.unheard is not None and self.unheard.listens_since is None:
+            self.unheard.listens_since, self.unheard.told = now, tuple(self.schedules.spans())
         if self.meter.is_resumed and not free:
             self._catch_up(now)
         self.command(now)
+
+    def resume(self, power_w: float, at: datetime) -> None:
+        """An earlier life heard last that it takes that power since `at`, W."""
+        traits, meter = self.traits, self.meter
+        meter.drawn.told = power_w, at
+        counted_to, is_own = meter.integrated_to, self.switching.own_since is not None
+        if traits.gives_back or traits.produces or traits.run_parts or not self._is_on(power_w):
+            return
+        if counted_to is not None and is_own and not meter.between_sessions:
+            told_until = at + REPORTS_WITHIN
+            self.unheard = UnheardRun(power_w, counted_to, meter.total_kwh, told_until)
 
     def _catch_up(self, now: datetime) -> None:
         """It is taken to have done what it was told while nobody counted, or none was stored."""
@@ -90,6 +106,8 @@ class Operation:
 
     def follow_commands(self, now: datetime) -> None:
         """A run that it was told to begin counts, where it does not tell its power."""
+        if self.unheard is not None and self.unheard.is_awaited(now):
+            return
         if not self.meter.drawn.reports(now) and not self.meter.drawn.takes_nothing:
             self.switching.follow(self.meter.drawn.commanded, now)
 
@@ -101,13 +119,25 @@ class Operation:
         """It takes that power since `at`, W, at least 0."""
         traits = self.traits
         self.meter.report_power(power_w, at, now)
-        on = power_w >= ON_POWER_FRACTION * traits.max_power_w
-        if not opted_out:
-            least = timedelta(seconds=max(traits.min_on_s, traits.min_off_s))
-            self.switching.note_own(
-                self.meter.drawn.commanded, at, least, on=on, clock_is_ahead=clock_is_ahead
-            )
+        on = self._is_on(power_w)
+        self._hear_again(power_w, at, now, on=on)
+        # What a person decides needs no rest from us.
+        least_s = 0 if opted_out else max(traits.min_on_s, traits.min_off_s)
+        least, commanded = timedelta(seconds=least_s), self.meter.drawn.commanded
+        self.switching.note_own(commanded, at, least, on=on, clock_is_ahead=clock_is_ahead)
         self.switching.report(at, on=on)
+
+    def _is_on(self, power_w: float) -> bool:
+        return power_w >= ON_POWER_FRACTION * self.traits.max_power_w
+
+    def _hear_again(self, power_w: float, at: datetime, now: datetime, *, on: bool) -> None:
+        unheard = self.unheard
+        if unheard is None or not unheard.is_named_by(at):
+            return
+        self.unheard = None
+        if unheard.goes_on(at, now, on=on):
+            least_w = min(power_w, unheard.power_w)
+            self.meter.fill(least_w, unheard.counted_to, at, unheard.total_kwh, unheard.told_until)
 
     def compare(
         self, soc_percent: float | None, now: datetime, *, free: bool, opted_out: bool

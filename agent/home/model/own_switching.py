@@ -22,37 +22,37 @@ class OwnSwitching:
     """`refusals`: how often it went off when it was told to run, none of them a day apart."""
 
     refusals: int = 0
-    _began_at: datetime | None = None
-    _refused_at: datetime | None = None
-    _lasts: timedelta = timedelta(0)
+    began_at: datetime | None = None
+    refused_at: datetime | None = None
+    lasts: timedelta = timedelta(0)
 
     def began(self, at: datetime) -> None:
         """It runs though it was not told to: what it is told meanwhile might end that."""
-        self._began_at = at
+        self.began_at = at
 
     def ended(self) -> None:
         """It is off."""
-        self._began_at = None
+        self.began_at = None
 
     def refused(self, at: datetime, least: timedelta) -> None:
         """It went off when it was told to run."""
-        if self._refused_at is not None and at - self._refused_at >= FORGOTTEN_AFTER:
+        if self.refused_at is not None and at - self.refused_at >= FORGOTTEN_AFTER:
             self.refusals = 0
-        self.refusals, self._refused_at = self.refusals + 1, at
-        self._lasts = min(LONGEST, least * 2 ** min(self.refusals - 1, 8))
+        self.refusals, self.refused_at = self.refusals + 1, at
+        self.lasts = min(LONGEST, least * 2 ** min(self.refusals - 1, 8))
 
     def is_left_alone(self, now: datetime) -> bool:
         """Is it to be told nothing new for now?"""
-        began, refused = self._began_at, self._refused_at
+        began, refused = self.began_at, self.refused_at
         runs = began is not None and now - began < LONGEST_RUN
-        return runs or (refused is not None and now - refused < self._lasts)
+        return runs or (refused is not None and now - refused < self.lasts)
 
     def is_odd(self, now: datetime) -> bool:
         """Did it lately switch otherwise than told more than once?"""
-        at = self._refused_at
+        at = self.refused_at
         return at is not None and now - at < FORGOTTEN_AFTER and self.refusals >= SAID_FROM
 
     def clear(self) -> None:
         """Another stay: another car perhaps."""
         self.refusals = 0
-        self._began_at = self._refused_at = None
+        self.began_at = self.refused_at = None

@@ -7,7 +7,7 @@ ledger counts; only hundredths are worth a write.
 
 import json
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from agent.energy.instants import format_instant, parse_instant, to_unix_floor
@@ -16,6 +16,7 @@ from agent.home.model.device_model import DeviceModel
 from agent.home.model.latest_readings import UNTIMED_RETAINED_AGE
 from agent.home.model.meter import Counter
 from agent.home.model.once import OnceTaken
+from agent.home.model.own_switching import LONGEST, OwnSwitching
 from agent.home.model.session import Session
 from agent.home.model.soc import Told
 from agent.home.model.thermal import ThermalState
@@ -34,11 +35,23 @@ SESSION_INSTANTS = (
     "says_stopped_at",
 )
 # These change seldom, and a restart must not forget them.
-URGENT = ("confirmed", "soc_known", "learned_power_w", "block_since", "block_ended")
+URGENT = (
+    "confirmed",
+    "soc_known",
+    "learned_power_w",
+    "block_since",
+    "block_ended",
+    "own_since",
+    "own_switching",
+)
+# What runs by its own logic begins and ends runs all the time, as heat: each is worth no write.
+OWN_HEAT = "own_heat_since"
 # A time that has moved within so many seconds is not worth a write of its own: a car that stays
 # full was full until now, a switch told a little later when it really happened.
 SAME_WITHIN_S = {"satisfied_at": 6 * 3600, "on_since": 600, "off_since": 600}
 MAX_KWH = 1e9
+MAX_WATTS = 1e9
+MAX_REFUSALS = 1_000_000
 
 
 def progress_key(start: datetime, index: int) -> str:
@@ -55,6 +68,7 @@ def to_text(model: DeviceModel) -> str:
     }
     before = model.meter.before_session
     meter, soc, learned = model.meter, model.soc.anchor, model.following.learned_power_w
+    power = meter.drawn.told
     stored: dict[str, Any] = {
         "session": session,
         "begin_judged": True,
@@ -80,6 +94,9 @@ def to_text(model: DeviceModel) -> str:
         "soc_overruled_at": model.soc.overruled_at,
         "on_since": _text(model.switching.on_since),
         "off_since": _text(model.switching.off_since),
+        "power": power and [round(power[0], 1), _text(power[1])],
+        OWN_HEAT if model.schedules.free_outside else "own_since": _text(model.switching.own_since),
+        "own_switching": _own_record(model.switching.own) or None,
         "thermal": None if model.thermal is None else _thermal_record(model.thermal),
     }
     return json.dumps(
@@ -101,7 +118,7 @@ def urgent_part(text: str) -> object:
 def substance(text: str) -> object:
     """What of the text is worth a write: not that time has passed and nothing has happened."""
     raw = json.loads(text or "{}")
-    for name in ("integrated_to", "since_counter_kwh"):
+    for name in ("integrated_to", "since_counter_kwh", "power", OWN_HEAT):
         raw.pop(name, None)
     session = raw.pop("session", {})
     for times, name in ((session, "satisfied_at"), (raw, "on_since"), (raw, "off_since")):
@@ -152,8 +169,19 @@ def restore(model: DeviceModel, text: str) -> None:
         raise ValueError(f"a learned power of {learned}")
     times = {
         name: _instant(raw.get(name))
-        for name in ("session_since", "integrated_to", "on_since", "off_since")
+        for name in (
+            "session_since",
+            "integrated_to",
+            "on_since",
+            "off_since",
+            "own_since",
+            OWN_HEAT,
+        )
     }
+    power, own = raw.get("power"), _own_of(raw.get("own_switching", {}))
+    if power is not None:
+        power_w, at = power
+        power = _watts(power_w), parse_instant(at)
     blocks = [raw.get("block_since"), raw.get("block_ended")]
     if not all(when is None or (type(when) is int and 0 < when < 2**33) for when in blocks):
         raise ValueError(f"blocks {blocks}")
@@ -174,7 +202,11 @@ def restore(model: DeviceModel, text: str) -> None:
     model.soc.anchor, model.soc.anchor_total_kwh = anchor, anchor_total
     model.soc.stuck_at, model.soc.overruled_at = stuck_at, overruled_at
     model.following.learned_power_w = learned
-    model.switching.restore(times["on_since"], times["off_since"])
+    own_since = times["own_since"] or times[OWN_HEAT]
+    model.switching.restore(times["on_since"], times["off_since"], own_since)
+    model.switching.own = own
+    if power is not None:
+        model.operation.resume(*power)
 
 
 def _judge_begin(
@@ -188,6 +220,26 @@ def _judge_begin(
     first_heard = session.since + UNTIMED_RETAINED_AGE
     if counted_to is not None and counted_to >= first_heard:
         session.heard_at = first_heard
+
+
+def _own_record(own: OwnSwitching) -> dict[str, Any]:
+    out = {
+        "began_at": _text(own.began_at),
+        "refused_at": _text(own.refused_at),
+        "refusals": own.refusals or None,
+        "lasts_s": round(own.lasts.total_seconds()) or None,
+    }
+    return {key: value for key, value in out.items() if value is not None}
+
+
+def _own_of(raw: dict[str, Any]) -> OwnSwitching:
+    refusals, lasts_s = raw.get("refusals", 0), raw.get("lasts_s", 0)
+    if not (type(refusals) is int and 0 <= refusals < MAX_REFUSALS):
+        raise ValueError(f"refusals {refusals}")
+    if not (type(lasts_s) is int and 0 <= lasts_s <= LONGEST.total_seconds()):
+        raise ValueError(f"a rest of {lasts_s} s")
+    began_at, refused_at = _instant(raw.get("began_at")), _instant(raw.get("refused_at"))
+    return OwnSwitching(refusals, began_at, refused_at, timedelta(seconds=lasts_s))
 
 
 def _thermal_record(state: ThermalState) -> dict[str, Any]:
@@ -235,6 +287,12 @@ def _text(when: datetime | None) -> str | None:
 
 def _instant(text: str | None) -> datetime | None:
     return None if text is None else parse_instant(text)
+
+
+def _watts(value: float) -> float:
+    if not (math.isfinite(value) and abs(value) <= MAX_WATTS):
+        raise ValueError(f"a power of {value}")
+    return float(value)
 
 
 def _kwh(value: float) -> float:

@@ -16,18 +16,25 @@ SWITCHES_WITHIN = timedelta(minutes=4)
 class Switching:
     """`was_seen_to_end`: `off_since` is the end of a run, not the first that was heard.
 
-    `idle_since` is since when it tells that it is off; `own` is what it switched by itself.
+    `idle_since` is since when it tells that it is off; `own_since` since when it runs though it was
+    not told to begin; `own` is what it switched by itself and is left alone for.
     """
 
     on_since: datetime | None = None
     off_since: datetime | None = None
     was_seen_to_end: bool = False
     idle_since: datetime | None = None
+    own_since: datetime | None = None
     own: OwnSwitching = field(default_factory=OwnSwitching)
 
-    def restore(self, on_since: datetime | None, off_since: datetime | None) -> None:
+    def restore(
+        self,
+        on_since: datetime | None,
+        off_since: datetime | None,
+        own_since: datetime | None = None,
+    ) -> None:
         """What an earlier life stored."""
-        self.on_since, self.off_since = on_since, off_since
+        self.on_since, self.off_since, self.own_since = on_since, off_since, own_since
         self.was_seen_to_end = off_since is not None
 
     def begin_session(self) -> None:
@@ -56,17 +63,20 @@ class Switching:
     ) -> None:
         """It tells that it is on or off: was it told to switch, or is that its own doing?
 
-        `least` is how long it is to be left alone; to be asked before `report`.
+        `least` is how long it is to be left alone, 0: it is not; to be asked before `report`.
         """
-        if on is (self.on_since is not None) or not least:
+        if on is (self.on_since is not None):
             return
         first, last = at - SWITCHES_WITHIN, at + SWITCHES_WITHIN
         if on:
+            if not commanded.stays(first, last, on=False):
+                return
+            self.own_since = at
             # Heat begins runs of its own all the time, and what it is told carries them on.
             odd = clock_is_ahead or bool(self.own.refusals)
-            if commanded.stays(first, last, on=False) and (odd or not commanded.free_outside):
+            if least and (odd or not commanded.free_outside):
                 self.own.began(at)
-        elif commanded.stays(first, last, on=True) and commanded.is_new(at):
+        elif least and commanded.stays(first, last, on=True) and commanded.is_new(at):
             # One that goes off in the middle has what it needs, or protects itself.
             self.own.refused(at, least)
 
@@ -75,5 +85,5 @@ class Switching:
             self.on_since, self.off_since = at, None
         elif not on and (self.on_since is not None or self.off_since is None):
             self.was_seen_to_end = self.on_since is not None
-            self.on_since, self.off_since = None, at
+            self.on_since, self.off_since, self.own_since = None, at, None
             self.own.ended()

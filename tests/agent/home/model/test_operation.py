@@ -8,6 +8,9 @@ import pytest
 from agent.energy.instants import to_unix_floor
 from agent.energy.readings import Acknowledgement, AckStatus, Reading
 from agent.energy.schedule import DeviceType
+from agent.home.model import stored
+from agent.home.model.device_model import DeviceModel
+from agent.home.model.traits import Traits
 from tests.fakes.device_models import MINUTE, NOW, car, relay, restarted, say, schedule
 
 
@@ -86,6 +89,95 @@ def test_what_came_since_the_count_was_stored_counts_as_it_was_told() -> None:
     assert sum(span.energy_kwh for span in booked) == pytest.approx(1.5 * 40 / 60)
     after.advance(NOW + 120 * MINUTE)
     assert after.meter.total_kwh == pytest.approx(1.5)
+
+
+HELD_LATER = replace(schedule((300, 360, 1500)), device_type=DeviceType.FLEXIBLE)
+
+
+def switched_on_at_the_device(first: int, stored_at: int) -> DeviceModel:
+    """A relay told to run much later; a life that stored its count then."""
+    model = DeviceModel("pool", Traits(1500.0, min_on_s=1200, min_off_s=1200))
+    model.told(HELD_LATER, NOW)
+    say(model, 0, power_w=0.0)
+    for minute in range(first, stored_at + 1):
+        say(model, minute, power_w=1500.0)
+        model.advance(NOW + minute * MINUTE)
+    return model
+
+
+def heard_from(model: DeviceModel, minute: int, until: int, power_w: float) -> None:
+    for each in range(minute, until):
+        say(model, each, power_w=power_w)
+        model.advance(NOW + each * MINUTE)
+
+
+@pytest.mark.parametrize("away", [1, 10, 40])
+def test_a_run_that_was_begun_at_the_device_goes_on_over_a_restart(away: int) -> None:
+    after, back = restarted(switched_on_at_the_device(60, 80)), 80 + away
+    after.told(HELD_LATER, NOW + back * MINUTE)
+    after.advance(NOW + back * MINUTE)
+    assert after.switching.own.is_left_alone(NOW + back * MINUTE)
+    heard_from(after, back + 1, back + 20, 1500.0)
+    assert after.meter.total_kwh == pytest.approx(1.5 * (back + 19 - 60) / 60, abs=0.001)
+    assert after.switching.on_since == NOW + 60 * MINUTE
+    booked = sum(span.energy_kwh for span in after.pop_booked())
+    assert booked == pytest.approx(1.5 * (back + 19 - 80) / 60, abs=0.001)
+    assert after.switching.own.is_left_alone(NOW + (back + 20) * MINUTE)
+
+
+def test_one_that_has_ended_meanwhile_counts_as_long_as_its_last_word_does() -> None:
+    after = restarted(switched_on_at_the_device(60, 80))
+    after.told(HELD_LATER, NOW + 120 * MINUTE)
+    heard_from(after, 121, 130, 0.0)
+    assert after.meter.total_kwh == pytest.approx(1.5 * 35 / 60, abs=0.001)
+    assert not after.switching.own.is_left_alone(NOW + 130 * MINUTE)
+
+
+def test_one_that_is_heard_no_more_is_waited_for_a_quarter_of_an_hour() -> None:
+    after = restarted(switched_on_at_the_device(60, 80))
+    after.told(HELD_LATER, NOW + 120 * MINUTE)
+    after.advance(NOW + 134 * MINUTE)
+    assert after.switching.own.is_left_alone(NOW + 134 * MINUTE)
+    after.advance(NOW + 136 * MINUTE)
+    assert not after.switching.own.is_left_alone(NOW + 136 * MINUTE)
+
+
+def test_a_counter_that_tells_what_came_meanwhile_wins_over_a_run_that_goes_on() -> None:
+    before = switched_on_at_the_device(60, 80)
+    say(before, 80, energy_total_kwh=10.0)
+    after = restarted(before)
+    after.told(HELD_LATER, NOW + 120 * MINUTE)
+    counted = after.meter.total_kwh
+    say(after, 121, power_w=1500.0)
+    say(after, 121, energy_total_kwh=10.4)
+    assert before.meter.total_kwh + 0.4 == pytest.approx(after.meter.total_kwh)
+    assert counted < after.meter.total_kwh
+
+
+def test_a_run_begun_at_the_device_is_stored_at_once_and_its_power_is_not() -> None:
+    before, begun = switched_on_at_the_device(60, 59), switched_on_at_the_device(60, 64)
+    on = stored.to_text(begun)
+    assert stored.urgent_part(on) != stored.urgent_part(stored.to_text(before))
+    heard_from(begun, 65, 70, 1499.0)
+    assert stored.urgent_part(stored.to_text(begun)) == stored.urgent_part(on)
+
+
+def test_of_one_that_was_told_to_run_only_what_it_was_told_counts() -> None:
+    held = replace(schedule((10, 70, 1500)), device_type=DeviceType.FLEXIBLE)
+    before = relay(20, (10, 70, 1500))
+    say(before, 21, power_w=1500.0)
+    before.advance(NOW + 21 * MINUTE)
+    after = restarted(before)
+    after.told(held, NOW + 120 * MINUTE)
+    heard_from(after, 121, 122, 1500.0)
+    assert after.meter.total_kwh == pytest.approx(1.5)
+
+
+def test_a_power_that_was_stored_by_a_clock_that_was_fast_locks_nothing() -> None:
+    after = restarted(switched_on_at_the_device(60, 80))
+    after.told(HELD_LATER, NOW + 30 * MINUTE)
+    say(after, 31, power_w=0.0)
+    assert after.meter.drawn.told == (0.0, NOW + 31 * MINUTE)
 
 
 def test_of_a_slot_told_since_only_what_came_after_it_was_told_counts() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from agent.home.model import stored
 from agent.home.model.device_model import DeviceModel
 from agent.home.model.meter import Counter
+from agent.home.model.own_switching import OwnSwitching
 from agent.home.model.session import Session
 from agent.home.model.soc import Told
 from agent.home.model.traits import Traits
@@ -36,7 +37,11 @@ def models(draw: st.DrawFn) -> DeviceModel:
             lambda found: {stored.progress_key(*key): kwh for key, kwh in found.items()}
         )
     )
-    model.switching.restore(draw(MAYBE), draw(MAYBE))
+    model.switching.restore(draw(MAYBE), draw(MAYBE), draw(MAYBE))
+    lasts = timedelta(seconds=draw(st.integers(0, 7200)))
+    model.switching.own = OwnSwitching(draw(st.integers(0, 9)), draw(MAYBE), draw(MAYBE), lasts)
+    if draw(st.booleans()):
+        model.meter.drawn.told = draw(st.integers(0, 7400).map(float)), draw(WHEN)
     model.schedules.block_since, model.schedules.block_ended = draw(BLOCK), draw(BLOCK)
     model.following.learned_power_w = draw(st.none() | st.integers(1, 7400).map(float))
     meter = model.meter
@@ -71,6 +76,7 @@ def test_what_was_stored_comes_back(model: DeviceModel) -> None:
     assert again.meter.session_kwh == model.meter.session_kwh
     assert again.meter.session_since == model.meter.session_since
     assert again.meter.integrated_to == model.meter.integrated_to
+    assert again.meter.drawn.told == model.meter.drawn.told
     assert again.meter.between_sessions == model.meter.between_sessions
     assert again.meter.before_session == model.meter.before_session
     assert again.soc.anchor == model.soc.anchor
@@ -84,6 +90,9 @@ def test_what_was_stored_comes_back(model: DeviceModel) -> None:
         {"soc": [250, "2026-01-16T20:00:00Z", 3]},
         {"learned_power_w": 90_000},
         {"block_since": "yesterday"},
+        {"power": [float("inf"), "2026-01-16T20:00:00Z"]},
+        {"own_switching": {"refusals": "often"}},
+        {"own_switching": {"lasts_s": 1e300}},
         {"on_since": "0001-01-01T00:00:00Z"},
         {"session": {"since": 5}},
         {"counters": {"energy_kwh": 5}},

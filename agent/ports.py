@@ -194,7 +194,8 @@ class DeviceAdapter(Protocol):
     each setpoint as its time comes, again after each connect and when it comes back, and is
     released when the agent stops; what it is told is never retained. `refresh_s`: so often its
     setpoint is said again (`repeated`: what need not be is left out) and its state asked for by
-    `queries`, which switch nothing; None for never.
+    `queries`, which switch nothing; None for never. `harmless`: what switches nothing on whichever
+    topic its commands go to; None where nothing is known to be so.
 
     `keeps_run`: a program that was told to run goes on when its setpoint says `idle` again. One
     that does not is told `run` until it is through.
@@ -226,6 +227,9 @@ class DeviceAdapter(Protocol):
     ) -> Sequence[OutgoingMessage]: ...
 
     def queries(self) -> Sequence[OutgoingMessage]: ...
+
+    @property
+    def harmless(self) -> str | None: ...
 
     def withdraw(self) -> Sequence[OutgoingMessage]: ...
 

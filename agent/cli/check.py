@@ -1,7 +1,7 @@
 """`flatpeak-agent check`: does everything stand that the agent needs? One line a thing.
 
-Nothing is changed: the broker gets one message that is not retained, the tariff source one
-question a direction.
+Nothing is changed: the broker gets one message of its own and, on the topics of other makers'
+devices, what switches nothing, none of them retained; the tariff source one question a direction.
 """
 
 import asyncio

@@ -53,7 +53,8 @@ class MqttConnection:
 
     `subscriptions` are the topics to ask for at each connect; `on_message` is called with each
     message that comes; `on_connect` is awaited when messages can be published; `on_alive` is
-    called every few seconds while all is as it should be, broker or no broker.
+    called every few seconds while all is as it should be, broker or no broker; `on_refused` with
+    the topic of each message that the broker's rules forbid.
     """
 
     settings: MqttSection
@@ -65,6 +66,7 @@ class MqttConnection:
     on_connect: Callable[[], Awaitable[None]]
     first_wait_s: float = BACKOFF_MIN_S
     on_alive: Callable[[], None] = lambda: None
+    on_refused: Callable[[str], None] = lambda topic: None
     _client: Client | None = field(default=None, init=False)
     _connected_at: float | None = field(default=None, init=False)
     _broken: asyncio.Event = field(default_factory=asyncio.Event, init=False)
@@ -95,6 +97,11 @@ class MqttConnection:
     def protocol(self) -> str:
         """What is spoken on the connection there is."""
         return "MQTT 5" if self._dialler.is_v5 else "MQTT 3.1.1"
+
+    @property
+    def answers(self) -> bool:
+        """Does the broker say of each message whether it takes it?"""
+        return self._dialler.is_v5
 
     async def publish(
         self,
@@ -138,6 +145,7 @@ class MqttConnection:
             self._echo.sent(topic, confirmed=confirmed)
         if answer is not None and not confirmed:
             self._report.refused(topic, str(answer))
+            self.on_refused(topic)
         return True
 
     async def run(self) -> None:

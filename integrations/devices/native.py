@@ -107,6 +107,10 @@ class NativeDevice:
     def queries(self) -> Sequence[OutgoingMessage]:
         return ()
 
+    @property
+    def harmless(self) -> str | None:
+        return None
+
     def withdraw(self) -> Sequence[OutgoingMessage]:
         return [OutgoingMessage(f"{self._topic}/{form}", "") for form in FORMS]
 

@@ -130,7 +130,8 @@ class Profile(Section):
     the device to itself. `neutral` is how it stands after a restart and where nobody has chosen
     anything: back there, it is told again. Every `refresh_s` seconds it is asked by `queries`, and
     told again where its mode is one of `repeat`. `retained_is_current`: the family takes back what
-    is no longer true, so what the broker kept is true now.
+    is no longer true, so what the broker kept is true now. `harmless` changes nothing on any topic
+    that commands go to; null where nobody promises that of anything.
     """
 
     family: Name
@@ -141,6 +142,7 @@ class Profile(Section):
     presence: PresenceTopic | None = None
     reads: tuple[Read, ...] = ()
     queries: Steps = ()
+    harmless: Payload | None = None
     controls: dict[str, str] = Field(default_factory=dict)
     modes: dict[str, Steps] = Field(default_factory=dict)
     release: str | None = None
@@ -186,6 +188,8 @@ class Profile(Section):
             places += [step.topic, step.payload, *(item.equals for item in _conditions(step))]
         if self.neutral is not None:
             places.append(self.neutral.equals)
+        if self.harmless is not None:
+            places.append(self.harmless)
         for place in places:
             yield from names_in(place)
 

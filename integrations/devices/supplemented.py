@@ -88,6 +88,10 @@ class SupplementedDevice:
     def queries(self) -> Sequence[OutgoingMessage]:
         return self._adapter.queries()
 
+    @property
+    def harmless(self) -> str | None:
+        return self._adapter.harmless
+
     def withdraw(self) -> Sequence[OutgoingMessage]:
         return self._adapter.withdraw()
 

@@ -154,6 +154,11 @@ class TemplateDevice:
     def queries(self) -> Sequence[OutgoingMessage]:
         return self._messages(self._profile.queries, self._given, timed=False)
 
+    @property
+    def harmless(self) -> str | None:
+        payload = self._profile.harmless
+        return None if payload is None else render(payload, self._given)
+
     def withdraw(self) -> Sequence[OutgoingMessage]:
         if self._profile.release is None:
             return ()

@@ -10,13 +10,14 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Sequence
 
+from agent.cli.checks.command_topics import command_topics, try_command_topics
 from agent.cli.checks.result import CheckResult, failed, passed, warning
 from agent.clock import SystemClock
 from agent.config import Config
 from agent.config.mqtt import MqttSection
 from agent.health import Condition, Health, State
 from agent.mqtt.connection import MqttConnection
-from agent.ports import Message
+from agent.ports import Message, OutgoingMessage
 from agent.tasks import cancel_all
 
 ANSWER_TIMEOUT_S = 8.0
@@ -29,22 +30,26 @@ ERRNO = re.compile(r"\[Errno -?\d+\] ")
 
 
 async def check_broker(config: Config) -> AsyncIterator[CheckResult]:
-    """One message that is not retained goes to the broker, to a topic of the check's own."""
-    result, reached = await _check_access(config)
-    yield result
+    """Messages that are not retained go to the broker: one to a topic of the check's own, and to
+    those of other makers' devices what switches nothing.
+    """
+    results, reached = await _check_access(config)
+    for result in results:
+        yield result
     settings = config.mqtt
     if reached and await _is_loopback(settings):
         for problem in await _check_listener(settings, lan_addresses()):
             yield problem
 
 
-async def _check_access(config: Config) -> tuple[CheckResult, bool]:
-    """The result, and whether anybody answers there."""
+async def _check_access(config: Config) -> tuple[list[CheckResult], bool]:
+    """The results, and whether anybody answers there."""
     settings, health = config.mqtt, Health(SystemClock())
     where = f"{settings.host}:{settings.port}"
     # A name and a topic of our own: a running agent must not notice.
     word, topic = secrets.token_hex(8), f"{config.base_topic}/check"
     came_back, wrote, troubled = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    refused, commands = set[str](), list[CheckResult]()
 
     def on_message(message: Message) -> None:
         if message.payload == word.encode():
@@ -61,13 +66,29 @@ async def _check_access(config: Config) -> tuple[CheckResult, bool]:
     health.on_change.append(on_change)
     name = f"{settings.client_id or 'flatpeak-check'}-{word}"[:23]
     connection = MqttConnection(
-        settings, topic, name, health, lambda: [topic], on_message, on_connect
+        settings,
+        topic,
+        name,
+        health,
+        lambda: [topic],
+        on_message,
+        on_connect,
+        on_refused=refused.add,
     )
+
+    async def publish(message: OutgoingMessage) -> bool:
+        taken = await connection.publish(message.topic, message.payload, retain=False)
+        return taken and message.topic not in refused
+
     running = asyncio.create_task(connection.run())
     waiting = [asyncio.create_task(event.wait()) for event in (came_back, troubled)]
     try:
         await asyncio.wait(waiting, timeout=ANSWER_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
         protocol = connection.protocol
+        if came_back.is_set():
+            commands = await try_command_topics(
+                command_topics(config), publish, answers=connection.answers, where=where
+            )
     finally:
         # Leaves nothing behind, not even a last will.
         await connection.publish_offline("", DISCONNECT_TIMEOUT_S)
@@ -76,16 +97,14 @@ async def _check_access(config: Config) -> tuple[CheckResult, bool]:
             task.cancel()
     if came_back.is_set():
         text = f"{protocol} at {where}; wrote to {topic} and read it back"
-        return passed("broker", text), True
+        return [passed("broker", text), *commands], True
     if troubled.is_set():
-        return _refusal(settings, health.parts["broker"]), False
+        return [_refusal(settings, health.parts["broker"])], False
     if wrote.is_set():
-        return failed(
-            "broker",
-            f"{protocol} at {where} lets us in, but what is written to {topic} does not come back",
-            "its access rules drop it without a word: see systemd/mosquitto.acl",
-        ), True
-    return failed("broker", f"{where} does not answer", "check mqtt.host and mqtt.port"), False
+        text = f"{protocol} at {where} lets us in, but what is written to {topic}"
+        hint = "its access rules drop it without a word: see systemd/mosquitto.acl"
+        return [failed("broker", f"{text} does not come back", hint)], True
+    return [failed("broker", f"{where} does not answer", "check mqtt.host and mqtt.port")], False
 
 
 def _refusal(settings: MqttSection, condition: Condition) -> CheckResult:

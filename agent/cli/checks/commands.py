@@ -27,6 +27,16 @@ def check_commands(device: DeviceSection, config: Config) -> Iterator[CheckResul
         yield passed(device.id, f"{mode}: {_shown(messages)}")
 
 
+def would_say(device: DeviceSection, config: Config) -> list[OutgoingMessage]:
+    """What a device of another maker would be told in all its modes, at full power."""
+    adapter, profile = device_adapter(device, config.base_topic), profile_of(device, config)
+    return [
+        message
+        for mode in MODES[profile.type]
+        for message in adapter.encode_setpoint(_full(profile, mode))
+    ]
+
+
 def _shown(messages: Sequence[OutgoingMessage]) -> str:
     return ", then ".join(f"{message.topic} {message.payload}" for message in messages)
 

@@ -96,7 +96,59 @@ async def test_a_device_of_another_maker_shows_what_it_would_be_told(
         about, *said = found["pump"]
         assert "without the agent it switches itself off" in about
         assert "ok: charge: cmnd/tas/PulseTime1 1000, then cmnd/tas/POWER1 ON" in said
-        assert not [item for item in other.heard if item.topic.startswith("cmnd/")]
+        # Empty, and 8 to STATUS: questions.
+        asked = [item for item in other.heard if item.topic.startswith("cmnd/")]
+        assert {(item.topic, item.payload, item.retain) for item in asked} == {
+            ("cmnd/tas/POWER1", b"", False),
+            ("cmnd/tas/STATUS", b"8", False),
+            ("cmnd/tas/PulseTime1", b"", False),
+        }
+
+
+RULES = "topic readwrite flatpeak/home/#\ntopic write other/status\n"
+HEAT = (
+    "[{id: hp, type: heat_pump, power_w: 2000, needs: [{hours: 2}], "
+    "adapter: {family: sg-ready-shelly, topic: shelly-1}}, "
+    "{id: ev, type: ev_charger, max_power_w: 11000, phases: 3, battery_kwh: 60, "
+    "adapter: {family: go-e, topic: go-eCharger/123456}}, "
+    "{id: grid, type: meter, role: grid, adapter: {family: evcc-meter, reading: grid/power}}]"
+)
+
+
+@pytest.mark.parametrize("rules", [RULES, RULES + "topic write shelly-1/rpc\n"])
+async def test_a_topic_of_another_maker_that_the_broker_refuses_is_named_with_its_line(
+    tmp_path: Path, sandbox: FlatPeakSandbox, rules: str
+) -> None:
+    acl = tmp_path / "acl"
+    acl.write_text(rules)
+    async with Mosquitto(tmp_path, [f"acl_file {acl}"]) as broker:
+        code, found = await check(write_config(tmp_path, sandbox, broker.port, devices=HEAT))
+    assert code == 69
+    well, *more = found["broker"]
+    assert well.startswith("ok: MQTT 5")
+    refused = [text for text in more if text.startswith("failed")]
+    needed = ["shelly-1/command/switch:1"] + (["shelly-1/rpc"] if rules == RULES else [])
+    assert len(refused) == len(needed)
+    for text, topic in zip(refused, needed, strict=True):
+        assert "hp" in text
+        assert text.endswith(f"topic write {topic}")
+    # What a go-eCharger would do with an odd message nobody promises.
+    (untried,) = [text for text in more if "not tried" in text]
+    assert "topic write go-eCharger/123456/frc/set" in untried
+
+
+async def test_where_a_broker_does_not_answer_it_is_said_what_its_rules_have_to_allow(
+    tmp_path: Path, sandbox: FlatPeakSandbox
+) -> None:
+    async with Mosquitto(tmp_path) as broker, watching(broker.port) as other:
+        mqtt = f"{{host: {HOST}, port: {broker.port}, protocol: '3.1.1'}}"
+        path = write_config(tmp_path, sandbox, broker.port, mqtt=mqtt, devices=HEAT)
+        code, found = await check(path)
+        assert not [item for item in other.heard if not item.topic.startswith("flatpeak/")]
+    assert code == 0
+    said = " ".join(found["broker"])
+    assert "MQTT 3.1.1 does not tell what it drops" in said
+    assert "topic write shelly-1/rpc" in said
 
 
 async def test_all_is_well(tmp_path: Path, sandbox: FlatPeakSandbox) -> None:

@@ -1,0 +1,82 @@
+"""May the agent say what it has to on the topics of other makers' devices? Nothing is switched.
+
+A broker of MQTT 5 answers each message with whether its rules allow it; one of MQTT 3.1.1 drops
+what they forbid without a word, so there it can only be said what they have to allow.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from agent.cli.checks.commands import would_say
+from agent.cli.checks.result import CheckResult, failed, passed
+from agent.config import Config
+from agent.home.kinds.meter import Meter
+from agent.home.kinds.pv_inverter import PvInverter
+from agent.ports import OutgoingMessage
+from integrations.registry import device_adapter
+
+Publish = Callable[[OutgoingMessage], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandTopics:
+    """Of one device: what can be tried without a change, and the topics of which nothing can."""
+
+    device: str
+    harmless: tuple[OutgoingMessage, ...]
+    untried: tuple[str, ...]
+
+
+def command_topics(config: Config) -> list[CommandTopics]:
+    """Of each device that is spoken to on topics of its maker."""
+    out = []
+    for device in config.devices:
+        adapter = device_adapter(device, config.base_topic)
+        if adapter.holds_schedule:
+            continue
+        asked = {message.topic: message.payload for message in adapter.queries()}
+        only_read = isinstance(device, Meter | PvInverter) and not device.controlled
+        said = () if only_read else would_say(device, config)
+        topics = dict.fromkeys([*asked, *(message.topic for message in said)])
+        payloads = {topic: asked.get(topic, adapter.harmless) for topic in topics}
+        out.append(
+            CommandTopics(
+                device.id,
+                tuple(
+                    OutgoingMessage(topic, payload, retain=False)
+                    for topic, payload in payloads.items()
+                    if payload is not None
+                ),
+                tuple(topic for topic, payload in payloads.items() if payload is None),
+            )
+        )
+    return [item for item in out if item.harmless or item.untried]
+
+
+async def try_command_topics(
+    found: Sequence[CommandTopics], publish: Publish, *, answers: bool, where: str
+) -> list[CheckResult]:
+    """`publish` says whether the broker took it, where the broker `answers`."""
+    out = []
+    for item in found:
+        untried = list(item.untried)
+        for message in item.harmless:
+            if not answers:
+                untried.append(message.topic)
+            elif not await publish(message):
+                text = f"{where} refuses what the agent has to say to {item.device}"
+                hint = "its access file needs, below the agent's user, the line"
+                out.append(failed("broker", text, f"{hint}: {_line(message.topic)}"))
+        if untried:
+            needed = "; ".join(map(_line, sorted(untried)))
+            why = "" if answers else ": a broker of MQTT 3.1.1 does not tell what it drops"
+            text = f"what is said to {item.device} is not tried{why}"
+            out.append(
+                passed("broker", f"{text}. An access file has to give the agent's user: {needed}")
+            )
+    return out
+
+
+def _line(topic: str) -> str:
+    """As an access file of Mosquitto has it."""
+    return f"topic write {topic}"

@@ -61,7 +61,9 @@ async def _run(args: argparse.Namespace, config: "ProviderConfig", path: Path) -
         if args.action == "run":
             return await _serve(args, config, path)
         if args.action == "load":
-            if missing := missing_file(args.files):
+            from integrations.provider.csv_file import STDIN
+
+            if missing := missing_file(path for path in args.files if path != STDIN):
                 print(f"flatpeak-agent provider: {missing}", file=sys.stderr)
                 return EX_NOINPUT
             return await _load(args.files, config)
@@ -157,7 +159,9 @@ def _parser() -> CommandParser:
     run = actions.add_parser("run", parents=[common], help="serve pages, tokens and tariffs")
     run.add_argument("--worker", type=_sockets, default=(), help=argparse.SUPPRESS)
     load = actions.add_parser("load", parents=[common], help="customers and tariffs from CSV files")
-    load.add_argument("files", nargs="+", type=Path, metavar="FILE.csv")
+    load.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE.csv", help="- is standard input, once"
+    )
     actions.add_parser(
         "check", parents=[common], help="database, FlatPeak and tariffs: what is wrong"
     )

@@ -7,6 +7,7 @@ A comma, a semicolon (where the comma is the decimal sign) or a tab separates, o
 import csv
 import io
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab"}
 TOLD = re.compile(r'"?sep=([^\w\s"]|\t)"?[ \t]*(?:\r\n|\r|\n)', re.IGNORECASE)
 # Fewer of a table's columns say nothing about what is meant.
 LEAST_SHARE = 0.5
+STDIN = Path("-")
 # Of what was found, as much as a line of an error holds.
 SHOWN = 200
 
@@ -32,9 +34,13 @@ class CsvFile:
 
 
 def read_csv(path: Path, faults: list[Fault]) -> CsvFile | None:
-    """The file, None where its header is none; what is wrong is added to `faults`."""
+    """The file (`-`: standard input), None where its header is none; faults go to `faults`."""
     try:
-        text = decoded(path.read_bytes())
+        if path == STDIN:
+            path, content = Path("standard input"), sys.stdin.buffer.read()
+        else:
+            content = path.read_bytes()
+        text = decoded(content)
     except OSError as error:
         faults.append(Fault(str(path), error.strerror or "cannot be read"))
         return None

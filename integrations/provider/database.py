@@ -52,7 +52,7 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        with _translated():
+        with _translated(self._place):
             async with self._reading.connect() as connection:
                 yield connection
 
@@ -60,7 +60,7 @@ class Database:
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         # SQLite waits for another writer by sleeping and looking again, which is not fair.
         async with self._writer, contextlib.AsyncExitStack() as stack:
-            stack.enter_context(_translated())
+            stack.enter_context(_translated(self._place))
             yield await stack.enter_async_context(self._engine.begin())
 
     async def migrate(self) -> int:
@@ -97,6 +97,10 @@ class Database:
         return Path(self._engine.url.database or "")
 
     @property
+    def _place(self) -> str:
+        return f" at {self._file}" if self.is_sqlite else ""
+
+    @property
     def address(self) -> str:
         """Without its password."""
         return self._engine.url.render_as_string(hide_password=True)
@@ -129,14 +133,14 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(place: str) -> Iterator[None]:
     try:
         yield
     except (PoolTimeout, DBAPIError) as error:
         lost = isinstance(error, PoolTimeout | OperationalError) or error.connection_invalidated
         if not lost:
             raise
-        raise Unavailable(f"the database cannot be reached ({_reason(error)})") from None
+        raise Unavailable(f"the database{place} cannot be reached ({_reason(error)})") from None
 
 
 def _reason(error: BaseException) -> str:

@@ -1,5 +1,6 @@
 """The unit that ships, read by systemd itself and held against what the program does."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -61,3 +62,16 @@ def test_its_times_leave_room_for_the_programs_own() -> None:
     assert int(unit["TimeoutStopSec"][0]) > CLOSE_TIMEOUT_S + 5
     assert READY_AFTER_S < 90
     assert "ExecReload" not in unit
+
+
+def test_what_is_loaded_as_the_provider_s_service_runs_as_its_unit_does() -> None:
+    unit = service(FOLDER / "flatpeak-agent-provider.service")
+    readme = (FOLDER.parent / "integrations/provider/README.md").read_text()
+    command = readme.partition("systemd-run ")[2].partition('provider "$@"')[0]
+    given = dict(re.findall(r"-p (\w+)=([\w-]+)", command))
+    for key in ("DynamicUser", "ConfigurationDirectory", "StateDirectory", "UMask"):
+        assert [given[key]] == unit[key]
+    # Without a name of its own systemd gives a dynamic user the unit's.
+    assert "User" not in unit
+    assert given["User"] == "flatpeak-agent-provider"
+    assert command.split()[-1] == unit["ExecStart"][0].split()[0]

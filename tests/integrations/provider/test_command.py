@@ -45,9 +45,13 @@ def write_config(
     return path
 
 
-def provider(deed: str, config: Path, *more: str) -> "subprocess.CompletedProcess[str]":
+def provider(
+    deed: str, config: Path, *more: str, given: str | None = None
+) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "agent", "provider", deed, "--config", str(config), *more]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=60, input=given
+    )
 
 
 @asynccontextmanager
@@ -350,3 +354,21 @@ def test_the_example_config_is_whole() -> None:
                 said = YAML(typ="safe", pure=True).load(found[2])
                 usual = field.default
                 assert said == (list(usual) if isinstance(usual, tuple) else usual), key
+
+
+def test_what_is_loaded_may_come_on_standard_input(tmp_path: Path) -> None:
+    """As in the README: whoever loads into the service's own database opens no file to it."""
+    config = write_config(tmp_path, f"sqlite:///{tmp_path}/p.sqlite", "http://127.0.0.1:1")
+    for file in FILES:
+        done = provider("load", config, "-", given=Path(file).read_text())
+        assert (done.returncode, done.stderr) == (0, "")
+    wrong = provider("load", config, "-", given="nonsense\n")
+    assert wrong.returncode == 65
+    assert "standard input" in wrong.stderr
+
+
+def test_a_database_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    config = write_config(tmp_path, f"sqlite:///{tmp_path}/no/p.sqlite", "http://127.0.0.1:1")
+    done = provider("load", config, *FILES)
+    assert done.returncode == 69
+    assert f"{tmp_path}/no/p.sqlite" in done.stderr

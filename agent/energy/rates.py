@@ -12,6 +12,14 @@ PLAUSIBLE_PER_KWH = {
     **dict.fromkeys(("EUR", "GBP", "USD", "CHF", "CAD", "AUD", "NZD"), Decimal(5)),
     **dict.fromkeys(("SEK", "NOK", "DKK", "CZK", "PLN"), Decimal(50)),
 }
+# What hundredths of them are called.
+HUNDREDTHS = {
+    "GBP": "pence",
+    **dict.fromkeys(("SEK", "NOK", "DKK"), "öre"),
+    "CZK": "haléřů",
+    "PLN": "groszy",
+    "CHF": "Rappen",
+}
 # Others in which electricity is sold (ISO 4217); what a kWh costs there is not known here.
 OTHER_CURRENCIES = frozenset(
     (  # noqa: SIM905  # a list would be eighty lines

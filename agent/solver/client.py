@@ -123,7 +123,7 @@ class SolverClient:
                 return self._ask(problem, ends, incumbent)
             except OSError as error:
                 # It died between two requests, or cannot be started.
-                log.warning("the solver's process is gone: %s", error)
+                self._log_loss("the solver's process is gone: %s", error)
                 self._kill()
                 return None
 
@@ -203,11 +203,15 @@ class SolverClient:
             more = os.read(out, count - len(data))
             if not more:
                 # At its end systemd tells all processes of a service at once.
-                level = logging.DEBUG if _was_told_to_end(process) else logging.WARNING
-                log.log(level, "the solver's process ended before it answered")
+                told = _was_told_to_end(process)
+                self._log_loss("the solver's process ended before it answered", expected=told)
                 return None
             data += more
         return data
+
+    def _log_loss(self, text: str, *values: object, expected: bool = False) -> None:
+        """Who has closed this has ended the process as well."""
+        log.log(logging.DEBUG if expected or self._closed else logging.WARNING, text, *values)
 
     def _kill(self) -> None:
         process, self._process, self._ready = self._process, None, False

@@ -14,7 +14,7 @@ from agent.command_line import own_command_line
 from agent.config import Config
 from agent.connect_ports import ConnectableSource
 from agent.database.problem import READ_ERRORS, Damaged, NewerSchema
-from agent.energy.rates import OTHER_CURRENCIES, PLAUSIBLE_PER_KWH, Direction
+from agent.energy.rates import HUNDREDTHS, OTHER_CURRENCIES, PLAUSIBLE_PER_KWH, Direction
 from agent.errors import AgentError, Malformed, Refused, Unavailable
 from agent.health import Health
 from agent.ports import FetchedRates, TariffSource
@@ -141,5 +141,6 @@ def _check_size(direction: Direction, fetched: FetchedRates) -> Iterator[CheckRe
         yield warning(
             "tariff",
             f"{direction.value}: {extreme:g} {fetched.currency} per kWh is beyond belief",
-            f"prices are in whole {fetched.currency} per kWh: 30 cents are 0.30",
+            f"prices are in whole {fetched.currency} per kWh: "
+            f"30 {HUNDREDTHS.get(fetched.currency, 'cents')} are 0.30",
         )

@@ -9,7 +9,7 @@ from agent.cli.checks.result import CheckResult, warning
 from agent.config import Config
 from agent.config.base import Section
 from agent.config.units import LEAST_W, kw_as_w
-from agent.energy.rates import PLAUSIBLE_PER_KWH
+from agent.energy.rates import HUNDREDTHS, PLAUSIBLE_PER_KWH
 from agent.home.kinds.program import ProgramAppliance
 
 POWERS = frozenset(
@@ -46,7 +46,8 @@ def check_amounts(config: Config, currency: str) -> Iterator[CheckResult]:
         for name in sorted(AMOUNTS.intersection(type(device).model_fields)):
             value = getattr(device, name)
             if most is not None and value is not None and abs(value) > most:
-                hint = f"amounts are in whole {currency}: 20 cents are 0.20"
+                cents = HUNDREDTHS.get(currency, "cents")
+                hint = f"amounts are in whole {currency}: 20 {cents} are 0.20"
                 text = f"devices[{index}].{name} is {value:g} {currency}"
                 yield warning(device.id, text, hint)
 

@@ -42,8 +42,7 @@ def price_chart(
     rates: Sequence[Rate], now: datetime, words: Words, currency: str
 ) -> PriceChart | None:
     """None where no price is known."""
-    # Whole hours, so that no sliver stands at the end.
-    until = (now + SPAN).replace(minute=0, second=0, microsecond=0)
+    until = now + SPAN
     shown = [rate for rate in merged(rates) if rate.end > now and rate.start < until]
     if not shown:
         return None

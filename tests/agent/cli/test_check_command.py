@@ -402,6 +402,8 @@ EV = "id: ev, type: ev_charger"
     ("part", "said", "sections"),
     [
         ("tariff", "30 EUR per kWh is beyond belief", {"tariff": FIXED.replace("0.3", "30")}),
+        ("tariff", "30 pence are 0.30",
+         {"tariff": FIXED.replace("0.3", "30").replace("EUR", "GBP")}),
         ("tariff", "-6 EUR per kWh", {"tariff": FIXED.replace("0.3", "-6")}),
         ("limit", "import_limit_w of 11 W there is no room for ev (4140 W), tank (2000 W)",
          {"site": "{import_limit_w: 11}"}),

@@ -167,7 +167,9 @@ def test_a_process_that_overruns_is_killed_and_the_rules_plan_is_there(tmp_path:
         assert solver.pid is None
 
 
-def test_closed_in_the_middle_of_an_answer_it_leaves_no_process(tmp_path: Path) -> None:
+def test_closed_in_the_middle_of_an_answer_it_leaves_no_process(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     said = tmp_path / "said"
     stuck = script(tmp_path, f"open({str(said)!r}, 'w').close()\nimport time\ntime.sleep(3600)")
     solver = SolverClient(stuck, available=lambda: True)
@@ -178,6 +180,8 @@ def test_closed_in_the_middle_of_an_answer_it_leaves_no_process(tmp_path: Path) 
         solver.close()
         assert planned.result(PLENTY_S).engine is Engine.RULE
     assert solver.pid is None
+    # Nobody has to act where the agent ends.
+    assert not [item for item in caplog.records if item.levelno >= logging.WARNING]
     # A plan that was asked for before and begins only now starts no other.
     assert plan_with(solver, shop()).engine is Engine.RULE
     assert solver.pid is None

@@ -55,6 +55,15 @@ def test_estimates_are_marked_in_words_and_bars() -> None:
     assert not drawn(rates("0.3", "0.2")).estimated
 
 
+def test_all_24_hours_are_drawn_and_told_also_the_last_part_of_an_hour() -> None:
+    dear_at_the_end = rates(*["0.2"] * 24, "0.5", "0.9")
+    chart = drawn(dear_at_the_end)
+    last = chart.bars[-1]
+    assert last.x + last.width == pytest.approx(960, abs=1.1)
+    assert "am höchsten 50,0 ct/kWh" in chart.summary
+    assert chart.rows[-1][0].endswith("04:41")
+
+
 @pytest.mark.parametrize("minute", range(0, 1440, 97))
 def test_no_label_is_cut_off_on_a_narrow_phone(minute: int) -> None:
     """A label of five digits is some 40 of 290 pixels wide."""

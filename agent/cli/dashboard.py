@@ -97,6 +97,7 @@ def _view(section: DeviceSection) -> DeviceView:
         temperature_c=None,
         planned=Planned(),
         problems={},
+        tells_temperature=section.adapter.tells("temperature_c"),
     )
 
 

@@ -150,6 +150,10 @@ class AdapterSection(Section):
         """What of another maker's it switches, by the key of the section that names it."""
         return {}
 
+    def tells(self, kind: str) -> bool:
+        """Can such a reading be expected of it? One that speaks our own contract tells any."""
+        return True
+
 
 class DeviceSection(Section):
     """What every appliance has; `type` names its kind, `adapter` how it is spoken to."""

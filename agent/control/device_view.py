@@ -67,6 +67,7 @@ def device_view(
         planned=_nothing_of(planned) if model.opted_out(now) else planned,
         problems=_problems(device, context, planned.at_risk, acknowledges=acknowledges),
         ready_at=_ready_at(device, context),
+        tells_temperature=section.adapter.tells("temperature_c"),
     )
 
 

@@ -6,6 +6,7 @@ The rules are those of the wire contract's section 2 ("what we owe it").
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from agent.dispatch.blocks import BlockHistory, limited_blocks
@@ -113,14 +114,22 @@ def describe_schedule(schedule: Schedule, zone: ZoneInfo, now: int) -> str:
     if not schedule.slots:
         return sentence("nothing to do, {mode}", mode=sentence(schedule.default.mode))
     first, parts = schedule.slots[0], len(schedule.slots)
-    values = {
-        "mode": sentence(spoken_mode(schedule.device_type, first.mode)),
+    modes = dict.fromkeys(spoken_mode(schedule.device_type, slot.mode) for slot in schedule.slots)
+    values: dict[str, Any] = {
+        "mode": _listed([sentence(mode) for mode in modes]),
         # The mode says which way it flows.
         "power": abs(first.power_w),
         "start": from_unix(first.start).astimezone(zone),
         "end": from_unix(schedule.slots[-1].end).astimezone(zone),
         "parts": parts,
     }
+    if len(modes) > 1:
+        # Each has a power of its own.
+        if first.start <= now:
+            return sentence("{mode} now in {parts} parts until {end:%a %H:%M}", **values)
+        return sentence(
+            "{mode} from {start:%a %H:%M} in {parts} parts until {end:%a %H:%M}", **values
+        )
     if first.start <= now:
         if parts > 1:
             return sentence(
@@ -133,6 +142,13 @@ def describe_schedule(schedule: Schedule, zone: ZoneInfo, now: int) -> str:
             **values,
         )
     return sentence("{mode} at {power} W from {start:%a %H:%M} until {end:%a %H:%M}", **values)
+
+
+def _listed(words: Sequence[str]) -> str:
+    some, *others = words
+    for more in others[:-1]:
+        some = sentence("{some}, {more}", some=some, more=more)
+    return sentence("{some} and {more}", some=some, more=others[-1]) if others else some
 
 
 def next_revision(now: int, *seen: int) -> int:

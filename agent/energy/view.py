@@ -49,7 +49,8 @@ class DeviceView:
 
     `linked`: it is there and was heard of late. `ready_at` is when it has to be ready next, whether
     anything is planned for it yet or not. Where a value is None it is not known, or the
-    device has no such thing. `problems` by name, only those that stand now.
+    device has no such thing. `problems` by name, only those that stand now. `tells_temperature`:
+    one is to be expected of it.
     """
 
     id: str
@@ -72,6 +73,7 @@ class DeviceView:
     planned: Planned
     problems: Mapping[str, Problem]
     ready_at: datetime | None = None
+    tells_temperature: bool = True
 
 
 @dataclass(frozen=True, slots=True)

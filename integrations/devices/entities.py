@@ -109,6 +109,10 @@ class EntitiesSection(AdapterSection):
     entities: Entities = Entities()
     statestream: TopicText = "statestream"
 
+    def tells_by_entity(self, kind: str) -> bool:
+        """Does Home Assistant tell such a reading of it?"""
+        return any(kind == told and getattr(self.entities, name) for name, told in KINDS.items())
+
 
 @dataclass(slots=True)
 class _Entity:

@@ -17,6 +17,9 @@ class HomeAssistantSection(EntitiesSection):
 
     family: Literal["home_assistant"] = "home_assistant"
 
+    def tells(self, kind: str) -> bool:
+        return self.tells_by_entity(kind)
+
 
 class HomeAssistantDevice(NativeDevice):
     acknowledges = False

@@ -210,18 +210,23 @@ class Profile(Section):
         model.serves = frozenset(self.serves)
         model.without_agent = self.without_agent
         model.switched = self.controls
+        model.reads = frozenset(item.name for item in self.reads)
         return model
 
 
 class ProfileSection(EntitiesSection):
-    """A device of a profile's family; `switched` is the profile's `controls`."""
+    """A device of a family; `switched` is the profile's `controls`, `reads` what it tells."""
 
     switched: ClassVar[Mapping[str, str]] = {}
+    reads: ClassVar[frozenset[str]] = frozenset()
 
     def controls(self) -> Mapping[str, str]:
         values = {name: getattr(self, name) for name in type(self).model_fields}
         places = {key: fill(template, values) for key, template in self.switched.items()}
         return {key: place for key, place in places.items() if place is not None}
+
+    def tells(self, kind: str) -> bool:
+        return kind in self.reads or self.tells_by_entity(kind)
 
     @model_validator(mode="after")
     def _switches_each_once(self) -> "ProfileSection":

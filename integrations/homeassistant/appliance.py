@@ -137,7 +137,7 @@ def _readings(view: DeviceView, names: Names) -> Iterator[Entity]:
             state_class="measurement",
             suggested_display_precision=0,
         )
-    if view.temperature_c is not None or view.profile.is_heat:
+    if view.temperature_c is not None or (view.profile.is_heat and view.tells_temperature):
         yield sensor(
             "temperature",
             "Temperature",

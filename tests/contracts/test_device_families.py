@@ -213,6 +213,23 @@ def test_nothing_is_kept_on_topics_that_are_not_ours(name: str) -> None:
     assert not adapter.holds_schedule
 
 
+@pytest.mark.parametrize("family", ["sg-ready-shelly", "sg-ready-tasmota"])
+def test_two_contacts_tell_a_temperature_only_where_an_entity_does(family: str) -> None:
+    given = next(
+        item.adapter
+        for item in ALL.values()
+        if isinstance(item.adapter, dict) and item.adapter["family"] == family
+    )
+    section = section_of({"type": "heat_pump", **SECTIONS["heat_pump"]}, given)
+    assert not section.adapter.tells("temperature_c")
+    measured = {**given, "entities": {"temperature": "sensor.flow"}}
+    assert section_of({"type": "heat_pump", **SECTIONS["heat_pump"]}, measured).adapter.tells(
+        "temperature_c"
+    )
+    native = section_of({"type": "heat_pump", **SECTIONS["heat_pump"]}, "native")
+    assert native.adapter.tells("temperature_c")
+
+
 @pytest.mark.parametrize(("family", "kind"), SERVED)
 def test_whatever_a_kind_is_told_its_family_can_say(family: str, kind: str) -> None:
     adapter_given = next(

@@ -149,3 +149,20 @@ def test_a_mode_that_gives_is_told_without_a_sign() -> None:
     slots = tuple(dataclasses.replace(slot, mode="discharge", power_w=-700) for slot in given.slots)
     told = describe_schedule(dataclasses.replace(given, slots=slots), ZoneInfo("UTC"), NOW)
     assert told.startswith("discharge at 700 W from ")
+
+
+def test_parts_of_several_modes_are_all_named() -> None:
+    given = schedule(None, (HOUR, 2 * HOUR, 7000), (3 * HOUR, 4 * HOUR, 7000))
+    block, boost = given.slots
+    slots = (dataclasses.replace(block, mode="block", power_w=0), boost)
+    mixed = dataclasses.replace(given, slots=slots)
+    told = describe_schedule(mixed, ZoneInfo("UTC"), NOW)
+    assert told.startswith("block and charge from ")
+    assert " in 2 parts until " in told
+    assert " W" not in told
+    assert describe_schedule(mixed, ZoneInfo("UTC"), NOW + HOUR).startswith(
+        "block and charge now in 2 parts until "
+    )
+    third = dataclasses.replace(boost, mode="force", start=boost.end, end=boost.end + 60)
+    three = dataclasses.replace(mixed, slots=(*slots, third))
+    assert describe_schedule(three, ZoneInfo("UTC"), NOW).startswith("block, charge and force ")

@@ -13,7 +13,7 @@ from agent.energy.readings import DeviceInfo
 from agent.energy.schedule import DefaultCommand, DeviceType, OfflineRule
 from agent.energy.view import DeviceView, Planned, SiteView
 from agent.ports import OutgoingMessage
-from integrations.homeassistant.appliance import state, words
+from integrations.homeassistant.appliance import announcement, state, words
 from integrations.homeassistant.hub import Prices, away_request
 from integrations.homeassistant.hub import state as hub_state
 from integrations.homeassistant.names import Names
@@ -135,3 +135,15 @@ def test_names_are_words_for_people() -> None:
 def test_away_until_by_a_clock_that_changes(local: str, instant: str) -> None:
     """A local time that is skipped means the end of the gap, one that comes twice the first."""
     assert away_request(local, BERLIN) == {"away_until": instant}
+
+
+@pytest.mark.parametrize(
+    ("told", "tells", "announced"), [(None, True, True), (None, False, False), (41.0, False, True)]
+)
+def test_heat_has_a_temperature_where_one_can_be_expected(
+    told: float | None, tells: bool, announced: bool
+) -> None:
+    heat = replace(VIEW.profile, type=DeviceType.SPACE_HEATING)
+    view = replace(VIEW, profile=heat, temperature_c=told, tells_temperature=tells)
+    entities = announcement(view, NAMES, "EUR").entities
+    assert ("temperature" in [entity.key for entity in entities]) is announced

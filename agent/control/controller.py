@@ -374,6 +374,7 @@ class Controller:
             self.limits.beside(),
             self.limits.group(now),
         )
+        self.limits.say_who_waits()
         # What a person asked for is still urgent when the others have made room.
         self._urgent |= cycle.urgent & self.dispatcher.waiting_for_headroom
         return issued
@@ -396,6 +397,7 @@ class Controller:
         group = self.limits.group(now)
         if self.dispatcher.issue(wanted, to_unix_ceil(now), headroom, beside, group):
             self.dispatcher.publish_due_setpoints(now)
+        self.limits.say_who_waits()
         self._serve_wake.set()
 
     def _publish_plan(self, plan: Plan, situation: Situation, *, changed: bool) -> None:

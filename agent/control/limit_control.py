@@ -18,7 +18,7 @@ from agent.dispatch.limit import rises
 from agent.dispatch.published import NOTHING
 from agent.energy.instants import to_unix_ceil, to_unix_floor
 from agent.energy.profile import DeviceProfile
-from agent.energy.sentences import joined
+from agent.energy.sentences import joined, sentence
 from agent.energy.situation import Storage
 from agent.energy.steps import Steps, combined
 from agent.home.grid_limit import UNLIMITED_W
@@ -39,6 +39,9 @@ class LimitControl:
     profiles: Mapping[str, DeviceProfile]
     _untold: UntoldLoads = field(init=False)
     _staying: dict[str, Steps] = field(default_factory=dict, init=False)
+    # Why what a person asked for gets less or comes later, and who wants it now.
+    _why_less: dict[str, str] = field(default_factory=dict, init=False)
+    _boosting: frozenset[str] = field(default=frozenset(), init=False)
 
     def __post_init__(self) -> None:
         self.limit_log.measure = self._powers_w
@@ -146,9 +149,22 @@ class LimitControl:
                 group = _beside(group, list(group.among(others).values()))
             out, less = allocated_in_both(inputs, self.profiles, models, headroom, now, group)
         waits = waiting(inputs, self.profiles, models, self.site.location().zone, now)
-        for device, why in less.items():
-            self.devices.say_less(device, joined((waits[device], why)) if waits[device] else why)
+        self._why_less = {
+            device: joined((waits[device], why)) if waits[device] else why
+            for device, why in less.items()
+        }
+        self._boosting = frozenset(name for name, item in inputs.items() if boosts(item))
+        self.say_who_waits()
         return out
+
+    def say_who_waits(self) -> None:
+        """On the wish of each device: also whether others have to make room for it first."""
+        waiting_for_room = self._boosting & self.dispatcher.waiting_for_headroom
+        for device, why in self._why_less.items():
+            others = sentence("it waits until others have made room")
+            self.devices.say_less(
+                device, joined((others, why)) if device in waiting_for_room else why
+            )
 
     def curtail(self, now: datetime) -> None:
         """Bring what devices hold below the limit, at once."""

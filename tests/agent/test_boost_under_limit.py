@@ -93,3 +93,44 @@ def test_a_boost_gets_what_the_limit_leaves_though_the_plan_counts_on_the_sun() 
     # All that the limit leaves beside the house, less the tank's where that has not yielded yet.
     assert min(slot["power_w"] for slot in boost) >= 5000
     assert boost[0]["power_w"] >= 7000
+
+
+def test_a_boost_that_waits_for_others_to_make_room_says_so_at_once() -> None:
+    """The pump, which has to run now, never confirms that it has made room."""
+    pump = {
+        "id": "pump",
+        "type": "load",
+        "power_w": 3000,
+        "needs": [{"hours": 4, "window": {"start": "09:00", "end": "13:00"}}],
+    }
+    heater = {**pump, "id": "heater", "priority": 5, "needs": [{"hours": 1}]}
+    asked_at = START + timedelta(minutes=5)
+
+    async def live(clock: SteppedClock) -> tuple[Home, list[dict[str, Any]]]:
+        async with FlatPeakSandbox(clock) as sandbox:
+            home = Home(clock, sandbox)
+            heard: list[dict[str, Any]] = []
+
+            async def person() -> None:
+                await clock.sleep_until(asked_at)
+                request = json.dumps({"mode": "boost", "for_s": 3600, "id": "now"})
+                home.broker.publish(f"{BASE}/device/heater/request", request, retain=False)
+                for seconds in (3, 117):
+                    await clock.sleep(seconds)
+                    setpoint, wish = (
+                        home.body(f"device/heater/{of}") for of in ("setpoint", "wish")
+                    )
+                    heard.append({**wish, "power_w": setpoint["power_w"]})
+
+            asking = asyncio.ensure_future(person())
+            site = {"import_limit_w": 4000, "base_load_w": 300}
+            await home.run(home.config([pump, heater], site=site), asked_at + timedelta(minutes=3))
+            await asking
+            return home, heard
+
+    _, (at_once, later) = run_virtual(live, START)
+    assert at_once["id"] == later["id"] == "now"
+    assert at_once["accepted"]
+    assert at_once["power_w"] == 0
+    assert at_once["reason"] == "it waits until others have made room"
+    assert (later["power_w"], later["reason"]) == (3000, "")

@@ -301,6 +301,7 @@ class DeviceManager:
     def advance(self, now: datetime) -> None:
         """Carry every device on to now: energy counted, wishes that have ended taken off."""
         context = self.context(now)
+        self._requests.look_at_clock()
         due = self._states.comes_due(now)
         for name, device in self._by_id.items():
             kind = KINDS[device.section.type]

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from agent.clock import Clock
 from agent.contracts.topics import Topics
@@ -27,7 +28,7 @@ from agent.report.event_queue import EventQueue
 
 log = logging.getLogger(__name__)
 
-WAITS_FOR_CLOCK = "accepted; it waits until the gateway's clock is confirmed"
+WAITS_FOR_CLOCK = sentence("accepted; it waits until the gateway's clock is confirmed")
 
 
 @dataclass(slots=True)
@@ -50,6 +51,7 @@ class DeviceRequests:
     on_asked: Callable[[str], None]
     on_take_back: Callable[[str], None]
     save_state: Callable[[str, datetime], None]
+    _waits_for_clock: set[str] = field(default_factory=set, init=False)
 
     def receive(self, name: str, payload: bytes) -> str | None:
         """Answered on the device's `wish`; returns why it is refused, None where it is not."""
@@ -86,7 +88,9 @@ class DeviceRequests:
         in_turn = device.answers.place()
         answer_when_stored(
             self.save_wish(name),
-            lambda note: in_turn(lambda: self.publish_wish(name, request_id, note=note)),
+            lambda note: in_turn(
+                lambda: self.publish_wish(name, request_id, note=note, answers=True)
+            ),
         )
         self.on_asked(name)
         return None
@@ -130,6 +134,13 @@ class DeviceRequests:
             # Behind an answer that waits for the disk, as it bears the same id.
             device.answers.place()(lambda: self.publish_wish(name))
 
+    def look_at_clock(self) -> None:
+        """Once it is confirmed nothing waits for that any more."""
+        if self._waits_for_clock and self.clock_trusted():
+            for name in sorted(self._waits_for_clock):
+                self.devices[name].answers.place()(partial(self.publish_wish, name))
+            self._waits_for_clock.clear()
+
     def save_wish(self, name: str) -> asyncio.Future[bool]:
         return self.store.save_wish(name, stored_wishes.to_text(self.devices[name].wish))
 
@@ -141,12 +152,17 @@ class DeviceRequests:
         refused: str = "",
         note: str = "",
         at: datetime | None = None,
+        answers: bool = False,
     ) -> None:
+        """What holds, or why the last request is refused; `answers` one that is not."""
         device = self.devices[name]
+        self._waits_for_clock.discard(name)
         if not refused:
             request_id = request_id or device.wish.id
-            if not note and device.wish.mode.name == "boost" and not self.clock_trusted():
-                note = WAITS_FOR_CLOCK
+            if (answers or device.wish.holds_anything) and not self.clock_trusted():
+                # Nothing is switched by what was asked until then.
+                self._waits_for_clock.add(name)
+                note = note or WAITS_FOR_CLOCK
             note = note or device.why_less
         text = wish_document(
             device.wish,

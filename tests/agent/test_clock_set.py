@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from agent.clock import SteppedClock
 from agent.energy.instants import parse_instant
+from integrations.sandbox.broker import free_port
 from integrations.sandbox.server import FlatPeakSandbox
 from tests.fakes.home import BASE, Home
 from tests.fakes.virtual_loop import run_virtual
@@ -58,3 +59,47 @@ def test_a_boost_for_an_hour_lasts_an_hour_though_the_clock_was_wrong_when_it_wa
             return home
 
     run_virtual(live, START)
+
+
+PROGRAM = {
+    "id": "dishwasher",
+    "type": "program",
+    "profile": [{"duration_s": 3600, "power_w": 1000}],
+}
+
+
+def test_while_the_clock_is_not_confirmed_every_wish_says_that_it_waits() -> None:
+    requests: list[tuple[str, dict[str, object]]] = [
+        ("dishwasher", {"start": True}),
+        ("ev", {"energy_kwh": 5}),
+        ("ev", {"mode": "pause", "for_s": 36_000}),
+        ("ev", {"mode": "auto"}),
+        ("ev", {"energy_kwh": 6}),
+    ]
+
+    async def live(clock: SteppedClock) -> tuple[list[str], list[str]]:
+        async with FlatPeakSandbox(clock) as sandbox:
+            home = Home(clock, sandbox, trusted_clock=False)
+            answers: list[str] = []
+
+            async def person() -> None:
+                for device, request in requests:
+                    await clock.sleep(20)
+                    topic = f"{BASE}/device/{device}/request"
+                    home.broker.publish(topic, json.dumps(request).encode(), retain=False)
+                    await clock.sleep(5)
+                    answers.append(str(home.body(f"device/{device}/wish")["reason"]))
+
+            asking = asyncio.ensure_future(person())
+            # No answer confirms it, so that the agent goes on with it after ten minutes.
+            nobody = {"base_url": f"http://127.0.0.1:{free_port()}"}
+            config = home.config([EV, PROGRAM], tariff=nobody)
+            await home.run(config, START + timedelta(minutes=13))
+            await asking
+            return answers, [
+                str(home.body(f"device/{of}/wish")["reason"]) for of in ("ev", "dishwasher")
+            ]
+
+    answers, later = run_virtual(live, START)
+    assert all("waits until the gateway's clock is confirmed" in text for text in answers), answers
+    assert later == ["", ""]

@@ -5,6 +5,8 @@ const LOOK_EVERY_MS = 5000;
 // Where something is said that is about to change.
 const LOOK_SOON_MS = 1000;
 const ANYWAY_AFTER_LOOKS = 12;
+// What was said of an action may be read for so long; what changes after it may contradict it.
+const NOTICE_STANDS_MS = 20000;
 
 // A second click on the way does nothing.
 document.addEventListener("submit", (event) => {
@@ -30,6 +32,7 @@ const live = document.getElementById("live");
 const lost = document.getElementById("lost");
 let seen = live ? live.dataset.live : "";
 let looks = 0;
+let noticeIsOld = false;
 
 function isUsed() {
   const active = document.activeElement;
@@ -71,6 +74,10 @@ async function look() {
     if ((changed || looks % ANYWAY_AFTER_LOOKS === 0) && !isUsed()) {
       await replace();
       seen = String(status.changes);
+    }
+    noticeIsOld ||= changed;
+    if (noticeIsOld && performance.now() > NOTICE_STANDS_MS) {
+      document.getElementById("notice")?.remove();
     }
   } catch {
     lost.textContent = lost.dataset.text;

@@ -150,3 +150,30 @@ async def test_a_gateway_that_is_gone_is_said(tmp_path: Path) -> None:
         async with running(tmp_path) as house:
             await claim(page, house)
         await expect(page.get_by_text("No connection to the gateway")).to_be_visible(timeout=30_000)
+
+
+async def test_what_one_tab_said_does_not_stand_beside_what_another_has_changed(
+    tmp_path: Path,
+) -> None:
+    async with (
+        running(tmp_path) as house,
+        chromium() as browser,
+        chromium_context(browser) as context,
+    ):
+        first = await context.new_page()
+        await first.add_init_script(
+            "const real = performance.now.bind(performance);"
+            "performance.now = () => real() + (window.later || 0);"
+        )
+        await claim(first, house)
+        await first.get_by_role("button", name="Boost Boiler").click()
+        notice = first.locator("#notice")
+        await expect(notice).to_contain_text("Boiler")
+        second = await context.new_page()
+        await second.goto(house.url)
+        await second.get_by_role("button", name="Back to the plan Boiler").click()
+        await first.bring_to_front()
+        await expect(first.get_by_role("button", name="Boost Boiler")).to_be_visible(timeout=30_000)
+        # It may be read for a while.
+        await first.evaluate("window.later = 60000")
+        await expect(notice).to_have_count(0, timeout=30_000)

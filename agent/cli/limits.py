@@ -6,7 +6,7 @@ from agent.cli.arguments import CommandParser
 from agent.cli.common import EX_OK
 from agent.cli.database import add_folder_options, copied
 from agent.energy.instants import format_instant
-from agent.records.limit_log import LimitRecord, read_limits, to_csv
+from agent.records.limit_log import HEADER, LimitRecord, read_limits, to_csv
 
 HEAD = f"{'at (UTC)':<20} {'limit':>12} {'devices told':>14} {'measured':>12}"
 
@@ -18,7 +18,7 @@ def main(argv: list[str]) -> int:
         "The record of every limit on the topic site/limit, kept for two years. "
         "A running agent does not notice.",
     )
-    parser.add_argument("--csv", action="store_true", help="as CSV: at,limit_w,sent_w,measured_w")
+    parser.add_argument("--csv", action="store_true", help=f"as CSV: {','.join(HEADER)}")
     add_folder_options(parser)
     args = parser.parse_args(argv)
     store = copied("limits", args)

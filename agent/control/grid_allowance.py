@@ -28,7 +28,7 @@ from agent.home.grid_limit import (
 )
 from agent.home.heard_limits import HeardLimits, Standing
 from agent.records.device_store import UNBELIEVABLE, DeviceStore
-from agent.records.limit_log import LimitLog
+from agent.records.limit_log import LimitLog, LimitSaid, LimitSource
 from agent.report.event_queue import EventQueue
 
 log = logging.getLogger(__name__)
@@ -92,6 +92,18 @@ class GridAllowance:
         limit_w = self.steps().value(to_unix_floor(now))
         return limit_w if limit_w < UNLIMITED_W else None
 
+    def said(self, now: datetime, source: LimitSource = LimitSource.ANNOUNCED) -> LimitSaid:
+        """What was said of what holds now, for the record."""
+        second = to_unix_floor(now)
+        windows = [w for w in self._limit.windows if w.start <= second < w.end]
+        if windows:
+            window = min(windows, key=lambda window: window.import_w)
+            end = from_unix(window.end) if window.end < FOR_EVER else None
+            return LimitSaid(window.import_w, end, source)
+        if self.failsafe_holds(now):
+            return LimitSaid(self._limit.failsafe_w, None, LimitSource.FAILSAFE)
+        return LimitSaid(None, None, source)
+
     def next_change(self, now: datetime) -> datetime | None:
         """When the grid allows more or less, as far as is known."""
         following = self.steps().between(to_unix_floor(now), FOR_EVER)
@@ -115,7 +127,7 @@ class GridAllowance:
             self._waiting = payload
             self.health.count("limits_put_off")
             return
-        self._take(payload, doubtful=doubtful)
+        self._take(payload, doubtful=doubtful, kept=retained)
 
     def _take_next(self) -> None:
         self._taken = False
@@ -126,7 +138,7 @@ class GridAllowance:
             except Malformed as error:
                 log.warning("%s", error)
 
-    def _take(self, payload: bytes, *, doubtful: bool) -> None:
+    def _take(self, payload: bytes, *, doubtful: bool, kept: bool = False) -> None:
         """`doubtful`: it may be older than what holds, so that it can only make that stricter."""
         self._taken = True
         asyncio.get_running_loop().call_later(LIMITS_EVERY_S, self._take_next)
@@ -156,7 +168,8 @@ class GridAllowance:
             return
         self._limit = new
         self.judge(now)
-        self.limit_log.received(now, self.limit_w(now))
+        source = LimitSource.KEPT if kept else LimitSource.MESSAGE
+        self.limit_log.received(now, self.limit_w(now), self.said(now, source))
         text = sentence("the limit has changed")
         if stricter:
             text = sentence("a stricter limit is obeyed at once")

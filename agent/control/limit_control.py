@@ -178,7 +178,8 @@ class LimitControl:
     def record(self, now: datetime) -> None:
         """What holds now, what was sent for it and what the devices then told."""
         self.site.grid.judge(now)
-        self.limit_log.in_force(now, self.site.grid.limit_w(now))
+        grid = self.site.grid
+        self.limit_log.in_force(now, grid.limit_w(now), grid.said(now))
         self.limit_log.look(now)
 
     def _powers_w(self, now: datetime) -> tuple[float, float | None]:

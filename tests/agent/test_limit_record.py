@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from agent.clock import SteppedClock
 from agent.energy.instants import format_instant
-from agent.records.limit_log import LimitRecord, read_limits
+from agent.records.limit_log import LimitRecord, LimitSaid, LimitSource, read_limits
 from integrations.sandbox.household import DEVICES, build_appliances
 from integrations.sandbox.server import FlatPeakSandbox
 from tests.fakes.home import BASE, Home
@@ -81,6 +81,27 @@ def test_an_announced_limit_is_on_record_when_it_holds_with_what_was_sent_for_it
     assert 0 < (held.sent_w or 0) <= 8000
     assert 0 < (held.measured_w or 0) <= 8000
     assert over.sent_w is not None
+    assert held.said == LimitSaid(8000, end, LimitSource.ANNOUNCED)
+    assert over.said == LimitSaid(FAILSAFE_W, None, LimitSource.FAILSAFE)
+
+
+def test_of_a_limit_is_on_record_who_said_it_and_until_when() -> None:
+    end = START + HOURS
+
+    async def story(home: Home) -> None:
+        body = json.dumps({"import_w": 9000}).encode()
+        home.broker.publish(f"{BASE}/site/limit", body, retain=True)
+        await home.clock.sleep(60)
+        say(home, "site/limit", {"import_w": 8000, "until": format_instant(end)})
+
+    home = live(story, 1.1 * HOURS, failsafe_w=None, with_appliances=False)
+    records = read_limits(home.store)
+    assert [item.said for item in records if item.said is not None] == [
+        LimitSaid(9000, None, LimitSource.KEPT),
+        LimitSaid(8000, end, LimitSource.MESSAGE),
+        LimitSaid(None, None, LimitSource.ANNOUNCED),
+    ]
+    assert records[-1].limit_w is None
 
 
 def test_a_limit_every_five_minutes_is_on_record_and_survives_a_power_cut() -> None:

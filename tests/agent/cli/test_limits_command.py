@@ -10,7 +10,7 @@ from agent.cli.limits import table
 from agent.clock import SystemClock
 from agent.health import Health
 from agent.records.device_store import DeviceStore
-from agent.records.limit_log import LimitLog
+from agent.records.limit_log import LimitLog, LimitSaid, LimitSource
 from agent.store import Store
 from integrations.sandbox.broker import HOST
 from tests.fakes.brokers import Mosquitto, watching
@@ -18,9 +18,9 @@ from tests.fakes.command import PATIENCE_S, command
 from tests.fakes.disks import database_of_version
 
 T = datetime(2026, 1, 16, 17, 0, tzinfo=UTC)
-CSV = """at,limit_w,sent_w,measured_w
-2026-01-16T17:00:00Z,4200,4140,3980
-2026-01-16T18:00:00Z,,,
+CSV = """at,limit_w,sent_w,measured_w,received_w,end,source
+2026-01-16T17:00:00Z,7560,7400,3980,4200,2026-01-16T18:00:00Z,message
+2026-01-16T18:00:00Z,,,,,,
 """
 CONFIG = """
 site: {{failsafe_limit_w: 4200}}
@@ -35,8 +35,9 @@ async def fill(folder: Path) -> None:
     clock = SystemClock()
     writer = DeviceStore(store, Health(clock), clock)
     limits = LimitLog(writer)
-    limits.measure = lambda now: (4140, 3980)
-    limits.received(T, 4200)
+    limits.measure = lambda now: (7400, 3980)
+    said = LimitSaid(4200, T + timedelta(hours=1), LimitSource.MESSAGE)
+    limits.received(T, 7560, said)
     limits.look(T + timedelta(minutes=1))
     limits.received(T + timedelta(hours=1), None)
     writer.queue.flush(everything=True)
@@ -59,7 +60,7 @@ async def test_as_csv_and_for_people(tmp_path: Path) -> None:
     assert await limits("--csv", "--state", tmp_path) == (0, CSV, "")
     code, out, _ = await limits("--state", tmp_path)
     assert code == 0
-    assert "2026-01-16T17:00:00Z      4,200 W        4,140 W      3,980 W" in out
+    assert "2026-01-16T17:00:00Z      7,560 W        7,400 W      3,980 W" in out
     assert "lifted" in out
     # Whoever looks makes nothing that the agent, as another user, could not write afterwards.
     assert files_in(tmp_path) == files

@@ -2,8 +2,9 @@
 
 In the coupled model a cell ends at every instant that the Situation names, where minimum times of
 runs under way end, at the phases of a running program and, until a week after the horizon, at every
-clock quarter hour (UTC) and the multiples of a `grid_s` of 300 or more. Alone, where devices switch
-at any second, a cell is a span in which no price, no base load and no running program changes.
+clock quarter hour (UTC) and the multiples of a `grid_s` of 300 or more, but not more of these than
+there is time for (`device_grids.py`). Alone, where devices switch at any second, a cell is a span
+in which no price, no base load and no running program changes.
 """
 
 from bisect import bisect_left, bisect_right
@@ -14,12 +15,11 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from agent.energy.situation import Flexible, PowerSpan, Program, Situation, Storage, Thermal
+from agent.planning.device_grids import switching_instants
 from agent.planning.timeline import Timeline
 from agent.planning.units import Units
 
 QUARTER_S = 900
-# Coarser grids of devices cut cells, finer ones lie within them.
-CUTTING_GRID_S = 300
 # So long after the horizon cells are short; further on, where no price tells one instant from
 # another, each is twice as long as the last. In the longest one the least unit of power
 # is still less than two plans may differ by.
@@ -74,7 +74,7 @@ class Grid:
     """`cells` from now to `LATEST_S` after `end`; `end` is where planned time ends at the earliest.
 
     `horizon_cells`: how many of them lie before the horizon; `limited`: whether there is any import
-    limit.
+    limit. `merged`: some cells are several of the model's, so what is proved of these is not of it.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class Grid:
         self.situation, self.timeline, self.units = situation, timeline, units
         self.coupled = coupled
         self.end = end
+        self.merged = False
         self.windows: list[CapacityWindow] = []
         self._window_of: dict[int, int] = {}
         edges = self._edges(end + LATEST_S)
@@ -134,15 +135,20 @@ class Grid:
             edges |= {t - now for t in _named(situation)}
             fine = min(last, self.timeline.horizon + FINE_S)
             edges |= set(range(-now % QUARTER_S, fine, QUARTER_S))
-            edges |= self._device_edges(fine)
+            edges |= self._ends_of_what_runs()
             length = QUARTER_S
             while fine + length < last:
                 fine += length
                 edges.add(fine)
                 length = min(2 * length, LONGEST_S)
+            fine = min(last, self.timeline.horizon + FINE_S)
+            more, whole = switching_instants(situation, fine, len(edges))
+            edges |= more
+            self.merged = not whole
         return sorted(t for t in edges if 0 <= t <= last)
 
-    def _device_edges(self, last: int) -> set[int]:
+    def _ends_of_what_runs(self) -> set[int]:
+        """Where minimum times of runs and pauses under way end."""
         now = self.situation.now
         edges: set[int] = set()
         for device in self.situation.devices:
@@ -151,16 +157,10 @@ class Grid:
                     edges.add(device.on_since + device.min_on_s - now)
                 if device.off_since is not None:
                     edges.add(device.off_since + device.min_off_s - now)
-            if isinstance(device, Flexible):
-                step = device.grid_s
-                anchors = {(d.earliest or 0) - now for d in device.demands} or {-now}
-                if device.on_since is not None and step:
-                    anchor = (device.demands[0].earliest or 0) - now if device.demands else -now
-                    until = max(0, device.on_since + device.min_on_s - now)
-                    edges.add(until + (anchor - until) % step)
-                if step >= CUTTING_GRID_S:
-                    for anchor in anchors:
-                        edges |= set(range(anchor % step, last, step))
+            if isinstance(device, Flexible) and device.on_since is not None and device.grid_s:
+                anchor = (device.demands[0].earliest or 0) - now if device.demands else -now
+                until = max(0, device.on_since + device.min_on_s - now)
+                edges.add(until + (anchor - until) % device.grid_s)
         return edges
 
     def _cell(self, start: int, end: int) -> SiteCell:

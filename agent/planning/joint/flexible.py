@@ -7,8 +7,8 @@ the model grants. Where a solution has more of them, `tighten` adds on/off in th
 
 from collections.abc import Mapping, Sequence
 
+from agent.planning.device_grids import CUTTING_GRID_S
 from agent.planning.devices.flexible import ScaledDemand, ScaledDevice
-from agent.planning.grid import CUTTING_GRID_S
 from agent.planning.joint.blocks import Block, FreeBlock, add_block, add_free_block
 from agent.planning.joint.house import Draw, House, Load
 from agent.planning.joint.milp import Term

@@ -54,7 +54,7 @@ class House:
 
     `balance[k]`: what devices draw in cell k, as terms; `beyond[k]`: what import limits see above
     that; `most[k]`: the most that they can draw, `forced`: cells in which something must be on.
-    `exact`: nothing of the Situation was left out or narrowed, so bounds are proofs.
+    `exact`: nothing of the Situation was left out, narrowed or merged, so bounds are proofs.
     """
 
     def __init__(self, problem: Problem, cells: Sequence[SiteCell], *, strict: bool) -> None:
@@ -76,7 +76,7 @@ class House:
         self.money: dict[int, float] = {}
         self.aims: dict[str, dict[int, float]] = {}
         self.constant = 0.0
-        self.exact = True
+        self.exact = not problem.grid.merged
         # Directions that are relaxed until a solution breaks them.
         self.directions: set[int] = set()
 

@@ -19,6 +19,7 @@ from threading import Lock
 from types import TracebackType
 
 from agent.planning.engine import Deadline, Proposal
+from agent.planning.joint_size import is_too_large
 from agent.planning.problem import Problem
 from agent.planning.segments import Schedule
 from agent.solver.frames import LENGTH, Answer, Ready, Request, unpacked, write_frame
@@ -27,9 +28,6 @@ log = logging.getLogger(__name__)
 
 # The process ends by itself when it was not asked for so long.
 IDLE_S = 60.0
-# Cells times devices: of more than so many nothing is known in time, per second that is left, and
-# telling the solver takes more memory than a gateway has to spare.
-MOST_SIZE, SIZE_IN_A_SECOND = 6000, 2000
 # One that is not ready for so long never will be.
 STARTS_WITHIN_S = 60.0
 # With less time left nobody is asked.
@@ -112,8 +110,7 @@ class SolverClient:
             self._usable = self._available()
         if not problem.coupled or not self._usable:
             return None
-        size = problem.grid.boundary(problem.grid.end) * len(problem.models)
-        if size > min(MOST_SIZE, SIZE_IN_A_SECOND * deadline.left()):
+        if is_too_large(problem, deadline.left()):
             return None
         with self._lock:
             ends = time.monotonic() + min(deadline.left(), 3600.0) - AFTER_S

@@ -22,6 +22,7 @@ from agent.planning.joint.money import least_money, prove_relaxed, prove_remembe
 from agent.planning.joint.programme import Programme
 from agent.planning.joint.recursion import ArrayKernel, Kernel
 from agent.planning.joint.search import Search, enter_values
+from agent.planning.joint_size import is_too_large
 from agent.planning.problem import Problem
 from agent.planning.segments import Schedule
 
@@ -51,7 +52,7 @@ class JointEngine:
     def plan(
         self, problem: Problem, deadline: Deadline, incumbent: Schedule | None
     ) -> Proposal | None:
-        if not problem.coupled:
+        if not problem.coupled or is_too_large(problem):
             return None
         seconds = deadline.left()
         known = self._memory.answer(problem, seconds)

@@ -14,10 +14,11 @@ from agent.energy.plan import Engine, Plan
 from agent.energy.situation import Situation
 from agent.planning import make_plan
 from agent.planning.engine import Deadline
+from agent.planning.joint_size import MOST_SIZE
 from agent.planning.portfolio import ENGINES, Entry
 from agent.planning.problem import problem_of
 from agent.solver import SolverClient
-from agent.solver.client import MOST_SIZE, installed
+from agent.solver.client import installed
 from tests.agent.planning.joint.homes import battery, home, site, spans
 from tests.agent.planning.tale import demand, house, load
 

@@ -60,6 +60,8 @@ def calmest(
     while len(moved) > 1 and not deadline.over():
         nearest: tuple[Model, Judged] | None = None
         for one in moved:
+            if deadline.over():
+                return best
             schedule = {**anew, one.id: best.schedule.get(one.id, ())}
             plan = judge(problem, kept_plan(problem, deadline, schedule))
             if not plan.faults and (nearest is None or plan.beats(nearest[1])):

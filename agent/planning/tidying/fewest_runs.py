@@ -49,12 +49,13 @@ def fewest_runs(
     energy: int,
     most_runs: int,
     rules: Rules,
+    over: Callable[[], bool] = lambda: False,
 ) -> Iterator[list[int]]:
     """Cells that are on, fewest runs first; each is better than those before it in energy or cost.
 
-    `powers` is what `powers_at` gives. Runs count those that go on.
+    `powers` is what `powers_at` gives. Runs count those that go on. Nothing when time is `over`.
     """
-    search = _Search(options, powers, energy, most_runs, rules)
+    search = _Search(options, powers, energy, most_runs, rules, over)
     best: Label | None = None
     for runs in range(most_runs + 1):
         found = search.last(runs)
@@ -71,6 +72,7 @@ class _Search:
         energy: int,
         most_runs: int,
         rules: Rules,
+        over: Callable[[], bool],
     ) -> None:
         self.options, self.rules, self.most_runs = options, rules, most_runs
         self.energy = energy
@@ -86,12 +88,14 @@ class _Search:
         self.count = len(options)
         self.labels: list[dict[State, Label]] = [{} for _ in self.times]
         self.came: list[dict[State, tuple[int, State]]] = [{} for _ in self.times]
-        self._walk()
+        self._walk(over)
 
-    def _walk(self) -> None:
+    def _walk(self, over: Callable[[], bool]) -> None:
         rules = self.rules
         self.labels[0][rules.running, int(rules.running)] = (0, 0, 0)
         for i in range(self.count):
+            if over():
+                return
             here = self.labels[i]
             for run in range(self.most_runs + 1):
                 on = here.get((True, run))

@@ -1,7 +1,7 @@
 """The same energy in fewer stretches: what one demand of a device takes, what a store takes or
 gives between two turns. All others stay as they are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -31,16 +31,18 @@ def demand_in_runs(
     demand = model.demands[index]
     mine = [one for one in segments if one.demand == index]
     others = [one for one in segments if one.demand != index]
-    if demand.contiguous or not mine:
+    if demand.contiguous or not mine or room.deadline.over():
         return
-    busy = energies(others, room.pieces.starts, room.pieces.ends)
+    # Seconds by cell in which others are served.
+    lasting = [one._replace(power=1) for one in others]
+    busy = energies(lasting, room.pieces.starts, room.pieces.ends)
     least = max(model.min_power, -(-model.power // ON_SHARE))
     options: list[Option] = []
     last = max((k for k, cell in enumerate(room.cells) if cell.start < demand.deadline), default=-1)
     for k, cell in enumerate(room.cells[: last + 2]):
         one = Option(cell.start, cell.end)
         if k in busy:
-            one = replace(one, fixed=_covered(others, cell))
+            one = replace(one, fixed=busy[k] >= cell.length)
         elif _admits(demand, cell):
             one = room.drawing(k, least, model.power)
         if cell.start < model.mandatory_s:
@@ -113,18 +115,21 @@ def _chosen(
     first = 0 if rules.running else matters[0]
     ahead = options[first : matters[-1] + 1]
     grain = max(1, room.problem.units.money_scale // GRAINS)
-    for price in _prices(ahead, energy, grain):
-        if room.deadline.over():
+    over = room.deadline.over
+    for price in _prices(ahead, energy, grain, over):
+        if over():
             return
         powers = powers_at(ahead, price, grain)
-        for on in fewest_runs(ahead, powers, energy, most_runs, rules):
+        for on in fewest_runs(ahead, powers, energy, most_runs, rules, over):
             own = filled(ahead, powers, on, energy, floor)
             if own is not None:
                 yield {first + k: energy for k, energy in own.items()}
 
 
-def _prices(options: Sequence[Option], energy: int, grain: int) -> list[float]:
-    """Prices of energy at which there is enough of it, the least first."""
+def _prices(
+    options: Sequence[Option], energy: int, grain: int, over: Callable[[], bool]
+) -> list[float]:
+    """Prices of energy at which there is enough of it, the least first; none when it is over."""
     found: set[float] = set()
     for one in options:
         before = (0, 0)
@@ -136,6 +141,8 @@ def _prices(options: Sequence[Option], energy: int, grain: int) -> list[float]:
     prices = sorted(found)
     low, high = 0, len(prices)
     while low < high:
+        if over():
+            return []
         middle = (low + high) // 2
         powers = powers_at(options, prices[middle], grain)
         if sum(p * one.length for (p, _), one in zip(powers, options, strict=True)) < energy:
@@ -148,11 +155,6 @@ def _prices(options: Sequence[Option], energy: int, grain: int) -> list[float]:
 def _admits(demand: ScaledDemand, cell: SiteCell) -> bool:
     inside = demand.earliest <= cell.start and cell.end <= demand.deadline
     return inside and not cell.unknown and (demand.cap is None or cell.price <= demand.cap)
-
-
-def _covered(others: Sequence[Segment], cell: SiteCell) -> bool:
-    inside = sum(max(0, min(one.end, cell.end) - max(one.start, cell.start)) for one in others)
-    return inside >= cell.length
 
 
 def _inside(one: Segment, cells: Sequence[SiteCell]) -> bool:

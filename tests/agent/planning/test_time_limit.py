@@ -17,7 +17,9 @@ from agent.energy.situation import (
     Demand,
     Device,
     Flexible,
+    Planner,
     PowerSpan,
+    PreviousPlan,
     ProfileSegment,
     Program,
     RateSpan,
@@ -28,12 +30,14 @@ from agent.energy.situation import (
     Thermal,
 )
 from agent.planning import make_plan
+from agent.planning.calm import calmest
+from agent.planning.candidates import clipped_incumbent
 from agent.planning.engine import Deadline
 from agent.planning.joint.engine import JointEngine
 from agent.planning.judge import judge
 from agent.planning.problem import problem_of
 from agent.planning.rule import RuleEngine
-from tests.agent.planning.tale import HOUR, NOW
+from tests.agent.planning.tale import HOUR, NOW, house
 
 QUARTER = 900
 DAYS = 2
@@ -168,6 +172,66 @@ def test_a_crowd_under_a_limit_is_planned_in_time(situation: Situation) -> None:
     limit = situation.site.import_limit_w
     assert limit is not None
     assert all(span.import_w <= limit for span in plan.site)
+
+
+def stays(count: int) -> tuple[Demand, ...]:
+    """Two hours' need in each of so many windows, one behind the other."""
+    return tuple(
+        Demand(Decimal(3), earliest=NOW + k * 3 * HOUR, deadline=NOW + (k * 3 + 9) * HOUR)
+        for k in range(count)
+    )
+
+
+def test_to_let_a_car_of_many_stays_switch_less_takes_no_more_than_there_is_time() -> None:
+    chance = random.Random(6)
+    car = Flexible("ev", Decimal(7400), Decimal(1400), stays(64), min_on_s=600)
+    situation = Situation(
+        NOW,
+        "Europe/Berlin",
+        "EUR",
+        rates(chance, 15 * 96),
+        site=Site(import_limit_w=Decimal(8000)),
+        devices=(car,),
+    )
+    plan, took = planned(situation)
+    assert took <= 1.2 * LIMIT_S
+    assert plan.devices[0].deadline_met
+
+
+def test_to_see_what_may_stay_of_a_plan_takes_no_more_than_there_is_time() -> None:
+    count = 5
+    cars = tuple(
+        Flexible(
+            f"c{k}", Decimal(3000), Decimal(1400), (Demand(Decimal(2), deadline=NOW + 40 * HOUR),)
+        )
+        for k in range(count)
+    )
+    old = tuple(PreviousPlan(one.id, (PowerSpan(NOW, NOW + HOUR, Decimal(2000)),)) for one in cars)
+    change = Planner(change_cost=Decimal("0.0001"), previous=old)
+    limit = Site(import_limit_w=Decimal(90_000))
+    problem = problem_of(house([0.9] + [0.1, 0.2] * 20, *cars, site=limit, planner=change))
+    kept = clipped_incumbent(problem, Deadline.never())
+    found = RuleEngine().plan(problem, Deadline.never(), None)
+    assert kept is not None
+    assert found is not None
+    both = judge(problem, found.schedule), judge(problem, kept)
+
+    def calls(looks: int) -> int:
+        """When time is over after so many looks at the clock."""
+        left = looks
+
+        def clock() -> float:
+            nonlocal left
+            left -= 1
+            return 0.0 if left > 0 else 1.0
+
+        work = Work()
+        with work.counted():
+            calmest(*both, Deadline(clock, 0.5))
+        return work.calls
+
+    # In vain it looks at one device or two after that, not at all of them.
+    assert calls(2) < calls(1000) / count
 
 
 def test_what_would_take_hundreds_of_megabytes_is_left_to_the_other_engines() -> None:

@@ -12,9 +12,11 @@ from agent.planning.presentation import plan_of
 from agent.planning.problem import Problem, problem_of
 
 # The rest is for putting the plan in words and numbers, which takes more where there is more to
-# tell: of so many cells, or so many demands.
+# tell: of so many cells, or so many demands; and so many times what reading the sizes took, which
+# is one look at each cell of each device as they are.
 SEARCH_SHARE, LESS_SHARE = 0.85, 0.25
 MANY_CELLS, MANY_DEMANDS = 100_000, 4096
+READINGS, LEAST_SEARCH_SHARE = 5.0, 0.4
 WORDS_SHARE = 0.95
 
 
@@ -33,15 +35,19 @@ def make_plan(
     whole_time = Deadline.never() if clock is None else Deadline.after(clock, time_limit_s)
     words = whole_time.share(WORDS_SHARE)
     problem = problem_of(situation)
-    deadline = whole_time.until(time_limit_s * (1 - _search_share(problem)))
+    read_s = 0.0 if clock is None else time_limit_s - whole_time.left()
+    deadline = whole_time.until(_words_s(problem, time_limit_s, read_s))
     verdicts = plan_parts(problem, deadline, engines, savings)
     return plan_of(whole(problem, verdicts), verdicts, words)
 
 
-def _search_share(problem: Problem) -> float:
+def _words_s(problem: Problem, time_limit_s: float, read_s: float) -> float:
+    """What to leave of the time for words; reading the sizes took `read_s`."""
     demands = sum(len(one.demands) for one in problem.models if isinstance(one, ScaledDevice))
     much = len(problem.grid.cells) / MANY_CELLS + demands / MANY_DEMANDS
-    return SEARCH_SHARE - LESS_SHARE * min(1.0, much)
+    share = SEARCH_SHARE - LESS_SHARE * min(1.0, much)
+    most = (1 - LEAST_SEARCH_SHARE) * time_limit_s
+    return min(most, max((1 - share) * time_limit_s, READINGS * read_s))
 
 
 def make_rule_plan(

@@ -7,6 +7,7 @@ slots of one device, all else stays as planned; how many are judged is limited b
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 from agent.planning.aims import beyond_means
 from agent.planning.engine import Deadline
@@ -116,6 +117,15 @@ class House:
     def bound_by_limit(self, k: int) -> bool:
         room = self.room(k)
         return room is not None and room <= LEAST_W * self.units.power_scale
+
+    def is_bound_within(self, first: int, end: int) -> bool:
+        """Whether the import limit leaves no room in one of these pieces."""
+        at = bisect_left(self._bound, first)
+        return at < len(self._bound) and self._bound[at] < end
+
+    @cached_property
+    def _bound(self) -> list[int]:
+        return [k for k in range(len(self.cells)) if self.bound_by_limit(k)]
 
     def between(self, start: int, end: int) -> range:
         """Indices of the pieces that overlap `[start, end)`."""

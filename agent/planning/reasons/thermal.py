@@ -87,7 +87,7 @@ class ThermalReasons:
         later = house.price_of_more(needed, max(1, house.energy(device.id, k)))
         if later > paid + SAME_PRICE:
             return "store_ahead"
-        if any(house.bound_by_limit(i) for i in range(k + 1, needed + 1)):
+        if house.is_bound_within(k + 1, needed + 1):
             return "limit"
         return "comfort"
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 from agent.energy.plan import DevicePlan, Engine, Plan, SiteSpan, Slot, Status
 from agent.planning.devices.flexible import ScaledDevice
@@ -18,12 +19,16 @@ from agent.planning.portfolio import Verdict
 from agent.planning.problem import Model
 from agent.planning.reasons import Reasons
 from agent.planning.segments import Segment
+from agent.planning.units import Units
 
 FINE = Decimal("1e-9")
 # Sums of the largest sizes that are read have more digits than the 28 of common arithmetic.
 WIDE = Context(prec=60)
 # The same as the least stake that a gap is measured against.
 LEAST_STAKE = Decimal("0.01")
+# So many sizes that were last written are kept: in years of slots most are one of a few, and each
+# decimal takes a hundred bytes.
+ALIKE = 1024
 STRONGEST = (Status.OPTIMAL, Status.BEST_FOUND, Status.RULE)
 WEAKEST_ENGINE = (Engine.RULE, Engine.JOINT, Engine.EXACT)
 
@@ -32,6 +37,21 @@ def decimal(value: Fraction | int) -> Decimal:
     """To a billionth: finer than anything that is compared."""
     exact = Fraction(value)
     return WIDE.quantize(WIDE.divide(Decimal(exact.numerator), Decimal(exact.denominator)), FINE)
+
+
+@lru_cache(ALIKE)
+def _watts(power: int, scale: int) -> Decimal:
+    return Decimal(power) / Decimal(scale)
+
+
+@lru_cache(ALIKE)
+def _amount(money: int, units: Units) -> Decimal:
+    return decimal(units.currency(money))
+
+
+@lru_cache(ALIKE)
+def _level(rounded: float) -> Decimal:
+    return Decimal(repr(rounded))
 
 
 def plan_of(judged: Judged, verdicts: Sequence[Verdict], deadline: Deadline) -> Plan:
@@ -110,18 +130,19 @@ def _slots(judged: Judged, model: Model, reasons: Reasons) -> tuple[Slot, ...]:
     Storage also where it holds what self-use would move, heat also where it is blocked.
     """
     now, units = judged.problem.situation.now, judged.problem.units
-    slots = []
+    slots: list[Slot] = []
     for part in _parts(judged, model, reasons):
         power, mode, price, reason, estimated, unknown, demand = part.shown
-        level = None if part.level is None else Decimal(repr(round(part.level, 4)))
+        level = None if part.level is None else _level(round(part.level, 4))
+        start = now + part.start
         slots.append(
             Slot(
-                start=now + part.start,
+                start=slots[-1].end if slots and slots[-1].end == start else start,
                 end=now + part.end,
-                power_w=Decimal(power) / Decimal(units.power_scale),
+                power_w=_watts(power, units.power_scale),
                 mode=mode,
                 price=price,
-                cost=decimal(units.currency(part.cost)),
+                cost=_amount(part.cost, units),
                 reason=reason,
                 estimated=estimated,
                 unknown=unknown,

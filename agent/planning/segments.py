@@ -83,4 +83,5 @@ def energies(
 def add_to(total: list[int], energy: Mapping[int, int]) -> None:
     """Adds energy by piece to what is known of all pieces."""
     for k, own in energy.items():
-        total[k] += own
+        # One number for both where nothing else is there yet.
+        total[k] = total[k] + own if total[k] else own

@@ -75,7 +75,8 @@ def site_money(
     freely = problem.situation.site.pv_curtailable and not idle
     limited = problem.grid.export_limit is not None
     for k, (cell, energy) in enumerate(zip(pieces.cells, devices, strict=True)):
-        net = (cell.base - cell.pv) * cell.length + energy
+        alone = (cell.base - cell.pv) * cell.length
+        net = alone + energy if alone else energy
         if cell.pv and (freely or limited):
             bound = freely and k not in giving
             flow = (

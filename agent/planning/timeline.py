@@ -10,6 +10,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 from itertools import accumulate
 
 from agent.energy.situation import Flexible, RateSpan, Situation
@@ -17,6 +18,7 @@ from agent.planning.units import places, scaled
 
 # Beyond the last rate time goes on without a price; nothing is planned this far ahead.
 FOREVER = 1 << 40
+SUMS = ("_price_before", "_choice_before", "_unknown_before", "_instants_before")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,31 +55,42 @@ class Timeline:
         self.mean = Fraction(weighed, length * scale) if length else Fraction(0)
         thin = (self.mean * scale).denominator
         self.scale = scale * thin
-        self._count(self._cells(ahead, situation.planner.estimate_margin_per_kwh))
+        self._take(self._cells(ahead, situation.planner.estimate_margin_per_kwh))
 
-    def _count(self, spans: list[PriceSpan]) -> None:
-        """Takes the spans and sums them up."""
+    def _take(self, spans: list[PriceSpan]) -> None:
+        """Takes the spans; sums of those before are none of theirs."""
         self.spans = spans
         self.starts = [cell.start for cell in spans]
-        self._price_before = list(
-            accumulate((one.price * (one.end - one.start) for one in spans[:-1]), initial=0)
+        for sums in SUMS:
+            self.__dict__.pop(sums, None)
+
+    # Sums up to each span. A house whose time is cut into cells asks for none of them.
+
+    @cached_property
+    def _price_before(self) -> list[int]:
+        paid = (one.price * (one.end - one.start) for one in self.spans[:-1])
+        return list(accumulate(paid, initial=0))
+
+    @cached_property
+    def _choice_before(self) -> list[int]:
+        if all(one.choice == one.price for one in self.spans):
+            # Without margins both are one list.
+            return self._price_before
+        paid = (one.choice * (one.end - one.start) for one in self.spans[:-1])
+        return list(accumulate(paid, initial=0))
+
+    @cached_property
+    def _unknown_before(self) -> list[int]:
+        seconds = ((one.end - one.start) * one.unknown for one in self.spans[:-1])
+        return list(accumulate(seconds, initial=0))
+
+    @cached_property
+    def _instants_before(self) -> list[int]:
+        sums = (
+            (one.start + one.end - 1) * (one.end - one.start) // 2 * one.unknown
+            for one in self.spans[:-1]
         )
-        # Without margins both are one list.
-        self._choice_before = self._price_before
-        if any(one.choice != one.price for one in spans):
-            self._choice_before = list(
-                accumulate((one.choice * (one.end - one.start) for one in spans[:-1]), initial=0)
-            )
-        self._unknown_before: list[int] = []
-        self._instants_before: list[int] = []
-        unknown = instants = 0
-        for cell in spans:
-            self._unknown_before.append(unknown)
-            self._instants_before.append(instants)
-            if cell.unknown:
-                span = cell.end - cell.start
-                unknown += span
-                instants += (cell.start + cell.end - 1) * span // 2
+        return list(accumulate(sums, initial=0))
 
     def priced(self, price_of: Callable[[PriceSpan], int]) -> "Timeline":
         """The same time with other prices; spans that are alike then are one."""
@@ -91,7 +104,7 @@ class Timeline:
             else:
                 cells.append(other)
         out = copy(self)
-        out._count(cells)
+        out._take(cells)
         return out
 
     def _last_known(self, situation: Situation) -> int:

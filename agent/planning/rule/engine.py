@@ -8,7 +8,7 @@ first place that there is. After that, in what is larger than a home, nowhere; b
 warm for the next days.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from agent.planning.devices.flexible import ScaledDevice
@@ -50,10 +50,15 @@ class RuleEngine:
             return Proposal({model.id: _at_once(problem, model) for model in problem.models}, bound)
         best: Judged | None = None
         own = deadline.share(RULE_SHARE)
+        tried: list[tuple[Callable[[Deadline], Pace], list[_Task]]] = []
         for rank, pace in TRIES:
             if pace == Pace.hasty and best is not None and not any(best.aims):
                 break
-            schedule = _in_order(problem, rank, pace, own)
+            tasks = sorted(_tasks(problem), key=lambda one: (one.first, rank(one)))
+            if (pace, tasks) in tried or (tried and not tasks):
+                continue
+            tried.append((pace, tasks))
+            schedule = _in_order(problem, tasks, pace, own)
             if best is not None and own.over():
                 # It was cut short, and judging takes time too.
                 break
@@ -122,7 +127,10 @@ TRIES: tuple[tuple[Rank, Callable[[Deadline], Pace]], ...] = (
 
 
 def _in_order(
-    problem: Problem, rank: Rank, pace: Callable[[Deadline], Pace], deadline: Deadline
+    problem: Problem,
+    tasks: Sequence[_Task],
+    pace: Callable[[Deadline], Pace],
+    deadline: Deadline,
 ) -> Schedule:
     """What there is no time for is idle, heat later than soon too; in a home there is time."""
     house = Allocation(problem, pace(deadline.share(SERVED_SHARE)))
@@ -132,7 +140,7 @@ def _in_order(
         house.take(own)
 
     placers: dict[str, CellPlacer | RunPlacer] = {}
-    for task in sorted(_tasks(problem), key=lambda one: (one.first, rank(one))):
+    for task in tasks:
         model = task.model
         if house.pace.over() and deadline.over():
             break

@@ -351,11 +351,11 @@ def test_years_of_rates_take_little_time_and_memory(name: str) -> None:
     tracemalloc.stop()
     assert all(device.deadline_met for device in plan.devices)
     # Of a cell, from the problem to the plan; a heat pump has slots in most of them.
-    assert most / CELLS < (2000 if name == "a heat pump" else 700)
+    assert most / CELLS < (900 if name == "a heat pump" else 500)
     work = Work()
     with work.counted():
         make_plan(situation)
-    assert work.calls / CELLS < (400 if name == "a heat pump" else 120)
+    assert work.calls / CELLS < (240 if name == "a heat pump" else 115)
 
 
 def test_what_is_served_weeks_late_is_in_the_plan() -> None:

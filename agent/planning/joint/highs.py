@@ -72,6 +72,9 @@ class Highs:
         start: Mapping[int, float] | None = None,
     ) -> Solution:
         """Least cost. `relaxed`: without whole numbers; `start`: values of some columns to try."""
+        if seconds <= 0 and self.milp.whole and not relaxed:
+            # Presolve alone would take longer than what is kept back for what follows.
+            return Solution(None, INF, -INF)
         highs = self._highs
         only_more_columns = self._tell(relaxed)
         count = self.milp.columns

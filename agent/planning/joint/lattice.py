@@ -22,6 +22,9 @@ from agent.planning.joint.recursion import Floats, Ints, Kernel, Long, Prices, S
 # rounding may gain grows with the step.
 STAGES = ((0.004, 3000), (0.0015, 8000), (0.0005, 24000))
 PROOF = len(STAGES) - 1
+# Values in a table that a plan is walked back through, twice what devices of a home have in two
+# days: longer ones have larger steps, so that their plans are coarser and their bounds are not.
+MOST_VALUES = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +79,10 @@ class Lattice:
         self.low, self.high = low, np.minimum(high, reach)
         self.possible = bool(np.all(self.low <= self.high + 1e-9))
 
-    def _shape(self, stage: int, *, exact: bool) -> Shape:
+    def _shape(self, stage: int, *, exact: bool, coarser: float = 1.0) -> Shape:
         least, nodes = self.stages[stage]
         width = float(np.max((self.high - self.low) * self.keep))
-        finest = max(least, width / nodes)
+        finest = max(least, width / nodes) * coarser
         step = np.array([finest * 2.0 ** floor(log2(1 / kept) + 1e-9) for kept in self.keep])
         # A node stands for what lies up to a step above it; in a plan for itself.
         lowest = np.floor(self.low / step + 1e-9)
@@ -89,6 +92,8 @@ class Lattice:
         first: Long = lowest.astype(np.int64)
         last: Long = np.maximum(first, np.floor(self.high / step + 1e-9).astype(np.int64))
         sizes = (last - first + 1) * (self.on_states + self.off_states)
+        if exact and coarser == 1.0 and sizes.sum() > MOST_VALUES:
+            return self._shape(stage, exact=True, coarser=2.0 * sizes.sum() / MOST_VALUES)
         # Values that bound only what comes before take turns in two rows.
         turns = np.arange(self.count + 1) % 2 * int(sizes.max())
         along = np.concatenate([[0], np.cumsum(sizes)[:-1]])

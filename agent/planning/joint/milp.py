@@ -7,9 +7,9 @@ import numpy.typing as npt
 
 INF = float("inf")
 
-# Entries of all rows: six times what a home of two cars, battery, pump and tank has for two days.
-# What has more takes hundreds of megabytes and is not solved in the time that a plan has.
-MOST_ENTRIES = 150_000
+# Entries of all rows: three times what a home of two cars, battery, pump and tank has for two days.
+# What has more takes a hundred megabytes and is not solved in the time that a plan has.
+MOST_ENTRIES = 100_000
 
 # (column, coefficient); a column may come several times.
 Term = tuple[int, float]

@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import tracemalloc
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -10,6 +11,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from agent.energy.situation import ComfortSpan
 from agent.planning.devices.measured import Pieces
 from agent.planning.devices.thermal import ScaledThermal, measure_thermal
 from agent.planning.joint.lattice import STAGES, HeatLattice
@@ -17,7 +19,7 @@ from agent.planning.joint.recursion import ArrayKernel, Kernel, Prices
 from agent.planning.problem import Problem, problem_of
 from agent.planning.segments import Segment, joined
 from agent.solver.compiled import COMPILERS, Builder, CompiledKernel
-from tests.agent.planning.joint.homes import NOW, home, site, spans, tank
+from tests.agent.planning.joint.homes import HOUR, NOW, home, site, spans, tank
 from tests.fakes.parts import lacking
 
 CELLS = 8
@@ -157,3 +159,23 @@ def test_the_compiled_kernel_gives_the_same(seed: int, compiled: CompiledKernel)
     assert (plan is None) == (same is None)
     if plan is not None and same is not None:
         assert plan.tolist() == pytest.approx(same.tolist(), abs=1e-12)
+
+
+def test_a_plan_of_many_days_takes_no_more_memory_than_one_of_two() -> None:
+    hours = 24 * 14
+    device = replace(
+        tank(50, comfort=(ComfortSpan(NOW, NOW + hours * HOUR, Decimal(50), Decimal(62)),)),
+        min_power_w=Decimal(2000),
+        draw=spans(*([0, 0, 1] * (hours // 3)), hours=1),
+    )
+    problem = problem_of(home([0.1, 0.2] * (hours // 2), device, site=site()))
+    count = problem.grid.horizon_cells
+    price = np.linspace(0.1, 0.3, count)
+    tracemalloc.start()
+    power = lattice_of(problem, ArrayKernel()).plan(prices_of(price.tolist(), 0.0, 0.0))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 20 << 20
+    assert power is not None
+    assert problem.grid.horizon_cells == hours * 4
+    assert float(power.sum()) * 0.25 == pytest.approx(hours / 3, abs=6)

@@ -7,13 +7,14 @@ from agent.energy.situation import Situation
 from agent.planning.calm import OF_ONE_RUN, Savings
 from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.engine import Deadline
+from agent.planning.joint_size import is_too_large
 from agent.planning.portfolio import ENGINES, Entry, plan_parts, whole
 from agent.planning.presentation import plan_of
 from agent.planning.problem import Problem, problem_of
 
 # The rest is for putting the plan in words and numbers, which takes more where there is more to
-# tell: of so many cells, or so many demands; and so many times what reading the sizes took, which
-# is one look at each cell of each device as they are.
+# tell: of so many cells, or so many demands; and in what is larger than a home so many times what
+# reading the sizes took, which is a look or two at each cell of each device.
 SEARCH_SHARE, LESS_SHARE = 0.85, 0.25
 MANY_CELLS, MANY_DEMANDS = 100_000, 4096
 READINGS, LEAST_SEARCH_SHARE = 5.0, 0.4
@@ -46,8 +47,10 @@ def _words_s(problem: Problem, time_limit_s: float, read_s: float) -> float:
     demands = sum(len(one.demands) for one in problem.models if isinstance(one, ScaledDevice))
     much = len(problem.grid.cells) / MANY_CELLS + demands / MANY_DEMANDS
     share = SEARCH_SHARE - LESS_SHARE * min(1.0, much)
-    most = (1 - LEAST_SEARCH_SHARE) * time_limit_s
-    return min(most, max((1 - share) * time_limit_s, READINGS * read_s))
+    words_s = (1 - share) * time_limit_s
+    if is_too_large(problem):
+        words_s = max(words_s, READINGS * read_s)
+    return min((1 - LEAST_SEARCH_SHARE) * time_limit_s, words_s)
 
 
 def make_rule_plan(

@@ -17,7 +17,7 @@ from agent.planning.problem import Problem, problem_of
 # reading the sizes took, which is a look or two at each cell of each device.
 SEARCH_SHARE, LESS_SHARE = 0.85, 0.25
 MANY_CELLS, MANY_DEMANDS = 100_000, 4096
-READINGS, LEAST_SEARCH_SHARE = 5.0, 0.4
+READINGS, LEAST_SEARCH_SHARE = 7.0, 0.4
 WORDS_SHARE = 0.95
 
 

@@ -20,6 +20,7 @@ from agent.database.opening import (
     StoreInUse,
     distrust,
     open_database,
+    open_existing,
     open_memory,
     read_copy,
 )
@@ -93,6 +94,14 @@ class Store:
         A damaged file is moved aside, one of a newer program left alone. Raises only StoreInUse.
         """
         return cls(open_database(path, now), path)
+
+    @classmethod
+    def existing(cls, path: Path) -> "Store":
+        """The database at `path` as it stands: never made, moved aside or begun anew.
+
+        Raises StoreInUse, OSError, READ_ERRORS, Damaged, NewerSchema (agent.database.problem).
+        """
+        return cls(open_existing(path), path)
 
     @classmethod
     def copy_of(cls, path: Path) -> "Store":

@@ -15,6 +15,7 @@ from agent.cli.common import DATABASE
 from agent.clock import SystemClock
 from agent.config import Config
 from agent.connect_ports import ConnectableSource
+from agent.database.problem import READ_ERRORS, Damaged, Empty, NewerSchema
 from agent.errors import Refused
 from agent.health import Health
 from agent.ports import TariffSource
@@ -27,6 +28,7 @@ from integrations.registry import tariff_source
 
 NO_SOURCE = "the prices are not from a source whose tariff can be connected: see tariff.source"
 LOOK_EVERY_S = 1.0
+AGENT_BEGINS_ANEW = "an agent moves it aside at its start and begins anew"
 ONLY_LOOKING = ("status", "refresh")
 
 
@@ -88,17 +90,26 @@ class OwnWork:
 class BriefFacts:
     """Named facts of a database that is held by nobody; each write opens and closes it.
 
-    One that takes nothing is read as far as it can be. Raises StoreInUse where an agent has it now,
-    NotWritableError.
+    Whoever only looks makes none and begins none anew. One that takes nothing is read as far as it
+    can be. Raises StoreInUse where an agent has it now, NotWritableError.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._facts: dict[str, str] = {}
         self._problem = ""
-        with contextlib.closing(self._open(only_looking=True)) as store:
+        try:
+            store = Store.existing(path)
+        except (FileNotFoundError, Empty):
+            return
+        except (Damaged, *READ_ERRORS) as error:
+            raise NotWritableError(f"{path.name}: {error}; {AGENT_BEGINS_ANEW}") from error
+        except (OSError, NewerSchema) as error:
+            raise NotWritableError(f"{path.name}: {error}") from error
+        with contextlib.closing(store):
             rows = store.rows("SELECT name, value FROM facts", (), lambda row: (row[0], row[1]))
             self._facts.update(rows)
+            self._problem = store.problem.why if store.problem else ""
 
     def get_value(self, name: str) -> str | None:
         return self._facts.get(name)
@@ -114,13 +125,12 @@ class BriefFacts:
         """Raises NotWritableError."""
         if self._problem:
             raise NotWritableError(self._problem)
+        self._open().close()
 
-    def _open(self, *, only_looking: bool = False) -> Store:
+    def _open(self) -> Store:
         store = Store.open(self._path, SystemClock().now())
         if not store.durable:
             self._problem = store.problem.why if store.problem else "it cannot be written"
-            if only_looking and store.copied:
-                return store
             store.close()
             raise NotWritableError(self._problem)
         if os.geteuid() == 0:

@@ -1,53 +1,124 @@
-"""Retained topics of ours are emptied on the broker, by a command that is no agent."""
+"""Retained topics on the broker, emptied and looked for by a command that is no agent."""
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from agent.clock import SystemClock
 from agent.config import Config
+from agent.errors import Unavailable
 from agent.health import Health, State
 from agent.mqtt.connection import MqttConnection
 from agent.mqtt.report import PART
+from agent.ports import Message
 from agent.tasks import cancel_all
 
 ANSWER_TIMEOUT_S = 20.0
 DISCONNECT_TIMEOUT_S = 1.0
+# Some brokers look for what is retained beside the rest: it comes after what was said later.
+QUIET_S = 0.5
 
 
-async def empty_topics(config: Config, topics: Sequence[str]) -> str | None:
+async def empty_topics(config: Config, topics: Sequence[str]) -> None:
     """An empty payload on each topic, each after the broker confirmed the one before.
 
-    None once all are confirmed, else why not. The connection leaves nothing behind, no last will.
+    The connection leaves nothing behind, no last will. Raises Unavailable, which says why.
+    """
+
+    async def work(connection: MqttConnection) -> bool:
+        return all([await connection.publish(topic, "") for topic in topics])
+
+    if not await _with_broker(config, [], lambda _message: None, work):
+        raise Unavailable("does not take it")
+
+
+async def retained_topics(config: Config, filters: Sequence[str]) -> list[str]:
+    """Which topics have something retained on them, sorted. Raises Unavailable, which says why."""
+    word, marker = secrets.token_hex(8), f"{config.base_topic}/uninstall"
+    found: set[str] = set()
+    heard = asyncio.Event()
+    seen = asyncio.Event()
+
+    def on_message(message: Message) -> None:
+        if message.retain and message.payload:
+            found.add(message.topic)
+            heard.set()
+        elif message.payload == word.encode():
+            seen.set()
+
+    async def work(connection: MqttConnection) -> bool:
+        if not await connection.publish(marker, word, retain=False):
+            return False
+        await seen.wait()
+        while True:
+            heard.clear()
+            try:
+                async with asyncio.timeout(QUIET_S):
+                    await heard.wait()
+            except TimeoutError:
+                return True
+
+    if not await _with_broker(config, [*filters, marker], on_message, work):
+        raise Unavailable("does not tell what is retained on it")
+    return sorted(found)
+
+
+def left_text(config: Config, topics: Sequence[str]) -> str:
+    """What still stands on the broker, with the command that a person empties it by."""
+    host, port = config.mqtt.host, config.mqtt.port
+    names = "\n".join(f"    {topic}" for topic in topics)
+    return (
+        f"  {len(topics)} topic(s) of an agent are left on {host}:{port} and were not touched:\n"
+        f"{names}\n  where no other agent is to keep one: mosquitto_pub -h {host} -p {port} -r -n "
+        "-t TOPIC (-u and -P for a broker with users)"
+    )
+
+
+async def _with_broker(
+    config: Config,
+    filters: Sequence[str],
+    on_message: Callable[[Message], None],
+    work: Callable[[MqttConnection], Awaitable[bool]],
+) -> bool:
+    """What `work` answers, False where that takes too long.
+
+    Raises Unavailable with what is wrong with the broker.
     """
     done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
     health = Health(SystemClock())
 
     async def on_connect() -> None:
-        taken = [await connection.publish(topic, "") for topic in topics]
+        answer = await work(connection)
         if not done.done():
-            done.set_result(all(taken))
+            done.set_result(answer)
 
-    settings = config.mqtt
     connection = MqttConnection(
-        settings,
+        config.mqtt,
         f"{config.base_topic}/uninstall",
         f"flatpeak-uninstall-{secrets.token_hex(4)}"[:23],
         health,
-        list,
-        lambda message: None,
+        lambda: filters,
+        on_message,
         on_connect,
     )
+
+    def on_change(_part: str) -> None:
+        # Nobody there, or nobody is let in: whoever gave the command does not wait for another try.
+        if health.parts[PART].state is State.FAILED and not done.done():
+            done.set_result(False)
+
+    health.on_change.append(on_change)
     running = asyncio.create_task(connection.run())
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
-            is_taken = await done
+            is_done = await done
     except TimeoutError:
-        is_taken = False
+        is_done = False
     finally:
         await connection.publish_offline("", DISCONNECT_TIMEOUT_S)
         await cancel_all([running])
     broker = health.parts.get(PART)
-    if broker is not None and broker.state is State.DEGRADED:
-        return f"{broker.why} ({broker.deed})"
-    return None if is_taken else "does not take it"
+    if broker is not None and broker.state is not State.OK:
+        why = broker.why.removeprefix(f"{config.mqtt.host}:{config.mqtt.port}: ")
+        raise Unavailable(f"{why} ({broker.deed})" if broker.deed else why)
+    return is_done

@@ -1,6 +1,8 @@
 """`flatpeak-agent uninstall`: devices are freed and the broker is left as it was found.
 
-Only what our own database says was published is emptied, below an earlier base or site too.
+Only what our own database says was published is emptied, below an earlier base or site too. What
+the broker holds beyond that, of the kinds that only an agent publishes, is named: the database may
+have been damaged once and begun anew.
 """
 
 import asyncio
@@ -11,23 +13,27 @@ from pathlib import Path
 from agent.cli.arguments import CommandParser
 from agent.cli.common import DATABASE, EX_CONFIG, EX_NOINPUT, EX_OK, EX_UNAVAILABLE
 from agent.cli.config_options import ConfigRead, add_config_options, read_chosen
-from agent.cli.emptying import empty_topics
+from agent.cli.emptying import empty_topics, left_text, retained_topics
 from agent.clock import SystemClock
 from agent.config import Config
-from agent.contracts.topics import OBEYED
+from agent.contracts.topics import OBEYED, Topics
 from agent.database.opening import StoreInUse
 from agent.database.problem import READ_ERRORS, Damaged, NewerSchema
+from agent.errors import Unavailable
 from agent.health import Health
 from agent.records.device_store import DeviceStore
 from agent.store import Store
+from integrations.homeassistant.settings import HomeAssistantSection, names_of
+from integrations.homeassistant.uninstall import discovery_filter
 
 DEVICE = "/device/"
 STOP_FIRST = "stop it first (a service: sudo systemctl disable --now flatpeak-agent)"
 
 
 def main(argv: list[str]) -> int:
-    """Exit code 0, also where nothing is left to take back; 66 where the database cannot be read,
-    69 while an agent runs or where the broker does not take it: then nothing is forgotten.
+    """Exit code 0, also where nothing is left to take back; 66 where the database cannot be read or
+    does not know of all that is left, 69 while an agent runs or where the broker does not take it:
+    then nothing is forgotten.
     """
     parser = CommandParser(
         "uninstall",
@@ -44,44 +50,74 @@ def main(argv: list[str]) -> int:
         return asyncio.run(_uninstall(read, path))
     except StoreInUse as error:
         return _fail(f"{error}: {STOP_FIRST}; nothing was changed", EX_UNAVAILABLE)
-    except (OSError, Damaged, NewerSchema, *READ_ERRORS) as error:
-        why = (error.strerror if isinstance(error, OSError) else None) or error
-        return _fail(f"{path}: {why}{read.hint}", EX_NOINPUT)
 
 
 async def _uninstall(read: ConfigRead, path: Path) -> int:
     clock = SystemClock()
-    with path.open("rb"):
-        pass  # Nothing is made where there is no database.
-    # One that cannot be read says so here, and is not moved aside and begun anew.
-    Store.copy_of(path).close()
-    store = Store.open(path, clock.now())
+    try:
+        store = Store.existing(path)
+    except (OSError, Damaged, NewerSchema, *READ_ERRORS) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or error
+        return await _name_what_is_left(read.config, f"{path}: {why}{read.hint}")
     try:
         return await _take_back(read.config, DeviceStore(store, Health(clock), clock))
     finally:
         store.close()
 
 
+async def _name_what_is_left(config: Config, why: str) -> int:
+    """Without a database: nothing is known to be ours."""
+    unknown = f"{why}\n  what was published is not known without it, so nothing was taken back"
+    try:
+        left = await retained_topics(config, _filters(config))
+    except Unavailable as error:
+        return _fail(f"{unknown}\n  {_host(config)}: {error}", EX_NOINPUT)
+    nothing = f"  nothing of an agent is left below {config.base_topic} on {_host(config)}"
+    return _fail(f"{unknown}\n{left_text(config, left) if left else nothing}", EX_NOINPUT)
+
+
 async def _take_back(config: Config, memory: DeviceStore) -> int:
     topics = in_order(memory.published_topics())
-    host = f"{config.mqtt.host}:{config.mqtt.port}"
-    if not topics:
-        print("nothing that the agent published is left on the broker")
-        return EX_OK
-    if (why := await empty_topics(config, topics)) is not None:
-        again = "nothing is forgotten here, so it can be given again"
-        return _fail(f"{host}: {why}; {again}", EX_UNAVAILABLE)
+    try:
+        if topics:
+            await empty_topics(config, topics)
+            await _forget(memory)
+            _say_freed(config, topics)
+        left = await retained_topics(config, _filters(config))
+    except Unavailable as error:
+        again = "what it did not take is not forgotten here, so it can be given again"
+        return _fail(f"{_host(config)}: {error}; {again}", EX_UNAVAILABLE)
+    if left:
+        why = "the database does not know of all that is left: begun anew once, or another agent's?"
+        return _fail(f"{why}\n{left_text(config, left)}", EX_NOINPUT)
+    print("nothing that the agent published is left on the broker")
+    return EX_OK
+
+
+async def _forget(memory: DeviceStore) -> None:
     for device in memory.schedules.stored():
         # What devices are believed to hold is said again at a start.
         await memory.schedules.forget(device)
     await memory.save_published_topics(())
+
+
+def _say_freed(config: Config, topics: list[str]) -> None:
     freed = sorted({_device(topic) for topic in topics if _rank(topic) < len(OBEYED)})
     if freed:
         print(f"{len(freed)} device(s) freed, on their own logic now: {', '.join(freed)}")
-    print(
-        f"{len(topics)} topic(s) emptied on {host}: nothing that the agent published is left there"
-    )
-    return EX_OK
+    print(f"{len(topics)} topic(s) emptied on {_host(config)}")
+
+
+def _filters(config: Config) -> list[str]:
+    """What takes all that only an agent of this base and site retains."""
+    topics = Topics(config.base_topic)
+    section = getattr(config, "homeassistant", None) or HomeAssistantSection()
+    discovery = discovery_filter(names_of(section, config))
+    return [*topics.published, f"{topics.companion('')}#", discovery]
+
+
+def _host(config: Config) -> str:
+    return f"{config.mqtt.host}:{config.mqtt.port}"
 
 
 def in_order(topics: Iterable[str]) -> list[str]:

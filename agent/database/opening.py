@@ -21,6 +21,7 @@ from agent.database.problem import (
     READ_ERRORS,
     Damaged,
     DiskProblem,
+    Empty,
     NewerSchema,
     is_damage,
     is_disk,
@@ -29,7 +30,7 @@ from agent.database.problem import (
 )
 from agent.database.schema import VERSION, is_complete, migrate, version_of
 from agent.energy.instants import format_instant
-from agent.energy.sentences import joined, sentence
+from agent.energy.sentences import Sentence, joined, sentence
 from agent.errors import AgentError
 
 log = logging.getLogger(__name__)
@@ -98,11 +99,7 @@ def open_database(path: Path, now: datetime) -> OpenDatabase:
         return _in_memory(open_memory(), lock, why, who_acts)
     except (OSError, Damaged, *READ_ERRORS) as error:
         connection, is_read = _copy(path)
-        why = sentence(
-            "the database {path} cannot be used ({reason})",
-            path=str(path),
-            reason=reason_of(error, path),
-        )
+        why = _unusable(path, error)
         if is_read:
             why = joined((why, sentence("what it holds is used")))
         who_acts = sentence(
@@ -119,6 +116,34 @@ def open_database(path: Path, now: datetime) -> OpenDatabase:
     if moved_to is not None or lost:
         problem = DiskProblem(why, sentence("{deed} if this comes again", deed=sentence(NEW_CARD)))
     return OpenDatabase(connection, True, lock, problem, moved_to)
+
+
+def open_existing(path: Path) -> OpenDatabase:
+    """The database at `path` as it stands, for who needs what is in it: never made, moved aside or
+    begun anew; in memory where the disk gives it and takes nothing.
+
+    Raises StoreInUse, OSError, READ_ERRORS, Damaged, NewerSchema.
+    """
+    lock = _lock(path.parent)
+    try:
+        with path.open("rb"):
+            pass  # SQLite would not say whether it is missing or may not be read.
+        try:
+            _refuse_empty(path)
+            connection, _ = _checked(path)
+        except (OSError, Damaged, *READ_ERRORS) as error:
+            connection, is_read = _copy(path)
+            if not is_read:
+                connection.close()
+                raise
+            why = joined((_unusable(path, error), sentence("what it holds is used")))
+            problem = DiskProblem(why, who_acts_on(error, path))
+            return OpenDatabase(connection, False, lock, problem, copied=True)
+    except BaseException:
+        if lock is not None:
+            os.close(lock)
+        raise
+    return OpenDatabase(connection, True, lock)
 
 
 def open_connection(path: Path) -> sqlite3.Connection:
@@ -229,10 +254,30 @@ def _check_version(path: Path) -> None:
         raise Damaged(f"its version is {version}")
 
 
+def _refuse_empty(path: Path) -> None:
+    """Raises Empty, READ_ERRORS."""
+    with contextlib.closing(_read_only(path)) as connection:
+        _refuse_unwritten(version_of(connection))
+
+
+def _refuse_unwritten(version: int) -> None:
+    # As SQLite reads a file of no bytes.
+    if version == 0:
+        raise Empty("it is empty")
+
+
 def _check_pages(connection: sqlite3.Connection) -> None:
     found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         raise Damaged(str(found))
+
+
+def _unusable(path: Path, error: BaseException) -> Sentence:
+    return sentence(
+        "the database {path} cannot be used ({reason})",
+        path=str(path),
+        reason=reason_of(error, path),
+    )
 
 
 def _move_aside(path: Path, now: datetime, error: BaseException) -> Path:
@@ -264,7 +309,7 @@ def read_copy(path: Path) -> OpenDatabase:
     """What the file holds, copied to memory and brought to this version. An agent that uses it
     is not disturbed, and nothing is made beside it where none does.
 
-    Raises READ_ERRORS, Damaged, NewerSchema.
+    Raises READ_ERRORS, Damaged (Empty), NewerSchema.
     """
     # With a log beside it the file is in use, or its program ended without a word; the log's index
     # may have to be made to read it. Where that cannot be, on a disk that takes nothing, both are
@@ -306,6 +351,7 @@ def _copied(path: Path, options: str = "mode=ro") -> sqlite3.Connection:
         with contextlib.closing(_read_only(path, options)) as connection:
             connection.backup(memory)
         _check_pages(memory)
+        _refuse_unwritten(version_of(memory))
         _refuse_newer(version_of(memory))
         migrate(memory)
         if not is_complete(memory):

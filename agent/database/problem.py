@@ -56,6 +56,10 @@ class Damaged(Exception):
     """What the file holds is not what was written."""
 
 
+class Empty(Damaged):
+    """Nothing was ever written to it, or it was cut to nothing."""
+
+
 class FilesGone(OSError):
     """What is written goes to files that no start will find."""
 

@@ -8,6 +8,7 @@ from agent.clock import Clock
 from agent.config import Config
 from agent.config.base import Section, matching
 from agent.ports import Companion, CompanionServices
+from integrations.homeassistant.names import Names
 
 LEVELS = r"[^+#/\s]+(/[^+#/\s]+)*"
 EXPECTED = "as it stands in Home Assistant's MQTT settings: no +, # or spaces, no / around it"
@@ -23,13 +24,16 @@ class HomeAssistantSection(Section):
     birth_topic: BirthTopic = "homeassistant/status"
 
 
+def names_of(section: HomeAssistantSection, config: Config) -> Names:
+    return Names(config.mqtt.base, config.site.id, section.prefix, section.birth_topic)
+
+
 def build(
     section: HomeAssistantSection, config: Config, services: CompanionServices, clock: Clock
 ) -> Companion:
     # Imported here, so that who only reads the config does not pay for it.
     from integrations.homeassistant.companion import HomeAssistant
-    from integrations.homeassistant.names import Names
 
-    names = Names(config.mqtt.base, config.site.id, section.prefix, section.birth_topic)
+    names = names_of(section, config)
     devices = [device.id for device in config.appliances]
     return HomeAssistant(names, devices, services, clock)

@@ -20,6 +20,7 @@ from agent.database.problem import (
     READ_ERRORS,
     REMOUNT,
     Damaged,
+    Empty,
     NewerSchema,
     who_acts_on,
 )
@@ -103,8 +104,11 @@ def check_state(folder: Path, service: Service | None) -> CheckResult:
         if free < LEAST_BYTES:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if (folder / DATABASE).exists():
-            Store.copy_of(folder / DATABASE).close()
-            may += ", the database is whole"
+            try:
+                Store.copy_of(folder / DATABASE).close()
+                may += ", the database is whole"
+            except Empty:
+                may += ", the database is empty: it is begun at the next start"
     except NewerSchema as error:
         return failed("state", f"{folder}: {error}", "update the agent")
     except (OSError, Damaged, *READ_ERRORS) as error:

@@ -105,6 +105,10 @@ async def no_agent() -> AsyncIterator[ConnectSandbox]:
         yield sandbox
 
 
+def moved_aside(folder: Path) -> list[Path]:
+    return list(folder.glob("*damaged*"))
+
+
 def kept(folder: Path) -> ConnectionStore:
     clock = SystemClock()
     with contextlib.closing(Store.copy_of(folder / "agent.sqlite")) as store:
@@ -146,6 +150,20 @@ async def test_status_export_and_disconnect(tmp_path: Path) -> None:
             assert await end.end() == 0
         assert sandbox.connected == set()
         assert kept(tmp_path).location.location_id == ""
+
+
+async def test_whoever_only_looks_makes_no_database_and_begins_none_anew(tmp_path: Path) -> None:
+    path = tmp_path / "agent.sqlite"
+    async with no_agent() as sandbox:
+        async with command(tmp_path, sandbox, "--status") as status:
+            assert await status.end() == 0
+        assert not path.exists()
+        path.write_bytes(b"x" * 4096)
+        async with command(tmp_path, sandbox, "--status") as status:
+            assert await status.end() == 73
+            assert "moves it aside at its start" in status.seen
+    assert path.read_bytes() == b"x" * 4096
+    assert moved_aside(tmp_path) == []
 
 
 async def test_what_is_not_there_is_not_said_to_have_ended(tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 """`flatpeak-agent uninstall` at a real broker: nothing of ours is left, devices are freed first."""
 
 import asyncio
+import contextlib
+import shutil
+import sqlite3
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -11,7 +14,7 @@ from agent.clock import SystemClock
 from agent.health import Health
 from agent.records.device_store import DeviceStore
 from agent.store import Store
-from integrations.sandbox.broker import HOST
+from integrations.sandbox.broker import HOST, free_port
 from tests.fakes.brokers import Mosquitto, Watcher, watching
 from tests.fakes.command import agent_life
 
@@ -97,6 +100,71 @@ async def test_nothing_of_ours_is_left_and_only_of_ours(
             0,
             "nothing that the agent published is left on the broker\n",
         )
+
+
+LEFT = [*FORMS, HEALTH, f"{BASE}/ha/device/tank", "homeassistant/device/flatpeak_home/tank/config"]
+OF_OTHERS = {
+    **FOREIGN,
+    f"{BASE}/device/tank/ack": b"{}",
+    "homeassistant/device/flatpeak_cottage/tank/config": b"{}",
+}
+
+
+@pytest.mark.parametrize("fault", ["missing", "empty", "header", "newer", "begun anew"])
+async def test_what_no_database_knows_is_named_and_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], fault: str
+) -> None:
+    path = tmp_path / "state" / "agent.sqlite"
+    Store.open(path, SystemClock().now()).close()
+    if fault == "missing":
+        path.unlink()
+    elif fault == "empty":
+        path.write_bytes(b"")
+    elif fault == "header":
+        path.write_bytes(b"x" * 16 + path.read_bytes()[16:])
+    elif fault == "newer":
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA user_version = 99")
+    before = path.read_bytes() if path.exists() else None
+    async with Mosquitto(tmp_path) as broker, watching(broker.port, "#") as other:
+        for topic in (*LEFT, *OF_OTHERS):
+            await other.client.publish(topic, b"{}", qos=1, retain=True)
+        code, out, err = await Uninstall(config_file(tmp_path, broker.port), capsys)()
+        assert (code, out) == (66, "")
+        assert [line.strip() for line in err.splitlines() if line[:4].isspace()] == sorted(LEFT)
+        assert await retained(broker.port) == {*LEFT, *OF_OTHERS}
+    if before is not None and fault != "begun anew":
+        assert path.read_bytes() == before
+        assert not list(path.parent.glob("*damaged*"))
+
+
+async def test_a_damaged_file_whose_log_tells_what_it_held_is_believed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "state" / "agent.sqlite"
+    clock = SystemClock()
+    store = Store.open(path, clock.now())
+    await DeviceStore(store, Health(clock), clock).save_published_topics([HEALTH])
+    copy = tmp_path / "copy"
+    shutil.copytree(path.parent, copy)
+    store.close()
+    shutil.rmtree(path.parent)
+    copy.rename(path.parent)
+    path.write_bytes(b"x" * 16 + path.read_bytes()[16:])
+    async with Mosquitto(tmp_path) as broker, watching(broker.port, "#") as other:
+        await other.client.publish(HEALTH, b"{}", qos=1, retain=True)
+        code, _, err = await Uninstall(config_file(tmp_path, broker.port), capsys)()
+        assert (code, err) == (0, "")
+        assert await retained(broker.port) == set()
+    assert not list(path.parent.glob("*damaged*"))
+
+
+async def test_nothing_is_said_of_a_broker_that_was_not_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Store.open(tmp_path / "state" / "agent.sqlite", SystemClock().now()).close()
+    code, out, _ = await Uninstall(config_file(tmp_path, free_port()), capsys)()
+    assert (code, out) == (69, "")
 
 
 async def test_what_the_broker_does_not_take_is_not_forgotten(

@@ -85,6 +85,21 @@ async def test_beside_a_running_agent_which_does_not_say_it_again(tmp_path: Path
         assert await left(broker.port) == set()
 
 
+async def test_what_a_damaged_database_does_not_tell_is_named_and_left_alone(
+    tmp_path: Path,
+) -> None:
+    database = tmp_path / "state" / "agent.sqlite"
+    database.parent.mkdir()
+    database.write_bytes(b"x" * 4096)
+    async with Mosquitto(tmp_path) as broker, watching(broker.port, "#") as other:
+        await other.client.publish(TANK, b"{}", qos=1, retain=True)
+        code, out, err = await uninstall(config_file(tmp_path, broker.port))
+        assert (code, out) == (66, "")
+        assert TANK in err
+        assert await left(broker.port) == {TANK}
+    assert list(database.parent.iterdir()) == [database]
+
+
 async def test_without_a_broker_or_a_database_it_says_so(tmp_path: Path) -> None:
     async with Mosquitto(tmp_path) as broker, watching(broker.port, "#") as other:
         path = config_file(tmp_path, broker.port)

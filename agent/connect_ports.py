@@ -23,11 +23,7 @@ class TariffConnectApi(Protocol):
     token, empty where none is needed. `log_in` shows the credentials and asks for nothing: True
     where they were accepted, False where there is no login of its own. `pairs`: whether it is to
     be asked for a code at all.
-    `origin` is where the pages are to which a person is sent.
     """
-
-    @property
-    def origin(self) -> str: ...
 
     @property
     def pairs(self) -> bool: ...

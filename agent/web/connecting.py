@@ -38,8 +38,13 @@ def is_connected(connection: TariffConnection, direction: Direction) -> bool:
 def is_shown(session: ConnectSession, visit: Visit) -> bool:
     """Is there something to say of it besides what is connected?"""
     if session.state is SessionState.OPEN:
-        return session.expires_at > visit.now
+        return is_open(session, visit)
     return session.state in (SessionState.PROCESSING, SessionState.FAILED)
+
+
+def is_open(session: ConnectSession, visit: Visit) -> bool:
+    """Does its link still lead somewhere?"""
+    return session.state is SessionState.OPEN and session.expires_at > visit.now
 
 
 async def begin(visit: Visit, direction: Direction, *, anew: bool = False) -> ConnectSession:

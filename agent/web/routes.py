@@ -111,7 +111,6 @@ async def _finished(visit: Visit, handler: Handler) -> web.Response:
 
 def _enter(visit: Visit, page: Page) -> None:
     visit.page_name = page.name
-    visit.form_targets = page.form_targets(visit.context)
 
 
 async def _file(request: web.Request) -> web.StreamResponse:

@@ -37,7 +37,6 @@ class Visit:
         self.words = words
         self.form: Mapping[str, str] = {}
         self.page_name = ""
-        self.form_targets: Sequence[str] = ()
         self.session: Session | None = context.sessions.find(self.session_token)
         self._form_secret = request.cookies.get(FORM_COOKIE, "")[:MOST_SECRET]
         self._new_cookies: dict[str, tuple[str | None, int]] = {}
@@ -191,12 +190,21 @@ class Visit:
         return self.redirect(f"/login?{urlencode(query, safe='/')}" if query else "/login")
 
     def leave_for(self, url: str) -> web.Response:
-        """To another site, by GET.
+        """To another site, from a link of ours or from `go_on_to`.
 
-        `url` is the page's own, never the visitor's; its origin has to be among the page's
-        `form_targets`, else browsers stop there.
+        `url` is the page's own, never the visitor's. Raises ValueError where it would answer a
+        form: browsers hold every step of a form's way to the policy's `form-action`, and where the
+        other site leads on to is not known here.
         """
+        if self.request.method != "GET":
+            raise ValueError("a form cannot lead to another site")
         return web.Response(status=303, headers={"Location": url})
+
+    async def go_on_to(self, path: str) -> web.Response:
+        """After a form: to a part of ours that leads to another site, by itself or by a link."""
+        response = await self.page("leaving.html", {"path": path})
+        response.headers["Refresh"] = f"0; url={path}"
+        return response
 
     def finish(self, response: web.StreamResponse) -> None:
         """Cookies and headers, on every answer."""
@@ -217,4 +225,4 @@ class Visit:
                 samesite="Lax",
             )
         headers: Any = response.headers
-        add_headers(headers, secure=self.secure, form_targets=self.form_targets)
+        add_headers(headers, secure=self.secure)

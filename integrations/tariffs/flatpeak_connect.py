@@ -58,11 +58,6 @@ class FlatPeakConnect:
         self._callback_url = callback_url or connect_url
         self.pairs = pairing
 
-    @property
-    def origin(self) -> str:
-        parts = urlsplit(self._connect_url)
-        return f"{parts.scheme}://{parts.netloc}"
-
     async def start(
         self, direction: Direction, *, location_id: str = "", callback_url: str = ""
     ) -> StartedSession:

@@ -29,6 +29,7 @@ class ConnectSandbox(FlatPeakSandbox):
     taken away. `keeps_status`: none tells how it does. `place` is a location that was always there.
     `busy_for_s`: exchanges are answered with 429, to come again then. `forgets_gateway`: its token
     is worth nothing. `answers` is cleared while exchanges are to wait for their answer.
+    `leads_on`: the pages lead to another site, the provider's, at once.
     """
 
     def __init__(self, clock: Clock, processing_s: float = 0, life_s: float = LIFE_S) -> None:
@@ -39,7 +40,7 @@ class ConnectSandbox(FlatPeakSandbox):
         self.silent = self.down = self.keeps_tariffs = self.keeps_status = False
         self.busy_for_s = 0
         self.calls_while_busy: list[datetime] = []
-        self.forgets_gateway = False
+        self.forgets_gateway = self.leads_on = False
         self.answers = asyncio.Event()
         self.answers.set()
         self._pages: web.AppRunner | None = None
@@ -61,6 +62,12 @@ class ConnectSandbox(FlatPeakSandbox):
     def connect_url(self) -> str:
         assert self._pages is not None
         return f"http://127.0.0.1:{self._pages.addresses[0][1]}/"
+
+    @property
+    def provider_host(self) -> str:
+        """The same pages, which a browser takes for another site."""
+        assert self._pages is not None
+        return f"localhost:{self._pages.addresses[0][1]}"
 
     def tariff(self, **more: object) -> dict[str, object]:
         """The config's section for somebody who has connected nothing."""
@@ -147,6 +154,8 @@ class ConnectSandbox(FlatPeakSandbox):
     # --- pages ------------------------------------------------------------------------------------
 
     async def _page(self, request: web.Request) -> web.Response:
+        if self.leads_on and request.host != self.provider_host:
+            raise web.HTTPFound(f"http://{self.provider_host}{request.rel_url}")
         token = html.escape(request.query.get("fp_cot", ""))
         links = "".join(
             f'<p><a href="/do?fp_cot={token}&amp;what={what}">{what}</a></p>'

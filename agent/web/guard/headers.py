@@ -3,20 +3,16 @@
 No HSTS: a gateway's certificate is often its own, and a browser would no longer let its owner in.
 """
 
-from collections.abc import Iterable, MutableMapping
+from collections.abc import MutableMapping
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action {targets}; base-uri 'none'; frame-ancestors 'none'"
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 
-def add_headers(
-    headers: MutableMapping[str, str], *, secure: bool, form_targets: Iterable[str] = ()
-) -> None:
-    """`form_targets` are origins besides ours to which a form of this page may lead."""
-    targets = " ".join(("'self'", *form_targets))
-    headers["Content-Security-Policy"] = POLICY.format(targets=targets)
+def add_headers(headers: MutableMapping[str, str], *, secure: bool) -> None:
+    headers["Content-Security-Policy"] = POLICY
     headers["X-Content-Type-Options"] = "nosniff"
     headers["X-Frame-Options"] = "DENY"
     # Not `no-referrer`: forms would then be sent with the origin `null`.

@@ -1,18 +1,13 @@
 """What a page is. A new one is a file with one of these, and a line in `PAGES`."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from agent.web.context import WebContext
 from agent.web.visit import Visit
 
 Handler = Callable[[Visit], Awaitable[web.Response]]
-
-
-def nowhere(_context: WebContext) -> Sequence[str]:
-    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +17,7 @@ class Page:
     `show` answers GET `path`; `parts` GET `<path>/<key>`, such as a way back from another site;
     `actions` POST `<path>/<key>`, by then the form is known to come from a page of ours, once.
     `is_open`: also for who is not logged in; `open_parts` are open though the page is not, and look
-    themselves who is there. `form_targets` gives the origins besides ours to which its forms lead.
+    themselves who is there.
     """
 
     name: str
@@ -33,7 +28,6 @@ class Page:
     in_menu: bool = True
     is_open: bool = False
     open_parts: Collection[str] = ()
-    form_targets: Callable[[WebContext], Sequence[str]] = nowhere
 
     def below(self, key: str) -> str:
         return f"{self.path.rstrip('/')}/{key}"

@@ -1,6 +1,6 @@
 """The tariff: connect it at its source and come back, what is connected, change it, end it.
 
-The session's token and link are secrets: they are in no page, only in the redirect of a form.
+The session's token and link are secrets: they are in no page, only in a redirect.
 """
 
 import re
@@ -18,7 +18,6 @@ from agent.energy.connection import (
 from agent.energy.rates import Direction
 from agent.errors import Refused, Unavailable
 from agent.web import connecting
-from agent.web.context import WebContext
 from agent.web.pages.page import Page
 from agent.web.visit import Visit
 
@@ -48,6 +47,18 @@ async def connect(visit: Visit) -> web.Response:
     except (Refused, Unavailable) as error:
         return visit.redirect(PATH, str(error), is_error=True)
     if not session.url:
+        return visit.redirect(PATH)
+    return await visit.go_on_to(f"{PATH}/continue?direction={direction}")
+
+
+async def go_on(visit: Visit) -> web.Response:
+    """To the source's pages with the session that is open."""
+    connection = visit.context.services.tariff_connection
+    direction = connecting.direction_of(visit.request.query.get("direction"))
+    if connection is None or direction is None:
+        return visit.redirect(PATH)
+    session = connection.sessions.get(direction)
+    if session is None or not session.url or not connecting.is_open(session, visit):
         return visit.redirect(PATH)
     return visit.leave_for(session.url)
 
@@ -170,17 +181,11 @@ def _is_here(visit: Visit) -> bool:
     return visit.context.services.tariff_connection is not None
 
 
-def _origins(context: WebContext) -> Sequence[str]:
-    connection = context.services.tariff_connection
-    return () if connection is None else (connection.api.origin,)
-
-
 PAGE = Page(
     "tariff",
     PATH,
     show,
-    parts={"callback": came_back, "disconnect": confirm},
+    parts={"callback": came_back, "continue": go_on, "disconnect": confirm},
     open_parts=("callback",),
     actions={"connect": connect, "cancel": cancel, "disconnect": disconnect, "pair": pair},
-    form_targets=_origins,
 )

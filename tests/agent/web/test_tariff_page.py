@@ -30,10 +30,16 @@ async def claim(page: Page, house: ConnectHome) -> None:
 
 
 @contextlib.asynccontextmanager
-async def browsing(house: ConnectHome, locale: str = "en-GB") -> AsyncIterator[BrowserContext]:
+async def browsing(
+    house: ConnectHome, locale: str = "en-GB", *, scripts: bool = True
+) -> AsyncIterator[BrowserContext]:
     """Our pages and Connect's, and nobody else."""
-    hosts = {house.url, house.sandbox.connect_url.rstrip("/")}
-    async with chromium() as browser, chromium_context(browser, hosts, locale=locale) as it:
+    provider = f"http://{house.sandbox.provider_host}"
+    hosts = {house.url, house.sandbox.connect_url.rstrip("/"), provider}
+    async with (
+        chromium() as browser,
+        chromium_context(browser, hosts, locale=locale, java_script_enabled=scripts) as it,
+    ):
         yield it
 
 
@@ -85,6 +91,28 @@ async def test_the_whole_way_from_the_page_to_prices_change_and_end(
             await expect(card(page)).to_contain_text("No tariff is connected yet")
             assert house.sandbox.connected == set()
     assert token not in caplog.text
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+async def test_a_session_goes_on_wherever_its_pages_lead(tmp_path: Path, scripts: bool) -> None:
+    async with (
+        connect_home(tmp_path) as house,
+        browsing(house, scripts=scripts) as context,
+        house.agent(),
+    ):
+        page = await context.new_page()
+        await claim(page, house)
+        house.sandbox.leads_on = True
+        await card(page).get_by_role("button", name="Connect").click()
+        at_provider = re.compile(f"http://{house.sandbox.provider_host}/.*")
+        await expect(page).to_have_url(at_provider)
+        await page.goto(f"{house.url}/tariff")
+        await expect(card(page)).to_contain_text("Waiting for you")
+        await card(page).get_by_role("link", name="Go on").click()
+        await expect(page).to_have_url(at_provider)
+        await page.get_by_role("link", name="SAVE").click()
+        await expect(page).to_have_url(f"{house.url}/tariff")
+        assert len(house.sandbox.sessions.all()) == 1
 
 
 async def test_who_is_back_reads_that_it_is_asked_and_then_what_came_of_it(tmp_path: Path) -> None:
@@ -184,7 +212,13 @@ async def test_flatpeak_down_and_ways_back_that_are_not_ours(tmp_path: Path) -> 
             assert answer.headers["Location"] == "/tariff"
         assert house.sandbox.sessions.all() == []
         answer = await owner.send("/tariff/connect", direction="import")
-        assert answer.headers["Location"].startswith(house.sandbox.connect_url)
+        assert answer.headers["Refresh"] == "0; url=/tariff/continue?direction=import"
+        path = f"{house.url}/tariff/continue?direction="
+        async with owner.session.get(f"{path}import", allow_redirects=False) as answer:
+            assert answer.headers["Location"].startswith(house.sandbox.connect_url)
+        for direction in ("export", "", "<script>"):
+            async with owner.session.get(path + direction, allow_redirects=False) as answer:
+                assert answer.headers["Location"] == "/tariff"
         ours = house.sandbox.last.token
         for query in (
             "fp_cot=cot_foreign",

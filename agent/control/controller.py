@@ -28,6 +28,7 @@ from agent.control.schedule_maker import ScheduleMaker, part_of
 from agent.control.site import Site
 from agent.control.situation_maker import SituationMaker
 from agent.control.timed_planner import TimedPlanner
+from agent.control.told_schedule import in_words_of
 from agent.dispatch.dispatcher import Dispatcher, Wanted
 from agent.dispatch.outbox import LARGE, Outbox
 from agent.energy.instants import from_unix, to_unix_ceil, to_unix_floor
@@ -187,8 +188,11 @@ class Controller:
 
     def planned(self, device: str) -> Planned:
         """What was told to the device and why, for people."""
-        part, risk = part_of(self._plan, device), self._deadlines.at_risk.get(device)
-        return Planned(self.dispatcher.holdings.held(device), part, risk)
+        plan, risk = self._plan, self._deadlines.at_risk.get(device)
+        held = self.dispatcher.holdings.held(device)
+        if held is not None and plan is not None:
+            held = in_words_of(held, plan, self._schedules.slots(device, plan, self._situation))
+        return Planned(held, part_of(plan, device), risk)
 
     # --- the two tasks --------------------------------------------------------------------------
 

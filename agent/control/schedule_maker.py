@@ -1,6 +1,6 @@
 """From a plan to what devices should hold."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from agent.dispatch.schedules import ScheduleContext, schedule_for
 from agent.energy.instants import to_unix_ceil
 from agent.energy.plan import DevicePlan, Plan
 from agent.energy.profile import DeviceProfile
-from agent.energy.schedule import Schedule
+from agent.energy.schedule import Schedule, ScheduleSlot
 from agent.energy.situation import Situation
 from agent.home.baseline import uncontrolled_cost
 from agent.home.kinds import KINDS
@@ -86,23 +86,20 @@ class ScheduleMaker:
 
         By its wish alone where there is no plan.
         """
-        profile, section = self.profiles[device], self.devices.section(device)
+        profile = self.profiles[device]
         part = part_of(plan, device)
         model = self.devices.model(device)
         most_w = None
         if model.following.learned_power_w is not None or model.tapering_w(now) is not None:
             # Planned with what it takes, allowed its most: else it could never take more again.
             most_w = profile.min_power_w if self.site.limited else profile.max_power_w
-        kind = KINDS[section.type]
-        slots = kind.slots(profile, part, most_w=most_w) if part else ()
-        if part is None and plan is not None and situation is not None:
-            slots = kind.site_slots(profile, plan, situation)
+        slots = self.slots(device, plan, situation, most_w=most_w)
         if self.site.limited:
             slots = [calm_power(profile, slot) for slot in slots]
         context = ScheduleContext(
             now=to_unix_ceil(now),
             horizon=plan.horizon if plan else 0,
-            currency=plan.currency if plan else "",
+            currency=(plan.currency if plan else "") or (prices.currency if prices else ""),
             baseline_cost=uncontrolled_cost(
                 item.device, profile.max_power_w, now, prices.import_rates if prices else ()
             ),
@@ -110,6 +107,23 @@ class ScheduleMaker:
         )
         schedule = schedule_for(profile, item, part, slots, context)
         return with_least_times(schedule, profile, model, item, context.now)
+
+    def slots(
+        self,
+        device: str,
+        plan: Plan | None,
+        situation: Situation | None,
+        *,
+        most_w: int | None = None,
+    ) -> Sequence[ScheduleSlot]:
+        """What the plan says of one device, in the device's words; `most_w` as for its kind."""
+        profile, part = self.profiles[device], part_of(plan, device)
+        kind = KINDS[self.devices.section(device).type]
+        if part is not None:
+            return kind.slots(profile, part, most_w=most_w)
+        if plan is None or situation is None:
+            return ()
+        return kind.site_slots(profile, plan, situation)
 
 
 def part_of(plan: Plan | None, device: str) -> DevicePlan | None:

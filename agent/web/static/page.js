@@ -7,6 +7,10 @@ const LOOK_SOON_MS = 1000;
 const ANYWAY_AFTER_LOOKS = 12;
 // What was said of an action may be read for so long; what changes after it may contradict it.
 const NOTICE_STANDS_MS = 20000;
+// A gateway that is gone may leave a question without an answer for ever.
+const ANSWER_WITHIN_MS = 8000;
+// Longer than what is looked at anyway takes: what has not been found true since is old.
+const OLD_AFTER_MS = 90000;
 
 // A second click on the way does nothing.
 document.addEventListener("submit", (event) => {
@@ -33,54 +37,90 @@ const lost = document.getElementById("lost");
 let seen = live ? live.dataset.live : "";
 let looks = 0;
 let noticeIsOld = false;
+// When what is shown was last found true, by the browser's clock.
+let trueAt = Date.now();
 
 function isUsed() {
   const active = document.activeElement;
   return live.contains(active) && active.matches("select, input, button");
 }
 
+// The limit holds for the whole answer.
+function ask(address) {
+  const limit = new AbortController();
+  setTimeout(() => limit.abort(), ANSWER_WITHIN_MS);
+  return fetch(address, { credentials: "same-origin", signal: limit.signal });
+}
+
+function isOld() {
+  return Date.now() - trueAt > OLD_AFTER_MS;
+}
+
+function say(text) {
+  const language = document.documentElement.lang;
+  const at = new Date(trueAt).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+  const said = text.replace("{at}", at);
+  if (lost.textContent !== said) {
+    lost.textContent = said;
+  }
+}
+
 async function replace() {
-  const answer = await fetch(location.href, { credentials: "same-origin" });
-  if (!answer.ok || answer.redirected) {
+  const answer = await ask(location.href);
+  if (answer.redirected || answer.status === 401) {
     location.reload();
-    return;
+    return false;
+  }
+  if (!answer.ok) {
+    throw new Error(answer.statusText);
   }
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = page.getElementById("live");
   if (!fresh || isUsed()) {
-    return;
+    return false;
   }
   const open = [...live.querySelectorAll("details")].map((item) => item.open);
   live.replaceChildren(...fresh.childNodes);
   live.querySelectorAll("details").forEach((item, index) => {
     item.open = Boolean(open[index]);
   });
+  return true;
 }
 
 async function look() {
   if (document.hidden) {
     return;
   }
+  if (isOld()) {
+    say(lost.dataset.old);
+  }
   try {
-    const answer = await fetch("/api/v1/status", { credentials: "same-origin" });
+    const answer = await ask("/api/v1/status");
     if (answer.status === 401) {
       location.reload();
       return;
     }
+    if (!answer.ok) {
+      throw new Error(answer.statusText);
+    }
     const status = await answer.json();
-    lost.textContent = "";
     looks += 1;
     const changed = String(status.changes) !== seen;
-    if ((changed || looks % ANYWAY_AFTER_LOOKS === 0) && !isUsed()) {
-      await replace();
+    let isTrue = !changed;
+    if ((changed || looks % ANYWAY_AFTER_LOOKS === 0) && !isUsed() && (await replace())) {
       seen = String(status.changes);
+      isTrue = true;
     }
     noticeIsOld ||= changed;
     if (noticeIsOld && performance.now() > NOTICE_STANDS_MS) {
       document.getElementById("notice")?.remove();
     }
+    if (isTrue) {
+      trueAt = Date.now();
+    }
+    say(isOld() ? lost.dataset.old : "");
   } catch {
-    lost.textContent = lost.dataset.text;
+    say(lost.dataset.text);
   }
 }
 

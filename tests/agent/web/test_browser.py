@@ -1,8 +1,10 @@
 """The pages in a real Chromium, as the people of the house use them."""
 
+import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.fakes.browser import assert_good_for_everybody, chromium, chromium_context, go_back
 from tests.fakes.web_home import DEVICES, PASSWORD, WebHome, running
@@ -12,6 +14,20 @@ DISHES = {
     "type": "program",
     "profile": [{"duration_s": 3600, "power_w": 1500}],
 }
+
+
+@contextlib.asynccontextmanager
+async def hanging(page: Page, address: str) -> AsyncIterator[None]:
+    """What is asked there stays without an answer."""
+
+    async def never(_route: Route) -> None:
+        """The network has swallowed it."""
+
+    await page.route(address, never)
+    try:
+        yield
+    finally:
+        await page.unroute(address, never)
 
 
 async def claim(page: Page, house: WebHome) -> None:
@@ -149,7 +165,49 @@ async def test_a_gateway_that_is_gone_is_said(tmp_path: Path) -> None:
         page = await context.new_page()
         async with running(tmp_path) as house:
             await claim(page, house)
-        await expect(page.get_by_text("No connection to the gateway")).to_be_visible(timeout=30_000)
+        notice = page.get_by_text("No connection to the gateway")
+        await expect(notice).to_be_visible(timeout=30_000)
+        # Also on a phone, wherever one has scrolled to.
+        await page.set_viewport_size({"width": 360, "height": 740})
+        for place in ("0", "document.body.scrollHeight"):
+            await page.evaluate(f"window.scrollTo(0, {place})")
+            await expect(notice).to_be_in_viewport(ratio=1)
+        await assert_good_for_everybody(page)
+
+
+async def test_a_gateway_that_answers_nothing_is_said_and_how_old_the_page_is(
+    tmp_path: Path,
+) -> None:
+    async with (
+        running(tmp_path) as house,
+        chromium() as browser,
+        chromium_context(browser) as context,
+    ):
+        page = await context.new_page()
+        await claim(page, house)
+        await page.clock.install()
+        await page.goto(house.url)
+        lost = page.locator("#lost")
+        async with hanging(page, "**/api/v1/status"):
+            await page.clock.run_for(2_000)
+            await expect(lost).to_be_empty()
+            await page.clock.run_for(8_000)
+            await expect(lost).to_contain_text(
+                "No connection to the gateway. What you see is as of"
+            )
+        await page.clock.run_for(6_000)
+        await expect(lost).to_be_empty()
+        # It changes, and is not exchanged while somebody chooses.
+        await page.get_by_label("How long: Boiler").focus()
+        await house.home.say("device/boiler/request", {"mode": "pause", "for_s": 3600})
+        await house.home.until("device/boiler/wish", mode="pause")
+        for _ in range(20):
+            await page.clock.run_for(5_000)
+        await expect(lost).to_contain_text("renewed as soon as no field or button is in use")
+        await page.evaluate("document.activeElement.blur()")
+        await page.clock.run_for(6_000)
+        await expect(page.get_by_text("Paused until")).to_be_visible()
+        await expect(lost).to_be_empty()
 
 
 async def test_what_one_tab_said_does_not_stand_beside_what_another_has_changed(

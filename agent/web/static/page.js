@@ -9,6 +9,9 @@ const ANYWAY_AFTER_LOOKS = 12;
 const NOTICE_STANDS_MS = 20000;
 // A gateway that is gone may leave a question without an answer for ever.
 const ANSWER_WITHIN_MS = 8000;
+// Who has touched nothing for so long is not choosing any more.
+const IN_USE_FOR_MS = 60000;
+const CONTROLS = "select, input, button, summary";
 // Longer than what is looked at anyway takes: what has not been found true since is old.
 const OLD_AFTER_MS = 90000;
 
@@ -39,10 +42,17 @@ let looks = 0;
 let noticeIsOld = false;
 // When what is shown was last found true, by the browser's clock.
 let trueAt = Date.now();
+let touchedAt = 0;
+for (const touch of ["pointerdown", "keydown", "change"]) {
+  document.addEventListener(touch, () => {
+    touchedAt = Date.now();
+  });
+}
 
 function isUsed() {
   const active = document.activeElement;
-  return live.contains(active) && active.matches("select, input, button");
+  const isChoosing = live.contains(active) && active.matches("select, input, button");
+  return isChoosing && Date.now() - touchedAt < IN_USE_FOR_MS;
 }
 
 // The limit holds for the whole answer.
@@ -80,10 +90,12 @@ async function replace() {
     return false;
   }
   const open = [...live.querySelectorAll("details")].map((item) => item.open);
+  const focused = [...live.querySelectorAll(CONTROLS)].indexOf(document.activeElement);
   live.replaceChildren(...fresh.childNodes);
   live.querySelectorAll("details").forEach((item, index) => {
     item.open = Boolean(open[index]);
   });
+  live.querySelectorAll(CONTROLS)[focused]?.focus({ preventScroll: true });
   return true;
 }
 

@@ -197,16 +197,22 @@ async def test_a_gateway_that_answers_nothing_is_said_and_how_old_the_page_is(
             )
         await page.clock.run_for(6_000)
         await expect(lost).to_be_empty()
-        # It changes, and is not exchanged while somebody chooses.
-        await page.get_by_label("How long: Boiler").focus()
+        # It changes, and is not exchanged while somebody chooses; who has gone away does not.
+        await page.get_by_label("How long: Boiler").press("ArrowDown")
         await house.home.say("device/boiler/request", {"mode": "pause", "for_s": 3600})
         await house.home.until("device/boiler/wish", mode="pause")
-        for _ in range(20):
-            await page.clock.run_for(5_000)
-        await expect(lost).to_contain_text("renewed as soon as no field or button is in use")
-        await page.evaluate("document.activeElement.blur()")
-        await page.clock.run_for(6_000)
-        await expect(page.get_by_text("Paused until")).to_be_visible()
+        async with page.expect_response("**/api/v1/status"):
+            await page.clock.run_for(6_000)
+        paused = page.get_by_text("Paused until")
+        await expect(paused).to_have_count(0)
+        await page.clock.run_for(66_000)
+        await expect(paused).to_be_visible()
+        await expect(page.get_by_role("button", name="Back to the plan Boiler")).to_be_visible()
+        # A tablet that has slept: until it is known what is true now it says of when it is.
+        async with hanging(page, "**/api/v1/status"):
+            await page.clock.fast_forward(600_000)
+            await expect(lost).to_contain_text("What you see is as of")
+        await page.clock.run_for(16_000)
         await expect(lost).to_be_empty()
 
 

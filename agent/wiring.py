@@ -19,7 +19,7 @@ from agent.control.device_manager import DeviceManager
 from agent.control.house_power import HousePower
 from agent.control.incoming import Incoming
 from agent.control.limit_control import LimitControl
-from agent.control.offline_rules import WHO_LOWERS, offline_rules
+from agent.control.offline_rules import offline_rules
 from agent.control.site import Site
 from agent.control.site_meters import SiteMeters, most_of_connection_w
 from agent.control.timed_planner import MakePlan, TimedPlanner
@@ -432,7 +432,7 @@ def _profiles(config: Config, site: Site, health: Health) -> dict[str, DevicePro
     """What devices are; under a limit with offline rules that fit below it together."""
     rules = offline_rules(config, max(site.base_load().values))
     if rules.why is not None:
-        health.degraded(OFFLINE, rules.why, WHO_LOWERS)
+        health.degraded(OFFLINE, rules.why, rules.who_acts)
     return rules.profiles
 
 

@@ -11,19 +11,23 @@ from agent.config import Config
 from agent.config.site import SiteSection
 from agent.dispatch.limit import fit_offline_rules
 from agent.energy.profile import DeviceProfile
-from agent.energy.sentences import Sentence, device_names, sentence
+from agent.energy.schedule import DeviceType
+from agent.energy.sentences import Sentence, device_names, joined, sentence
 from agent.home.controllable import allowed_w, dim_allowance_w, limit_group
 from agent.home.kinds import profile_of
 
-WHO_LOWERS = "owner: lower offline_power_w, or accept it"
+LOWER_IT = "owner: lower offline_power_w, or accept it"
+CHANGE_PRIORITIES = "owner: change the priorities, or accept it"
 
 
 @dataclass(frozen=True, slots=True)
 class OfflineRules:
-    """`profiles` with rules that fit below every limit; `why` names whose became 0 W, if any."""
+    """`profiles` with rules that fit below every limit; `why` names whose became 0 W, if any, and
+    `who_acts` says what can be done about it."""
 
     profiles: dict[str, DeviceProfile]
-    why: Sentence | None
+    why: Sentence | None = None
+    who_acts: str = ""
 
 
 def offline_rules(config: Config, base_load_w: float) -> OfflineRules:
@@ -36,12 +40,26 @@ def offline_rules(config: Config, base_load_w: float) -> OfflineRules:
         fitted.update(less)
         reduced += more
     if not reduced:
-        return OfflineRules(fitted, None)
-    why = sentence(
-        "without the agent {names} will not be charged: all of it would break the limit",
-        names=device_names(reduced),
-    )
-    return OfflineRules(fitted, why)
+        return OfflineRules(fitted)
+    cars = [name for name in reduced if fitted[name].type is DeviceType.EVSE]
+    others = [name for name in reduced if name not in cars]
+    said = []
+    if cars:
+        said.append(
+            sentence(
+                "without the agent {names} will not be charged: all of it would break the limit",
+                names=device_names(cars),
+            )
+        )
+    if others:
+        said.append(
+            sentence(
+                "without the agent {names} will not run: all of it would break the limit",
+                names=device_names(others),
+            )
+        )
+    # What a car may take is the config's, what any other takes by itself is the device's.
+    return OfflineRules(fitted, joined(said), LOWER_IT if cars else CHANGE_PRIORITIES)
 
 
 @dataclass(frozen=True, slots=True)

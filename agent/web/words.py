@@ -71,8 +71,9 @@ class Words:
                 text = text.parts[0]
                 continue
             template = self._sentences.get(plain_template(text.template), text.template)
-            place = PLACE.match(template)
-            value = None if place is None else text.values.get(place[1])
+            if (place := PLACE.match(template)) is None:
+                return bool(KEY.match(template))
+            value = text.values.get(place[1])
             if not isinstance(value, str) or isinstance(value, DeviceNames):
                 return False
             if not isinstance(value, Sentence):

@@ -58,7 +58,7 @@ def check_settings(config: Config, path: Path) -> Iterator[CheckResult]:
     # What the agent learned of the rest of the house, if anything, is not known here.
     offline = offline_rules(config, float(config.site.base_load_w))
     if offline.why is not None:
-        yield warning("limit", offline.why, "lower offline_power_w, or accept it")
+        yield warning("limit", offline.why, offline.who_acts.removeprefix("owner: "))
     if not config.devices:
         yield warning("devices", "none; only prices are published", "add some to devices:")
     for device in config.devices:

@@ -18,6 +18,7 @@ from agent.contracts.wire import Request
 from agent.energy.instants import to_unix_floor
 from agent.energy.plan import DevicePlan
 from agent.energy.profile import DeviceProfile
+from agent.energy.readings import Reading
 from agent.energy.schedule import DeviceType, Goal, ScheduleSlot
 from agent.energy.sentences import sentence
 from agent.energy.situation import Hygiene, PowerSpan, TemperatureSpan, Thermal
@@ -35,7 +36,7 @@ from agent.home.kinds.heat import heat_profile
 from agent.home.kinds.kind import DeviceKind, told_slot
 from agent.home.model.device_model import DeviceModel
 from agent.home.model.surroundings import Surroundings
-from agent.home.model.thermal import ThermalState, ThermalTraits
+from agent.home.model.thermal import TELLS_WITHIN, ThermalState, ThermalTraits
 from agent.home.model.traits import Traits
 from agent.home.planning_input import (
     PLANNED_AHEAD,
@@ -301,7 +302,7 @@ class ThermalKind(DeviceKind[T]):
             Goal(None, None, ready_by),
             override,
             full=full,
-            notes=_notes(state, temperature, now),
+            notes=_notes(state, temperature, now, model.readings.get("temperature_c")),
             beliefs=self.beliefs(section, state, context),
             unfelt_c=self.unfelt_c,
         )
@@ -368,19 +369,34 @@ def in_steps(factor: float) -> float:
     return round(factor * TOLD_STEPS) / TOLD_STEPS
 
 
-def _notes(state: ThermalState, temperature_c: float, now: datetime) -> tuple[str, ...]:
+def _notes(
+    state: ThermalState, temperature_c: float, now: datetime, last: Reading | None
+) -> tuple[str, ...]:
+    """`last` is the newest reading, believed or not."""
     if state.told_at is None:
-        return (
-            sentence(
-                "temperature_c has never been told: {degrees:.0f} °C, from the middle of its "
-                "comfort band on, is assumed",
-                degrees=temperature_c,
-            ),
+        if last is not None and last.at_is_guessed:
+            why = sentence(
+                "the temperature (temperature_c) that it told last has no time that is known"
+            )
+        elif last is not None and now - last.at > TELLS_WITHIN:
+            why = sentence(
+                "the temperature (temperature_c) was last told {since}, too long ago", since=last.at
+            )
+        elif last is not None:
+            why = sentence("no temperature (temperature_c) that it told can be believed")
+        else:
+            why = sentence("no temperature (temperature_c) has ever been told")
+        assumed = sentence(
+            "{why}: {degrees:.0f} °C, from the middle of its comfort band on, is assumed",
+            why=why,
+            degrees=temperature_c,
         )
+        return (assumed,)
     if not state.tells(now):
         return (
             sentence(
-                "temperature_c was last told {since}: what it is since then is calculated",
+                "the temperature (temperature_c) was last told {since}: what it is since then is "
+                "calculated",
                 since=state.told_at,
             ),
         )

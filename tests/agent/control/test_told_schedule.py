@@ -62,6 +62,7 @@ def test_times_are_those_that_were_told_words_those_of_the_plan() -> None:
     shown = in_words_of(told, PLAN, planned)
     first, last = shown.slots
     assert (first.start, first.end, first.reason) == (1000, 4600, "limit")
+    assert first.price is not None
     assert abs(first.price - Decimal("0.2")) < Decimal("0.001")
     assert last == told.slots[1]
     assert (shown.currency, shown.revision) == ("EUR", 1000)

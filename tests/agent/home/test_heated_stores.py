@@ -194,10 +194,27 @@ def test_without_any_temperature_the_middle_is_assumed_carried_on_and_said() -> 
     one, model = house(), model_of(house())
     wanted = ask(one, model, EVENING)
     assert thermal(wanted).temperature_c == Decimal("21.25")
-    assert "has never been told" in wanted.notes[0]
+    assert "has ever been told" in wanted.notes[0]
     later = thermal(ask(one, model, EVENING + 6 * HOURS)).temperature_c
     assert 15 < later < 21
     assert KINDS[one.type].assumed_action != KINDS["battery"].assumed_action
+
+
+@pytest.mark.parametrize(
+    ("reading", "said"),
+    [
+        (
+            Reading("temperature_c", 20.5, EVENING - timedelta(days=1), at_is_guessed=True),
+            "no time",
+        ),
+        (Reading("temperature_c", 20.5, EVENING - timedelta(days=3)), "too long ago"),
+        (Reading("temperature_c", 400.0, EVENING), "can be believed"),
+    ],
+)
+def test_what_it_told_and_does_not_count_is_not_called_untold(reading: Reading, said: str) -> None:
+    model = model_of(house())
+    model.report(reading, EVENING)
+    assert said in ask(house(), model, EVENING).notes[0]
 
 
 def test_a_sensor_that_dies_is_carried_on_by_the_house_and_said() -> None:

@@ -158,6 +158,8 @@ def test_a_sentence_gets_a_capital_and_a_key_none() -> None:
     unreadable = sentence("{kind} cannot be read: {why}", kind="plugged", why="x")
     assert german.begins_with_key(joined([unreadable, "more"]))
     assert german.begins_with_key("ready_by goes with target_soc_percent")
+    told = sentence("power_w {told} is negative; it counts as given", told=5)
+    assert german.begins_with_key(told)
     assert not german.begins_with_key(sentence("says {error}", error="E42"))
     plan = sentence("{mode} at {power} W", mode=sentence("discharge"), power=700)
     assert not german.begins_with_key(plan)

@@ -97,7 +97,8 @@ def _fault(item: Any) -> Fault:
         message = f"expected at least {least[0]} characters" if least else "expected a longer text"
     unit = in_unit(path.rsplit(".", 1)[-1], item["input"]) if kind in OF_NUMBERS else ""
     # Of 3,7 where W are whole its unit says more.
-    if kind in UNREAD_NUMBERS and ":" not in unit and (point := with_point(item["input"])):
+    takes_fractions = kind in UNREAD_NUMBERS and kind != "int_parsing"
+    if takes_fractions and ":" not in unit and (point := with_point(item["input"])):
         message = f"{message}; a decimal number has a point: {point}"
     if unit:
         message = f"{message}; {unit}"

@@ -110,9 +110,10 @@ def _with_origin(fault: Fault, origins: Mapping[str, str]) -> Fault:
         if origin := origins.get(".".join(keys[:count])):
             message = fault.message.replace(NO_LIST, JSON_LIST)
             return Fault(fault.path, f"{message} ({origin})")
-    # A section that only a variable speaks of.
+    # A section that only variables speak of, or a list by whose entries they go on.
     below = [origin for key, origin in origins.items() if key.startswith(f"{fault.path}.")]
-    return Fault(fault.path, f"{fault.message} ({', '.join(below)})") if below else fault
+    message = fault.message.replace(NO_LIST, f"{JSON_LIST}, all of it in one")
+    return Fault(fault.path, f"{message} ({', '.join(below)})") if below else fault
 
 
 def _from_environment(environ: Mapping[str, str], prefix: str, sections: set[str]) -> _Given:

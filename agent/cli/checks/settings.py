@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import SecretStr
 
 from agent.cli.checks.commands import check_commands
+from agent.cli.checks.names import check_names
 from agent.cli.checks.place import check_place
 from agent.cli.checks.result import CheckResult, failed, passed, warning
 from agent.cli.checks.units import check_units
@@ -55,6 +56,7 @@ def check_settings(config: Config, path: Path) -> Iterator[CheckResult]:
     yield from _check_export(config)
     yield from check_units(config)
     yield from check_place(config)
+    yield from check_names(config)
     # What the agent learned of the rest of the house, if anything, is not known here.
     offline = offline_rules(config, float(config.site.base_load_w))
     if offline.why is not None:

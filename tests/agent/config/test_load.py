@@ -121,6 +121,13 @@ def test_a_wrong_environment_is_a_fault_like_any_other(
     [not_json, *others] = faults(tmp_path, SMALL)
     assert not_json.startswith("devices: is no JSON; ")
     assert others == said
+    monkeypatch.setenv("FLATPEAK_AGENT__DEVICES__0__POWER_W", "11")
+    monkeypatch.delenv("FLATPEAK_AGENT__DEVICES")
+    assert faults(tmp_path, SMALL)[-1] == (
+        'devices: expected a list, as JSON: ["a", "b"] or [{"key": 1}], all of it in one '
+        "(from FLATPEAK_AGENT__DEVICES__0__POWER_W)"
+    )
+    monkeypatch.delenv("FLATPEAK_AGENT__DEVICES__0__POWER_W")
     monkeypatch.setenv("FLATPEAK_AGENT__DEVICES", "ev")
     assert faults(tmp_path, SMALL)[-1] == (
         'devices: expected a list, as JSON: ["a", "b"] or [{"key": 1}] '
@@ -433,6 +440,11 @@ def test_a_decimal_comma_is_named(tmp_path: Path, key: str, value: str, right: s
     [found] = faults(tmp_path, SMALL + f"site:\n  {key}: {value}\n")
     assert found.startswith(f"site.{key}: is '{value}'; expected a ")
     assert found.endswith(right)
+
+
+def test_a_port_has_no_decimals(tmp_path: Path) -> None:
+    [found] = faults(tmp_path, SMALL + 'mqtt:\n  port: "18,83"\n')
+    assert found == "mqtt.port: is '18,83'; expected a whole number, without a unit"
 
 
 EDITED = "tariff:\n  source: fixed\n  timezone: UTC\n  currency: EUR\n  import: 0.3\n  # Zähler\n"

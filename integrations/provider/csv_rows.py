@@ -13,6 +13,7 @@ import pyotp
 
 from agent.energy.instants import parse_instant
 from agent.energy.rates import PLAUSIBLE_PER_KWH
+from integrations.provider.csv_cells import Cells, WrongCell
 from integrations.provider.customer_database import normal_login
 from integrations.provider.customers import DIRECTIONS, DYNAMIC, STRUCTURES, TIERED
 from integrations.provider.schedules import ALL, DAYS, MONTHS, WEEKDAY, WEEKEND, local_midnight
@@ -39,17 +40,9 @@ OPEN_END = "9999-12-31"
 Row = Mapping[str, str]
 
 
-class WrongCell(ValueError):
-    """`column` is named beside what was expected; the value may be secret and is not repeated."""
-
-    def __init__(self, column: str, expected: str) -> None:
-        self.column = column
-        super().__init__(expected)
-
-
 @dataclass(frozen=True, slots=True)
 class FileKind:
-    """A table in a CSV file: its columns and how a row of it is read."""
+    """A table in a CSV file: its columns and how a row of it is read. `read` raises WrongRow."""
 
     name: str
     required: tuple[str, ...]
@@ -71,27 +64,40 @@ def _id(row: Row, column: str) -> str:
 
 
 def _customer(row: Row) -> dict[str, Any]:
-    password, seed = row["password"], row["totp_secret"].replace(" ", "")
+    cells = Cells()
+    password, seed = cells.read(_password, row), cells.read(_seed, row)
+    customer, login = cells.read(_id, row, "customer"), cells.read(_text, row, "login", 254)
+    name = cells.read(_text, row, "name")
+    cells.finish()
+    return {
+        "id": customer,
+        "login": normal_login(login),
+        "password": password if is_password_hash(password) else hash_password(password),
+        "totp_secret": seed or None,
+        "display_name": name,
+    }
+
+
+def _password(row: Row) -> str:
+    password = row["password"]
     if not password:
         raise WrongCell("password", "expected a password, or one hashed as scrypt$…")
     if password.startswith("scrypt$") and not is_password_hash(password):
         raise WrongCell("password", "begins as a hash but is none: scrypt$n$r$p$salt$key")
-    if seed:
-        try:
-            pyotp.TOTP(seed).at(0)
-        except ValueError:
-            raise WrongCell("totp_secret", "expected a base32 seed") from None
-        if len(seed) < SHORTEST_SEED:
-            raise WrongCell(
-                "totp_secret", f"expected at least {SHORTEST_SEED} characters of base32"
-            )
-    return {
-        "id": _id(row, "customer"),
-        "login": normal_login(_text(row, "login", 254)),
-        "password": password if is_password_hash(password) else hash_password(password),
-        "totp_secret": seed or None,
-        "display_name": _text(row, "name"),
-    }
+    return password
+
+
+def _seed(row: Row) -> str:
+    seed = row["totp_secret"].replace(" ", "")
+    if not seed:
+        return ""
+    try:
+        pyotp.TOTP(seed).at(0)
+    except ValueError:
+        raise WrongCell("totp_secret", "expected a base32 seed") from None
+    if len(seed) < SHORTEST_SEED:
+        raise WrongCell("totp_secret", f"expected at least {SHORTEST_SEED} characters of base32")
+    return seed
 
 
 def _price(row: Row, most: Decimal) -> str:
@@ -138,30 +144,35 @@ def _days(row: Row) -> tuple[str, ...]:
 
 
 def _tariff(row: Row) -> dict[str, Any]:
-    if row["structure"] not in STRUCTURES:
-        raise WrongCell("structure", f"expected {', '.join(STRUCTURES)}")
+    cells = Cells()
+    is_known = row["structure"] in STRUCTURES
+    if not is_known:
+        cells.refuse("structure", f"expected {', '.join(STRUCTURES)}")
     if not re.fullmatch(r"[A-Z]{3}", row["currency"]):
-        raise WrongCell("currency", "expected a code such as EUR")
+        cells.refuse("currency", "expected a code such as EUR")
     is_dynamic = row["structure"] == DYNAMIC
     if is_dynamic and row["price"]:
-        raise WrongCell("price", "a dynamic tariff has its prices in a file of their own")
-    start, end = _clock(row, "from"), _clock(row, "to")
-    if end != "00:00:00" and end <= start:
-        raise WrongCell("to", "expected an end after the start; a night is two rows")
-    to_kwh = _price_limit(row)
+        cells.refuse("price", "a dynamic tariff has its prices in a file of their own")
+    start, end = cells.read(_clock, row, "from"), cells.read(_clock, row, "to")
+    if start and end and end != "00:00:00" and end <= start:
+        cells.refuse("to", "expected an end after the start; a night is two rows")
+    to_kwh = cells.read(_price_limit, row)
+    if to_kwh is not None and is_known and row["structure"] != TIERED:
+        cells.refuse("to_kwh", "only a TIERED tariff has tiers")
     most = PLAUSIBLE_PER_KWH.get(row["currency"], MOST_PER_KWH)
-    if to_kwh is not None and row["structure"] != TIERED:
-        raise WrongCell("to_kwh", "only a TIERED tariff has tiers")
-    return {
-        "id": _id(row, "tariff"),
-        "display_name": _text(row, "name"),
+    price = None if is_dynamic else cells.read(_price, row, most)
+    found = {
+        "id": cells.read(_id, row, "tariff"),
+        "display_name": cells.read(_text, row, "name"),
         "structure": row["structure"],
         "currency": row["currency"],
-        "months": _months(row),
-        "days": _days(row),
+        "months": cells.read(_months, row),
+        "days": cells.read(_days, row),
         "span": (start, end),
-        "rate": None if is_dynamic else {"value": _price(row, most), "to_kwh": to_kwh},
+        "rate": None if is_dynamic else {"value": price, "to_kwh": to_kwh},
     }
+    cells.finish()
+    return found
 
 
 def _price_limit(row: Row) -> str | None:
@@ -181,34 +192,47 @@ def _price_limit(row: Row) -> str | None:
 
 
 def _contract(row: Row) -> dict[str, Any]:
-    zone = row["timezone"]
-    try:
-        ZoneInfo(zone)
-    except (KeyError, ValueError, OSError):
-        raise WrongCell("timezone", "expected a time zone such as Europe/Berlin") from None
+    cells = Cells()
+    zone = cells.read(_zone, row)
     direction = row["direction"] or "IMPORT"
     if direction not in DIRECTIONS:
-        raise WrongCell("direction", f"expected {' or '.join(DIRECTIONS)}")
-    start, end = (_date(row, column) for column in ("start", "end"))
-    if start is None:
-        raise WrongCell("start", "expected a date such as 2026-04-01")
-    if end is not None and end < start:
-        raise WrongCell("end", "expected the last day of the term, not before its start")
+        cells.refuse("direction", f"expected {' or '.join(DIRECTIONS)}")
+    start, end = cells.read(_first_day, row), cells.read(_date, row, "end")
+    if start and end and end < start:
+        cells.refuse("end", "expected the last day of the term, not before its start")
     country = row["country_code"]
     if country and not re.fullmatch(r"[A-Z]{2}", country):
-        raise WrongCell("country_code", "expected a code such as DE")
+        cells.refuse("country_code", "expected a code such as DE")
+    found = {
+        "id": cells.read(_id, row, "contract"),
+        "customer_id": cells.read(_id, row, "customer"),
+        "display_name": cells.read(_text, row, "name"),
+        "tariff_id": cells.read(_id, row, "tariff"),
+    }
+    address = {key: cells.read(_text, row, key) for key in ADDRESS if row[key]}
+    cells.finish()
     last = None if end is None else (date.fromisoformat(end) + timedelta(days=1)).isoformat()
-    return {
-        "id": _id(row, "contract"),
-        "customer_id": _id(row, "customer"),
-        "display_name": _text(row, "name"),
+    return found | {
         "timezone": zone,
         "direction": direction,
-        "address": json.dumps({key: _text(row, key) for key in ADDRESS if row[key]}),
-        "tariff_id": _id(row, "tariff"),
+        "address": json.dumps(address),
         "start_at": int(local_midnight(start, zone).timestamp()),
         "end_at": None if last is None else int(local_midnight(last, zone).timestamp()),
     }
+
+
+def _zone(row: Row) -> str:
+    try:
+        ZoneInfo(row["timezone"])
+    except (KeyError, ValueError, OSError):
+        raise WrongCell("timezone", "expected a time zone such as Europe/Berlin") from None
+    return row["timezone"]
+
+
+def _first_day(row: Row) -> str:
+    if (found := _date(row, "start")) is None:
+        raise WrongCell("start", "expected a date such as 2026-04-01")
+    return found
 
 
 def _date(row: Row, column: str) -> str | None:
@@ -225,23 +249,28 @@ def _date(row: Row, column: str) -> str | None:
 
 
 def _price_row(row: Row) -> dict[str, Any]:
-    edges = []
-    for column in ("start", "end"):
-        try:
-            when = parse_instant(row[column])
-        except ValueError:
-            raise WrongCell(column, "expected an instant such as 2026-04-01T22:30:00Z") from None
-        if when.timestamp() % 900:
-            raise WrongCell(column, "expected a quarter of an hour")
-        edges.append(int(when.timestamp()))
-    if edges[1] <= edges[0]:
-        raise WrongCell("end", "expected an end after the start")
-    return {
-        "tariff_id": _id(row, "tariff"),
-        "start_at": edges[0],
-        "end_at": edges[1],
-        "value": _price(row, MOST_PER_KWH),
+    cells = Cells()
+    start, end = (cells.read(_instant, row, column) for column in ("start", "end"))
+    if start is not None and end is not None and end <= start:
+        cells.refuse("end", "expected an end after the start")
+    found = {
+        "tariff_id": cells.read(_id, row, "tariff"),
+        "start_at": start,
+        "end_at": end,
+        "value": cells.read(_price, row, MOST_PER_KWH),
     }
+    cells.finish()
+    return found
+
+
+def _instant(row: Row, column: str) -> int:
+    try:
+        when = parse_instant(row[column])
+    except ValueError:
+        raise WrongCell(column, "expected an instant such as 2026-04-01T22:30:00Z") from None
+    if when.timestamp() % 900:
+        raise WrongCell(column, "expected a quarter of an hour")
+    return int(when.timestamp())
 
 
 def doubts(row: Row) -> Iterator[tuple[str, str]]:

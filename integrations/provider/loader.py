@@ -15,8 +15,9 @@ from sqlalchemy import bindparam, delete, select
 from sqlalchemy.engine import Connection
 
 from agent.errors import ConfigError, Fault
+from integrations.provider.csv_cells import WrongRow
 from integrations.provider.csv_file import read_csv
-from integrations.provider.csv_rows import KINDS, PRICES, WrongCell, doubts
+from integrations.provider.csv_rows import KINDS, PRICES, doubts
 from integrations.provider.customers import DYNAMIC
 from integrations.provider.database import Database
 from integrations.provider.load_checks import (
@@ -85,8 +86,8 @@ def _read(path: Path, faults: list[Fault], notes: list[Fault]) -> tuple[str, lis
         known = {**dict.fromkeys(file.kind.optional, ""), **row}
         try:
             out.append((where, file.kind.read(known)))
-        except WrongCell as error:
-            faults.append(Fault(f"{where}, column {error.column}", str(error)))
+        except WrongRow as error:
+            faults += [Fault(f"{where}, column {cell.column}", str(cell)) for cell in error.cells]
         else:
             notes += [Fault(f"{where}, column {name}", said) for name, said in doubts(known)]
     return file.kind.name, out

@@ -143,6 +143,19 @@ async def test_what_is_wrong_is_said_with_its_place(
     assert said[0].startswith(expected)
 
 
+async def test_all_that_is_wrong_in_a_row_is_said_at_once(
+    database: Database, tmp_path: Path
+) -> None:
+    said = await faults(
+        database,
+        tmp_path,
+        f"{TERMS},direction,country_code",
+        "K1,?,Home,Mars/Base,01.01.2025,,t,IN,Deutschland",
+    )
+    columns = [line.split("column ")[1].partition(":")[0] for line in said]
+    assert columns == ["timezone", "direction", "start", "country_code", "customer"]
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 
+from agent.cli.config_options import ConfigRead
 from agent.clock import SystemClock
 from agent.config import Config
 from agent.errors import Unavailable
@@ -61,6 +62,13 @@ async def retained_topics(config: Config, filters: Sequence[str]) -> list[str]:
     if not await _with_broker(config, [*filters, marker], on_message, work):
         raise Unavailable("does not tell what is retained on it")
     return sorted(found)
+
+
+def why_unread(error: Exception, read: ConfigRead) -> str:
+    """Why the database tells nothing; what else may be meant where it is not there or not ours."""
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}{read.hint}"
+    return str(error)
 
 
 def left_text(config: Config, topics: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from agent.cli.arguments import CommandParser
 from agent.cli.common import DATABASE, EX_CONFIG, EX_NOINPUT, EX_OK, EX_UNAVAILABLE
 from agent.cli.config_options import ConfigRead, add_config_options, read_chosen
-from agent.cli.emptying import empty_topics, left_text, retained_topics
+from agent.cli.emptying import empty_topics, left_text, retained_topics, why_unread
 from agent.clock import SystemClock
 from agent.config import Config
 from agent.contracts.topics import OBEYED, Topics
@@ -57,8 +57,7 @@ async def _uninstall(read: ConfigRead, path: Path) -> int:
     try:
         store = Store.existing(path)
     except (OSError, Damaged, NewerSchema, *READ_ERRORS) as error:
-        why = (error.strerror if isinstance(error, OSError) else None) or error
-        return await _name_what_is_left(read.config, f"{path}: {why}{read.hint}")
+        return await _name_what_is_left(read.config, f"{path}: {why_unread(error, read)}")
     try:
         return await _take_back(read.config, DeviceStore(store, Health(clock), clock))
     finally:

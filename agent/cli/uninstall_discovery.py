@@ -13,7 +13,7 @@ from agent.cli.common import (
     EX_UNAVAILABLE,
 )
 from agent.cli.config_options import ConfigRead, add_config_options, read_chosen
-from agent.cli.emptying import empty_topics, left_text, retained_topics
+from agent.cli.emptying import empty_topics, left_text, retained_topics, why_unread
 from agent.clock import SystemClock
 from agent.config import Config
 from agent.database.opening import StoreInUse
@@ -58,8 +58,8 @@ async def _uninstall(read: ConfigRead, path: Path) -> int:
     try:
         store, running = _opened(path)
     except (OSError, Damaged, NewerSchema, *READ_ERRORS) as error:
-        why = (error.strerror if isinstance(error, OSError) else None) or error
-        print(f"flatpeak-agent uninstall-discovery: {path}: {why}{read.hint}", file=sys.stderr)
+        why = why_unread(error, read)
+        print(f"flatpeak-agent uninstall-discovery: {path}: {why}", file=sys.stderr)
         await _name_what_is_left(config)
         return EX_NOINPUT
     try:

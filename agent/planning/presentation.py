@@ -59,7 +59,7 @@ def plan_of(judged: Judged, verdicts: Sequence[Verdict], deadline: Deadline) -> 
     problem, units = judged.problem, judged.problem.units
     situation = problem.situation
     standing = {
-        model.id: (verdict.status, verdict.engine)
+        model.id: _standing(verdict, model)
         for verdict in verdicts
         for model in verdict.judged.problem.models
     }
@@ -90,6 +90,20 @@ def plan_of(judged: Judged, verdicts: Sequence[Verdict], deadline: Deadline) -> 
         site=_site(judged),
         now_fraction_us=situation.now_fraction_us,
     )
+
+
+def _standing(verdict: Verdict, model: Model) -> tuple[Status, Engine]:
+    """Status and engine. Without any price ahead nothing is cheaper than anything else, whoever
+    placed it; what there is to do is done by rule, as late as it may."""
+    if verdict.judged.problem.timeline.horizon > 0 or _has_no_choice(model):
+        return verdict.status, verdict.engine
+    return Status.RULE, Engine.RULE
+
+
+def _has_no_choice(model: Model) -> bool:
+    if isinstance(model, ScaledProgram):
+        return model.running
+    return isinstance(model, ScaledDevice) and model.wants_nothing
 
 
 def _device(

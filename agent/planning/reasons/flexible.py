@@ -10,9 +10,16 @@ from agent.planning.reasons.flexible_missed import missed
 from agent.planning.reasons.flexible_slots import BOUND, FlexibleSlots
 from agent.planning.reasons.house import SAME_MONEY, House
 from agent.planning.reasons.moves import best_move, everything_at_once, shifted
-from agent.planning.reasons.shared import LEAST_KWH, LeftOut, doubts, held_by_limit, supplied
+from agent.planning.reasons.shared import (
+    LEAST_KWH,
+    LeftOut,
+    doubts,
+    held_by_limit,
+    is_unpriced,
+    supplied,
+)
 from agent.planning.reasons.words import Numbers, number
-from agent.planning.segments import Segment, runs_of
+from agent.planning.segments import Segment, clipped, runs_of
 
 # So many runs of a device are explained one by one.
 MOST_RUNS = 2
@@ -45,12 +52,22 @@ class FlexibleReasons:
         yield from missed(house, device)
         yield from self._minimum_times()
         yield from self._not_worth()
-        yield from doubts(house, measured.segments)
+        yield from doubts(house, measured.segments, self._earliest())
         yield from self._rounded_up()
         yield from held_by_limit(house, device.id, device.power, self._codes)
         yield from supplied(house, device.id)
-        if measured.segments and measured.met:
+        if measured.met and not is_unpriced(house, measured.segments):
             yield from self._timing()
+
+    def _earliest(self) -> int:
+        """When its first run might have begun."""
+        device = self._device
+        first = [
+            device.demands[one.demand].earliest
+            for one in self._measured.segments[:1]
+            if one.demand is not None
+        ]
+        return max([0, device.blocked_s, *first])
 
     def _minimum_times(self) -> Iterator[Reason]:
         device, words = self._device, self._house.words
@@ -160,7 +177,12 @@ class FlexibleReasons:
     def _runs(self) -> Iterator[Reason]:
         """What the weightiest runs would cost earlier and later."""
         _house, device, words = self._house, self._device, self._house.words
-        runs = [run for run in runs_of(self._measured.segments) if run[0] >= device.mandatory_s]
+        runs = [
+            run
+            for run in runs_of(self._measured.segments)
+            if run[0] >= device.mandatory_s
+            and not is_unpriced(self._house, clipped(self._measured.segments, *run))
+        ]
         weighty = sorted(runs, key=lambda run: run[0] - run[1])[:MOST_RUNS]
         for start, end in sorted(weighty):
             parts: list[str] = []

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from agent.energy.plan import Reason
 from agent.planning.devices.program import ScaledProgram
 from agent.planning.reasons.house import SAME_MONEY, House, Instead
-from agent.planning.reasons.shared import doubts, supplied
+from agent.planning.reasons.shared import doubts, is_unpriced, supplied
 from agent.planning.reasons.words import ZERO, Numbers, number
 from agent.planning.segments import Segment
 
@@ -54,9 +54,10 @@ class ProgramReasons:
             numbers: Numbers = {"shortfall_kwh": missing, "end": words.instant(end)}
             yield Reason("late", text, numbers)
             return
-        yield from doubts(house, measured.segments)
+        yield from doubts(house, measured.segments, program.earliest)
         yield from supplied(house, program.id)
-        yield from self._timing(measured.start_sum)
+        if not is_unpriced(house, measured.segments):
+            yield from self._timing(measured.start_sum)
 
     def _timing(self, start: int) -> Iterator[Reason]:
         house, program, words = self._house, self._program, self._house.words

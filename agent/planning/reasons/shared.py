@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from agent.energy.plan import Reason
 from agent.planning.reasons.house import House
 from agent.planning.reasons.words import Numbers, Words, number
-from agent.planning.segments import Run, Segment
+from agent.planning.segments import Run, Segment, runs_of
 
 # So many spans are told of each kind.
 MOST_SPANS = 2
@@ -48,8 +48,8 @@ def told(house: House, spans: Sequence[Run]) -> str:
     return text + (" and at other times" if len(spans) > MOST_SPANS else "")
 
 
-def doubts(house: House, segments: Sequence[Segment]) -> Iterator[Reason]:
-    """Energy in time without a price, and on estimated prices."""
+def doubts(house: House, segments: Sequence[Segment], earliest: int) -> Iterator[Reason]:
+    """Energy in time without a price, and on estimated prices; it might have begun `earliest`."""
     words, timeline = house.words, house.problem.timeline
     parts = [
         (one.power, a, b, span)
@@ -62,17 +62,38 @@ def doubts(house: House, segments: Sequence[Segment]) -> Iterator[Reason]:
         amount = words.kwh(unknown)
         text = f"{amount} fall into time without a price, as nothing else is left for them."
         yield Reason("unknown", text, {"energy_kwh": number(unknown, 3)})
-        first = min((a for _, a, _, span in parts if span.unknown), default=0)
-        if any(a >= timeline.horizon for _, a, _, span in parts if span.unknown):
-            known = timeline.horizon
-            text = f"Waits for the prices after {words.clock(known)}; they are not known yet."
-            if known <= 0:
-                text = "Waits for prices: none ahead is known yet."
-            numbers: Numbers = {"start": words.instant(first), "horizon": words.instant(known)}
-            yield Reason("waits_for_prices", text, numbers)
+        yield from _waits(house, segments, earliest)
     if estimated:
         text = f"{words.kwh(estimated)} are planned on estimated prices."
         yield Reason("estimated", text, {"energy_kwh": number(estimated, 3)})
+
+
+def _waits(house: House, segments: Sequence[Segment], earliest: int) -> Iterator[Reason]:
+    """What begins after all known prices: later than it may, it waits for more of them."""
+    words, known = house.words, house.problem.timeline.horizon
+    starts = [a for a, _ in runs_of(segments) if a >= known]
+    if not starts:
+        return
+    start = words.clock(starts[0])
+    numbers: Numbers = {"start": words.instant(starts[0]), "horizon": words.instant(known)}
+    if known > 0:
+        text = f"Waits for the prices after {words.clock(known)}; they are not known yet."
+        yield Reason("waits_for_prices", text, numbers)
+    elif starts[0] > earliest:
+        text = f"Waits for prices until {start}: none ahead is known yet."
+        yield Reason("waits_for_prices", text, numbers)
+    else:
+        when = f"from {start} on" if starts[0] else "at once"
+        text = f"Runs {when}: no price ahead is known yet."
+        yield Reason("unknown", text, numbers)
+
+
+def is_unpriced(house: House, segments: Sequence[Segment]) -> bool:
+    """Whether all of it lies in time without a price, where no time is cheaper than another."""
+    timeline = house.problem.timeline
+    return all(
+        span.unknown for one in segments for _, _, span in timeline.between(one.start, one.end)
+    )
 
 
 def held_by_limit(house: House, id: str, power: int, codes: set[str]) -> Iterator[Reason]:

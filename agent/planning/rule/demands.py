@@ -85,7 +85,9 @@ def _cell_by_cell(
             late = max(0, cell.start + 1 - demand.deadline) if demand.hard else 0
             price = house.price(k, power)
             if demand.hard or price < demand.value:
-                rank = (late, cell.unknown, price if not late else 0, cell.start)
+                # Prices may still become known: without one, as late as possible.
+                when = -cell.start if cell.unknown and not late else cell.start
+                rank = (late, cell.unknown, price if not late else 0, when)
                 cells.append((rank, k, power))
                 found += power * cell.length
     parts: list[Segment] = []

@@ -1,4 +1,7 @@
-"""A program by rule: from the cell's start where it costs least and fits, else the first."""
+"""A program by rule: from the cell's start where it costs least and fits, else the first.
+
+Of starts that cost the same the first, in time without a price the last: prices may become known.
+"""
 
 from collections.abc import Sequence
 
@@ -26,7 +29,7 @@ def place_program(house: Allocation, program: ScaledProgram) -> tuple[Segment, .
         unknown, cost = _cost(house, program, start)
         if cost is None:
             continue
-        rank = (late, unknown, cost)
+        rank = (late, unknown, cost, -start if unknown and not late else start)
         if best is None or rank < best[0]:
             best = (rank, start)
         if house.pace.in_haste():

@@ -172,7 +172,10 @@ class RunPlacer:
         if not demand.hard:
             return (placed.cost - demand.value * placed.served,)
         lacking = max(0, self.left[index] - placed.in_time)
-        return (lacking, placed.late, placed.unknown, placed.cost)
+        # Prices may still become known: without one, as late as possible.
+        start = self.house.cells[placed.pieces[0][0]].start
+        when = -start if placed.unknown and not placed.late else start
+        return (lacking, placed.late, placed.unknown, placed.cost, when)
 
     def _may_start(self, index: int, start: int) -> bool:
         """Minimum times before and the grid; where it is on until now it goes on."""

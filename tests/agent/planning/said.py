@@ -93,6 +93,8 @@ def _of_codes(device: DevicePlan) -> Iterator[str]:
         yield "misses its deadline and does not say so"
     if "waits_for_prices" in codes and device.slots and not any(s.unknown for s in device.slots):
         yield "waits for prices and uses none that are unknown"
+    if "cheapest" in codes and device.slots and all(slot.unknown for slot in device.slots):
+        yield "is cheapest where no time has a price"
     for reason in device.why:
         n = reason.numbers
         for low, high in (

@@ -64,6 +64,25 @@ def test_times_are_local_and_name_the_other_day() -> None:
     assert told(plan, "cheapest")[0].startswith("Waits until Sat 09:00,")
 
 
+def test_without_prices_it_waits_for_them_and_says_nothing_else() -> None:
+    wanted = demand(10.5, 8)
+    for devices in ((car(wanted, kw=7), washer(8), battery()), (car(wanted, kw=7), washer(8))):
+        situation = house([], *devices)
+        plan = joint_plan(situation)
+        for device, waits in zip(plan.devices, ("17:30", "18:00"), strict=False):
+            assert [reason.text for reason in device.why][1:] == [
+                f"Waits for prices until {waits}: none ahead is known yet."
+            ]
+            assert device.why[0].code == "unknown"
+        assert contradictions(situation, plan) == []
+
+
+def test_what_cannot_wait_for_prices_does_not_say_that_it_waits() -> None:
+    plan = make_plan(house([], car(demand(7, 1), kw=7), battery()))
+    assert told(plan, "waits_for_prices") == []
+    assert "Runs at once: no price ahead is known yet." in told(plan, "unknown")
+
+
 def test_what_is_not_worth_it_names_the_price_and_the_value() -> None:
     wish = demand(2, None, hard=False, value_per_kwh=0.25)
     plan = make_plan(house([0.4, 0.1, 0.3], load(wish)))

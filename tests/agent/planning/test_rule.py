@@ -3,7 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from agent.energy.plan import Plan, Status
+from agent.energy.plan import Engine, Plan, Status
 from agent.energy.situation import (
     ComfortSpan,
     Flexible,
@@ -71,6 +71,22 @@ def test_two_cars_share_a_limit_and_both_leave_in_time() -> None:
     assert all(device.deadline_met for device in plan.devices)
     assert peak_w(plan) <= 8000
     assert hours_on(plan, 1) == [(1, 2)]
+
+
+def test_without_prices_all_waits_as_long_as_it_may_by_rule() -> None:
+    dishwasher = Program(
+        "dishwasher", (ProfileSegment(HOUR, Decimal(2000)),), deadline=NOW + 8 * HOUR
+    )
+    switched = Flexible("boiler", Decimal(2000), demands=(demand(4, 8),), min_on_s=1800)
+    idle = Flexible("pump", Decimal(2000))
+    devices = (car("ev", 7, 8), dishwasher, switched, idle)
+    for site in (Site(), limited(20_000)):
+        plan = make_plan(house([], *devices, site=site))
+        assert [hours_on(plan, k) for k in range(4)] == [[(7, 8)], [(7, 8)], [(6, 8)], []]
+        assert plan.status is Status.RULE
+        assert plan.engine is Engine.RULE
+        assert [one.status for one in plan.devices[:3]] == [Status.RULE] * 3
+        assert plan.devices[3].status is Status.OPTIMAL or site.import_limit_w is not None
 
 
 def test_who_cannot_be_served_in_time_is_served_late() -> None:

@@ -133,7 +133,25 @@ def capacity_cost(problem: Problem, pieces: Pieces, flows: Flows) -> int:
     charge = problem.situation.site.capacity_charge
     if charge is None:
         return 0
-    units = problem.units
+    units, peaks = problem.units, peaks_of(problem, pieces, flows)
+    rise = sum(peaks.highest[later] - peaks.floors[later] for later in (False, True))
+    return units.money(charge.per_kw) * rise // (1000 * units.power_scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Peaks:
+    """In units of power: `floors` are paid already, `highest` are the highest means, neither below;
+    both of this period (False) and the next (True). `imported`: energy by window."""
+
+    floors: dict[bool, int]
+    highest: dict[bool, int]
+    imported: list[int]
+
+
+def peaks_of(problem: Problem, pieces: Pieces, flows: Flows) -> Peaks:
+    """Of a house with a capacity charge."""
+    charge, units = problem.situation.site.capacity_charge, problem.units
+    assert charge is not None
     imported = [window.imported for window in problem.grid.windows]
     used: set[int] = set()
     for cell, flow in zip(pieces.cells, flows, strict=True):
@@ -141,11 +159,10 @@ def capacity_cost(problem: Problem, pieces: Pieces, flows: Flows) -> int:
             imported[cell.window] += flow.imported
             used.add(cell.window)
     floors = {False: units.power(charge.peak_so_far_w), True: units.power(charge.next_floor_w)}
-    # Means are ratios; the rise is rounded up to a unit of power, far below a milliwatt's worth.
+    # Means are ratios; each is rounded up to a unit of power, far below a milliwatt's worth.
     peaks = dict(floors)
     for index in used:
         window = problem.grid.windows[index]
         mean = -(-imported[index] // window.length)
         peaks[window.later] = max(peaks[window.later], mean)
-    rise = sum(peaks[later] - floors[later] for later in (False, True))
-    return units.money(charge.per_kw) * rise // (1000 * units.power_scale)
+    return Peaks(floors, peaks, imported)

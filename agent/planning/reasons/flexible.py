@@ -10,6 +10,7 @@ from agent.planning.reasons.flexible_missed import missed
 from agent.planning.reasons.flexible_slots import BOUND, FlexibleSlots
 from agent.planning.reasons.house import SAME_MONEY, House
 from agent.planning.reasons.moves import best_move, everything_at_once, shifted
+from agent.planning.reasons.peak import Peak
 from agent.planning.reasons.shared import (
     LEAST_KWH,
     LeftOut,
@@ -31,7 +32,8 @@ SHIFTS_S = (7200, 3600, 1800)
 class FlexibleReasons:
     def __init__(self, house: House, device: ScaledDevice) -> None:
         self._house, self._device = house, device
-        self._slots = FlexibleSlots(house, device)
+        self._peak = Peak(house)
+        self._slots = FlexibleSlots(house, device, self._peak)
         self._measured = house.judged.devices[device.id]
         self._codes: set[str] = set()
 
@@ -55,6 +57,8 @@ class FlexibleReasons:
         yield from doubts(house, measured.segments, self._earliest())
         yield from self._rounded_up()
         yield from held_by_limit(house, device.id, device.power, self._codes)
+        yield from self._peak.held(device.id, device.power, self._codes)
+        yield from self._peak.changed(device.id)
         yield from supplied(house, device.id)
         if measured.met and not is_unpriced(house, measured.segments):
             yield from self._timing()
@@ -100,20 +104,21 @@ class FlexibleReasons:
         found = self._slots.cheapest(index)
         if found is None:
             return "not_worth", "are not worth what they would cost", numbers
-        free, blocked = found
-        if min(free, blocked) == float("inf"):
+        if min(found) == float("inf"):
             if demand.cap is None:
                 return "not_worth", "have no free time with a price in their window", numbers
             cap = demand.cap / scale
             text = f"are not served: no time left is below the cap of {words.price(cap)}"
             return "above_cap", text, {**numbers, "price_cap": number(cap, 5)}
-        if free < value:
+        if found.free < value:
             bound = BOUND.get(self._slots.bound_by(index) or "", "in any way that was found")
             return "not_worth", f"are left out: they are not worth it, {bound}", numbers
-        if blocked < value:
+        price = min(found)
+        if price < value and found.peak == price:
+            return "peak", "are left out: they are not worth a higher peak", numbers
+        if price < value:
             text = "are left out: the import limit has no room when they are worth it"
             return "limit", text, numbers
-        price = min(free, blocked)
         text = (
             "are not worth it: the cheapest time left costs "
             f"{words.price(price)}, the value is {words.price(value)}"

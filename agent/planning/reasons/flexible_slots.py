@@ -1,15 +1,18 @@
 """Codes of a flexible device's slots: cheapest, or what keeps it from a cheaper time.
 
 A slot is `cheapest` where nothing in the window of its demand is free and cheaper. Else the code is
-the first thing that explains it: the device's own rules, the price of changes, the house's limit.
+the first thing that explains it: the device's own rules, the price of changes, the house's limit,
+the price of a higher peak. Time in which the device draws less than it can counts where one of the
+last two holds it down.
 """
+
+from typing import NamedTuple
 
 from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.reasons.house import SAME_PRICE, House
+from agent.planning.reasons.peak import LEAST_SHARE, Peak
 from agent.planning.segments import Segment
 
-# A device that may go down to any power wants at least this share of its greatest.
-LEAST_SHARE = 20
 # What keeps a slot from a cheaper time, by its code.
 BOUND = {
     "one_block": "as one block",
@@ -22,10 +25,19 @@ BOUND = {
 }
 
 
+class Cheapest(NamedTuple):
+    """The least price at which a demand could have more: where there is room, where the import
+    limit leaves none, where more would raise the peak. Infinite where there is no such time."""
+
+    free: float
+    blocked: float
+    peak: float
+
+
 class FlexibleSlots:
-    def __init__(self, house: House, device: ScaledDevice) -> None:
-        self._house, self._device = house, device
-        self._cheapest: dict[int, tuple[float, float]] = {}
+    def __init__(self, house: House, device: ScaledDevice, peak: Peak) -> None:
+        self._house, self._device, self._peak = house, device, peak
+        self._cheapest: dict[int, Cheapest] = {}
         self._missing = house.judged.devices[device.id].missing
 
     def code(self, k: int, segment: Segment) -> str:
@@ -55,10 +67,11 @@ class FlexibleSlots:
         found = self.cheapest(index)
         if found is None:
             return "cheapest"
-        free, blocked = found
-        if free < paid:
+        if found.free < paid:
             return self.bound_by(index) or "best_found"
-        return "limit" if blocked < paid else "cheapest"
+        if min(found) < paid:
+            return "limit" if found.blocked <= found.peak else "peak"
+        return "cheapest"
 
     def bound_by(self, index: int) -> str | None:
         """What of its own keeps it from a cheaper time; None where nothing does."""
@@ -73,32 +86,48 @@ class FlexibleSlots:
         )
         return next((code for code, holds in rules if holds), None)
 
-    def cheapest(self, index: int) -> tuple[float, float] | None:
-        """The least price at which a demand could have more: where there is room, where not.
-
-        Infinite where there is no such time; None where it was too late to look.
-        """
+    def cheapest(self, index: int) -> Cheapest | None:
+        """None where it was too late to look."""
         known = self._cheapest.get(index)
         if known is None and not self._house.deadline.over():
             known = self._cheapest[index] = self._searched(index)
         return known
 
-    def _searched(self, index: int) -> tuple[float, float]:
-        house, device = self._house, self._device
+    def _searched(self, index: int) -> Cheapest:
+        house, device, peak = self._house, self._device, self._peak
         demand = device.demands[index]
         least = device.min_power or device.power // LEAST_SHARE
         timeline = house.problem.timeline
-        free = blocked = float("inf")
+        free = blocked = raised = float("inf")
+        own = self._held_down(index)
         for k in house.between(max(demand.earliest, device.blocked_s), demand.deadline):
             cell = house.cells[k]
-            if cell.unknown or house.energy(device.id, k):
+            used = house.energy(device.id, k)
+            if cell.unknown or (used and k not in own):
                 continue
             if not demand.admits(timeline.at(cell.start)):
                 continue
             price = house.price_of_more(k, least * cell.length)
             room = house.room(k)
-            if room is None or room >= least:
-                free = min(free, price)
-            else:
+            if room is not None and room < least:
                 blocked = min(blocked, price)
-        return free, blocked
+            elif peak.binds(k, least):
+                raised = min(raised, price)
+            elif not used:
+                free = min(free, price)
+        return Cheapest(free, blocked, raised)
+
+    def _held_down(self, index: int) -> set[int]:
+        """Pieces in which it serves a demand at less than its power; a block takes what it may."""
+        house, device = self._house, self._device
+        if device.demands[index].contiguous:
+            return set()
+        least = device.power // LEAST_SHARE
+        served = [one for one in house.segments(device.id) if one.demand == index]
+        return {
+            k
+            for one in served
+            for k in house.between(one.start, one.end)
+            if house.energy(device.id, k) + least * house.cells[k].length
+            <= device.power * house.cells[k].length
+        }

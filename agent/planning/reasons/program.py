@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from agent.energy.plan import Reason
 from agent.planning.devices.program import ScaledProgram
 from agent.planning.reasons.house import SAME_MONEY, House, Instead
+from agent.planning.reasons.peak import Peak
 from agent.planning.reasons.shared import doubts, is_unpriced, supplied
 from agent.planning.reasons.words import ZERO, Numbers, number
 from agent.planning.segments import Segment
@@ -56,6 +57,7 @@ class ProgramReasons:
             return
         yield from doubts(house, measured.segments, program.earliest)
         yield from supplied(house, program.id)
+        yield from Peak(house).changed(program.id)
         if not is_unpriced(house, measured.segments):
             yield from self._timing(measured.start_sum)
 

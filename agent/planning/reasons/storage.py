@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from agent.energy.plan import Reason
 from agent.planning.devices.storage import SAME_KWH, ScaledStorage
 from agent.planning.reasons.house import SAME_MONEY, SAME_PRICE, House
+from agent.planning.reasons.peak import Peak
 from agent.planning.reasons.shared import LEAST_KWH
 from agent.planning.reasons.words import Numbers, number
 from agent.planning.segments import Segment
@@ -87,6 +88,7 @@ class StorageReasons:
             for one in sorted(found, key=lambda one: -one.kwh)[:MOST_STRETCHES]:
                 yield self._told(one, stretches)
         if self._moved:
+            yield from Peak(self._house).changed(device.id)
             yield from self._saves()
         elif not device.targets:
             yield self._idle()

@@ -11,6 +11,7 @@ from agent.energy.plan import Reason
 from agent.planning.devices.thermal import ScaledThermal
 from agent.planning.modes import LIFTED_C
 from agent.planning.reasons.house import SAME_PRICE, House
+from agent.planning.reasons.peak import Peak
 from agent.planning.reasons.shared import held_by_limit, spans_of, supplied, told
 from agent.planning.reasons.words import Numbers, number
 from agent.planning.segments import Segment
@@ -102,6 +103,7 @@ class ThermalReasons:
         yield from self._ahead()
         yield from self._waits()
         yield from supplied(self._house, self._device.id)
+        yield from Peak(self._house).changed(self._device.id)
         if not any(one.power for one in self._measured.segments):
             if self._measured.comfort_c_h <= LEAST_DEGREE_HOURS:
                 yield Reason("comfort", "Stays off: it keeps its comfort without heating.")

@@ -83,6 +83,66 @@ def test_what_cannot_wait_for_prices_does_not_say_that_it_waits() -> None:
     assert "Runs at once: no price ahead is known yet." in told(plan, "unknown")
 
 
+def charge(peak_w: int = 3000, per_kw: str = "4") -> CapacityCharge:
+    return CapacityCharge(Decimal(per_kw), peak_so_far_w=Decimal(peak_w))
+
+
+def test_a_peak_that_holds_a_car_down_in_cheap_hours_is_named() -> None:
+    base = site(base_load=spans(*[1] * 6), capacity_charge=charge())
+    plan = joint_plan(home([0.5, 0.1, 0.2, 0.3, 0.4, 0.5], car(demand(6, 6), kw=7), site=base))
+    assert slot_codes(plan.devices[0]) == ["cheapest", "peak", "peak"]
+    assert plan.devices[0].slots[0].power_w == 2000
+    assert told(plan, "peak") == [
+        "Held at a peak of 3 kW from 12:00 to 15:00: each kW more would cost 4.00 EUR."
+    ]
+    assert any(
+        "as far as the price of a higher peak allows" in one for one in told(plan, "cheapest")
+    )
+
+
+def test_a_peak_that_holds_a_car_down_is_named_where_no_hour_is_cheaper() -> None:
+    base = site(base_load=spans(*[1] * 4), capacity_charge=charge())
+    plan = joint_plan(home([0.2] * 4, car(demand(8, 4), kw=7), site=base))
+    assert len(told(plan, "peak")) == 1
+
+
+def test_a_peak_that_nobody_is_held_by_is_not_spoken_of() -> None:
+    base = site(base_load=spans(*[1] * 4), capacity_charge=charge(9000))
+    plan = joint_plan(home([0.2, 0.1, 0.3, 0.3], car(demand(7.5, 4), kw=7), site=base))
+    assert told(plan, "peak") == []
+    assert "peak" not in slot_codes(plan.devices[0])
+
+
+def test_who_raises_the_peak_says_from_what_to_what_and_for_how_much() -> None:
+    base = site(base_load=spans(*[1] * 4), capacity_charge=charge())
+    block = demand(7, 4, contiguous=True)
+    situation = home([0.3, 0.1, 0.3, 0.3], car(block, kw=7), washer(4, kw=2.5), site=base)
+    plan = joint_plan(situation)
+    assert told(plan, "peak") == ["Raises the peak from 3.5 kW to 8 kW, which costs 18.00 EUR."]
+    assert told(plan, "peak", 1) == []
+    alone = joint_plan(home([0.1], washer(1, kw=5), site=base))
+    assert told(alone, "peak") == ["Raises the peak from 3 kW to 6 kW, which costs 12.00 EUR."]
+
+
+def test_a_battery_that_keeps_the_peak_down_says_what_that_saves() -> None:
+    base = site(base_load=spans(1, 5, 1, 1), capacity_charge=charge())
+    plan = joint_plan(home([0.1] * 4, battery(2, kw=2), site=base))
+    assert told(plan, "peak") == ["Keeps the peak at 3 kW instead of 5 kW, which saves 8.00 EUR."]
+
+
+def test_what_is_not_worth_a_higher_peak_is_left_out_for_it() -> None:
+    base = site(base_load=spans(*[3] * 2), capacity_charge=charge())
+    soft = demand(2, 2, hard=False, value_per_kwh=0.5)
+    plan = joint_plan(home([0.1, 0.1], car(soft), site=base))
+    assert told(plan, "peak") == ["2.0 kWh are left out: they are not worth a higher peak."]
+
+
+def test_a_limit_that_holds_a_car_down_in_cheap_hours_is_its_code_in_dear_ones() -> None:
+    base = site(base_load=spans(*[1] * 4), import_limit_w=Decimal(3000))
+    plan = joint_plan(home([0.5, 0.1, 0.2, 0.3], car(demand(6, 4), kw=7), site=base))
+    assert slot_codes(plan.devices[0]) == ["cheapest", "limit", "limit"]
+
+
 def test_what_is_not_worth_it_names_the_price_and_the_value() -> None:
     wish = demand(2, None, hard=False, value_per_kwh=0.25)
     plan = make_plan(house([0.4, 0.1, 0.3], load(wish)))

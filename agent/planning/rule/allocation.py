@@ -42,10 +42,14 @@ class Pace:
 
 
 class Allocation:
-    """`drawn[k]` is the mean power of the devices so far in cell k, `peak[k]` their highest."""
+    """`drawn[k]` is the mean power of the devices so far in cell k, `peak[k]` their highest.
 
-    def __init__(self, problem: Problem, pace: Pace) -> None:
-        self.problem = problem
+    `levels`: by cell the most that may be imported so that no higher peak is paid for; blocks are
+    as long as the import limit alone makes them.
+    """
+
+    def __init__(self, problem: Problem, pace: Pace, levels: Sequence[int | None] = ()) -> None:
+        self.problem, self.levels = problem, levels
         self.pace = Pace(pace.careful, Deadline.never()) if _is_small(problem) else pace
         self.cells = problem.grid.cells
         self.drawn = [0] * len(self.cells)
@@ -53,7 +57,11 @@ class Allocation:
 
     def room(self, k: int) -> int | None:
         """What one more device may draw in cell k; None without a limit."""
-        headroom = self.cells[k].headroom
+        cell = self.cells[k]
+        headroom, level = cell.headroom, self.levels[k] if self.levels else None
+        if level is not None:
+            below = level - cell.base + cell.pv
+            headroom = below if headroom is None else min(headroom, below)
         return None if headroom is None else max(0, headroom - self.peak[k])
 
     def most(self, k: int, power: int) -> int:

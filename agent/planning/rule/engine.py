@@ -3,9 +3,9 @@
 Demands and programs are tried in a few orders, one by one, whichever device they are of: by
 priority, by deadline, by what little time is left; where something is missed, in haste too. Every
 plan is made of the model's own cells and put to the judge; a device whose part of it breaks a rule
-is left idle, so that there is always a plan. Where time runs short, what is left is put into the
-first place that there is. After that, in what is larger than a home, nowhere; but a house is kept
-warm for the next days.
+is left idle, so that there is always a plan. Where a higher peak costs something the best plan is
+made again below it. Where time runs short, what is left is put into the first place that there is.
+After that, in what is larger than a home, nowhere; but a house is kept warm for the next days.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +23,7 @@ from agent.planning.rule.allocation import Allocation, Pace
 from agent.planning.rule.bound import lowest_objective
 from agent.planning.rule.demands import CellPlacer, placer_of
 from agent.planning.rule.heat import place_heat
+from agent.planning.rule.peak import Levels, with_lower_peak
 from agent.planning.rule.programs import place_program
 from agent.planning.rule.runs import RunPlacer
 from agent.planning.rule.store import place_storage
@@ -62,15 +63,23 @@ class RuleEngine:
             if best is not None and own.over():
                 # It was cut short, and judging takes time too.
                 break
-            judged = judge(problem, schedule)
-            if judged.faults:
-                judged = _without_faults(problem, judged)
+            judged = _judged(problem, schedule)
             if best is None or judged.order < best.order:
-                best = judged
+                best, chosen = judged, (tasks, pace)
             if own.over():
                 break
         assert best is not None
-        return Proposal(best.schedule, bound)
+
+        def at(levels: Levels) -> Judged | None:
+            schedule = _in_order(problem, *chosen, own, levels)
+            return None if own.over() else _judged(problem, schedule)
+
+        return Proposal(with_lower_peak(problem, best, at, own).schedule, bound)
+
+
+def _judged(problem: Problem, schedule: Schedule) -> Judged:
+    judged = judge(problem, schedule)
+    return _without_faults(problem, judged) if judged.faults else judged
 
 
 def _at_once(problem: Problem, model: Model) -> tuple[Segment, ...]:
@@ -131,9 +140,10 @@ def _in_order(
     tasks: Sequence[_Task],
     pace: Callable[[Deadline], Pace],
     deadline: Deadline,
+    levels: Levels = (),
 ) -> Schedule:
     """What there is no time for is idle, heat later than soon too; in a home there is time."""
-    house = Allocation(problem, pace(deadline.share(SERVED_SHARE)))
+    house = Allocation(problem, pace(deadline.share(SERVED_SHARE)), levels)
     schedule: dict[str, tuple[Segment, ...]] = {}
     reserved = {model.id: idle_segments(problem, model) for model in problem.models}
     for own in reserved.values():

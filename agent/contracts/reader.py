@@ -1,10 +1,12 @@
 """Reading a JSON object field by field, collecting every fault with its dotted path.
 
-A null counts as left out. A fault never stops the reading: a stand-in value goes on, and the
-caller looks at the faults at the end.
+A null counts as left out; a key that stands twice is a fault. A fault never stops the reading: a
+stand-in value goes on, and the caller looks at the faults at the end.
 """
 
 import math
+import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Context, Decimal
@@ -23,6 +25,8 @@ FINEST = Decimal(1).scaleb(-DECIMALS)
 # No home has more of anything, and products of two still fit into 28 digits.
 MOST = 1_000_000_000
 MOST_SECONDS = 366 * 86_400
+# datetime reads more: dates of a week, offsets without a colon, times without seconds.
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 # What stands for an item of a list after it was read.
 CONSUMED: dict[str, Any] = {}
 
@@ -35,8 +39,29 @@ class Refusal(AgentError):
         super().__init__("; ".join(str(fault) for fault in self.faults))
 
 
+class Repeating(dict[str, Any]):
+    """A JSON object with keys that stand more than once, `repeated`; the last of each counts."""
+
+    def __init__(self, pairs: Sequence[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        counted = Counter(key for key, _ in pairs)
+        self.repeated = [key for key, count in counted.items() if count > 1]
+
+
+def decoded_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """For `object_pairs_hook`: no key that stands twice is lost without a word."""
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else Repeating(pairs)
+
+
+def _instant(text: str) -> datetime:
+    if not RFC_3339.fullmatch(text):
+        raise ValueError(f"{text!r} is not as in RFC 3339")
+    return parse_instant(text)
+
+
 # In a list of spans the end of one is mostly the start of the next: one object for both.
-_parsed = lru_cache(maxsize=16)(parse_instant)
+_parsed = lru_cache(maxsize=16)(_instant)
 _whole_second = lru_cache(maxsize=16)(to_unix_ceil)
 
 
@@ -96,7 +121,12 @@ class Reader:
         return key in self._sound
 
     def close(self) -> None:
-        """Every key that nobody asked for is unknown."""
+        """Every key that nobody asked for is unknown, and one that stands twice is a fault."""
+        if isinstance(self._document, Repeating):
+            named = {fault.path for fault in self.faults}
+            for key in self._document.repeated:
+                if self.path_of(key) not in named:
+                    self.fault(key, "stands there more than once; expected it once")
         for key in self._document:
             if key not in self._known:
                 self.fault(
@@ -199,7 +229,7 @@ class Reader:
         value = self._take(key, required, "a time such as 2026-01-16T10:00:00Z")
         if value is not None:
             try:
-                when = _parsed(value) if isinstance(value, str) else parse_instant("")
+                when = _parsed(value) if isinstance(value, str) else _instant("")
             except (ValueError, OverflowError):
                 self.fault(key, f"is {shown(value)}; expected a time such as 2026-01-16T10:00:00Z")
         self._instants[key] = when
@@ -252,7 +282,7 @@ class Reader:
             if height == 0 and self.is_number(key):
                 self.fault(key, "is 0; expected more than 0")
             return ((Decimal(0), height),)
-        out = []
+        out: list[tuple[Decimal, Decimal]] = []
         for index, pair in enumerate(value if isinstance(value, list) else [None]):
             if not isinstance(pair, list) or len(pair) != 2:
                 where = f"{key}[{index}]" if isinstance(value, list) else key
@@ -269,6 +299,8 @@ class Reader:
             )
             if height == 0 and reader.is_number("1"):
                 reader.fault("1", "is 0; expected more than 0")
+            if any(at == other for other, _ in out) and reader.is_number("0"):
+                reader.fault("0", f"is {at} like a pair before it; expected its own")
             out.append((at, height))
         return tuple(sorted(out))
 

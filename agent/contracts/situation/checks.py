@@ -15,6 +15,8 @@ T = TypeVar("T")
 ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 # No home has more: a larger document is a mistake, and would be hours of work.
 MOST_KWH = 10_000
+# Air, water and rooms of a home; what is colder or hotter is no degree Celsius, or a mistake.
+COLDEST_C, HOTTEST_C = -100, 200
 
 
 def at_most(parent: Reader, key: str, most: int) -> None:

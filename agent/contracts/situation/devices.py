@@ -7,6 +7,8 @@ from typing import Any
 
 from agent.contracts.reader import Reader
 from agent.contracts.situation.checks import (
+    COLDEST_C,
+    HOTTEST_C,
     MOST_KWH,
     at_most,
     begins,
@@ -172,20 +174,23 @@ def _storage(reader: Reader, now: datetime | None) -> Storage:
     most = reader.optional_number("max_kwh", least=0, most=MOST_KWH)
     if most is not None and most < least:
         reader.fault("max_kwh", f"is {most}, below min_kwh {least}")
+    capacity = reader.number("capacity_kwh", required=True, least=0, most=MOST_KWH)
+    sound = reader.is_number("capacity_kwh")
+    if sound and most is not None and most > capacity:
+        reader.fault("max_kwh", f"is {most}, above capacity_kwh {capacity}")
+
+    def stay(one: Reader, start: int, end: int) -> Availability:
+        arrives = one.optional_number("arrives_kwh", least=0, most=MOST_KWH)
+        if sound and arrives is not None and arrives > capacity:
+            one.fault("arrives_kwh", f"is {arrives}, above capacity_kwh {capacity}")
+        return Availability(start, end, arrives)
+
     present = reader.raw("available") is not None
-    spans = tuple(
-        read_spans(
-            reader,
-            "available",
-            lambda r, a, b: Availability(
-                a, b, r.optional_number("arrives_kwh", least=0, most=MOST_KWH)
-            ),
-        )
-    )
+    spans = tuple(read_spans(reader, "available", stay))
     targets = reader.children("targets", target)
     return Storage(
         id=identity(reader),
-        capacity_kwh=reader.number("capacity_kwh", required=True, least=0, most=MOST_KWH),
+        capacity_kwh=capacity,
         energy_kwh=reader.number("energy_kwh", required=True, least=0, most=MOST_KWH),
         max_charge_w=reader.number("max_charge_w", required=True, least=0),
         max_discharge_w=reader.number("max_discharge_w", required=True, least=0),
@@ -202,9 +207,15 @@ def _storage(reader: Reader, now: datetime | None) -> Storage:
     )
 
 
+def celsius(reader: Reader, key: str) -> Decimal:
+    return reader.number(key, required=True, least=COLDEST_C, most=HOTTEST_C)
+
+
 def _thermal(reader: Reader, now: datetime | None) -> Thermal:
     def comfort(one: Reader, start: int, end: int) -> ComfortSpan:
-        low, high = one.optional_number("min_c"), one.optional_number("max_c")
+        low, high = (
+            one.optional_number(key, least=COLDEST_C, most=HOTTEST_C) for key in ("min_c", "max_c")
+        )
         if low is not None and high is not None and high < low:
             one.fault("max_c", f"is {high}, below min_c {low}")
         return ComfortSpan(start, end, low, high)
@@ -213,7 +224,7 @@ def _thermal(reader: Reader, now: datetime | None) -> Thermal:
         by = one.instant("by", required=True)
         rule = Hygiene(
             0 if by is None else to_unix_floor(by),
-            one.number("temp_c", required=True),
+            celsius(one, "temp_c"),
             one.seconds("hold_s"),
         )
         one.close()
@@ -224,7 +235,7 @@ def _thermal(reader: Reader, now: datetime | None) -> Thermal:
         reader.fault("capacity_kwh_per_c", "is 0; expected more than 0 kWh per degree")
     return Thermal(
         **_switching(reader, now),
-        temperature_c=reader.number("temperature_c", required=True),
+        temperature_c=celsius(reader, "temperature_c"),
         capacity_kwh_per_c=capacity,
         control=reader.literal("control", ("power", "sg_ready"), "power") or "power",
         loss_w_per_c=reader.number("loss_w_per_c", least=0),
@@ -235,7 +246,7 @@ def _thermal(reader: Reader, now: datetime | None) -> Thermal:
             read_spans(
                 reader,
                 "outdoor",
-                lambda r, a, b: TemperatureSpan(a, b, r.number("temp_c", required=True)),
+                lambda r, a, b: TemperatureSpan(a, b, celsius(r, "temp_c")),
             )
         ),
         cop=reader.points("cop"),

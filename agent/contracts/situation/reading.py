@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from agent.contracts.reader import Reader, Refusal
+from agent.contracts.reader import Reader, Refusal, decoded_object
 from agent.contracts.situation.checks import at_most, distinct, read_spans
 from agent.contracts.situation.devices import read_device
 from agent.contracts.situation.planner import read_planner
@@ -34,7 +34,11 @@ def parse_situation(text: str | bytes) -> Situation:
 def _decoded(text: str | bytes) -> object:
     try:
         document: object = json.loads(
-            text, parse_float=_exact, parse_int=_whole, parse_constant=Decimal
+            text,
+            parse_float=_exact,
+            parse_int=_whole,
+            parse_constant=Decimal,
+            object_pairs_hook=decoded_object,
         )
     except (ValueError, RecursionError) as error:
         raise Refusal([Fault("", f"is no JSON ({error}); expected one Situation")]) from error

@@ -64,6 +64,8 @@ class ScaledThermal:
     temperature_c: float
     cells: tuple[HeatCell, ...]
     hygiene_by: int | None
+    # As it was given, whether it can still be planned for or not.
+    hygiene_asked: int | None
     hygiene_c: float
     hygiene_hold_s: int
     block_max_s: int
@@ -88,6 +90,7 @@ def scaled_thermal(
         blocked = max(0, device.off_since + device.min_off_s - now)
     rule = device.hygiene
     by = None if rule is None else rule.by - now
+    asked = by
     if by is not None and not 0 < by <= timeline.horizon:
         by = None
     least = device.min_power_w
@@ -119,6 +122,7 @@ def scaled_thermal(
         temperature_c=float(device.temperature_c),
         cells=_heat_cells(situation, device, grid),
         hygiene_by=by,
+        hygiene_asked=asked,
         hygiene_c=float(rule.temp_c) if rule is not None else 0.0,
         hygiene_hold_s=rule.hold_s if rule is not None else 0,
         block_max_s=device.block_max_s,

@@ -119,6 +119,7 @@ class ThermalReasons:
     def _hygiene(self) -> Iterator[Reason]:
         device, words = self._device, self._house.words
         if device.hygiene_by is None:
+            yield from self._hygiene_not_now()
             return
         by = words.clock(device.hygiene_by)
         peak = max(self._levels[: self._count + 1], default=device.temperature_c)
@@ -136,6 +137,18 @@ class ThermalReasons:
             hold = words.length(device.hygiene_hold_s)
             text = f"Is held at {device.hygiene_c:g} °C for {hold} by {by}, for hygiene."
             yield Reason("hygiene", text, {**numbers, "hold_s": device.hygiene_hold_s})
+
+    def _hygiene_not_now(self) -> Iterator[Reason]:
+        """Hygiene that is asked for by an instant that is past, or beyond all known prices."""
+        device, words = self._device, self._house.words
+        asked, goal = device.hygiene_asked, f"{device.hygiene_c:g} °C"
+        if asked is None:
+            return
+        text = f"{goal} for hygiene were due at {words.clock(asked)}, which is past."
+        if asked > 0:
+            text = f"{goal} for hygiene by {words.clock(asked)} are planned when prices are known."
+        numbers: Numbers = {"temp_c": number(device.hygiene_c, 1), "by": words.instant(asked)}
+        yield Reason("hygiene", text, numbers)
 
     def _missed(self) -> Iterator[Reason]:
         """Comfort that is missed, and what alone would make it so."""

@@ -33,6 +33,8 @@ from agent.planning.segments import Schedule, Segment
 RULE_SHARE = 0.5
 # Of that, what demands and programs may take: heat and storage come after them.
 SERVED_SHARE = 0.75
+# Of what is then left, what plans below a lower peak may take.
+PEAK_SHARE = 0.5
 # What a house is heated for when there is no time left: longer than until the next plan.
 SOON_CELLS = 1000
 
@@ -74,7 +76,7 @@ class RuleEngine:
             schedule = _in_order(problem, *chosen, own, levels)
             return None if own.over() else _judged(problem, schedule)
 
-        return Proposal(with_lower_peak(problem, best, at, own).schedule, bound)
+        return Proposal(with_lower_peak(problem, best, at, own.share(PEAK_SHARE)).schedule, bound)
 
 
 def _judged(problem: Problem, schedule: Schedule) -> Judged:

@@ -226,6 +226,22 @@ HARD = "devices[0].demands[0]"
         ("devices[3].capacity_kwh_per_c", 0, "devices[3].capacity_kwh_per_c"),
         ("devices[3].comfort[0].max_c", 10, "devices[3].comfort[0].max_c"),
         ("devices[3].control", "magic", "devices[3].control"),
+        ("devices[2].max_kwh", 30, "devices[2].max_kwh"),
+        ("devices[2].available[0].arrives_kwh", 40, "devices[2].available[0].arrives_kwh"),
+        ("devices[3].temperature_c", 400, "devices[3].temperature_c"),
+        ("devices[3].temperature_c", -274, "devices[3].temperature_c"),
+        ("devices[3].comfort[0].max_c", 400, "devices[3].comfort[0].max_c"),
+        (
+            "devices[3].outdoor",
+            [{"start": "2026-01-16T10:00:00Z", "end": "2026-01-16T12:00:00Z", "temp_c": 400}],
+            "devices[3].outdoor[0].temp_c",
+        ),
+        ("devices[3].hygiene.temp_c", 400, "devices[3].hygiene.temp_c"),
+        ("devices[3].cop", [[2, 3], [7, 4], [2, 3.5]], "devices[3].cop[2].0"),
+        ("now", "2026-01-16T11:00:00+0100", "now"),
+        ("now", "2026-01-16T11:00:00+01", "now"),
+        ("now", "20260116T100000Z", "now"),
+        ("now", "2026-W03-5T10:00:00Z", "now"),
     ],
 )
 def test_refused_by_its_path(path: str, value: object, named: str) -> None:
@@ -298,6 +314,34 @@ def test_a_number_beyond_every_size_is_refused_by_its_path(key: str, number: str
     with pytest.raises(Refusal) as caught:
         parse_situation(text)
     assert [fault.path for fault in caught.value.faults] == [f"import_rates[0].{key}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "again", "named"),
+    [
+        ('"now":', '"now": "2026-01-16T09:00:00Z", "now":', "now"),
+        ('"price": 0.3', '"price": 0.2, "price": 0.3', "import_rates[0].price"),
+        ('"devices":', '"devices": [], "devices":', "devices"),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused(text: str, again: str, named: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        parse_situation(json.dumps(BASE).replace(text, again, 1))
+    assert [fault.path for fault in caught.value.faults] == [named]
+
+
+def test_a_battery_outside_its_own_limits_is_no_mistake() -> None:
+    document = changed(("devices[2].energy_kwh", 12), ("devices[2].max_kwh", 9))
+    battery = read_situation(document).devices[2]
+    assert isinstance(battery, Storage)
+    assert battery.energy_kwh == 12
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-01-16T10:00:00Z", "2026-01-16t11:00:00.0+01:00", "2026-01-16 10:00:00-00:00"]
+)
+def test_times_are_read_as_they_are_written_by_the_standard(text: str) -> None:
+    assert read_situation(changed(("now", text))).now == read_situation(BASE).now
 
 
 def test_a_document_that_others_hold_is_left_as_it_is() -> None:

@@ -418,6 +418,15 @@ def test_the_hour_that_comes_twice_is_named(zone: str) -> None:
     assert "02:30 CET" in text if zone == "Europe/Berlin" else "01:30 EST" in text
 
 
+@pytest.mark.parametrize(("hours", "said"), [(-2, "which is past"), (30, "when prices are known")])
+def test_hygiene_that_is_not_planned_for_says_why(hours: int, said: str) -> None:
+    rule = Hygiene(NOW + hours * HOUR, Decimal(60), HOUR)
+    plan = make_plan(home([0.1, 0.2], tank(51, hygiene=rule)))
+    (text,) = told(plan, "hygiene")
+    assert text.startswith("60 °C for hygiene")
+    assert said in text
+
+
 def test_comfort_that_cannot_be_reached_says_so() -> None:
     cold = tank(40, comfort=(ComfortSpan(NOW, NOW + 2 * HOUR, Decimal(50), Decimal(54)),))
     plan = joint_plan(home([0.3, 0.1], cold))

@@ -17,6 +17,7 @@ from agent.planning.reasons.shared import (
     doubts,
     held_by_limit,
     is_unpriced,
+    least_unserved,
     supplied,
 )
 from agent.planning.reasons.words import Numbers, number
@@ -91,8 +92,7 @@ class FlexibleReasons:
         left_out = LeftOut(self._house.words)
         for index, demand in enumerate(self._device.demands):
             unserved = self._house.kwh(demand.energy - self._measured.served[index])
-            least = LEAST_KWH if self._measured.segments else 0
-            if not demand.hard and unserved > least:
+            if not demand.hard and unserved > least_unserved(self._house, self._device):
                 left_out.add(unserved, *self._left_out(index, demand))
         yield from left_out.reasons()
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from agent.energy.plan import Reason
 from agent.planning.devices.flexible import ScaledDemand, ScaledDevice
 from agent.planning.reasons.house import House
-from agent.planning.reasons.shared import LEAST_KWH, LeftOut
+from agent.planning.reasons.shared import LeftOut, least_unserved
 from agent.planning.reasons.words import Numbers, number
 
 
@@ -73,8 +73,7 @@ def _caps(house: House, device: ScaledDevice) -> Iterator[Reason]:
     left_out = LeftOut(words)
     for demand, got in zip(device.demands, served, strict=True):
         lacking = house.kwh(demand.energy - got)
-        least = LEAST_KWH if house.segments(device.id) else 0
-        if not demand.hard or demand.cap is None or lacking <= least:
+        if not demand.hard or demand.cap is None or lacking <= least_unserved(house, device):
             continue
         spans = timeline.between(demand.earliest, max(demand.earliest, demand.deadline))
         if any(not span.unknown and span.price > demand.cap for _, _, span in spans):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from agent.energy.plan import Reason
+from agent.planning.devices.flexible import ScaledDevice
 from agent.planning.reasons.house import House
 from agent.planning.reasons.words import Numbers, Words, number
 from agent.planning.segments import Run, Segment, runs_of
@@ -27,6 +28,11 @@ class LeftOut:
         for (code, text), (kwh, numbers) in self._found.items():
             told = {"energy_kwh": number(kwh, 3), **numbers}
             yield Reason(code, f"{self._words.kwh(kwh)} {text}.", told)
+
+
+def least_unserved(house: House, device: ScaledDevice) -> float:
+    """Energy that is no fault of a demand's price: what the last whole second rounds away."""
+    return LEAST_KWH + house.kwh(device.power) if house.segments(device.id) else 0.0
 
 
 def spans_of(house: House, pieces: Sequence[int]) -> list[Run]:

@@ -64,6 +64,13 @@ def test_times_are_local_and_name_the_other_day() -> None:
     assert told(plan, "cheapest")[0].startswith("Waits until Sat 09:00,")
 
 
+def test_what_the_last_second_rounds_away_is_not_left_out() -> None:
+    soft = demand(20, 6, hard=False, value_per_kwh=0.14)
+    plan = make_plan(house([0.2, 0.14, 0.1, 0.12, 0.13, 0.3], load(soft, power_w=7400)))
+    assert 0 < 20 - plan.devices[0].energy_kwh < Decimal("0.0021")
+    assert told(plan, "not_worth") == []
+
+
 def test_without_prices_it_waits_for_them_and_says_nothing_else() -> None:
     wanted = demand(10.5, 8)
     for devices in ((car(wanted, kw=7), washer(8), battery()), (car(wanted, kw=7), washer(8))):

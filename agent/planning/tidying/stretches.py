@@ -9,10 +9,11 @@ from agent.planning.devices.flexible import ScaledDemand, ScaledDevice
 from agent.planning.devices.flexible_rules import ON_SHARE
 from agent.planning.devices.storage import ScaledStorage
 from agent.planning.grid import SiteCell
-from agent.planning.segments import Segment, energies, joined, runs_of
+from agent.planning.segments import Segment, clipped, energies, joined, runs_of
 from agent.planning.tidying.fewest_runs import Rules, fewest_runs, powers_at
 from agent.planning.tidying.filling import exact_powers, filled, whole_powers
 from agent.planning.tidying.room import Option, Room
+from agent.planning.timeline import FOREVER
 
 # Prices of energy that are tried: where there is just enough of it, and so many above that.
 MORE_PRICES = 2
@@ -26,11 +27,13 @@ def demand_in_runs(
     room: Room, model: ScaledDevice, segments: Sequence[Segment], index: int
 ) -> Iterator[tuple[Segment, ...]]:
     """Segments of the device with one demand placed anew, fewest runs first. `room` is without the
-    device. Nothing where the demand is one block, or served late or otherwise than its rules say
-    of a plain one."""
+    device. What comes after the deadline stays; nothing where the demand is one block, or served
+    otherwise than its rules say of a plain one."""
     demand = model.demands[index]
-    mine = [one for one in segments if one.demand == index]
-    others = [one for one in segments if one.demand != index]
+    in_time = clipped(segments, 0, demand.deadline)
+    mine = [one for one in in_time if one.demand == index]
+    others = [one for one in in_time if one.demand != index]
+    others += clipped(segments, demand.deadline, FOREVER)
     if demand.contiguous or not mine or room.deadline.over():
         return
     # Seconds by cell in which others are served.
@@ -62,7 +65,8 @@ def demand_in_runs(
         blocked_s=model.blocked_s,
         may_switch=lambda at: model.on_grid(at, index),
     )
-    spare = max(0, demand.needed_s * model.power - energy) if demand.hard else 0
+    served = sum(one.power * (one.end - one.start) for one in segments if one.demand == index)
+    spare = max(0, demand.needed_s * model.power - served) if demand.hard else 0
     runs = min(MOST_RUNS, len(runs_of(segments)))
     for own in _chosen(room, options, energy, runs, rules, model.min_power):
         placed = exact_powers(options, own, model.min_power, spare, index)

@@ -246,3 +246,23 @@ def test_a_plan_in_force_stays_though_it_switches_often() -> None:
     assert [(slot.start, slot.end) for slot in device.slots] == [
         (one.start, one.end) for one in old
     ]
+
+
+def test_who_is_served_late_switches_no_more_than_others_before_that() -> None:
+    """Two cars under a limit that has room for one: all is full until the deadline."""
+    cars = [
+        replace(car(demand(6, 2), name=name, kw=4), priority=priority)
+        for name, priority in (("first", 1), ("second", 0))
+    ]
+    situation = home([0.4, 0.3, 0.2, 0.1], *cars, site=site(import_limit_w=Decimal(4000)))
+    turns: dict[str, Powers] = {
+        "first": dict.fromkeys((0, 2, 3, 5, 6, 7), 4000),
+        "second": dict.fromkeys((1, 4, 8, 9, 10, 11), 4000),
+    }
+    before = judged(situation, turns)
+    plan = tidied(before, before.objective, Deadline.never())
+    starts = [plan.devices[one.id].starts for one in cars]
+    assert [before.devices[one.id].starts for one in cars] == [3, 3]
+    assert sum(starts) <= 3
+    assert plan.misses_more(before.aims) == 0
+    assert plan.objective == before.objective

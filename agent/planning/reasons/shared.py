@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from agent.energy.plan import Reason
 from agent.planning.devices.flexible import ScaledDevice
-from agent.planning.reasons.house import House
+from agent.planning.reasons.house import LEAST_W, House
 from agent.planning.reasons.words import Numbers, Words, number
 from agent.planning.segments import Run, Segment, runs_of
 
@@ -106,10 +106,11 @@ def held_by_limit(house: House, id: str, power: int, codes: set[str]) -> Iterato
     """When the import limit holds a device below its full power, or off in cheaper time."""
     if not house.problem.grid.limited:
         return
+    nearly = power - LEAST_W * house.units.power_scale
     held = [
         k
         for k in house.touched(id)
-        if house.bound_by_limit(k) and house.energy(id, k) < power * house.cells[k].length
+        if house.bound_by_limit(k) and house.energy(id, k) < nearly * house.cells[k].length
     ]
     spans = spans_of(house, held)
     if spans:

@@ -21,9 +21,13 @@ from agent.energy.situation import (
 )
 from agent.planning import make_plan
 from agent.planning.engine import Deadline
+from agent.planning.judge import judge
 from agent.planning.portfolio import ENGINES, plan_parts, whole
 from agent.planning.presentation import plan_of
 from agent.planning.problem import problem_of
+from agent.planning.reasons.house import House
+from agent.planning.reasons.shared import held_by_limit
+from agent.planning.segments import Segment
 from tests.agent.planning.joint.homes import (
     battery,
     car,
@@ -142,6 +146,15 @@ def test_what_is_not_worth_a_higher_peak_is_left_out_for_it() -> None:
     soft = demand(2, 2, hard=False, value_per_kwh=0.5)
     plan = joint_plan(home([0.1, 0.1], car(soft), site=base))
     assert told(plan, "peak") == ["2.0 kWh are left out: they are not worth a higher peak."]
+
+
+def test_who_lacks_a_few_milliwatts_is_not_held_by_the_limit() -> None:
+    situation = home([0.1], car(demand(2, 1), kw=2), site=site(import_limit_w=Decimal(2000)))
+    problem = problem_of(situation)
+    nearly = Segment(0, HOUR, problem.models[0].power - 1, 0)  # type: ignore[union-attr]
+    judged = judge(problem, {"car": (nearly,)})
+    house_of_it = House(judged, Deadline.never())
+    assert list(held_by_limit(house_of_it, "car", nearly.power + 1, set())) == []
 
 
 def test_a_limit_that_holds_a_car_down_in_cheap_hours_is_its_code_in_dear_ones() -> None:

@@ -39,7 +39,7 @@ class RunPlacer:
         # Runs of `own`, in time order: where each begins and ends.
         self.begins: list[int] = []
         self.ends: list[int] = []
-        # By demand and cell, until something is taken: each is asked for by many runs.
+        # By demand and cell, until something is taken by anybody: many runs ask for each.
         self._powers: dict[tuple[int, int], int] = {}
         self._prices: dict[tuple[int, int], float] = {}
 
@@ -52,6 +52,7 @@ class RunPlacer:
     def place(self, index: int) -> None:
         """One demand, in as many runs as it takes; what finds no place is not served."""
         demand = self.device.demands[index]
+        self._forget()
         for _ in range(1 if demand.contiguous else MOST_RUNS):
             if self.left[index] <= 0 or (self.house.pace.over() and not demand.under_way):
                 break
@@ -69,6 +70,9 @@ class RunPlacer:
         runs = runs_of(joined(self.own))
         self.begins, self.ends = [a for a, _ in runs], [b for _, b in runs]
         self.house.take(segments)
+        self._forget()
+
+    def _forget(self) -> None:
         self._powers.clear()
         self._prices.clear()
 

@@ -169,6 +169,13 @@ class Forgotten:
     """The device shows that it has gone back to a state that nobody chooses, as by a restart."""
 
 
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """The device tells whether it is switched as a command to run would have it."""
+
+    on: bool
+
+
 Decoded = (
     Reading
     | UntimedReading
@@ -176,6 +183,7 @@ Decoded = (
     | UnreadableMessage
     | UnknownKeys
     | Forgotten
+    | Switched
     | Acknowledgement
     | DeviceInfo
     | Presence
@@ -196,6 +204,9 @@ class DeviceAdapter(Protocol):
     setpoint is said again (`repeated`: what need not be is left out) and its state asked for by
     `queries`, which switch nothing; None for never. `harmless`: what switches nothing on whichever
     topic its commands go to; None where nothing is known to be so.
+
+    `lasts_s`: so long one that is told each setpoint does it without hearing it again; None: until
+    it is told otherwise.
 
     `keeps_run`: a program that was told to run goes on when its setpoint says `idle` again. One
     that does not is told `run` until it is through.
@@ -225,6 +236,8 @@ class DeviceAdapter(Protocol):
     def encode_setpoint(
         self, setpoint: Setpoint, *, repeated: bool = False
     ) -> Sequence[OutgoingMessage]: ...
+
+    def lasts_s(self, setpoint: Setpoint) -> int | None: ...
 
     def queries(self) -> Sequence[OutgoingMessage]: ...
 

@@ -283,6 +283,8 @@ def build(
         bookkeeper,
         on_event=lambda kind, text: events.event(kind, None, text),
     )
+    outbox.on_sent = dispatcher.setpoints.sent
+    dispatcher.setpoints.on_arrived = devices.on_arrived
     devices.restore({item.id: item for item in config.appliances}, profiles)
     dispatcher.restore(clock.now())
 

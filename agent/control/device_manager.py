@@ -24,7 +24,7 @@ from agent.energy.readings import (
     Unreadable,
     UnreadableMessage,
 )
-from agent.energy.schedule import Schedule
+from agent.energy.schedule import Schedule, Setpoint
 from agent.energy.sentences import sentence
 from agent.energy.view import DeviceView, Planned
 from agent.health import Health
@@ -35,7 +35,7 @@ from agent.home.model.device_model import DeviceModel
 from agent.home.model.latest_readings import PERSISTED_KINDS
 from agent.home.planning_input import PlanningContext, PlanningInput
 from agent.home.wishes import Wish, expired
-from agent.ports import Decoded, Forgotten, UnknownKeys, UntimedReading
+from agent.ports import Decoded, Forgotten, Switched, UnknownKeys, UntimedReading
 from agent.records.bookkeeper import Bookkeeper
 from agent.records.device_store import DeviceStore
 from agent.report.event_queue import EventQueue
@@ -114,7 +114,8 @@ class DeviceManager:
         """Take up what an earlier life left: readings, models, wishes."""
         self._configured = sections
         for name, section in sections.items():
-            device = self._states.restored(name, section, profiles[name])
+            holds = self.holds_schedule(name)
+            device = self._states.restored(name, section, profiles[name], holds_schedule=holds)
             self._by_id[name] = device
             self._complete(name, DeviceInfo(phases=self.store.told_phases(name)))
             self._requests.publish_wish(name, at=device.wish.asked_at)
@@ -181,6 +182,10 @@ class DeviceManager:
         if isinstance(item, Forgotten):
             if not retained and model.following.forgets(now):
                 self.on_unheard(name)
+            return
+        if isinstance(item, Switched):
+            if not retained:
+                model.operation.shows(now, on=item.on)
             return
         if isinstance(item, DeviceInfo):
             device.info = item
@@ -255,6 +260,8 @@ class DeviceManager:
         model = self._by_id[name].model
         came_back = item.online and model.online is False
         model.online = item.online
+        model.operation.is_there(now, there=item.online)
+        self._states.save(name, now)
         if item.online:
             model.last_seen_at = now
             self.on_reappeared()
@@ -284,8 +291,25 @@ class DeviceManager:
 
     def on_switch(self, name: str, is_on: bool) -> None:
         """A setpoint turns it on or off."""
+        if self.holds_schedule(name) or not is_on:
+            self._tell_to_run(name, is_on=is_on)
+
+    def on_arrived(self, name: str, setpoint: Setpoint | None, lasts_s: int | None) -> None:
+        """It was told that, if it is there, and does it for so long; None: it is let go."""
+        device, now = self._by_id.get(name), self.clock.now()
+        if device is None:
+            return
+        lasts = None if lasts_s is None else timedelta(seconds=lasts_s)
+        device.model.operation.arrives(float(setpoint.power_w) if setpoint else 0.0, now, lasts)
+        if device.model.traits.run_parts and device.model.online is not False:
+            is_on = setpoint is not None and setpoint.mode == device.profile.on_mode
+            self._tell_to_run(name, is_on=is_on)
+        self._states.save(name, now)
+
+    def _tell_to_run(self, name: str, *, is_on: bool) -> None:
         device, now = self._by_id[name], self.clock.now()
-        device.model.told_to_run_since = now if is_on else None
+        since = device.model.told_to_run_since
+        device.model.told_to_run_since = (since or now) if is_on else None
         self._look_at_run(device, now)
 
     def _look_at_run(self, device: ManagedDevice, now: datetime) -> None:

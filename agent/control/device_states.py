@@ -12,6 +12,7 @@ from agent.health import Health
 from agent.home import stored_wishes
 from agent.home.kinds import KINDS
 from agent.home.model import stored
+from agent.home.model.arrived import Arrived
 from agent.home.model.device_model import DeviceModel
 from agent.home.wishes import Wish
 from agent.records.bookkeeper import Bookkeeper
@@ -31,9 +32,13 @@ class DeviceStates:
     devices: Mapping[str, ManagedDevice]
     _saved_at: datetime | None = field(default=None, init=False)
 
-    def restored(self, name: str, section: DeviceSection, profile: DeviceProfile) -> ManagedDevice:
+    def restored(
+        self, name: str, section: DeviceSection, profile: DeviceProfile, *, holds_schedule: bool
+    ) -> ManagedDevice:
         """The device with what an earlier life left: readings, model, wish."""
         model = DeviceModel(name, KINDS[section.type].traits(section))
+        if not (holds_schedule or model.traits.produces or model.traits.run_parts):
+            model.meter.drawn.arrived = Arrived()
         model.restore_readings(self.store.readings(name))
         text = self.store.state(name)
         if text is not None:

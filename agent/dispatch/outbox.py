@@ -53,7 +53,7 @@ class Outbox:
 
     `clock_doubted`: what is timed is remembered, not sent. `on_topic(topic, published)` is told
     when a retained topic is used for the first time and when it was emptied, `on_set(lane)` that
-    something has become true.
+    something has become true, `on_sent(message)` that the broker has one that is not retained.
     """
 
     publisher: MqttPublisher
@@ -62,6 +62,7 @@ class Outbox:
     clock_doubted: Callable[[], bool] = lambda: False
     on_topic: Callable[[str, bool], None] = lambda topic, published: None
     on_set: Callable[[str], None] = lambda lane: None
+    on_sent: Callable[[OutgoingMessage], None] = lambda message: None
     _current: dict[str, OutgoingMessage] = field(default_factory=dict, init=False)
     _lane_of: dict[str, str] = field(default_factory=dict, init=False)
     _sent: dict[str, str] = field(default_factory=dict, init=False)
@@ -240,6 +241,8 @@ class Outbox:
             return False
         if message.retain:
             self._was_sent(message)
+        else:
+            self.on_sent(message)
         return True
 
     def _was_sent(self, message: OutgoingMessage) -> None:

@@ -5,7 +5,7 @@ missed or forgotten it, and in between as often as its family wants, so that a d
 back to a safe state by itself does so only when the agent is gone.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.dispatch.outbox import Outbox, device_lane
@@ -17,11 +17,22 @@ from agent.ports import DeviceAdapter, OutgoingMessage
 
 @dataclass(slots=True)
 class SetpointSender:
-    """`adapters` by device, meters among them: those are only asked. Instants in Unix seconds."""
+    """`adapters` by device, meters among them: those are only asked. Instants in Unix seconds.
+
+    `on_arrived(device, setpoint, lasts_s)` hears when one that holds no schedule has been told its
+    setpoint, again too, and for how long that lasts; None: it is released.
+    """
 
     adapters: Mapping[str, DeviceAdapter]
     outbox: Outbox
+    on_arrived: Callable[[str, Setpoint | None, int | None], None] = lambda device, told, lasts: (
+        None
+    )
     _setpoints: dict[str, Setpoint] = field(default_factory=dict, init=False)
+    # The last message of what each is told, until it is out.
+    _on_way: dict[str, tuple[OutgoingMessage, Setpoint | None]] = field(
+        default_factory=dict, init=False
+    )
     _refreshed_at: dict[str, int] = field(default_factory=dict, init=False)
     _released: bool = field(default=False, init=False)
 
@@ -38,12 +49,12 @@ class SetpointSender:
         self._setpoints[device] = setpoint
         if self.adapters[device].refresh_s is not None:
             self._refreshed_at[device] = setpoint.at
-        self._send(device, self.adapters[device].encode_setpoint(setpoint))
+        self._command(device, self.adapters[device].encode_setpoint(setpoint), setpoint)
 
     def withdraw(self, device: str) -> None:
         """Take everything back that the device was told, its schedule too."""
         self._setpoints.pop(device, None)
-        self._send(device, self.adapters[device].withdraw())
+        self._command(device, self.adapters[device].withdraw(), None)
 
     def refresh(self, now: int) -> None:
         """Say again what is due to be said again, and ask those devices how they are."""
@@ -56,7 +67,9 @@ class SetpointSender:
                 continue
             self._refreshed_at[device] = now
             if (setpoint := self._setpoints.get(device)) is not None:
-                self._send(device, adapter.encode_setpoint(setpoint, repeated=True))
+                messages = adapter.encode_setpoint(setpoint, repeated=True)
+                if messages:
+                    self._command(device, messages, setpoint)
             self._send(device, adapter.queries())
 
     def connected(self) -> None:
@@ -73,15 +86,41 @@ class SetpointSender:
         if adapter.holds_schedule:
             return
         if setpoint is not None:
-            self._send(device, adapter.encode_setpoint(setpoint))
+            self._command(device, adapter.encode_setpoint(setpoint), setpoint)
         self._send(device, adapter.queries())
 
     def release_at_end(self) -> None:
         """The agent stops: devices that hold no schedule are on their own logic from now on."""
         for device in self._setpoints:
             if not self.adapters[device].holds_schedule:
-                self._send(device, self.adapters[device].withdraw())
+                self._command(device, self.adapters[device].withdraw(), None)
         self._released = True
+
+    def sent(self, message: OutgoingMessage) -> None:
+        """The broker has it: it was told to whoever is there."""
+        for device, (last, setpoint) in self._on_way.items():
+            if last is message:
+                del self._on_way[device]
+                self._arrives(device, setpoint)
+                return
+
+    def _command(
+        self, device: str, messages: Sequence[OutgoingMessage], setpoint: Setpoint | None
+    ) -> None:
+        if self._released or self.adapters[device].holds_schedule:
+            self._send(device, messages)
+            return
+        self._on_way.pop(device, None)
+        if messages:
+            self._on_way[device] = messages[-1], setpoint
+        else:
+            # By its own word it stands so.
+            self._arrives(device, setpoint)
+        self._send(device, messages)
+
+    def _arrives(self, device: str, setpoint: Setpoint | None) -> None:
+        lasts_s = None if setpoint is None else self.adapters[device].lasts_s(setpoint)
+        self.on_arrived(device, setpoint, lasts_s)
 
     def _send(self, device: str, messages: Iterable[OutgoingMessage]) -> None:
         if not self._released or self.adapters[device].holds_schedule:

@@ -104,6 +104,9 @@ class NativeDevice:
             ),
         )
 
+    def lasts_s(self, setpoint: Setpoint) -> int | None:
+        return None
+
     def queries(self) -> Sequence[OutgoingMessage]:
         return ()
 

@@ -132,6 +132,8 @@ class Profile(Section):
     told again where its mode is one of `repeat`. `retained_is_current`: the family takes back what
     is no longer true, so what the broker kept is true now. `harmless` changes nothing on any topic
     that commands go to; null where nobody promises that of anything.
+    One told a mode of `repeat` is back on its own `lasts` seconds after it heard it last; null:
+    never. `runs` is true where it is switched as a command to run would have it.
     """
 
     family: Name
@@ -149,6 +151,8 @@ class Profile(Section):
     neutral: Condition | None = None
     refresh_s: int | None = Field(default=None, ge=5, le=3600)
     repeat: tuple[str, ...] = ()
+    lasts: Payload | None = None
+    runs: Condition | None = None
     retained_is_current: bool = False
     without_agent: str = ""
 
@@ -159,7 +163,7 @@ class Profile(Section):
             raise ValueError(f"no such value: {', '.join(sorted(unknown))}")
         read = {item.name for item in self.reads}
         asked = {item.read for step in self._all_steps() for item in _conditions(step)}
-        asked |= {self.neutral.read} if self.neutral is not None else set()
+        asked |= {item.read for item in (self.neutral, self.runs) if item is not None}
         if asked - read:
             raise ValueError(f"no such reading: {', '.join(sorted(asked - read))}")
         if idle := read - asked - set(KEYS):
@@ -186,10 +190,8 @@ class Profile(Section):
         places += self.controls.values()
         for step in self._all_steps():
             places += [step.topic, step.payload, *(item.equals for item in _conditions(step))]
-        if self.neutral is not None:
-            places.append(self.neutral.equals)
-        if self.harmless is not None:
-            places.append(self.harmless)
+        places += [item.equals for item in (self.neutral, self.runs) if item is not None]
+        places += [item for item in (self.lasts, self.harmless) if item is not None]
         for place in places:
             yield from names_in(place)
 

@@ -85,6 +85,9 @@ class SupplementedDevice:
     ) -> Sequence[OutgoingMessage]:
         return self._adapter.encode_setpoint(setpoint, repeated=repeated)
 
+    def lasts_s(self, setpoint: Setpoint) -> int | None:
+        return self._adapter.lasts_s(setpoint)
+
     def queries(self) -> Sequence[OutgoingMessage]:
         return self._adapter.queries()
 

@@ -15,7 +15,7 @@ from agent.contracts.text import UNREADABLE
 from agent.energy.readings import Presence
 from agent.energy.schedule import Schedule, Setpoint
 from agent.errors import Malformed
-from agent.ports import Decoded, Forgotten, Message, OutgoingMessage, UntimedReading
+from agent.ports import Decoded, Forgotten, Message, OutgoingMessage, Switched, UntimedReading
 from integrations.devices.payloads import (
     ABSENT,
     Scalar,
@@ -115,7 +115,13 @@ class TemplateDevice:
         self._last[read.name] = value
         if read.name not in KEYS:
             return [Forgotten()] if forgotten else []
-        return [UntimedReading(read.name, value, current=self._profile.retained_is_current)]
+        out: list[Decoded] = [
+            UntimedReading(read.name, value, current=self._profile.retained_is_current)
+        ]
+        runs = self._profile.runs
+        if runs is not None and runs.read == read.name:
+            out.append(Switched(self._holds(runs, self._given)))
+        return out
 
     def _goes_neutral(self, read: Read, value: Scalar) -> bool:
         """Is it back, by no command of ours, in the state that nobody chooses?"""
@@ -138,8 +144,18 @@ class TemplateDevice:
     ) -> Sequence[OutgoingMessage]:
         if repeated and setpoint.mode not in self._profile.repeat:
             return ()
+        steps = self._profile.modes.get(setpoint.mode, ())
+        return self._messages(steps, self._values(setpoint), timed=True)
+
+    def lasts_s(self, setpoint: Setpoint) -> int | None:
+        if self._profile.lasts is None or setpoint.mode not in self._profile.repeat:
+            return None
+        seconds = render(self._profile.lasts, self._values(setpoint))
+        return None if seconds is None else int(seconds)
+
+    def _values(self, setpoint: Setpoint) -> dict[str, Scalar | None]:
         refresh_s = self._profile.refresh_s or 0
-        values: dict[str, Scalar | None] = {
+        return {
             **self._given,
             "mode": setpoint.mode,
             "power_w": setpoint.power_w,
@@ -148,8 +164,6 @@ class TemplateDevice:
             "switch_phases": setpoint.phases if self._switches_phases else None,
             "watchdog_s": max(setpoint.offline.after_s, MISSED_REFRESHES * refresh_s),
         }
-        steps = self._profile.modes.get(setpoint.mode, ())
-        return self._messages(steps, values, timed=True)
 
     def queries(self) -> Sequence[OutgoingMessage]:
         return self._messages(self._profile.queries, self._given, timed=False)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from agent.home.model.arrived import Arrived
 from agent.home.model.commanded import Commanded
 
 # Values that stop coming for so long are no longer counted on.
@@ -16,6 +17,8 @@ class DrawnPower:
 
     `takes_nothing`: it said so and has said nothing else since, so its silence is no sign that it
     does what it was told. `rests`: the same of one that needs nothing more of what it was told.
+    `arrived` is what has reached one that is told each command as its time comes; None for one that
+    holds what it is to do.
     """
 
     max_power_w: float
@@ -23,6 +26,7 @@ class DrawnPower:
     takes_nothing: bool = False
     rests: bool = False
     commanded: Commanded = field(default_factory=Commanded)
+    arrived: Arrived | None = None
 
     def reports(self, now: datetime) -> bool:
         """Does it tell what it takes, and did so lately?"""
@@ -32,9 +36,13 @@ class DrawnPower:
         """What it was told to take then."""
         return self.commanded.power_w(when)
 
+    def followed_w(self, when: datetime) -> float:
+        """What it is taken to do then of what it was told, where it does not tell its power."""
+        return self.commanded_w(when) if self.arrived is None else self.arrived.power_w(when)
+
     def power_w(self, when: datetime) -> float:
         """What it is taken to draw then."""
-        commanded = min(self.commanded_w(when), self.max_power_w)
+        commanded = min(self.followed_w(when), self.max_power_w)
         if self.told is None or when < self.told[1] or when - self.told[1] > REPORTS_WITHIN:
             return 0.0 if self.takes_nothing or self.rests else commanded
         told, told_at = self.told
@@ -44,8 +52,10 @@ class DrawnPower:
 
     def most_w(self, when: datetime) -> float:
         """The most it may take then: on its own logic all that it can."""
-        commanded = min(self.commanded_w(when), self.max_power_w)
-        if self.commanded.free_outside and commanded <= 0:
+        commanded = max(self.commanded_w(when), self.followed_w(when))
+        commanded = min(commanded, self.max_power_w)
+        away = self.arrived is not None and self.arrived.is_absent(when)
+        if away or (self.commanded.free_outside and commanded <= 0):
             return self.max_power_w
         return max(commanded, self.power_w(when))
 
@@ -57,6 +67,8 @@ class DrawnPower:
     def pieces(self, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
         """`[start, end)` cut where the power that counts may change."""
         edges = {start, end, *self.commanded.instants()}
+        if self.arrived is not None:
+            edges |= self.arrived.instants()
         if self.told is not None:
             edges |= {self.told[1], self.told[1] + REPORTS_WITHIN + timedelta(microseconds=1)}
         inside = sorted(edge for edge in edges if start <= edge <= end)

@@ -133,6 +133,11 @@ class EnergyMeter:
         missing = power_w * hours_between(start, end) / 1000 - counted
         self._add(max(0.0, missing), min(end, max(start, counted_until)), end)
 
+    def add_run(self, span: CommandedSpan, counted_kwh: float) -> None:
+        """It took that, of which only so much was counted."""
+        taken_kwh = min(span.power_w, self.max_power_w) * hours_between(span.start, span.end) / 1000
+        self._add(max(0.0, taken_kwh - counted_kwh), span.start, span.end)
+
     def forget_power(self, now: datetime) -> None:
         """What it told last holds no more, and nothing believable came instead."""
         self.integrate_to(now)
@@ -246,8 +251,8 @@ class EnergyMeter:
             self._possible_kwh += self.drawn.most_w(begin) * hours / 1000
             for watch in self._watches.values():
                 watch.may_kwh += self.drawn.may_w(begin) * hours / 1000
-                if self.drawn.commanded_w(begin) > 0:
-                    watch.asked_kwh += self.drawn.commanded_w(begin) * hours / 1000
+                if self.drawn.followed_w(begin) > 0:
+                    watch.asked_kwh += self.drawn.followed_w(begin) * hours / 1000
                     if self.drawn.reports(begin):
                         watch.by_power_kwh += self.drawn.power_w(begin) * hours / 1000
         self.integrated_to = now

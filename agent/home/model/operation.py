@@ -109,7 +109,38 @@ class Operation:
         if self.unheard is not None and self.unheard.is_awaited(now):
             return
         if not self.meter.drawn.reports(now) and not self.meter.drawn.takes_nothing:
-            self.switching.follow(self.meter.drawn.commanded, now)
+            self.switching.follow(self.meter.drawn.arrived or self.meter.drawn.commanded, now)
+
+    def arrives(self, power_w: float, now: datetime, lasts: timedelta | None) -> None:
+        """A command has reached one that is told each; how long it does that by itself."""
+        if (arrived := self.meter.drawn.arrived) is not None:
+            self.meter.integrate_to(now)
+            arrived.come(power_w, now, lasts)
+            self.follow_commands(now)
+
+    def is_there(self, now: datetime, *, there: bool) -> None:
+        """It says, or the broker or its gateway in its place, whether it can be told anything."""
+        arrived = self.meter.drawn.arrived
+        if arrived is None or there is (arrived.absent_since is None):
+            return
+        self.meter.integrate_to(now)
+        if there:
+            arrived.come_back()
+        else:
+            arrived.leave(now)
+        self.follow_commands(now)
+
+    def shows(self, now: datetime, *, on: bool) -> None:
+        """It tells whether it is on, as the command that reached it last would have it or not."""
+        if (arrived := self.meter.drawn.arrived) is not None:
+            self.meter.integrate_to(now)
+            end = min(now, arrived.spans[-1].end) if arrived.spans else now
+            counted_kwh = self.meter.drawn.energy_kwh(end, now)
+            if (missed := arrived.show(now, on=on)) is not None:
+                self.meter.add_run(missed, counted_kwh)
+            if on:
+                self.meter.drawn.takes_nothing = False
+            self.follow_commands(now)
 
     # --- what it does ---------------------------------------------------------------------------
 
@@ -153,6 +184,8 @@ class Operation:
             # Whether it follows shows when it is told again to take nothing.
             return
         shown = self._shown_by_counter(asked_w, told_w, now)
+        if shown is None and told_w is None:
+            shown = self._shown_by_switch(asked_w, now)
         if shown is not None:
             told_w, told_at = shown
         self.following.observe(
@@ -180,6 +213,18 @@ class Operation:
         since = self.following.asked_since
         moves = since is not None and moved_at > since and now - moved_at <= MOVES_WITHIN
         return (asked_w, now) if moves else None
+
+    def _shown_by_switch(
+        self, asked_w: float | None, now: datetime
+    ) -> tuple[float, datetime] | None:
+        """All or nothing of what is asked, as it is switched, where no power is told."""
+        arrived = self.meter.drawn.arrived
+        if arrived is None or not asked_w or asked_w <= 0:
+            return None
+        if arrived.off_since is not None:
+            return 0.0, arrived.off_since
+        deviates = self.following.deviation is Deviation.TAKES_NOTHING
+        return (asked_w, now) if deviates and arrived.power_w(now) > 0 else None
 
     # --- what is seen of that -------------------------------------------------------------------
 

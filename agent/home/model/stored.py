@@ -12,6 +12,7 @@ from typing import Any
 
 from agent.energy.instants import format_instant, parse_instant, to_unix_floor
 from agent.home.estimates.heat_loss import believable
+from agent.home.model.arrived import FOR_EVER, Arrived
 from agent.home.model.device_model import DeviceModel
 from agent.home.model.latest_readings import UNTIMED_RETAINED_AGE
 from agent.home.model.meter import Counter
@@ -43,6 +44,7 @@ URGENT = (
     "block_ended",
     "own_since",
     "own_switching",
+    "arrived_since",
 )
 # What runs by its own logic begins and ends runs all the time, as heat: each is worth no write.
 OWN_HEAT = "own_heat_since"
@@ -97,6 +99,7 @@ def to_text(model: DeviceModel) -> str:
         "power": power and [round(power[0], 1), _text(power[1])],
         OWN_HEAT if model.schedules.free_outside else "own_since": _text(model.switching.own_since),
         "own_switching": _own_record(model.switching.own) or None,
+        **_arrived_record(meter.drawn.arrived),
         "thermal": None if model.thermal is None else _thermal_record(model.thermal),
     }
     return json.dumps(
@@ -118,7 +121,7 @@ def urgent_part(text: str) -> object:
 def substance(text: str) -> object:
     """What of the text is worth a write: not that time has passed and nothing has happened."""
     raw = json.loads(text or "{}")
-    for name in ("integrated_to", "since_counter_kwh", "power", OWN_HEAT):
+    for name in ("integrated_to", "since_counter_kwh", "power", OWN_HEAT, "arrived_until"):
         raw.pop(name, None)
     session = raw.pop("session", {})
     for times, name in ((session, "satisfied_at"), (raw, "on_since"), (raw, "off_since")):
@@ -176,12 +179,17 @@ def restore(model: DeviceModel, text: str) -> None:
             "off_since",
             "own_since",
             OWN_HEAT,
+            "arrived_since",
+            "arrived_until",
         )
     }
     power, own = raw.get("power"), _own_of(raw.get("own_switching", {}))
     if power is not None:
         power_w, at = power
         power = _watts(power_w), parse_instant(at)
+    arrived_w = raw.get("arrived_w", 0.0)
+    if not math.isfinite(arrived_w):
+        raise ValueError(f"a command of {arrived_w} W")
     blocks = [raw.get("block_since"), raw.get("block_ended")]
     if not all(when is None or (type(when) is int and 0 < when < 2**33) for when in blocks):
         raise ValueError(f"blocks {blocks}")
@@ -207,6 +215,8 @@ def restore(model: DeviceModel, text: str) -> None:
     model.switching.own = own
     if power is not None:
         model.operation.resume(*power)
+    if meter.drawn.arrived is not None and (since := times["arrived_since"]) is not None:
+        meter.drawn.arrived.resume(float(arrived_w), since, times["arrived_until"])
 
 
 def _judge_begin(
@@ -240,6 +250,19 @@ def _own_of(raw: dict[str, Any]) -> OwnSwitching:
         raise ValueError(f"a rest of {lasts_s} s")
     began_at, refused_at = _instant(raw.get("began_at")), _instant(raw.get("refused_at"))
     return OwnSwitching(refusals, began_at, refused_at, timedelta(seconds=lasts_s))
+
+
+def _arrived_record(arrived: Arrived | None) -> dict[str, Any]:
+    """The run that it was told last, where that is not known to have ended by a command."""
+    since = None if arrived is None else arrived.on_since()
+    if arrived is None or since is None or not arrived.told_w:
+        return {}
+    last = arrived.spans[-1]
+    return {
+        "arrived_since": _text(since),
+        "arrived_until": None if last.end == FOR_EVER else _text(last.end),
+        "arrived_w": round(last.power_w),
+    }
 
 
 def _thermal_record(state: ThermalState) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from agent.home.model.arrived import Arrived
 from agent.home.model.commanded import Commanded
 from agent.home.model.own_switching import OwnSwitching
 
@@ -42,7 +43,7 @@ class Switching:
         self.own.clear()
         self.idle_since = None
 
-    def follow(self, commanded: Commanded, now: datetime) -> None:
+    def follow(self, commanded: Commanded | Arrived, now: datetime) -> None:
         """It is taken to have switched as it was told to."""
         for at, on in commanded.switchings(now):
             self._switch(at, on=on)

@@ -15,7 +15,7 @@ from agent.dispatch.inbox import Inbox
 from agent.energy.readings import Acknowledgement, AckStatus, Presence
 from agent.health import Health
 from agent.mqtt.connection import MqttConnection
-from agent.ports import Message, UntimedReading
+from agent.ports import Message, Switched, UntimedReading
 from agent.tasks import cancel_all
 from integrations.devices.native import NativeDevice
 from integrations.registry import AgentConfig, device_adapter
@@ -194,4 +194,4 @@ def test_a_topic_that_two_devices_share_reaches_both() -> None:
     assert got == [("pump", Presence(online=True)), ("lamp", Presence(online=True))]
     got.clear()
     inbox.receive(Message("stat/box/RESULT", b'{"POWER2":"ON"}'))
-    assert got == [("lamp", UntimedReading("mode", "on"))]
+    assert got == [("lamp", UntimedReading("mode", "on")), ("lamp", Switched(on=True))]

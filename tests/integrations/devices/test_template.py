@@ -65,3 +65,21 @@ def test_neutral_by_itself_is_a_restart_and_by_a_command_it_is_not() -> None:
     assert says(adapter, "frc", "2") == []
     told(adapter, "release")
     assert says(adapter, "frc", "0") == []
+
+
+def test_how_long_it_does_what_it_was_told_is_what_it_is_told_with_it() -> None:
+    plug = {"id": "pump", "type": "load", "power_w": 800, "needs": [{"hours": 5}]}
+    idle, offline = DefaultCommand("idle", 0), OfflineRule(1200, "idle", 0)
+    points = [
+        Setpoint(1, 0, mode, 0, 60, idle, offline, "cheapest", None, None)
+        for mode in ("charge", "idle")
+    ]
+
+    def lasts(**adapter: object) -> list[int | None]:
+        config = {"tariff": TARIFF, "devices": [{**plug, "adapter": {"topic": "t", **adapter}}]}
+        device = AgentConfig.model_validate(config).devices[0]
+        return [device_adapter(device, "flatpeak/home").lasts_s(point) for point in points]
+
+    assert lasts(family="tasmota") == lasts(family="shelly") == [1200, None]
+    assert lasts(family="zigbee2mqtt", on_time_s=1800) == [1800, None]
+    assert lasts(family="zigbee2mqtt") == lasts(family="esphome", switch="relay") == [None, None]

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from agent.energy.plan import Plan
 from agent.energy.sentences import sentence
-from agent.home.planning_input import SATISFIED_TOLERANCE_KWH, PlanningInput
+from agent.energy.situation import Flexible
+from agent.home.planning_input import SATISFIED_TOLERANCE_KWH, PlanningInput, tolerance_kwh
 from agent.report.event_queue import EventQueue
 
 # Told anew when a tenth more or a kWh more will be missing (wire contract, section 1a); a tenth
@@ -14,6 +15,8 @@ from agent.report.event_queue import EventQueue
 WORSE_BY_SHARE = Decimal("0.1")
 WORSE_BY_AT_LEAST_KWH = Decimal("0.5")
 WORSE_BY_KWH = Decimal(1)
+# No plan is held to more than this (planning contract, section 7).
+PLANNED_WITHIN_KWH = Decimal("0.005")
 
 
 @dataclass(slots=True)
@@ -38,7 +41,7 @@ class DeadlineWatch:
             missing = item.shortfall_kwh
             if wanted is not None and item.id in stalled:
                 missing = max(missing, wanted.goal.energy_kwh or missing)
-            if missing < SATISFIED_TOLERANCE_KWH or deadline is None:
+            if missing < _worth_a_word(wanted) or deadline is None:
                 continue
             self.at_risk[item.id] = deadline, missing
             told = self._told.get(item.id)
@@ -46,7 +49,16 @@ class DeadlineWatch:
                 continue
             self._told[item.id] = deadline, missing
             text = sentence("{missing:.1f} kWh will be missing", missing=float(missing))
+            if missing < SATISFIED_TOLERANCE_KWH:
+                text = sentence("{missing:.0f} Wh will be missing", missing=float(1000 * missing))
             self.events.event("deadline_at_risk", item.id, text)
+
+
+def _worth_a_word(wanted: PlanningInput | None) -> Decimal:
+    device = wanted.device if wanted else None
+    if not isinstance(device, Flexible):
+        return SATISFIED_TOLERANCE_KWH
+    return max(tolerance_kwh(int(device.max_power_w)), PLANNED_WITHIN_KWH)
 
 
 def _is_worse(told: Decimal, missing: Decimal) -> bool:

@@ -23,8 +23,9 @@ from agent.home.wishes import ONCE_LATE, Wish
 MADE_GOOD_WITHIN = timedelta(hours=72)
 # As long as a window lasts and may be made good.
 PROGRESS_KEPT = timedelta(days=5)
-# A claim that needs all its time but for so much cannot wait for another.
-SPARE_KWH = 0.05
+# A claim that needs all its time but for so much cannot wait for another: of a small load, what it
+# takes in a few minutes.
+SPARE_KWH, SPARE_H = 0.05, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +125,13 @@ class Claims:
     def in_order(self, claims: Sequence[Claim], at: datetime) -> list[Claim]:
         """Who is served first at that time: who cannot wait, then whose time is over first."""
 
+        spare_kwh = min(SPARE_KWH, SPARE_H * self.power_w / 1000)
+
         def rank(claim: Claim) -> tuple[bool, bool, datetime, datetime]:
             left_h = (claim.end - max(at, claim.start)).total_seconds() / 3600
             possible_kwh = self.power_w * left_h / 1000
             missing = float(self.missing_kwh(claim))
-            presses = left_h > 0 and missing > SPARE_KWH and missing + SPARE_KWH >= possible_kwh
+            presses = left_h > 0 and missing > spare_kwh and missing + spare_kwh >= possible_kwh
             return claim.waived, not presses, claim.end, claim.start
 
         return sorted(claims, key=rank)

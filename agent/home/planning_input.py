@@ -16,6 +16,8 @@ from agent.home.wishes import Wish
 
 # Less than this is full: chargers stop on their own a little early or late.
 SATISFIED_TOLERANCE_KWH = Decimal("0.05")
+# A run is no shorter, so less than it brings cannot be given.
+SHORTEST_RUN_S = 60
 PLANNED_AHEAD = timedelta(hours=48)
 # A car or a program without any deadline is served within a day.
 WITHOUT_DEADLINE = timedelta(hours=24)
@@ -114,6 +116,11 @@ def whole_second(when: datetime) -> datetime:
 
 def energy_kwh_of(power_w: int, seconds: float) -> Decimal:
     return Decimal(power_w) * Decimal(repr(round(seconds, 3))) / 3_600_000
+
+
+def tolerance_kwh(power_w: int, seconds: int = SHORTEST_RUN_S) -> Decimal:
+    """What may be missing of a need: for a small load far less than for a car."""
+    return min(SATISFIED_TOLERANCE_KWH, energy_kwh_of(power_w, seconds))
 
 
 def boosted_kwh(override: Override | None, now: datetime) -> Decimal:

@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from agent.energy.instants import to_unix_floor
-from agent.home.planning_input import SATISFIED_TOLERANCE_KWH, ActiveNeed
+from agent.home.planning_input import ActiveNeed, tolerance_kwh
 from agent.records.day_book import BEYOND, NO_SESSION, Asked
 from agent.records.sums import NOTHING, Sums, millionths
 
@@ -96,7 +96,7 @@ class DemandSession:
 
     def settle(self, need: ActiveNeed, now: datetime) -> bool:
         """Is it met or over now, and was it not before?"""
-        met = need.missing_kwh < SATISFIED_TOLERANCE_KWH
+        met = need.missing_kwh < tolerance_kwh(need.power_w)
         if self.settled or not (met or now >= need.deadline):
             return False
         self.settled, self.met = True, met
@@ -105,7 +105,7 @@ class DemandSession:
 
 def begins(need: ActiveNeed, now: datetime) -> bool:
     """Does that need ask for anything that can still come in time?"""
-    return need.missing_kwh >= SATISFIED_TOLERANCE_KWH and now < need.deadline
+    return need.missing_kwh >= tolerance_kwh(need.power_w) and now < need.deadline
 
 
 def allocate(

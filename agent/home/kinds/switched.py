@@ -20,13 +20,13 @@ from agent.home.model.device_model import DeviceModel
 from agent.home.model.stored import progress_key
 from agent.home.planning_input import (
     PLANNED_AHEAD,
-    SATISFIED_TOLERANCE_KWH,
     ActiveNeed,
     PlanningContext,
     PlanningInput,
     boosted_kwh,
     demand_of,
     override_of,
+    tolerance_kwh,
     with_minimum_times,
 )
 from agent.home.windows import occurrences
@@ -34,6 +34,8 @@ from agent.home.wishes import Wish
 
 # A window just over is still looked at, so that it can be settled.
 SETTLE_GRACE = timedelta(minutes=10)
+# A run under way goes on to its end, but a plan made shortly before that cuts nothing off.
+LAST_OF_A_RUN_S = 10
 # What is not made good after its window is worth this much per kWh within it: more than any price.
 WITHIN_WINDOW_VALUE = Decimal(1000)
 
@@ -118,12 +120,15 @@ class SwitchedKind(DeviceKind[W]):
         claims = self._claims(section, model, wish, context)
         demands: list[Demand] = []
         still, ready_by = ZERO, None
+        enough = tolerance_kwh(section.power_w)
+        if _is_running(model, now):
+            enough = tolerance_kwh(section.power_w, LAST_OF_A_RUN_S)
         found = claims.within(now, now + PLANNED_AHEAD, begin)
         for claim in claims.in_order(found, now):
             missing = claims.missing_kwh(claim)
             if claim.start <= now:
                 missing, boosted = _less_boost(missing, boosted)
-            if missing < SATISFIED_TOLERANCE_KWH or claim.waived:
+            if missing < enough or claim.waived:
                 continue
             demand = _demand(claim, missing, begin, model, now, cap)
             if demand is not None:
@@ -157,7 +162,8 @@ class SwitchedKind(DeviceKind[W]):
     def owes(self, section: W, model: DeviceModel, wish: Wish, context: PlanningContext) -> bool:
         claims = self._claims(section, model, wish, context)
         once = claims.once()
-        return once is not None and claims.missing_kwh(once) >= SATISFIED_TOLERANCE_KWH
+        enough = tolerance_kwh(section.power_w)
+        return once is not None and claims.missing_kwh(once) >= enough
 
 
 def _cap(section: Switched, wish: Wish) -> Decimal | None:
@@ -173,7 +179,7 @@ def _active_needs(claims: Claims, now: datetime) -> tuple[ActiveNeed, ...]:
             continue
         missing = max(ZERO, claims.missing_kwh(claim))
         if now - SETTLE_GRACE >= claim.end and (
-            now >= claim.late_until or missing < SATISFIED_TOLERANCE_KWH
+            now >= claim.late_until or missing < tolerance_kwh(claims.power_w)
         ):
             continue
         contiguous = claim.need.contiguous

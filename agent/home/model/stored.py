@@ -80,9 +80,9 @@ def to_text(model: DeviceModel) -> str:
         "learned_power_w": learned and round(learned),
         "block_since": model.schedules.block_since,
         "block_ended": model.schedules.block_ended,
-        "progress": {key: round(kwh, 2) for key, kwh in model.progress.items()},
+        "progress": {key: round(kwh, 6) for key, kwh in model.progress.items()},
         "promised": sorted(model.promised) or None,
-        "once": model.once and [model.once.asked_at_kwh, round(model.once.kwh, 2)],
+        "once": model.once and [model.once.asked_at_kwh, round(model.once.kwh, 6)],
         "total_kwh": round(meter.total_kwh, 6),
         "session_kwh": round(meter.session_kwh, 6),
         "since_counter_kwh": round(meter.since_counter_kwh, 6) or None,
@@ -128,6 +128,9 @@ def substance(text: str) -> object:
         if name in times:
             times[name] = to_unix_floor(parse_instant(times[name])) // SAME_WITHIN_S[name]
     counters = {kind: round(kwh, 2) for kind, (kwh, _) in raw.pop("counters", {}).items()}
+    raw["progress"] = {key: round(kwh, 2) for key, kwh in raw.get("progress", {}).items()}
+    if (once := raw.get("once")) is not None:
+        raw["once"] = [once[0], round(once[1], 2)]
     energies = {name: round(raw.pop(name, 0.0), 2) for name in ("total_kwh", "session_kwh")}
     thermal = {k: v for k, v in raw.pop("thermal", {}).items() if k not in ("at", "told_at")}
     return raw, session, counters, energies, thermal

@@ -330,3 +330,14 @@ def test_a_boost_serves_what_was_asked_once_and_each_of_its_kwh_only_that() -> N
     load.go_on(at(22, 16))
     assert load.kwh(at(18), at(22)) == pytest.approx(2, abs=0.3)
     assert load.kwh(at(22), at(22, 16)) == pytest.approx(6, abs=0.3)
+
+
+@pytest.mark.parametrize(("power_w", "hours"), [(20, 2), (45, 1), (250, 1)])
+def test_a_small_load_has_its_hours_too(power_w: int, hours: int) -> None:
+    need = {"hours": hours, "window": {"start": "20:00", "end": "08:00"}}
+    one = section(type="load", power_w=power_w, needs=[need])
+    load = Load(one, tells=False).go_on(at(2.3, 16))
+    # Stored in the middle of its time, and hundredths of a kWh are much of it.
+    load.restart()
+    load.go_on(at(12, 16))
+    assert load.kwh(at(20), at(12, 16)) == pytest.approx(power_w * hours / 1000)

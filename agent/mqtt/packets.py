@@ -11,8 +11,8 @@ MAX_TOPIC_BYTES = 65_535
 FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 # A packet's length is four bytes of seven bits.
 MAX_PACKET_BYTES = 268_435_455
-# Below this no broker hangs up for the size: a schedule has to pass.
-SMALLEST_SUSPECT = 4096
+# Below this no broker hangs up for the size: a setpoint and a compact schedule have to pass.
+SMALLEST_SUSPECT = 1280
 # A limit that we only guessed from a hang-up is tried again.
 GUESS_HOLDS_S = 3600.0
 

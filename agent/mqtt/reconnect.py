@@ -11,6 +11,9 @@ TAKEN_OVER_MAX_S = 3600.0
 # (Mosquitto 2.0.11): we lose the connection at once, again and again.
 EARLY_LOSS_S = 10.0
 EARLY_LOSSES = 3
+# Of a broker that says why it hangs up, or of which we know it: so often it is asked again at once,
+# for what was too large for it takes two to find.
+HANG_UPS_AT_ONCE = 3
 # Two that fight politely hold the connection for minutes each.
 PEACE_AFTER_S = 7200.0
 # The broker's reasons (MQTT 5, section 2.4).
@@ -29,6 +32,7 @@ class Reconnect:
     taken_over: bool = field(default=False, init=False)
     _wait_s: float = field(default=0.0, init=False)
     _early_losses: int = field(default=0, init=False)
+    _hang_ups: int = field(default=0, init=False)
     _takeovers: int = field(default=0, init=False)
     _random: random.Random = field(default_factory=random.Random, init=False)
 
@@ -50,11 +54,14 @@ class Reconnect:
         self._wait_s = 0.0
         if stayed_s >= PEACE_AFTER_S:
             self._takeovers = 0
-        early = stayed_s < EARLY_LOSS_S and not explained and reason in (None, UNSPECIFIED)
-        self._early_losses = self._early_losses + 1 if early else 0
+        early, unnamed = stayed_s < EARLY_LOSS_S, reason in (None, UNSPECIFIED) and not explained
+        self._early_losses = self._early_losses + 1 if early and unnamed else 0
+        self._hang_ups = self._hang_ups + 1 if early and not unnamed else 0
         self.taken_over = reason == TAKEN_OVER or self._early_losses >= EARLY_LOSSES
         if not self.taken_over:
-            return self._jittered(self.first_wait_s)
+            # Nothing changes for its asking: a broker with a quota bans who does not wait.
+            doublings = min(max(0, self._hang_ups - HANG_UPS_AT_ONCE), 10)
+            return self._jittered(min(self.first_wait_s * 2.0**doublings, BACKOFF_MAX_S))
         # The very next early loss says the same again.
         self._early_losses = EARLY_LOSSES - 1
         wait_s = min(TAKEN_OVER_MIN_S * 2.0**self._takeovers, TAKEN_OVER_MAX_S)

@@ -46,6 +46,12 @@ def test_two_hang_ups_over_a_large_packet_teach_a_limit_for_an_hour() -> None:
     assert limit.allows(20_000, now=4000)
 
 
+def test_a_broker_with_a_small_limit_teaches_it_too() -> None:
+    limit = hung_up_over(2142, times=2)
+    assert not limit.allows(2142, now=20)
+    assert limit.allows(1000, now=20)
+
+
 def test_one_broken_connection_teaches_nothing() -> None:
     limit = hung_up_over(20_000, times=1)
     assert limit.allows(20_000, now=20)

@@ -1,8 +1,10 @@
 """How long it waits: quick back to a broker that restarts, slow to one that has our name in use."""
 
-from agent.mqtt.reconnect import TAKEN_OVER, Reconnect
+import pytest
 
-SERVER_SHUTS_DOWN = 0x8B
+from agent.mqtt.reconnect import BACKOFF_MAX_S, TAKEN_OVER, Reconnect
+
+SERVER_SHUTS_DOWN, PROTOCOL_ERROR = 0x8B, 0x82
 
 
 def lost(policy: Reconnect, stayed_s: float, reason: int | None = None) -> float:
@@ -48,12 +50,28 @@ def test_a_refused_connect_in_between_is_a_restart() -> None:
 
 def test_a_reason_of_the_brokers_own_is_no_rival() -> None:
     policy = Reconnect()
-    assert all(lost(policy, 1, SERVER_SHUTS_DOWN) <= 1 for _ in range(10))
+    for _ in range(10):
+        assert lost(policy, 1, SERVER_SHUTS_DOWN) <= BACKOFF_MAX_S
+        assert not policy.taken_over
+
+
+@pytest.mark.parametrize(("reason", "explained"), [(PROTOCOL_ERROR, False), (None, True)])
+def test_a_broker_that_hangs_up_for_the_same_reason_is_asked_ever_more_rarely(
+    reason: int | None, explained: bool
+) -> None:
+    policy = Reconnect()
+    waits = [policy.on_lost(1, reason, explained=explained) for _ in range(12)]
+    # Twice it is for a message that is too large, and then without it.
+    assert all(wait <= 1 for wait in waits[:3])
+    assert all(wait >= 30 for wait in waits[9:])
+    assert policy.on_lost(100, reason, explained=explained) <= 1
 
 
 def test_a_loss_with_an_explanation_is_no_rival() -> None:
     policy = Reconnect()
-    assert all(policy.on_lost(1, None, explained=True) <= 1 for _ in range(10))
+    for _ in range(10):
+        policy.on_lost(1, None, explained=True)
+        assert not policy.taken_over
 
 
 def test_a_rival_that_is_named_is_yielded_to_even_where_it_leaves_us_minutes() -> None:

@@ -17,8 +17,8 @@ from agent.planning.units import KWH
 CUTTING_GRID_S = 300
 # Cells times devices that are planned in a second or two on a small machine; so many cells
 # there may be at least for the grids, and for each demand.
-MOST_SIZE, LEAST_CELLS, LEAST_OF_DEMAND = 40_000, 500, 4
-# After a deadline, what is late finds a place at ever longer steps.
+MOST_SIZE, LEAST_CELLS, LEAST_OF_DEMAND = 40_000, 500, 2
+# After a deadline, what is late finds a place at ever longer steps, so many at most.
 LATE_STEPS = 8
 
 
@@ -87,7 +87,7 @@ def _spread(window: _Window, last: int, most: int) -> Iterator[int]:
         until = behind + step * max(1, most - count)
         yield from range(behind, min(until, last + 1), step)
         length = step
-        for _ in range(LATE_STEPS):
+        for _ in range(min(LATE_STEPS, most)):
             if until > last:
                 break
             yield until

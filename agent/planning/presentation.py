@@ -93,9 +93,11 @@ def plan_of(judged: Judged, verdicts: Sequence[Verdict], deadline: Deadline) -> 
 
 
 def _standing(verdict: Verdict, model: Model) -> tuple[Status, Engine]:
-    """Status and engine. Without any price ahead nothing is cheaper than anything else, whoever
-    placed it; what there is to do is done by rule, as late as it may."""
-    if verdict.judged.problem.timeline.horizon > 0 or _has_no_choice(model):
+    """Status and engine. Alone the order of aims is proved to its ties, with prices or without. In
+    a house it is not, and without any price ahead ties are all there is: what there is to do is
+    done by rule, as late as it may."""
+    problem = verdict.judged.problem
+    if not problem.coupled or problem.timeline.horizon > 0 or _has_no_choice(model):
         return verdict.status, verdict.engine
     return Status.RULE, Engine.RULE
 

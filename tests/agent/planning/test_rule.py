@@ -19,6 +19,7 @@ from agent.energy.situation import (
     Thermal,
 )
 from agent.planning import make_plan
+from tests.agent.planning.joint.homes import ALL_ENGINES
 from tests.agent.planning.tale import HOUR, NOW, demand, hours_on, house
 
 DAY = 24 * HOUR
@@ -80,13 +81,16 @@ def test_without_prices_all_waits_as_long_as_it_may_by_rule() -> None:
     switched = Flexible("boiler", Decimal(2000), demands=(demand(4, 8),), min_on_s=1800)
     idle = Flexible("pump", Decimal(2000))
     devices = (car("ev", 7, 8), dishwasher, switched, idle)
-    for site in (Site(), limited(20_000)):
-        plan = make_plan(house([], *devices, site=site))
-        assert [hours_on(plan, k) for k in range(4)] == [[(7, 8)], [(7, 8)], [(6, 8)], []]
-        assert plan.status is Status.RULE
-        assert plan.engine is Engine.RULE
-        assert [one.status for one in plan.devices[:3]] == [Status.RULE] * 3
-        assert plan.devices[3].status is Status.OPTIMAL or site.import_limit_w is not None
+    plan = make_plan(house([], *devices, site=limited(20_000)), engines=ALL_ENGINES)
+    assert [hours_on(plan, k) for k in range(4)] == [[(7, 8)], [(7, 8)], [(6, 8)], []]
+    assert plan.status is Status.RULE
+    assert plan.engine is Engine.RULE
+    assert [one.status for one in plan.devices[:3]] == [Status.RULE] * 3
+    assert plan.devices[3].status is Status.OPTIMAL
+    # Alone that is proved.
+    alone = make_plan(house([], *devices))
+    assert [hours_on(alone, k) for k in range(4)] == [[(7, 8)], [(7, 8)], [(6, 8)], []]
+    assert alone.status is Status.OPTIMAL
 
 
 def test_who_cannot_be_served_in_time_is_served_late() -> None:

@@ -90,12 +90,17 @@ async function replace() {
     return false;
   }
   const open = [...live.querySelectorAll("details")].map((item) => item.open);
-  const focused = [...live.querySelectorAll(CONTROLS)].indexOf(document.activeElement);
+  const focused = document.activeElement;
+  const place = [...live.querySelectorAll(CONTROLS)].indexOf(focused);
   live.replaceChildren(...fresh.childNodes);
   live.querySelectorAll("details").forEach((item, index) => {
     item.open = Boolean(open[index]);
   });
-  live.querySelectorAll(CONTROLS)[focused]?.focus({ preventScroll: true });
+  // Another one in its place would do something else when a key is pressed.
+  const again = live.querySelectorAll(CONTROLS)[place];
+  if (again && again.id === focused.id && again.textContent === focused.textContent) {
+    again.focus({ preventScroll: true });
+  }
   return true;
 }
 

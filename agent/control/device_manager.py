@@ -42,6 +42,7 @@ from agent.report.event_queue import EventQueue
 
 # A state after this silence is answered with the time, for devices without a clock.
 SILENCE_BEFORE_TIME = timedelta(seconds=60)
+NEVER_BEGAN = sentence("was told to run and never began; it has to be loaded anew")
 
 
 @dataclass(slots=True)
@@ -369,6 +370,8 @@ class DeviceManager:
             owed=kind.owes(device.section, model, device.wish, context),
         )
         if wish != device.wish:
+            if over and model.was_in_vain and device.wish.loaded_at is not None:
+                self.events.event("not_following", name, NEVER_BEGAN)
             device.wish, device.why_less = wish, ""
             self._requests.save_wish(name)
             self._requests.publish_wish(name)

@@ -90,7 +90,10 @@ class ProgramKind(DeviceKind[ProgramAppliance]):
         wish: Wish,
         context: PlanningContext,
     ) -> None:
-        program_run.carry_on(model, wish.loaded_at, context.now)
+        ready_by = None
+        if wish.loaded_at is not None:
+            ready_by = _ready_by(section, wish, wish.loaded_at, context)
+        program_run.carry_on(model, wish.loaded_at, context.now, ready_by=ready_by)
         model.pop_unassigned()
 
     def runs_until(
@@ -127,13 +130,8 @@ class ProgramKind(DeviceKind[ProgramAppliance]):
     ) -> PlanningInput:
         if wish.loaded_at is None:
             return PlanningInput(None)
-        now, zone = context.now, context.location.zone
-        ready_by = section.ready_by
-        if wish.values.ready_by_clock is not None:
-            ready_by = ReadyBy(every_day=wish.values.ready_by_clock)
-        deadline = wish.values.ready_by or next_ready_by(ready_by, wish.loaded_at, zone)
-        if deadline is None:
-            deadline = wish.loaded_at + WITHOUT_DEADLINE
+        now = context.now
+        deadline = _ready_by(section, wish, wish.loaded_at, context)
         started = model.session.started_at
         energy = sum(
             (energy_kwh_of(part.power_w, part.duration_s) for part in section.profile), ZERO
@@ -165,6 +163,16 @@ class ProgramKind(DeviceKind[ProgramAppliance]):
             ),
             running=model.session.confirmed,
         )
+
+
+def _ready_by(
+    section: ProgramAppliance, wish: Wish, loaded_at: datetime, context: PlanningContext
+) -> datetime:
+    ready_by = section.ready_by
+    if wish.values.ready_by_clock is not None:
+        ready_by = ReadyBy(every_day=wish.values.ready_by_clock)
+    deadline = wish.values.ready_by or next_ready_by(ready_by, loaded_at, context.location.zone)
+    return loaded_at + WITHOUT_DEADLINE if deadline is None else deadline
 
 
 def _remaining_parts(section: ProgramAppliance, ran_s: float) -> list[tuple[ProfilePart, float]]:

@@ -46,7 +46,8 @@ class DeviceModel:
 
     `was_led`: it has been told a schedule in this life or an earlier one; what it did before that,
     nobody knows. `told_to_run_since`: since when the setpoint of a program says `run`, None where
-    it does not. `operation` is over the schedules, the meter and the switching that stand here.
+    it does not; `was_in_vain`: its last run was told and never
+    began. `operation` is over the schedules, the meter and the switching that stand here.
     """
 
     device: str
@@ -62,6 +63,7 @@ class DeviceModel:
     boost_until: datetime | None = None
     was_led: bool = False
     told_to_run_since: datetime | None = None
+    was_in_vain: bool = False
     schedules: HeldSchedules = field(default_factory=HeldSchedules)
     switching: Switching = field(default_factory=Switching)
     meter: EnergyMeter = field(init=False)

@@ -8,7 +8,7 @@
   to its wish meanwhile.
 * What it was told while the agent was gone it has done, where it holds a schedule.
 * One that tells nothing runs as it was told, for as long as its profile says. One that was told in
-  vain is given up at that time.
+  vain is told again when that time is over, and given up at the time by which it was to be ready.
 * Soaking takes no power: that ends a run when it has lasted, or with the profile's time. A machine
   that takes power beyond that time is not through yet.
 * A person may load it anew when it has been at rest for a while, whatever is left of its profile.
@@ -44,11 +44,25 @@ def look(model: "DeviceModel", loaded_at: datetime | None, now: datetime) -> Non
         model.confirm_run()
 
 
-def carry_on(model: "DeviceModel", loaded_at: datetime | None, now: datetime) -> None:
-    """The model and its run up to now."""
+def carry_on(
+    model: "DeviceModel",
+    loaded_at: datetime | None,
+    now: datetime,
+    *,
+    ready_by: datetime | None = None,
+) -> None:
+    """The model and its run up to now. Until `ready_by` one that does not begin is told again."""
     look(model, loaded_at, now)
     model.advance(now)
-    if _is_through(model, now):
+    if not _is_through(model, now):
+        return
+    model.was_in_vain = not model.session.confirmed and model.meter.drawn.takes_nothing
+    if model.was_in_vain and loaded_at is not None and ready_by is not None and now < ready_by:
+        model.drop_run(now)
+        if model.told_to_run_since is not None:
+            # What it is told from here on is the next try.
+            model.told_to_run_since = now
+    else:
         model.end_run(now)
 
 

@@ -242,10 +242,33 @@ def test_a_start_for_one_that_was_told_in_vain_is_a_new_try() -> None:
     is_done(kitchen)
 
 
-def test_one_that_was_told_in_vain_is_given_up_when_its_time_is_over() -> None:
+def test_one_that_was_told_in_vain_is_told_again_when_its_time_is_over() -> None:
+    """Its door was open; then somebody closes it."""
     kitchen = told(by_power=True)
     kitchen.to(122, power_w=2.0)
-    assert (kitchen.loaded, kitchen.runs, kitchen.booked_kwh < 0.1) == (False, False, True)
+    assert (kitchen.loaded, kitchen.ends, kitchen.booked_kwh < 0.1) == (True, 0, True)
+    assert kitchen.may_be_told_to_run()
+    kitchen.switch(False)
+    kitchen.to(200, power_w=2.0)
+    kitchen.switch(True)
+    kitchen.wash()
+    kitchen.switch(False)
+    is_done(kitchen)
+
+
+def test_one_that_was_told_in_vain_is_given_up_when_it_was_to_be_ready() -> None:
+    # At 07:00, which is minute 780.
+    kitchen = told(by_power=True)
+    kitchen.to(122, power_w=2.0)
+    kitchen.switch(False)
+    kitchen.hold(730, 790)
+    kitchen.to(730, power_w=2.0)
+    kitchen.switch(True)
+    kitchen.to(785, power_w=2.0)
+    assert kitchen.loaded
+    kitchen.to(792, power_w=2.0)
+    assert (kitchen.loaded, kitchen.runs, kitchen.booked_kwh < 0.2) == (False, False, True)
+    assert kitchen.model.was_in_vain
 
 
 @pytest.mark.parametrize("says", ["power", "mode", "ack"])

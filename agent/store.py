@@ -15,13 +15,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from agent.database.checking import distrust
+from agent.database.connections import open_memory
 from agent.database.opening import (
     OpenDatabase,
     StoreInUse,
-    distrust,
     open_database,
     open_existing,
-    open_memory,
     read_copy,
 )
 from agent.database.problem import (

@@ -8,27 +8,35 @@ import contextlib
 import fcntl
 import logging
 import os
-import shutil
 import sqlite3
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from agent.database.checking import (
+    LOG,
+    SIDE_FILES,
+    check_files,
+    check_pages,
+    check_version,
+    distrust_mark,
+    refuse_empty,
+)
+from agent.database.connections import open_connection, open_memory
+from agent.database.copies import copy_of
 from agent.database.log_check import frames_of, is_cut_short
 from agent.database.problem import (
     NEW_CARD,
     READ_ERRORS,
     Damaged,
     DiskProblem,
-    Empty,
     NewerSchema,
     is_damage,
     is_disk,
     reason_of,
     who_acts_on,
 )
-from agent.database.schema import VERSION, is_complete, migrate, version_of
+from agent.database.schema import VERSION, is_complete, migrate
 from agent.energy.instants import format_instant
 from agent.energy.sentences import Sentence, joined, sentence
 from agent.errors import AgentError
@@ -38,18 +46,8 @@ log = logging.getLogger(__name__)
 # A commit writes whole pages and mostly changes a row in each of a few tables: small pages spare
 # the SD card. A file that was made with others keeps them.
 PAGE_BYTES = 1024
-# Pages that wait in the log until they are written to the file, each once: 4 MB.
-LOGGED_PAGES = 4096
-# Of each connection; a year of rates is read once in a while.
-CACHE_KB = 256
-# How long one connection waits for another's lock before it gives up.
-BUSY_TIMEOUT_S = 5.0
 # A card that dies leaves one at every start: older ones go, lest they fill it.
 MAX_KEPT_ASIDE = 3
-MAGIC = b"SQLite format 3\0"
-LOG = "-wal"
-SIDE_FILES = ("", LOG, "-shm")
-MEMORY_FOLDER = Path("/dev/shm")  # a folder of our own is made in it
 
 
 class StoreInUse(AgentError):
@@ -129,7 +127,7 @@ def open_existing(path: Path) -> OpenDatabase:
         with path.open("rb"):
             pass  # SQLite would not say whether it is missing or may not be read.
         try:
-            _refuse_empty(path)
+            refuse_empty(path)
             connection, _ = _checked(path)
         except (OSError, Damaged, *READ_ERRORS) as error:
             connection, is_read = _copy(path)
@@ -144,40 +142,6 @@ def open_existing(path: Path) -> OpenDatabase:
             os.close(lock)
         raise
     return OpenDatabase(connection, True, lock)
-
-
-def open_connection(path: Path) -> sqlite3.Connection:
-    """A connection to a file that was checked. Its use may move between threads.
-
-    One that is made anew is its owner's alone: it holds who is at home when, and sessions.
-    """
-    with contextlib.suppress(OSError):
-        # The log beside it is made by SQLite with the rights of the file.
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    connection = sqlite3.connect(
-        path, isolation_level=None, timeout=BUSY_TIMEOUT_S, check_same_thread=False
-    )
-    connection.text_factory = _text
-    try:
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(f"PRAGMA cache_size = -{CACHE_KB}")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {LOGGED_PAGES}")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def open_memory() -> sqlite3.Connection:
-    connection = _empty_memory()
-    migrate(connection)
-    return connection
-
-
-def distrust(path: Path) -> None:
-    """Have the file moved aside at the next start, though its own check may find nothing."""
-    with contextlib.suppress(OSError):
-        _distrust_mark(path).touch()
 
 
 def _lock(folder: Path) -> int | None:
@@ -205,16 +169,16 @@ def _checked(path: Path) -> tuple[sqlite3.Connection, bool]:
 
     Raises OSError, READ_ERRORS, Damaged, NewerSchema.
     """
-    _check_files(path)
+    check_files(path)
     frames = frames_of(path.with_name(path.name + LOG))
-    _check_version(path)
+    check_version(path)
     connection = open_connection(path)
     try:
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         connection.execute("PRAGMA journal_mode = WAL")
         # What it holds is in the file from here on, and the next transaction begins it anew.
         _, read, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        _check_pages(connection)
+        check_pages(connection)
         migrate(connection)
         if not is_complete(connection):
             raise Damaged("its tables are not those that were made")
@@ -224,52 +188,6 @@ def _checked(path: Path) -> tuple[sqlite3.Connection, bool]:
         connection.close()
         raise
     return connection, is_cut_short(frames, read)
-
-
-def _check_files(path: Path) -> None:
-    """What SQLite would take for a foreign or a read-only file."""
-    for side in (path.with_name(path.name + suffix) for suffix in SIDE_FILES):
-        if side.exists() and not side.is_file():
-            raise Damaged(f"{side.name} is no file")
-    if not path.exists():
-        _distrust_mark(path).unlink(missing_ok=True)
-        return
-    if _distrust_mark(path).exists():
-        raise Damaged("it was found damaged while it was used")
-    # No connection is open yet: closing a second descriptor would drop SQLite's locks.
-    with path.open("rb") as file:
-        header = file.read(100)
-    if header and (header[:16] != MAGIC or not {*header[18:20]} <= {1, 2}):
-        raise Damaged("its header is not SQLite's")
-
-
-def _check_version(path: Path) -> None:
-    """Before anything may write to it."""
-    if not path.exists():
-        return
-    with contextlib.closing(_read_only(path)) as connection:
-        version = version_of(connection)
-    _refuse_newer(version)
-    if version < 0:
-        raise Damaged(f"its version is {version}")
-
-
-def _refuse_empty(path: Path) -> None:
-    """Raises Empty, READ_ERRORS."""
-    with contextlib.closing(_read_only(path)) as connection:
-        _refuse_unwritten(version_of(connection))
-
-
-def _refuse_unwritten(version: int) -> None:
-    # As SQLite reads a file of no bytes.
-    if version == 0:
-        raise Empty("it is empty")
-
-
-def _check_pages(connection: sqlite3.Connection) -> None:
-    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if found != "ok":
-        raise Damaged(str(found))
 
 
 def _unusable(path: Path, error: BaseException) -> Sentence:
@@ -288,7 +206,7 @@ def _move_aside(path: Path, now: datetime, error: BaseException) -> Path:
         file = path.with_name(path.name + suffix)
         if file.exists():
             file.rename(moved_to.with_name(moved_to.name + suffix))
-    _distrust_mark(path).unlink(missing_ok=True)
+    distrust_mark(path).unlink(missing_ok=True)
     kept = sorted(path.parent.glob(f"{path.name}.damaged-*Z"))
     for old in kept[:-MAX_KEPT_ASIDE]:
         for suffix in SIDE_FILES:
@@ -306,60 +224,11 @@ def _in_memory(
 
 
 def read_copy(path: Path) -> OpenDatabase:
-    """What the file holds, copied to memory and brought to this version. An agent that uses it
-    is not disturbed, and nothing is made beside it where none does.
+    """What the file holds, in memory.
 
     Raises READ_ERRORS, Damaged (Empty), NewerSchema.
     """
-    # With a log beside it the file is in use, or its program ended without a word; the log's index
-    # may have to be made to read it. Where that cannot be, on a disk that takes nothing, both are
-    # read elsewhere; and the file without its log is better than none.
-    if _is_there(path.with_name(f"{path.name}{LOG}")):
-        for way in (_copied, _copied_elsewhere):
-            try:
-                return OpenDatabase(way(path), on_disk=False)
-            except (OSError, Damaged, *READ_ERRORS) as error:
-                log.debug("%s of %s: %s", way.__name__, path, error)
-    return OpenDatabase(_copied(path, "mode=ro&immutable=1"), on_disk=False)
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:
-        # In a folder that may not be looked into.
-        return False
-
-
-def _copied_elsewhere(path: Path) -> sqlite3.Connection:
-    """By way of a folder of our own, in memory where there is one.
-
-    Raises OSError, READ_ERRORS, Damaged, NewerSchema.
-    """
-    memory = MEMORY_FOLDER if os.access(MEMORY_FOLDER, os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
-        for suffix in ("", LOG):
-            name = f"{path.name}{suffix}"
-            shutil.copyfile(path.with_name(name), Path(folder) / name)
-        return _copied(Path(folder) / path.name, "mode=rw")
-
-
-def _copied(path: Path, options: str = "mode=ro") -> sqlite3.Connection:
-    """Raises READ_ERRORS, Damaged, NewerSchema."""
-    memory = _empty_memory()
-    try:
-        with contextlib.closing(_read_only(path, options)) as connection:
-            connection.backup(memory)
-        _check_pages(memory)
-        _refuse_unwritten(version_of(memory))
-        _refuse_newer(version_of(memory))
-        migrate(memory)
-        if not is_complete(memory):
-            raise Damaged("its tables are not those that were made")
-    except BaseException:
-        memory.close()
-        raise
-    return memory
+    return OpenDatabase(copy_of(path), on_disk=False)
 
 
 def _copy(path: Path) -> tuple[sqlite3.Connection, bool]:
@@ -368,37 +237,7 @@ def _copy(path: Path) -> tuple[sqlite3.Connection, bool]:
     The answer is False where that is nothing.
     """
     try:
-        return read_copy(path).connection, True
+        return copy_of(path), True
     except (Damaged, NewerSchema, *READ_ERRORS) as error:
         log.debug("copying %s: %s", path, error)
         return open_memory(), False
-
-
-def _refuse_newer(version: int) -> None:
-    if version > VERSION:
-        raise NewerSchema(
-            sentence(
-                "the database is of version {version}, this program knows {known}",
-                version=version,
-                known=VERSION,
-            )
-        )
-
-
-def _empty_memory() -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    connection.text_factory = _text
-    return connection
-
-
-def _read_only(path: Path, options: str = "mode=ro") -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True, timeout=1.0)
-
-
-def _distrust_mark(path: Path) -> Path:
-    return path.with_name(f"{path.name}.distrusted")
-
-
-def _text(raw: bytes) -> str:
-    """A flipped bit costs the row that holds it, not the reading of all rows."""
-    return raw.decode("utf-8", "replace")

@@ -10,7 +10,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.database.opening import LOG, open_connection
+from agent.database.checking import LOG
+from agent.database.connections import open_connection
 from agent.database.problem import FilesGone
 
 log = logging.getLogger(__name__)

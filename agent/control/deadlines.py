@@ -15,7 +15,7 @@ from agent.report.event_queue import EventQueue
 WORSE_BY_SHARE = Decimal("0.1")
 WORSE_BY_AT_LEAST_KWH = Decimal("0.5")
 WORSE_BY_KWH = Decimal(1)
-# No plan is held to more than this (planning contract, section 7).
+# By how much two plans may differ and are the same.
 PLANNED_WITHIN_KWH = Decimal("0.005")
 
 

@@ -18,7 +18,8 @@ class BrokerConnection(MqttPublisher, Protocol):
 class ConnectionFactory(Protocol):
     """`subscriptions` are asked for at each connect, `on_connect` is awaited after it.
 
-    `on_alive` hears that the connection's own loop turns.
+    `on_alive` hears that the connection's own loop turns, `on_refused` the topic of each message
+    that the broker's rules forbid, before `publish` answers.
     """
 
     def __call__(
@@ -31,4 +32,5 @@ class ConnectionFactory(Protocol):
         on_message: Callable[[Message], None],
         on_connect: Callable[[], Awaitable[None]],
         on_alive: Callable[[], None],
+        on_refused: Callable[[str], None],
     ) -> BrokerConnection: ...

@@ -167,6 +167,7 @@ def build(
         on_message=lambda message: inbox.receive(message),
         on_connect=lambda: announcement.announce(),
         on_alive=lambda: liveness.beat(MQTT),
+        on_refused=lambda topic: dispatcher.setpoints.refused(topic),
     )
     outbox = Outbox(connection, clock, health, lambda: not monitor.trusted)
     appliances = {item.id for item in config.appliances}

@@ -96,6 +96,12 @@ class SetpointSender:
                 self._command(device, self.adapters[device].withdraw(), None)
         self._released = True
 
+    def refused(self, topic: str) -> None:
+        """The broker's rules forbid it: whoever it is for does not hear it."""
+        for device, (last, _) in list(self._on_way.items()):
+            if last.topic == topic:
+                del self._on_way[device]
+
     def sent(self, message: OutgoingMessage) -> None:
         """The broker has it: it was told to whoever is there."""
         for device, (last, setpoint) in self._on_way.items():

@@ -54,7 +54,7 @@ class MqttConnection:
     `subscriptions` are the topics to ask for at each connect; `on_message` is called with each
     message that comes; `on_connect` is awaited when messages can be published; `on_alive` is
     called every few seconds while all is as it should be, broker or no broker; `on_refused` with
-    the topic of each message that the broker's rules forbid.
+    the topic of each message that the broker's rules forbid, before `publish` answers.
     """
 
     settings: MqttSection

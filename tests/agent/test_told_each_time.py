@@ -220,3 +220,17 @@ def test_a_relay_that_says_it_is_open_has_not_run(tmp_path: Path) -> None:
     assert sum(b"not_following" in payload for payload in said) == 1
     assert made.relay.hours_on() == pytest.approx(2.0, abs=0.1)
     assert made.booked_h == pytest.approx(made.relay.hours_on(), abs=0.02)
+
+
+def test_what_the_brokers_rules_forbid_was_not_told(tmp_path: Path) -> None:
+    """Until the owner mends the access file."""
+
+    async def forbidden(house: Night) -> None:
+        house.broker.forbidden.add(f"cmnd/{TOPIC}/POWER1")
+        await house.clock.sleep_until(local(3, 30))
+        house.broker.forbidden.clear()
+
+    made = night(tmp_path, forbidden)
+    assert made.relay.runs[0][0] > local(3, 30)
+    assert made.relay.hours_on() == pytest.approx(2.0, abs=0.02)
+    assert made.booked_h == pytest.approx(made.relay.hours_on(), abs=0.02)

@@ -34,9 +34,10 @@ class Said:
 
 @dataclass
 class MemoryBroker:
-    """`log` holds every publish in order."""
+    """`log` holds every publish in order; what goes to `forbidden` topics is refused."""
 
     retained: dict[str, bytes] = field(default_factory=dict)
+    forbidden: set[str] = field(default_factory=set)
     subscribers: list[Subscriber] = field(default_factory=list)
     log: list[Said] = field(default_factory=list)
 
@@ -86,6 +87,7 @@ class MemoryConnection:
     on_message: Callable[[Message], None]
     on_connect: Callable[[], Awaitable[None]]
     on_alive: Callable[[], None] = lambda: None
+    on_refused: Callable[[str], None] = lambda topic: None
     connected: bool = False
 
     async def publish(
@@ -99,6 +101,9 @@ class MemoryConnection:
     ) -> bool:
         if not self.connected:
             return False
+        if topic in self.broker.forbidden:
+            self.on_refused(topic)
+            return True
         self.broker.publish(topic, payload, retain=retain)
         await asyncio.sleep(0)
         return True

@@ -184,6 +184,9 @@ class DeviceManager:
             if not retained and model.following.forgets(now):
                 self.on_unheard(name)
             return
+        if model.online is False and not retained and not isinstance(item, Presence):
+            # A last will that nobody took back: who speaks is there.
+            self._presence(name, Presence(online=True), now)
         if isinstance(item, Switched):
             if not retained:
                 model.operation.shows(now, on=item.on)

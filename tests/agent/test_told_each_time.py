@@ -234,3 +234,25 @@ def test_what_the_brokers_rules_forbid_was_not_told(tmp_path: Path) -> None:
     assert made.relay.runs[0][0] > local(3, 30)
     assert made.relay.hours_on() == pytest.approx(2.0, abs=0.02)
     assert made.booked_h == pytest.approx(made.relay.hours_on(), abs=0.02)
+
+
+def test_a_last_will_that_nobody_took_back_is_none_of_who_speaks(tmp_path: Path) -> None:
+    async def left_over(house: Night) -> None:
+        house.broker.publish(f"tele/{TOPIC}/LWT", "Offline", retain=True)
+
+    made = night(tmp_path, left_over)
+    assert made.relay.hours_on() == pytest.approx(2.0, abs=0.02)
+    assert made.booked_h == pytest.approx(made.relay.hours_on(), abs=0.02)
+
+
+def test_what_it_goes_on_doing_while_its_wifi_fails_is_not_given_twice(tmp_path: Path) -> None:
+    async def flaps(house: Night) -> None:
+        while house.clock.now() < local(6):
+            await house.clock.sleep(20)
+            house.relay.lose()
+            await house.clock.sleep(20)
+            house.relay.come_back()
+
+    made = night(tmp_path, flaps)
+    assert made.relay.hours_on() == pytest.approx(2.0, abs=0.02)
+    assert made.booked_h == pytest.approx(made.relay.hours_on(), abs=0.02)

@@ -18,10 +18,11 @@ KEPT = timedelta(hours=24)
 class Arrived:
     """`spans` in order; the last ends when the device goes back by itself, or never.
 
-    `absent_since`: by its own last will, or its maker's gateway, it is not there.
-    `told_w` is what it was told last, 0 where that is lost. `is_resumed`: an earlier life told it
-    that, and may have done so later than it has stored. `off_since`: it tells that it is off though
-    it was told to run.
+    `absent_since`: by its own last will, or its maker's gateway, it is not there, and it has not
+    spoken since. `told_w` is what it was told last, heard or not. `is_resumed`: an earlier life
+    told it that, and may have done so later than it has stored. `off_since`: it tells that it is
+    off though it was told to run. `doubted` is what it would have gone on doing while it was not
+    there: its first word then tells.
     """
 
     spans: list[CommandedSpan] = field(default_factory=list)
@@ -29,46 +30,59 @@ class Arrived:
     is_resumed: bool = False
     told_w: float = 0.0
     off_since: datetime | None = None
+    doubted: CommandedSpan | None = None
     _lasts: timedelta | None = None
 
     def come(self, power_w: float, now: datetime, lasts: timedelta | None) -> None:
         """It was told this, which it does for so long without hearing it again; None: for ever."""
+        self.told_w, self._lasts = power_w, lasts
         if self.absent_since is not None:
             return
-        self.told_w, self._lasts, self.is_resumed = power_w, lasts, False
+        self.is_resumed = False
         if not power_w:
             self.off_since = None
         self._does(power_w, now)
 
     def leave(self, now: datetime) -> None:
         """It says, or the broker in its place, that it is not there: without power perhaps."""
+        last = self.spans[-1] if self.spans else None
+        if last is not None and last.end > now:
+            self.doubted = CommandedSpan(max(now, last.start), last.end, last.power_w)
         self._cut(now)
         if self.absent_since is None:
             self.absent_since = now
         self.told_w, self.off_since = 0.0, None
 
     def come_back(self) -> None:
-        """It is there again, and does nothing that it is not told anew."""
+        """It is there again, and does what it is told anew, or says that it has gone on doing."""
         self.absent_since = None
 
-    def show(self, now: datetime, *, on: bool) -> CommandedSpan | None:
-        """It tells that it is on or off. What it was on for and has not been counted, else None."""
-        last, resumed = self.spans[-1] if self.spans else None, self.is_resumed
-        self.is_resumed = False
+    def missed(self, now: datetime) -> CommandedSpan | None:
+        """What it did that nobody has counted, if its next word is that it is on."""
+        last = self.spans[-1] if self.spans else None
+        if self.doubted is not None:
+            end = min(now, self.doubted.end)
+            if last is not None and last.start >= self.doubted.start:
+                end = min(end, last.start)
+            return CommandedSpan(self.doubted.start, end, self.doubted.power_w)
+        if self.is_resumed and self.told_w and last is not None and last.end < now:
+            return CommandedSpan(last.end, now, last.power_w)
+        return None
+
+    def show(self, now: datetime, *, on: bool) -> None:
+        """It tells that it is on or off: it is there."""
+        missed = self.missed(now)
+        self.absent_since, self.is_resumed, self.doubted = None, False, None
         if not on:
             self._cut(now)
             if self.told_w:
                 self.off_since = self.off_since or now
-            return None
+            return
         self.off_since = None
-        if self.told_w == 0 or self.absent_since is not None:
-            return None
-        missed = None
-        if resumed and last is not None and last.end < now:
-            missed = CommandedSpan(last.end, now, last.power_w)
-            self.spans.append(missed)
-        self._does(self.told_w, now)
-        return missed
+        if missed is not None and missed.start < missed.end:
+            self.spans = sorted([*self.spans, missed], key=lambda span: span.start)
+        if self.told_w:
+            self._does(self.told_w, now)
 
     def power_w(self, when: datetime) -> float:
         span = next((span for span in self.spans if span.start <= when < span.end), None)

@@ -134,10 +134,10 @@ class Operation:
         """It tells whether it is on, as the command that reached it last would have it or not."""
         if (arrived := self.meter.drawn.arrived) is not None:
             self.meter.integrate_to(now)
-            end = min(now, arrived.spans[-1].end) if arrived.spans else now
-            counted_kwh = self.meter.drawn.energy_kwh(end, now)
-            if (missed := arrived.show(now, on=on)) is not None:
+            if on and (missed := arrived.missed(now)) is not None:
+                counted_kwh = self.meter.drawn.energy_kwh(missed.start, missed.end)
                 self.meter.add_run(missed, counted_kwh)
+            arrived.show(now, on=on)
             if on:
                 self.meter.drawn.takes_nothing = False
             self.follow_commands(now)

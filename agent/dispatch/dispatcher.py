@@ -42,6 +42,9 @@ from agent.report.event_queue import EventQueue
 # One device causes at most one new revision in this time; a person's request does not wait.
 # Whole seconds, rounded up: never less than five.
 REVISION_EVERY_S = 6
+# What an earlier life planned for one that is told each time may be over, or it has ended its run
+# by itself: the first plan is waited for so long.
+PLANNED_WITHIN_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,8 @@ class Dispatcher:
     setpoints: SetpointSender = field(init=False)
     _revisions: Revisions = field(init=False)
     _last_revision_at: dict[str, int] = field(default_factory=dict, init=False)
+    # By device, until when it is not told what an earlier life planned.
+    _unplanned: dict[str, int] = field(default_factory=dict, init=False)
     _retry_at: int | None = field(default=None, init=False)
     _waiting: set[str] = field(default_factory=set, init=False)
     _proof: LimitProof = field(init=False)
@@ -120,6 +125,8 @@ class Dispatcher:
                 self.holdings.published[device] = Published.unknown(self.profiles[device], schedule)
                 continue
             self.holdings.published[device] = Published(schedule, [], schedule)
+            if not self.adapters[device].holds_schedule:
+                self._unplanned[device] = to_unix_floor(now) + PLANNED_WITHIN_S
             self._revisions.issued(device, schedule.revision)
             self.outbox.set(device_lane(device), *self.adapters[device].encode_schedule(schedule))
             self.on_restored(device, schedule)
@@ -168,6 +175,7 @@ class Dispatcher:
         self._retry_at = None
         ready = {}
         for device, item in wanted.items():
+            self._unplanned.pop(device, None)
             schedule = without_restart(item.schedule, self.holdings.held(device), now)
             ready[device] = self._finished(schedule, now, never_more=limited)
         if headroom is not None:
@@ -336,7 +344,7 @@ class Dispatcher:
                     self.acknowledgements.holds(device, deferred.schedule.revision)
         for device, item in self.holdings.published.items():
             schedule, old = item.latest, self.setpoints.current(device)
-            if schedule is None:
+            if schedule is None or second < self._unplanned.get(device, second):
                 continue
             if old and old.revision == schedule.revision and second < old.until:
                 continue

@@ -59,8 +59,12 @@ async def plan(situation: Situation) -> Plan:
 class Night:
     """From 01:30, or when the agent is started again, to 09:00 local time."""
 
-    def __init__(self, clock: SteppedClock, folder: Path) -> None:
+    def __init__(self, clock: SteppedClock, folder: Path, **boiler: object) -> None:
         self.clock, self.folder = clock, folder
+        self.config = CONFIG
+        if boiler:
+            device = CONFIG.devices[0].model_copy(update=boiler)
+            self.config = CONFIG.model_copy(update={"devices": [device]})
         self.broker = MemoryBroker()
         self.relay = Relay(self.broker, clock)
         self.ledger = Ledger()
@@ -80,7 +84,7 @@ class Night:
         stop = asyncio.Event()
         life = asyncio.create_task(
             run_agent(
-                CONFIG,
+                self.config,
                 clock=self.clock,
                 source=tariff_source(CONFIG.tariff, self.clock),
                 store=store,
@@ -112,11 +116,14 @@ class Night:
         return self.connection
 
 
-def night(folder: Path, story: Callable[[Night], Awaitable[None]], *, alive: bool = True) -> Night:
-    """`alive`: the agent lives through it, and `story` is what happens meanwhile."""
+def night(
+    folder: Path, story: Callable[[Night], Awaitable[None]], *, alive: bool = True, **boiler: object
+) -> Night:
+    """`alive`: the agent lives through it, and `story` is what happens meanwhile; `boiler` is what
+    its section has besides."""
 
     async def run(clock: SteppedClock) -> Night:
-        made = Night(clock, folder)
+        made = Night(clock, folder, **boiler)
         made.relay.begin()
         if alive:
             job = asyncio.ensure_future(story(made))
@@ -256,3 +263,20 @@ def test_what_it_goes_on_doing_while_its_wifi_fails_is_not_given_twice(tmp_path:
     made = night(tmp_path, flaps)
     assert made.relay.hours_on() == pytest.approx(2.0, abs=0.02)
     assert made.booked_h == pytest.approx(made.relay.hours_on(), abs=0.02)
+
+
+def test_after_its_timer_opened_it_a_restart_lets_it_rest_and_clicks_nothing(
+    tmp_path: Path,
+) -> None:
+    """Its rest counts from the end of its timer as that was stored last."""
+
+    async def killed(house: Night) -> None:
+        await house.live(local(2, 12), killed=True)
+        await house.clock.sleep_until(local(2, 35))
+        await house.live(local(9))
+
+    made = night(tmp_path, killed, alive=False, min_on_s=3600, min_off_s=1800)
+    (_, opened), *later = made.relay.runs
+    assert opened < local(2, 30)
+    assert all(end - start >= timedelta(minutes=59) for start, end in later)
+    assert later[0][0] >= local(2, 45)

@@ -190,6 +190,7 @@ class DeviceManager:
         if isinstance(item, Switched):
             if not retained:
                 model.operation.shows(now, on=item.on)
+                self._tell_in_vain(name, now)
             return
         if isinstance(item, DeviceInfo):
             device.info = item
@@ -243,7 +244,12 @@ class DeviceManager:
             self._states.save(name, now, at_once=True)
         if matters or plug_changed:
             self.on_change(name, plug_changed)
-        if not retained and device.model.following.asked_in_vain(now):
+        if not retained:
+            self._tell_in_vain(name, now)
+
+    def _tell_in_vain(self, name: str, now: datetime) -> None:
+        """It speaks, but shows nothing of what it was told: that is said again now and then."""
+        if self._by_id[name].model.following.asked_in_vain(now):
             self.on_unheard(name)
 
     def _on_ack(self, name: str, ack: Acknowledgement, now: datetime) -> None:

@@ -280,3 +280,27 @@ def test_after_its_timer_opened_it_a_restart_lets_it_rest_and_clicks_nothing(
     assert opened < local(2, 30)
     assert all(end - start >= timedelta(minutes=59) for start, end in later)
     assert later[0][0] >= local(2, 45)
+
+
+def test_one_that_says_it_is_on_though_told_not_to_is_told_again(tmp_path: Path) -> None:
+    """A command to open is lost on its way, and no timer of its own opens it."""
+
+    async def hears_nothing_for_a_while(house: Night) -> None:
+        await house.clock.sleep_until(local(3, 58))
+        house.relay.deaf = True
+        await house.clock.sleep_until(local(4, 2))
+        house.relay.deaf = False
+
+    made = night(tmp_path, hears_nothing_for_a_while, offline_after_s=36_000)
+    assert made.relay.hours_on() < 2.25
+
+
+def test_what_a_person_switches_on_at_the_relay_is_left_on(tmp_path: Path) -> None:
+    async def person(house: Night) -> None:
+        await house.clock.sleep_until(local(5))
+        house.relay.switch_by_hand(on=True)
+        await house.clock.sleep_until(local(8))
+        house.relay.switch_by_hand(on=False)
+
+    made = night(tmp_path, person, offline_after_s=36_000)
+    assert made.relay.hours_on() == pytest.approx(5.0, abs=0.1)

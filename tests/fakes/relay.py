@@ -15,7 +15,7 @@ TOPIC = "boiler"
 class Relay:
     """`runs` are its times on; `reachable` is cleared while it hears and says nothing.
 
-    `jammed`: its contact stays open, whatever it is told.
+    `jammed`: its contact stays open, whatever it is told. `deaf`: it speaks, but hears no command.
     """
 
     broker: MemoryBroker
@@ -23,6 +23,7 @@ class Relay:
     runs: list[tuple[datetime, datetime]] = field(default_factory=list)
     reachable: bool = True
     jammed: bool = False
+    deaf: bool = False
     _pulse_s: int = 0
     _on_since: datetime | None = None
     _timer: asyncio.TimerHandle | None = None
@@ -43,6 +44,11 @@ class Relay:
         self.broker.publish(f"tele/{TOPIC}/LWT", "Online", retain=True)
         self._tell()
 
+    def switch_by_hand(self, *, on: bool) -> None:
+        """By the button at it."""
+        self._switch(on=on)
+        self._tell()
+
     def hours_on(self) -> float:
         return sum((end - start).total_seconds() / 3600 for start, end in self.runs)
 
@@ -53,7 +59,7 @@ class Relay:
         if command == "PulseTime1":
             self._pulse_s = max(0, int(payload) - 100)
         elif command == "POWER1":
-            if payload:
+            if payload and not self.deaf:
                 self._switch(on=payload == "ON")
             self._tell()
 

@@ -14,6 +14,15 @@ FOR_EVER = datetime.max.replace(tzinfo=UTC)
 KEPT = timedelta(hours=24)
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """It is on, or off, `since` then; it said so at `told_at` last."""
+
+    on: bool
+    since: datetime
+    told_at: datetime
+
+
 @dataclass(slots=True)
 class Arrived:
     """`spans` in order; the last ends when the device goes back by itself, or never.
@@ -21,8 +30,8 @@ class Arrived:
     `absent_since`: by its own last will, or its maker's gateway, it is not there, and it has not
     spoken since. `told_w` is what it was told last, heard or not. `is_resumed`: an earlier life
     told it that, and may have done so later than it has stored. `off_since`: it tells that it is
-    off though it was told to run. `doubted` is what it would have gone on doing while it was not
-    there: its first word then tells.
+    off though it was told to run. `shown` is what it told last. `doubted` is what it would have
+    gone on doing while it was not there: its first word then tells.
     """
 
     spans: list[CommandedSpan] = field(default_factory=list)
@@ -30,6 +39,7 @@ class Arrived:
     is_resumed: bool = False
     told_w: float = 0.0
     off_since: datetime | None = None
+    shown: Shown | None = None
     doubted: CommandedSpan | None = None
     _lasts: timedelta | None = None
 
@@ -73,6 +83,8 @@ class Arrived:
         """It tells that it is on or off: it is there."""
         missed = self.missed(now)
         self.absent_since, self.is_resumed, self.doubted = None, False, None
+        stands = self.shown is not None and self.shown.on is on
+        self.shown = Shown(on, self.shown.since if self.shown and stands else now, now)
         if not on:
             self._cut(now)
             if self.told_w:

@@ -191,12 +191,11 @@ class Following:
         """
         if self._seen is None or self._obeyed or self.asked_since is None:
             return False
-        number = min(self._asked_again, len(ASKED_AGAIN_AFTER) - 1)
-        more = ASKED_AGAIN_AFTER[-1] * (self._asked_again - number)
-        if now - self.asked_since < ASKED_AGAIN_AFTER[number] + more:
-            return False
-        self._asked_again += 1
-        return True
+        due = self._asked_again
+        while now - self.asked_since >= _asked_again_after(due):
+            due += 1
+        self._asked_again, before = due, self._asked_again
+        return due > before
 
     def forgets(self, now: datetime) -> bool:
         """It has gone back to a state that nobody chooses. True where it is to be told again."""
@@ -238,3 +237,9 @@ class Following:
 
     def _set(self, power_w: float) -> None:
         self.learned_power_w = None if power_w >= LESS_SHARE * self.max_power_w else power_w
+
+
+def _asked_again_after(number: int) -> timedelta:
+    """How long after it was asked first."""
+    named = min(number, len(ASKED_AGAIN_AFTER) - 1)
+    return ASKED_AGAIN_AFTER[named] + ASKED_AGAIN_AFTER[-1] * (number - named)

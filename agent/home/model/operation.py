@@ -217,10 +217,15 @@ class Operation:
     def _shown_by_switch(
         self, asked_w: float | None, now: datetime
     ) -> tuple[float, datetime] | None:
-        """All or nothing of what is asked, as it is switched, where no power is told."""
+        """All or nothing, as it is switched, where no power is told."""
         arrived = self.meter.drawn.arrived
-        if arrived is None or not asked_w or asked_w <= 0:
+        if arrived is None or asked_w is None:
             return None
+        if asked_w <= 0:
+            if arrived.shown is None:
+                return None
+            shown = arrived.shown
+            return (self.traits.max_power_w, shown.since) if shown.on else (0.0, shown.told_at)
         if arrived.off_since is not None:
             return 0.0, arrived.off_since
         deviates = self.following.deviation is Deviation.TAKES_NOTHING

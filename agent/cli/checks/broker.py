@@ -10,7 +10,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Sequence
 
-from agent.cli.checks.command_topics import command_topics, try_command_topics
+from agent.cli.checks.command_topics import command_topics, heard_topics, try_command_topics
 from agent.cli.checks.result import CheckResult, failed, passed, warning
 from agent.clock import SystemClock
 from agent.config import Config
@@ -97,7 +97,7 @@ async def _check_access(config: Config) -> tuple[list[CheckResult], bool]:
             task.cancel()
     if came_back.is_set():
         text = f"{protocol} at {where}; wrote to {topic} and read it back"
-        return [passed("broker", text), *commands], True
+        return [passed("broker", text), *commands, *heard_topics(config)], True
     if troubled.is_set():
         return [_refusal(settings, health.parts["broker"])], False
     if wrote.is_set():

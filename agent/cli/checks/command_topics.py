@@ -1,7 +1,8 @@
-"""May the agent say what it has to on the topics of other makers' devices? Nothing is switched.
+"""May the agent say and hear what it has to on other makers' topics? Nothing is switched.
 
 A broker of MQTT 5 answers each message with whether its rules allow it; one of MQTT 3.1.1 drops
-what they forbid without a word, so there it can only be said what they have to allow.
+what they forbid without a word, so there it can only be said what they have to allow. Whoever may
+not read is told so by neither: Mosquitto grants the subscription and passes nothing on.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,6 +17,7 @@ from agent.ports import OutgoingMessage
 from integrations.registry import device_adapter
 
 Publish = Callable[[OutgoingMessage], Awaitable[bool]]
+NEEDED = "An access file has to give the agent's user"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +68,31 @@ async def try_command_topics(
             elif not await publish(message):
                 text = f"{where} refuses what the agent has to say to {item.device}"
                 hint = "its access file needs, below the agent's user, the line"
-                out.append(failed("broker", text, f"{hint}: {_line(message.topic)}"))
+                out.append(failed("broker", text, f"{hint}: {_lines('write', [message.topic])}"))
         if untried:
-            needed = "; ".join(map(_line, sorted(untried)))
             why = "" if answers else ": a broker of MQTT 3.1.1 does not tell what it drops"
             text = f"what is said to {item.device} is not tried{why}"
-            out.append(
-                passed("broker", f"{text}. An access file has to give the agent's user: {needed}")
-            )
+            out.append(passed("broker", f"{text}. {NEEDED}: {_lines('write', sorted(untried))}"))
     return out
 
 
-def _line(topic: str) -> str:
-    """As an access file of Mosquitto has it."""
-    return f"topic write {topic}"
+def heard_topics(config: Config) -> list[CheckResult]:
+    """What the agent has to hear on topics that are not below its base; none of it is tried."""
+    heard = {
+        device.id: device_adapter(device, config.base_topic).subscriptions
+        for device in config.devices
+    }
+    if config.site.outdoor_topic is not None:
+        heard["site.outdoor_topic"] = (config.site.outdoor_topic,)
+    out = []
+    for name, topics in heard.items():
+        others = [topic for topic in topics if not topic.startswith(f"{config.base_topic}/")]
+        if others:
+            text = f"what is read of {name} is not tried: no broker tells what it keeps back"
+            out.append(passed("broker", f"{text}. {NEEDED}: {_lines('read', others)}"))
+    return out
+
+
+def _lines(access: str, topics: Sequence[str]) -> str:
+    """As an access file of Mosquitto has them."""
+    return "; ".join(f"topic {access} {topic}" for topic in topics)

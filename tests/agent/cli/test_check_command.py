@@ -133,7 +133,7 @@ async def test_a_topic_of_another_maker_that_the_broker_refuses_is_named_with_it
         assert "hp" in text
         assert text.endswith(f"topic write {topic}")
     # What a go-eCharger would do with an odd message nobody promises.
-    (untried,) = [text for text in more if "not tried" in text]
+    (untried,) = [text for text in more if text.startswith("ok: what is said to")]
     assert "topic write go-eCharger/123456/frc/set" in untried
 
 
@@ -149,6 +149,52 @@ async def test_where_a_broker_does_not_answer_it_is_said_what_its_rules_have_to_
     said = " ".join(found["broker"])
     assert "MQTT 3.1.1 does not tell what it drops" in said
     assert "topic write shelly-1/rpc" in said
+
+
+THREE = (
+    "[{id: pump, type: load, power_w: 800, needs: [{hours: 3}], "
+    "adapter: {family: tasmota, topic: tas}}, "
+    "{id: plug, type: load, power_w: 800, needs: [{hours: 3}], "
+    "adapter: {family: zigbee2mqtt, topic: plugz}}, "
+    "{id: yard, type: ev_charger, max_power_w: 11000, phases: 3, battery_kwh: 60, "
+    "adapter: {family: evcc, loadpoint: 1}}]"
+)
+SAID = ("tele/tas/SENSOR", "zigbee2mqtt/plugz", "evcc/loadpoints/1/connected", "roof/temperature")
+NEEDED_LINE = re.compile(r"topic (?:read|write) [^ ;]+")
+
+
+async def test_with_exactly_the_lines_that_it_names_everything_is_heard(
+    tmp_path: Path, sandbox: FlatPeakSandbox
+) -> None:
+    acl = tmp_path / "acl"
+    acl.write_text("topic readwrite flatpeak/home/#\n")
+    async with Mosquitto(tmp_path, [f"acl_file {acl}"]) as broker:
+        more = {"devices": THREE, "site": "{outdoor_topic: roof/temperature}"}
+        path = write_config(tmp_path, sandbox, broker.port, **more)
+        _, found = await check(path)
+    named = NEEDED_LINE.findall(" ".join(found["broker"]))
+    said = [text for text in found["broker"] if "topic read " in text]
+    assert len(said) == 4
+    assert all(text.startswith("ok") and "not tried" in text for text in said)
+    # What is below the base is the agent's own.
+    assert not [line for line in named if "flatpeak/home" in line]
+    rules = ["user agent", "topic readwrite flatpeak/home/#", *named]
+    acl.write_text("\n".join([*rules, "user house", "topic readwrite #", ""]))
+    users = password_file(tmp_path, agent="secret", house="secret")
+    guarded = [f"password_file {users}", f"acl_file {acl}"]
+    logins: list[dict[str, Any]] = [
+        {"username": name, "password": "secret"} for name in ("agent", "house")
+    ]
+    async with (
+        Mosquitto(tmp_path, guarded) as broker,
+        watching(broker.port, "#", **logins[0]) as agent,
+        watching(broker.port, name="house", **logins[1]) as house,
+    ):
+        for topic in SAID:
+            await house.client.publish(topic, b"1", qos=1)
+        await house.client.publish("flatpeak/home/end", b"", qos=1)
+        await agent.until_heard("flatpeak/home/end")
+        assert [item.topic for item in agent.heard] == [*SAID, "flatpeak/home/end"]
 
 
 async def test_all_is_well(tmp_path: Path, sandbox: FlatPeakSandbox) -> None:

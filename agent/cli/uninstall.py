@@ -19,10 +19,13 @@ from agent.config import Config
 from agent.contracts.topics import OBEYED, Topics
 from agent.database.opening import StoreInUse
 from agent.database.problem import READ_ERRORS, Damaged, NewerSchema
+from agent.energy.rates import Direction
 from agent.errors import Unavailable
 from agent.health import Health
 from agent.records.device_store import DeviceStore
 from agent.store import Store
+from integrations.homeassistant.companion import LISTS
+from integrations.homeassistant.names import HUB
 from integrations.homeassistant.settings import HomeAssistantSection, names_of
 from integrations.homeassistant.uninstall import discovery_filter
 
@@ -108,11 +111,18 @@ def _say_freed(config: Config, topics: list[str]) -> None:
 
 
 def _filters(config: Config) -> list[str]:
-    """What takes all that only an agent of this base and site retains."""
+    """What takes all that only an agent of this base and site retains.
+
+    Beside an agent's topics people keep some of their own: a wildcard stands for a device alone.
+    """
     topics = Topics(config.base_topic)
     section = getattr(config, "homeassistant", None) or HomeAssistantSection()
-    discovery = discovery_filter(names_of(section, config))
-    return [*topics.published, f"{topics.companion('')}#", discovery]
+    names = names_of(section, config)
+    own = [topic for topic in topics.published if not topic.startswith(topics.tariff(""))]
+    rates = [topics.tariff(f"{way}{form}") for way in Direction for form in ("", "/list")]
+    shown = [names.state(HUB), *(names.attributes(HUB, name) for name in LISTS)]
+    shown += [names.state("+"), names.attributes("+", "plan")]
+    return [*own, topics.tariff("now"), *rates, *shown, discovery_filter(names)]
 
 
 def _host(config: Config) -> str:

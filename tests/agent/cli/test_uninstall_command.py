@@ -102,9 +102,20 @@ async def test_nothing_of_ours_is_left_and_only_of_ours(
         )
 
 
-LEFT = [*FORMS, HEALTH, f"{BASE}/ha/device/tank", "homeassistant/device/flatpeak_home/tank/config"]
+LEFT = [
+    *FORMS,
+    HEALTH,
+    *(f"{BASE}/tariff/{name}" for name in ("now", "import", "import/list", "export/list")),
+    *(f"{BASE}/ha/{name}" for name in ("hub", "hub/prices", "device/tank", "device/tank/plan")),
+    "homeassistant/device/flatpeak_home/tank/config",
+]
 OF_OTHERS = {
     **FOREIGN,
+    # A person's own, beside what an agent says.
+    f"{BASE}/tariff/mine": b"1",
+    f"{BASE}/tariff/mine/list": b"1",
+    f"{BASE}/ha/note": b"1",
+    f"{BASE}/ha/hub/away/set": b"1",
     f"{BASE}/device/tank/ack": b"{}",
     "homeassistant/device/flatpeak_cottage/tank/config": b"{}",
 }

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -11,6 +12,7 @@ from aiohttp.test_utils import TestServer
 from sqlalchemy import select
 from yarl import URL
 
+import integrations.provider
 from agent.errors import Malformed, Refused
 from integrations.provider.flatpeak_client import FlatPeakClient, basic, context_of, is_target
 from integrations.provider.schema import METADATA
@@ -299,6 +301,24 @@ async def test_flatpeak_is_not_reached(
     page = await new_browser(provider).get(provider.arrival("cot_0123456789"))
     assert page.status == 503
     assert page.headers["Retry-After"] == "5"
+
+
+async def test_a_monitor_is_told_that_the_database_is_not_reached(
+    tmp_path: Path, make_provider: MakeProvider
+) -> None:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    provider = await make_provider(f"sqlite:///{folder}/provider.sqlite", load=False)
+    address = f"{provider.url}/healthz"
+    readme = (Path(integrations.provider.__file__).parent / "README.md").read_text()
+    async with aiohttp.ClientSession() as http:
+        async with http.get(address) as answer:
+            assert answer.status == 200
+        await provider.database.close()
+        folder.rename(tmp_path / "elsewhere")
+        async with http.get(address) as answer:
+            assert f", {answer.status}\nwhile it cannot be reached" in readme
+            assert answer.headers["Retry-After"] == "5"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from integrations.provider.audit import Entry, record
 from integrations.provider.customers import CustomerSystem
 from integrations.provider.database import Database
 from integrations.provider.forwarded import client_address
+from integrations.provider.rare_warnings import RareWarnings
 from integrations.provider.schema import GRANT
 from integrations.provider.settings import ProviderConfig
 from integrations.provider.tariff_document import tariff_document
@@ -21,18 +22,25 @@ from integrations.provider.web import read_form
 
 NEXT_DAY = timedelta(hours=24)
 LONGEST_HISTORY = timedelta(days=31)
+WRONG_CLIENT = "invalid_client"
 
 
 class Api:
     """`POST /oauth/token`, `POST /oauth/revocation`, `GET /api/tariff`."""
 
     def __init__(
-        self, config: ProviderConfig, database: Database, customers: CustomerSystem, clock: Clock
+        self,
+        config: ProviderConfig,
+        database: Database,
+        customers: CustomerSystem,
+        clock: Clock,
+        warnings: RareWarnings,
     ) -> None:
         self._config = config
         self._database = database
         self._customers = customers
         self._clock = clock
+        self._warnings = warnings
 
     def add_to(self, app: web.Application) -> None:
         app.router.add_post("/oauth/{endpoint:token|revocation}", self.oauth)
@@ -48,6 +56,10 @@ class Api:
                     endpoint, form, request.headers
                 )
             )
+        if answer.body.get("error") == WRONG_CLIENT:
+            refused = "a request to /oauth is refused, its client id or secret is wrong"
+            mend = "has FlatPeak the oauth.client_id and oauth.client_secret of this configuration?"
+            self._warnings.say(WRONG_CLIENT, f"{refused}; {mend}")
         return _response(answer)
 
     async def tariff(self, request: web.Request) -> web.Response:

@@ -18,6 +18,7 @@ from integrations.provider.database import Database
 from integrations.provider.flatpeak_client import FlatPeakClient
 from integrations.provider.flow import ConnectFlow
 from integrations.provider.pages import Pages
+from integrations.provider.rare_warnings import RareWarnings
 from integrations.provider.settings import ProviderConfig
 from integrations.provider.web import Website
 
@@ -47,7 +48,8 @@ def make_application(
         logging.getLogger(talkative).setLevel(logging.WARNING)
     pages = Pages(config)
     app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_guard(config, pages)])
-    Api(config, database, customers, clock).add_to(app)
+    warnings = RareWarnings(log)
+    Api(config, database, customers, clock, warnings).add_to(app)
 
     async def live(_request: web.Request) -> web.Response:
         async with database.reading() as connection:
@@ -56,7 +58,7 @@ def make_application(
 
     app.router.add_get("/healthz", live)
     own_uri = config.public_url + config.http.authentication_path
-    flatpeak = FlatPeakClient(config.flatpeak, own_uri)
+    flatpeak = FlatPeakClient(config.flatpeak, own_uri, warnings)
     flow = ConnectFlow(config, database, customers, flatpeak, clock)
     Website(config, database, flow, flatpeak, pages, clock).add_to(app)
 

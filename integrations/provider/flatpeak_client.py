@@ -15,6 +15,7 @@ from yarl import URL
 from agent.energy.text import clean_text
 from agent.energy.urls import same_page, with_parameters
 from agent.errors import Malformed, Refused, Unavailable
+from integrations.provider.rare_warnings import RareWarnings
 from integrations.provider.settings import RETRY_DELAY_S, TOKEN, FlatPeakSection
 
 # Both names under which a browser may bring the token, the guide's first.
@@ -36,6 +37,8 @@ NO_TARGETS = {
 NAMES = ("display_name", "name", "company_name", "trading_name", "legal_name")
 # Code of a refusal: FlatPeak knows the session, and nobody could come back from it.
 NO_WAY_BACK = "no_way_back"
+# Likewise: it does not know us.
+CREDENTIALS = "credentials"
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 
 
@@ -58,11 +61,15 @@ class FlatPeakClient:
     """Calls of one process. `own_uri` is the provider's authentication URI.
 
     Raises Refused (token unknown, expired, or our credentials wrong), Unavailable, Malformed.
+    `warnings` are told what only the provider can mend.
     """
 
-    def __init__(self, settings: FlatPeakSection, own_uri: str) -> None:
+    def __init__(
+        self, settings: FlatPeakSection, own_uri: str, warnings: RareWarnings | None = None
+    ) -> None:
         self._settings = settings
         self._own_uri = own_uri
+        self._warnings = warnings
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -73,12 +80,31 @@ class FlatPeakClient:
         for path in self._settings.context_paths:
             status, body = await self._call("GET", path, token, None)
             if status != 404:
-                _check(status, body)
+                try:
+                    _check(status, body)
+                except Refused as error:
+                    if error.code == CREDENTIALS:
+                        self._warn("nobody can sign in", error)
+                    raise
                 return context_of(body, self._own_uri)
         raise Refused("FlatPeak does not know this connect token", "unknown")
 
     async def submit(self, token: str, body: Mapping[str, Any]) -> None:
         """`{"data": …}` or `{"action": …}`; tried again where FlatPeak is not reached."""
+        try:
+            await self._submit(token, body)
+        except (Refused, Unavailable) as error:
+            self._warn("what came of a sign-in is not taken", error)
+            raise
+
+    def _warn(self, kind: str, error: Refused | Unavailable) -> None:
+        if self._warnings is None:
+            return
+        refused = isinstance(error, Refused) and error.code == CREDENTIALS
+        mend = "check flatpeak.username and flatpeak.password" if refused else "audit has each one"
+        self._warnings.say(kind, f"{kind}: {error}; {mend}")
+
+    async def _submit(self, token: str, body: Mapping[str, Any]) -> None:
         for attempt in range(1, self._settings.attempts + 1):
             try:
                 method, path = self._settings.submit_method, self._settings.submit_path
@@ -143,7 +169,7 @@ def _check(status: int, body: Any) -> None:
     if status == 429 or status >= 500:
         raise Unavailable(f"FlatPeak answers {status}")
     if status in (401, 403):
-        raise Refused("FlatPeak refuses the provider's credentials", "credentials")
+        raise Refused("FlatPeak refuses the provider's credentials", CREDENTIALS)
     raise Refused(f"FlatPeak answers {status} {code}".strip(), code or "unknown")
 
 

@@ -53,14 +53,19 @@ class FileKind:
 def _text(row: Row, column: str, most: int = 200) -> str:
     value = row[column]
     if not value or len(value) > most or not value.isprintable():
-        raise WrongCell(column, f"expected text of at most {most} characters")
+        raise _wrong(row, column, f"expected text of at most {most} characters")
     return value
 
 
 def _id(row: Row, column: str) -> str:
     if not ID.fullmatch(row[column]):
-        raise WrongCell(column, "expected at most 64 letters, digits and . / _ - or spaces")
+        expected = "expected at most 64 letters, digits and . / _ - or spaces"
+        raise _wrong(row, column, expected)
     return row[column]
+
+
+def _wrong(row: Row, column: str, expected: str) -> WrongCell:
+    return WrongCell(column, expected if row[column] else f"is empty; {expected}")
 
 
 def _customer(row: Row) -> dict[str, Any]:

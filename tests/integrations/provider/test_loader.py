@@ -43,6 +43,12 @@ async def faults(database: Database, folder: Path, *lines: str) -> list[str]:
     [
         ([CUSTOMERS, "C 1,a@b,,A"], "file.csv, line 2, column password: expected a password"),
         ([CUSTOMERS, "C1,a@b,scrypt$1$1$1$x$y,A"], "file.csv, line 2, column password: begins as"),
+        (
+            [CUSTOMERS, ",a@b,x,A"],
+            "file.csv, line 2, column customer: is empty; expected at most 64",
+        ),
+        ([CUSTOMERS, "C1, ,x,A"], "file.csv, line 2, column login: is empty; expected text of"),
+        ([CUSTOMERS, "-C1,a@b,x,A"], "file.csv, line 2, column customer: expected at most 64"),
         ([CUSTOMERS, "C1,a@b,x"], "file.csv, line 2: expected 4 columns, found 3; a comma"),
         ([CUSTOMERS, "C1,a@b,x,A", "C2,A@B,y,B"], "file.csv, line 3, column login: belongs"),
         (

@@ -34,12 +34,13 @@ class EchoCheck:
         kind = _kind(topic)
         if kind in self._back:
             return
-        if kind in self._sent or any(matches(pattern, topic) for pattern in self.filters):
+        # Others of its kind are published where nobody listens.
+        if any(matches(pattern, topic) for pattern in self.filters):
             self._sent[kind] = topic
 
     def sent(self, topic: str, *, confirmed: bool) -> None:
         kind = _kind(topic)
-        if confirmed and kind in self._sent and kind not in self._awaited:
+        if confirmed and self._sent.get(kind) == topic and kind not in self._awaited:
             self._awaited[kind] = asyncio.get_running_loop().time() + ECHO_WITHIN_S
             self._changed.set()
 

@@ -11,7 +11,7 @@ from agent.errors import Unavailable
 from agent.health import Health, State
 from agent.mqtt.connection import MqttConnection
 from agent.mqtt.report import PART
-from agent.ports import Message
+from agent.ports import Message, OutgoingMessage
 from agent.tasks import cancel_all
 
 ANSWER_TIMEOUT_S = 20.0
@@ -20,14 +20,18 @@ DISCONNECT_TIMEOUT_S = 1.0
 QUIET_S = 0.5
 
 
-async def empty_topics(config: Config, topics: Sequence[str]) -> None:
-    """An empty payload on each topic, each after the broker confirmed the one before.
+async def empty_topics(
+    config: Config, topics: Sequence[str], before: Sequence[OutgoingMessage] = ()
+) -> None:
+    """An empty payload on each topic, each after the broker confirmed the one before; what is not
+    retained is said `before`.
 
     The connection leaves nothing behind, no last will. Raises Unavailable, which says why.
     """
 
     async def work(connection: MqttConnection) -> bool:
-        return all([await connection.publish(topic, "") for topic in topics])
+        said = [await connection.publish(one.topic, one.payload, retain=False) for one in before]
+        return all([*said, *[await connection.publish(topic, "") for topic in topics]])
 
     if not await _with_broker(config, [], lambda _message: None, work):
         raise Unavailable("does not take it")

@@ -1,13 +1,14 @@
 """`flatpeak-agent uninstall`: devices are freed and the broker is left as it was found.
 
-Only what our own database says was published is emptied, below an earlier base or site too. What
-the broker holds beyond that, of the kinds that only an agent publishes, is named: the database may
-have been damaged once and begun anew.
+Only what our own database says was published is emptied, below an earlier base or site too; other
+makers' devices that were told to run last are let go, as at a stop of the agent. What the broker
+holds beyond that, of the kinds that only an agent publishes, is named: the database may have been
+damaged once and begun anew.
 """
 
 import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from agent.cli.arguments import CommandParser
@@ -22,12 +23,15 @@ from agent.database.problem import READ_ERRORS, Damaged, NewerSchema
 from agent.energy.rates import Direction
 from agent.errors import Unavailable
 from agent.health import Health
+from agent.home.model.stored import was_told_to_run
+from agent.ports import OutgoingMessage
 from agent.records.device_store import DeviceStore
 from agent.store import Store
 from integrations.homeassistant.companion import LISTS
 from integrations.homeassistant.names import HUB
 from integrations.homeassistant.settings import HomeAssistantSection, names_of
 from integrations.homeassistant.uninstall import discovery_filter
+from integrations.registry import device_adapter
 
 DEVICE = "/device/"
 STOP_FIRST = "stop it first (a service: sudo systemctl disable --now flatpeak-agent)"
@@ -80,11 +84,12 @@ async def _name_what_is_left(config: Config, why: str) -> int:
 
 async def _take_back(config: Config, memory: DeviceStore) -> int:
     topics = in_order(memory.published_topics())
+    let_go = _let_go(config, memory)
     try:
-        if topics:
-            await empty_topics(config, topics)
+        if topics or let_go:
+            await empty_topics(config, topics, [one for said in let_go.values() for one in said])
             await _forget(memory)
-            _say_freed(config, topics)
+            _say_freed(config, topics, let_go)
         left = await retained_topics(config, _filters(config))
     except Unavailable as error:
         again = "what it did not take is not forgotten here, so it can be given again"
@@ -103,8 +108,18 @@ async def _forget(memory: DeviceStore) -> None:
     await memory.save_published_topics(())
 
 
-def _say_freed(config: Config, topics: list[str]) -> None:
-    freed = sorted({_device(topic) for topic in topics if _rank(topic) < len(OBEYED)})
+def _let_go(config: Config, memory: DeviceStore) -> dict[str, Sequence[OutgoingMessage]]:
+    """By device what lets it go; of those that hold no schedule and may still run as told."""
+    out: dict[str, Sequence[OutgoingMessage]] = {}
+    for device in config.devices:
+        adapter = device_adapter(device, config.base_topic)
+        if not adapter.holds_schedule and was_told_to_run(memory.state(device.id) or ""):
+            out[device.id] = adapter.withdraw()
+    return out
+
+
+def _say_freed(config: Config, topics: list[str], let_go: Iterable[str]) -> None:
+    freed = sorted({*let_go, *(_device(topic) for topic in topics if _rank(topic) < len(OBEYED))})
     if freed:
         print(f"{len(freed)} device(s) freed, on their own logic now: {', '.join(freed)}")
     print(f"{len(topics)} topic(s) emptied on {_host(config)}")

@@ -107,6 +107,15 @@ def to_text(model: DeviceModel) -> str:
     )
 
 
+def was_told_to_run(text: str) -> bool:
+    """Had one that is told each time been told to run last, and not been let go since?"""
+    try:
+        raw = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(raw, dict) and raw.get("arrived_since") is not None
+
+
 def urgent_part(text: str) -> object:
     """What of the text has to be stored at once: the session, and what was learned.
 

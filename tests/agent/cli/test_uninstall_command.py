@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import shutil
 import sqlite3
 from contextlib import AbstractAsyncContextManager
@@ -197,6 +198,35 @@ async def test_what_the_broker_does_not_take_is_not_forgotten(
         assert "it can be given again" in err
     async with Mosquitto(tmp_path, port=broker.port):
         assert "1 device(s) freed" in (await uninstall())[1]
+
+
+async def test_other_makers_devices_that_may_still_run_as_told_are_let_go(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As an agent leaves them that was killed, or stopped while its broker was away."""
+    async with Mosquitto(tmp_path) as broker, watching(broker.port, "#") as other:
+        path = config_file(tmp_path, broker.port)
+        with path.open("a") as file:
+            for name in ("pump", "lamp"):
+                adapter = f"{{family: tasmota, topic: {name}}}"
+                needs = "[{hours: 1, window: {}}]"
+                file.write(
+                    f"  - {{id: {name}, type: load, power_w: 900, needs: {needs}, "
+                    f"adapter: {adapter}}}\n"
+                )
+        clock = SystemClock()
+        store = Store.open(tmp_path / "state" / "agent.sqlite", clock.now())
+        memory = DeviceStore(store, Health(clock), clock)
+        told = {"arrived_since": "2026-01-16T02:00:00Z", "arrived_until": None, "arrived_w": 900}
+        await memory.save_state("pump", json.dumps(told), ())
+        await memory.save_state("lamp", "{}", ())
+        store.close()
+        code, out, err = await Uninstall(path, capsys)()
+        assert (code, err) == (0, "")
+        assert "1 device(s) freed, on their own logic now: pump" in out
+        await other.until_heard("cmnd/pump/PulseTime1")
+        said = {item.topic: item.payload for item in other.heard if item.topic[:4] == "cmnd"}
+        assert said == {"cmnd/pump/POWER1": b"OFF", "cmnd/pump/PulseTime1": b"0"}
 
 
 def test_devices_are_freed_first_each_as_it_was_told_and_status_is_last() -> None:

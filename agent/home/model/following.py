@@ -191,11 +191,11 @@ class Following:
         """
         if self._seen is None or self._obeyed or self.asked_since is None:
             return False
-        due = self._asked_again
-        while now - self.asked_since >= _asked_again_after(due):
-            due += 1
-        self._asked_again, before = due, self._asked_again
-        return due > before
+        due = _times_due(now - self.asked_since)
+        if due <= self._asked_again:
+            return False
+        self._asked_again = due
+        return True
 
     def forgets(self, now: datetime) -> bool:
         """It has gone back to a state that nobody chooses. True where it is to be told again."""
@@ -239,7 +239,7 @@ class Following:
         self.learned_power_w = None if power_w >= LESS_SHARE * self.max_power_w else power_w
 
 
-def _asked_again_after(number: int) -> timedelta:
-    """How long after it was asked first."""
-    named = min(number, len(ASKED_AGAIN_AFTER) - 1)
-    return ASKED_AGAIN_AFTER[named] + ASKED_AGAIN_AFTER[-1] * (number - named)
+def _times_due(elapsed: timedelta) -> int:
+    """How often what has shown no effect for so long is to have been asked again."""
+    last = ASKED_AGAIN_AFTER[-1]
+    return sum(elapsed >= after for after in ASKED_AGAIN_AFTER) + max(0, (elapsed - last) // last)
